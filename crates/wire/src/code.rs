@@ -1,0 +1,71 @@
+//! The numeric codes that say why a connection ended.
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
+        /// Why a connection ended: the code of a CLOSE or ERROR frame, of a log line and of a counter.
+        ///
+        /// 1xx: the peer broke the protocol. 2xx: the connection ended for another reason.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        #[repr(u16)]
+        pub enum Code {
+            $($(#[$doc])* $name = $number,)*
+        }
+
+        impl Code {
+            /// Every code, ascending.
+            pub const ALL: &'static [Code] = &[$(Code::$name,)*];
+
+            /// The short name, in the form that logs and counters use.
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$name => $text,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A length field is over the limit of the listener.
+    FrameTooLarge = 100, "frame_too_large";
+    /// The CRC-32 of a frame does not fit its bytes.
+    BadChecksum = 101, "bad_checksum";
+    /// No frame has this kind.
+    UnknownKind = 102, "unknown_kind";
+    /// The body does not have the form of its kind, or a reserved flag is set.
+    Malformed = 103, "malformed";
+    /// A channel name is empty, too long, not UTF-8 or holds a control character.
+    InvalidChannel = 104, "invalid_channel";
+    /// The version in HELLO is not spoken here.
+    UnsupportedVersion = 105, "unsupported_version";
+    /// The first frame was not HELLO.
+    HelloExpected = 106, "hello_expected";
+    /// A valid frame that this side may not send, or not at this time.
+    UnexpectedKind = 107, "unexpected_kind";
+    /// The peer ended the connection, or asked to.
+    Normal = 200, "normal";
+    /// The server is stopping.
+    GoingAway = 201, "going_away";
+    /// The subscriber fell behind by more than the log holds.
+    Lagged = 202, "lagged";
+    /// One subscription more than a connection may hold.
+    TooManySubscriptions = 203, "too_many_subscriptions";
+    /// The transport failed: reset, timed out.
+    Reset = 204, "reset";
+}
+
+impl Code {
+    /// The number on the wire.
+    pub fn number(self) -> u16 {
+        self as u16
+    }
+
+    /// The code with this number, if it is one of ours.
+    pub fn from_number(number: u16) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.number() == number)
+    }
+
+    /// Whether the peer broke the protocol (1xx): then an ERROR frame tells it, else a CLOSE frame.
+    pub fn is_violation(self) -> bool {
+        self.number() < 200
+    }
+}

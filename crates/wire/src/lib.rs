@@ -1,0 +1,26 @@
+//! Corecast's protocols: bytes to frames and back.
+//!
+//! Owns the byte layouts of [`native`] and [`plain`], the [`Limits`] on what a peer may send, the
+//! [`Code`]s that say why a connection ended, and [`Reassembly`], which makes frames of a byte
+//! stream however it was cut.
+//!
+//! Invariants: what a peer sends never panics, and any split of the same bytes gives the same frames.
+//! An encoder cannot be given an invalid channel: [`ChannelName`] is valid by construction.
+//!
+//! Absent here: sockets, clocks, subscriptions. `docs/PROTOCOL.md` is the specification; the test
+//! vectors in `tests/vectors.json` bind both.
+#![forbid(unsafe_code)]
+
+mod channel;
+mod code;
+mod decode;
+mod limits;
+pub mod native;
+pub mod plain;
+mod reassembly;
+
+pub use channel::{ChannelName, InvalidChannel};
+pub use code::Code;
+pub use decode::{Decode, DecodeError, Step};
+pub use limits::Limits;
+pub use reassembly::Reassembly;
