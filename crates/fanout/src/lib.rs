@@ -1,1 +1,33 @@
-//! placeholder
+//! Who gets what: channels, logs, cursors and the policies that find a message's subscribers.
+//!
+//! A plain state machine: commands in ([`Policy`]'s methods), [`Effect`]s and [`Parcel`]s out. The
+//! only way to the outside is [`Outlet::send`], which never blocks, so a simulator can run many
+//! shards in one thread, in any order, with short writes and cut connections.
+//!
+//! Invariants: a cursor stands at a message boundary, always; what a short write left of a message
+//! is kept with the connection and leaves before anything else. An answer given to a connection
+//! leaves before any message that was published after it. Every queue has a bound in [`Limits`].
+//!
+//! Absent here: sockets, clocks, runtimes, protocols. How a message looks on the wire is the
+//! caller's [`Encode`].
+#![forbid(unsafe_code)]
+
+mod connection_id;
+mod counters;
+mod encode;
+mod limits;
+mod log;
+mod outlet;
+mod parcel;
+pub mod policy;
+mod slots;
+
+pub use connection_id::{ConnectionId, ShardId};
+pub use counters::Counters;
+pub use encode::{Encode, Encoding, MAX_ENCODINGS};
+pub use limits::{Lag, Limits};
+pub use log::Log;
+pub use outlet::{Outlet, Sent};
+pub use parcel::{Item, Notice, Parcel, Run};
+pub use policy::{Effect, Policy, Publication, TooManySubscriptions};
+pub use slots::Slots;

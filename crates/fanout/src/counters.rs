@@ -1,0 +1,35 @@
+//! What a shard has done, counted.
+
+use std::ops::AddAssign;
+
+/// Totals since the shard started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages that connections of this shard published.
+    pub published: u64,
+    /// Messages handed to the transport, once per subscriber.
+    pub deliveries: u64,
+    /// Calls of [`Outlet::send`](crate::Outlet::send) that carried messages.
+    pub sends: u64,
+    /// Sends that the transport took only in part, or not at all.
+    pub short_sends: u64,
+    /// Messages that a GAP stands for.
+    pub missed: u64,
+    /// Connections given up because they lagged past the bound.
+    pub lagged: u64,
+    /// Runs of messages taken over from other shards.
+    pub runs_received: u64,
+}
+
+impl AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        let Self { published, deliveries, sends, short_sends, missed, lagged, runs_received } = other;
+        self.published += published;
+        self.deliveries += deliveries;
+        self.sends += sends;
+        self.short_sends += short_sends;
+        self.missed += missed;
+        self.lagged += lagged;
+        self.runs_received += runs_received;
+    }
+}

@@ -1,0 +1,252 @@
+//! The log: a bounded, contiguous run of encoded messages of one channel in one encoding.
+
+use std::collections::VecDeque;
+
+/// Bytes that the index costs a message; they count towards [`Log::size`].
+const INDEX_BYTES: usize = size_of::<usize>();
+
+/// Encoded messages, numbered from 0 for the life of the log; the oldest are dropped, the numbers go on.
+///
+/// The bytes of any range of messages are contiguous, so that one send carries it.
+#[derive(Debug, Default)]
+pub struct Log {
+    bytes: Vec<u8>,
+    /// Where each message ends, counted in bytes since the log began.
+    ends: VecDeque<usize>,
+    /// The byte position, counted likewise, of `bytes[0]`.
+    origin: usize,
+    /// Bytes at the front of `bytes` that belong to dropped messages.
+    dropped: usize,
+    /// The number of the oldest message.
+    first: u64,
+}
+
+impl Log {
+    /// The number of the oldest message that is kept.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The number of the next message to come.
+    pub fn head(&self) -> u64 {
+        self.first + self.ends.len() as u64
+    }
+
+    /// Whether no message is kept.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The memory that the kept messages account for: their bytes and 8 a message for the index.
+    pub fn size(&self) -> usize {
+        self.bytes.len() - self.dropped + self.ends.len() * INDEX_BYTES
+    }
+
+    /// Appends the one message that `write` appends to the buffer.
+    pub fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.bytes);
+        self.ends.push_back(self.origin + self.bytes.len());
+    }
+
+    /// Appends messages that were encoded elsewhere: `lengths` are theirs, in order.
+    pub fn append_run(&mut self, bytes: &[u8], lengths: &[u32]) {
+        let mut end = self.origin + self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.ends.extend(lengths.iter().map(|length| {
+            end += *length as usize;
+            end
+        }));
+        debug_assert_eq!(end, self.origin + self.bytes.len(), "the lengths add up to the run");
+    }
+
+    /// The bytes of the messages `from..to`.
+    ///
+    /// # Panics
+    /// If they are not all kept.
+    pub fn slice(&self, from: u64, to: u64) -> &[u8] {
+        &self.bytes[self.offset(from)..self.offset(to)]
+    }
+
+    /// The length of each of the messages `from..to`, in bytes.
+    ///
+    /// # Panics
+    /// If they are not all kept.
+    pub fn lengths(&self, from: u64, to: u64) -> impl ExactSizeIterator<Item = u32> {
+        let mut begin = self.offset(from) + self.origin;
+        let (from, to) = (self.index(from), self.index(to));
+        self.ends.range(from..to).map(move |end| {
+            let length = end - std::mem::replace(&mut begin, *end);
+            u32::try_from(length).expect("a message below 4 GiB")
+        })
+    }
+
+    /// Where a send of the messages from `from` on stopped after `taken` bytes: the first message of
+    /// which nothing was taken, and the bytes before it that were not taken.
+    ///
+    /// # Panics
+    /// If the messages up to there are not all kept.
+    pub fn cut(&self, from: u64, taken: usize) -> (u64, &[u8]) {
+        let stopped = self.offset(from) + taken;
+        let position = stopped + self.origin;
+        let message =
+            if taken == 0 { from } else { self.first + self.ends.partition_point(|end| *end < position) as u64 + 1 };
+        (message, &self.bytes[stopped..self.offset(message)])
+    }
+
+    /// Drops all messages before `message`, or all there are.
+    pub fn drop_before(&mut self, message: u64) {
+        let message = message.clamp(self.first, self.head());
+        let offset = self.offset(message);
+        self.ends.drain(..self.index(message));
+        self.first = message;
+        if self.ends.is_empty() {
+            self.origin += self.bytes.len();
+            self.bytes.clear();
+            self.dropped = 0;
+        } else if offset > self.bytes.len() / 2 {
+            // Moving at most half pays for itself: as much was appended since the last move.
+            self.bytes.drain(..offset);
+            self.origin += offset;
+            self.dropped = 0;
+        } else {
+            self.dropped = offset;
+        }
+    }
+
+    /// The oldest message that can stay so that the size is at most `size`.
+    pub fn oldest_within(&self, size: usize) -> u64 {
+        let excess = self.size().saturating_sub(size);
+        if excess == 0 {
+            return self.first;
+        }
+        let begin = self.origin + self.dropped;
+        let (mut low, mut high) = (0, self.ends.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            let freed = self.ends[middle] - begin + (middle + 1) * INDEX_BYTES;
+            if freed < excess { low = middle + 1 } else { high = middle }
+        }
+        self.first + (low as u64 + 1).min(self.ends.len() as u64)
+    }
+
+    /// Takes the empty buffers out, for another log to use.
+    ///
+    /// # Panics
+    /// If the log is not empty.
+    pub(crate) fn take_buffers(&mut self) -> Buffers {
+        assert!(self.is_empty(), "only an empty log gives up its buffers");
+        self.origin += self.bytes.len();
+        Buffers { bytes: std::mem::take(&mut self.bytes), ends: std::mem::take(&mut self.ends) }
+    }
+
+    /// Gives buffers to a log that has none.
+    pub(crate) fn give_buffers(&mut self, buffers: Buffers) {
+        debug_assert!(self.is_empty() && buffers.bytes.is_empty() && buffers.ends.is_empty());
+        self.bytes = buffers.bytes;
+        self.ends = buffers.ends;
+    }
+
+    /// Whether the log holds memory for messages.
+    pub(crate) fn has_buffers(&self) -> bool {
+        self.bytes.capacity() > 0
+    }
+
+    fn index(&self, message: u64) -> usize {
+        usize::try_from(message.checked_sub(self.first).expect("a message that is kept")).expect("an index")
+    }
+
+    /// Where in `bytes` a message begins; that of the head is their end.
+    fn offset(&self, message: u64) -> usize {
+        match self.index(message) {
+            0 => self.dropped,
+            index => self.ends[index - 1] - self.origin,
+        }
+    }
+}
+
+/// The memory of a log that is empty.
+#[derive(Debug)]
+pub(crate) struct Buffers {
+    bytes: Vec<u8>,
+    ends: VecDeque<usize>,
+}
+
+/// Buffers of logs that are empty, so that an idle channel holds none and a busy one allocates none.
+#[derive(Debug, Default)]
+pub(crate) struct BufferPool {
+    free: Vec<Buffers>,
+}
+
+impl BufferPool {
+    /// Buffers kept at most.
+    const MAX_FREE: usize = 64;
+    /// Bytes of the largest buffer that is kept.
+    const MAX_BYTES: usize = 1024 * 1024;
+
+    /// Makes sure that the log can be appended to without a new allocation, where one is free.
+    pub(crate) fn lend(&mut self, log: &mut Log) {
+        if !log.has_buffers()
+            && let Some(buffers) = self.free.pop()
+        {
+            log.give_buffers(buffers);
+        }
+    }
+
+    /// Takes the buffers of an empty log back.
+    pub(crate) fn reclaim(&mut self, log: &mut Log) {
+        let buffers = log.take_buffers();
+        if self.free.len() < Self::MAX_FREE && (1..=Self::MAX_BYTES).contains(&buffers.bytes.capacity()) {
+            self.free.push(buffers);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(messages: &[&str]) -> Log {
+        let mut log = Log::default();
+        for message in messages {
+            log.append(|out| out.extend_from_slice(message.as_bytes()));
+        }
+        log
+    }
+
+    #[test]
+    fn a_cut_names_the_next_untouched_message() {
+        let log = log(&["aaa", "bb", "c"]);
+        assert_eq!(log.cut(0, 0), (0, &b""[..]));
+        assert_eq!(log.cut(0, 1), (1, &b"aa"[..]));
+        assert_eq!(log.cut(0, 3), (1, &b""[..]));
+        assert_eq!(log.cut(0, 4), (2, &b"b"[..]));
+        assert_eq!(log.cut(1, 1), (2, &b"b"[..]));
+        assert_eq!(log.cut(1, 2), (2, &b""[..]));
+    }
+
+    #[test]
+    fn numbers_go_on_when_messages_are_dropped() {
+        let mut log = log(&["aaa", "bb", "c"]);
+        log.drop_before(1);
+        assert_eq!((log.first(), log.head(), log.slice(1, 3)), (1, 3, &b"bbc"[..]));
+        assert_eq!(log.lengths(1, 3).collect::<Vec<_>>(), [2, 1]);
+        log.drop_before(3);
+        assert!(log.is_empty());
+        log.append(|out| out.extend_from_slice(b"dd"));
+        assert_eq!((log.first(), log.head(), log.slice(3, 4)), (3, 4, &b"dd"[..]));
+    }
+
+    #[test]
+    fn the_oldest_within_a_size_leaves_no_more_than_that_size() {
+        let mut log = log(&["aaaa", "bbbb", "cccc"]);
+        assert_eq!(log.size(), 36);
+        assert_eq!(log.oldest_within(36), 0);
+        assert_eq!(log.oldest_within(35), 1);
+        assert_eq!(log.oldest_within(24), 1);
+        assert_eq!(log.oldest_within(23), 2);
+        assert_eq!(log.oldest_within(0), 3);
+        log.drop_before(1);
+        assert_eq!(log.size(), 24);
+        assert_eq!(log.oldest_within(12), 2);
+    }
+}

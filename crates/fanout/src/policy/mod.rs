@@ -1,0 +1,116 @@
+//! How a published message finds its subscribers: one file or folder a policy.
+//!
+//! | policy | registry of subscribers | who writes the socket |
+//! | --- | --- | --- |
+//! | [`Sharded`] | one per shard, no lock | the owning shard, from its log, once per tick |
+//! | [`Mutex`] | one for the process, locked for the whole fan-out | the publisher's thread, once per subscriber and read batch |
+//! | [`Snapshot`] | one for the process, copy-on-write, locked to clone an `Arc` | the publisher's thread, likewise |
+//!
+//! The last two are the baselines. They are the one exception to the rule that only parcels cross
+//! shards.
+
+mod ranges;
+mod sharded;
+mod shared;
+
+pub use sharded::Sharded;
+pub use shared::{Directory, Members, Mutex, MutexDirectory, Shared, Snapshot, SnapshotDirectory, Writer};
+
+use crate::{ConnectionId, Counters, Encoding, Outlet, Parcel, ShardId};
+
+/// A message on its way in.
+#[derive(Clone, Copy, Debug)]
+pub struct Publication<'a> {
+    /// Where to.
+    pub channel: &'a str,
+    /// What.
+    pub payload: &'a [u8],
+    /// Not to the publisher's own subscription.
+    pub no_echo: bool,
+}
+
+/// What the owner of a policy must do for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Its transport is full: call [`Policy::writable`] when it no longer is.
+    Full(ConnectionId),
+    /// Everything that was held back for it has left.
+    Drained(ConnectionId),
+    /// It lagged past the bound, and its encoding disconnects then: end it.
+    Lagged(ConnectionId),
+    /// Its peer is gone: close it.
+    Gone(ConnectionId),
+}
+
+/// One subscription more than [`Limits::max_subscriptions`](crate::Limits::max_subscriptions).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a connection may hold {limit} subscriptions")]
+pub struct TooManySubscriptions {
+    /// The limit.
+    pub limit: usize,
+}
+
+/// A shard's side of a policy.
+///
+/// The owner drains [`take_effect`](Self::take_effect) after any call, posts every non-empty
+/// [`parcel`](Self::parcel), and never calls a method for a connection after closing it; such a call
+/// does nothing.
+pub trait Policy<O: Outlet> {
+    /// A connection has come; it reads this encoding.
+    fn open(&mut self, outlet: O, encoding: Encoding) -> ConnectionId;
+
+    /// Says `farewell` as the last thing: every subscription ends, nothing else is sent behind it.
+    /// [`Effect::Drained`] tells when it has left.
+    fn end(&mut self, id: ConnectionId, farewell: &[u8]);
+
+    /// Forgets a connection; its outlet is dropped with the last use.
+    fn close(&mut self, id: ConnectionId);
+
+    /// Sends an answer: before any message that is published from now on, at the latest at the next
+    /// flush.
+    fn answer(&mut self, id: ConnectionId, frame: &[u8]);
+
+    /// Bytes held back for a connection that are not of a log: answers, and what a short write left.
+    fn backlog(&self, id: ConnectionId) -> usize;
+
+    /// Subscribes a connection. `answer` leaves when every message published anywhere from then on
+    /// will be delivered, and before the first of them. Subscribing again only gives the answer again.
+    ///
+    /// # Errors
+    /// The connection has too many.
+    fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions>;
+
+    /// Ends a subscription, if there is one: no message of the channel leaves behind `answer`.
+    fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]);
+
+    /// Takes a message. It is on its way when [`commit`](Self::commit) has been called.
+    fn publish(&mut self, from: ConnectionId, publication: &Publication<'_>);
+
+    /// Ends the batch of messages that one read of this connection brought.
+    fn commit(&mut self, from: ConnectionId);
+
+    /// The transport of a connection can take bytes again.
+    fn writable(&mut self, id: ConnectionId);
+
+    /// Puts what was published here since the last call into the parcels.
+    fn post(&mut self);
+
+    /// What is to be posted to a shard; the owner takes it when the mailbox can have it.
+    fn parcel(&mut self, to: ShardId) -> &mut Parcel;
+
+    /// Takes a parcel that another shard posted.
+    fn receive(&mut self, from: ShardId, parcel: Parcel);
+
+    /// Sends what is behind, in at most about `budget` sends; whether there is more to do.
+    fn flush(&mut self, budget: usize) -> bool;
+
+    /// Whether more is waiting to be flushed than the logs should hold: publishers must not be read
+    /// until a flush has changed that.
+    fn is_saturated(&self) -> bool;
+
+    /// The next thing to do for a connection.
+    fn take_effect(&mut self) -> Option<Effect>;
+
+    /// What was done so far.
+    fn counters(&self) -> Counters;
+}

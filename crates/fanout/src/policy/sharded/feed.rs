@@ -1,0 +1,169 @@
+//! A channel in one encoding, as one shard sees it.
+
+use super::subscription::Subscription;
+use crate::{Encoding, Log, MAX_ENCODINGS, ShardId};
+use slab::Slab;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The log of a channel in one encoding, its subscribers here, and the shards that want its messages.
+#[derive(Debug)]
+pub(super) struct Feed {
+    pub(super) channel: Arc<str>,
+    pub(super) encoding: Encoding,
+    pub(super) log: Log,
+    /// The subscriptions, as keys of the shard's table, in no order.
+    pub(super) subscribers: Vec<u32>,
+    /// The other shards that have subscribers.
+    pub(super) interested: Vec<ShardId>,
+    /// Whether the other shards know of our subscribers.
+    pub(super) interest: Interest,
+    /// Who gets an answer when they do.
+    pub(super) waiting: Vec<Waiting>,
+    /// Messages before this one were posted, or came from another shard.
+    pub(super) posted: u64,
+    /// It is in the shard's list of feeds to post.
+    pub(super) to_post: bool,
+    /// It is in the shard's list of feeds to flush.
+    pub(super) to_flush: bool,
+    /// The log is larger than its bound.
+    pub(super) oversize: bool,
+    /// How far the current flush has come.
+    pub(super) pass: Option<Pass>,
+}
+
+/// Whether the other shards post this channel's messages to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interest {
+    /// No.
+    Absent,
+    /// They were asked; so many have not yet confirmed.
+    Asked { epoch: u64, missing: ShardId },
+    /// All do.
+    Confirmed,
+}
+
+/// A connection whose subscription takes effect when the interest is confirmed.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) slot: u32,
+    pub(super) answer: Box<[u8]>,
+}
+
+/// One round over all subscribers of a feed, from the last to the first: a leaving subscriber's place is
+/// taken by the last, which has been visited, so that none is passed over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass {
+    /// The visit goes on below this index.
+    pub(super) below: usize,
+    /// The head when the round began: what came later needs another round.
+    pub(super) begun_at: u64,
+    /// The lowest cursor that was left behind.
+    pub(super) lowest: u64,
+}
+
+impl Feed {
+    fn new(channel: Arc<str>, encoding: Encoding) -> Self {
+        Self {
+            channel,
+            encoding,
+            log: Log::default(),
+            subscribers: Vec::new(),
+            interested: Vec::new(),
+            interest: Interest::Absent,
+            waiting: Vec::new(),
+            posted: 0,
+            to_post: false,
+            to_flush: false,
+            oversize: false,
+            pass: None,
+        }
+    }
+
+    /// Whether anybody, here or elsewhere, wants what is published.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.subscribers.is_empty() || !self.interested.is_empty()
+    }
+
+    /// Whether nobody here has or awaits a subscription.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.subscribers.is_empty() && self.waiting.is_empty()
+    }
+
+    fn is_unused(&self) -> bool {
+        self.is_deserted() && self.interested.is_empty() && !self.to_flush && !self.to_post
+    }
+
+    /// Removes a subscriber; the last one takes its place.
+    pub(super) fn remove_subscriber(&mut self, index: u32, subscriptions: &mut Slab<Subscription>) {
+        self.subscribers.swap_remove(index as usize);
+        if let Some(moved) = self.subscribers.get(index as usize) {
+            subscriptions[*moved as usize].index_in_feed = index;
+        }
+        if let Some(pass) = &mut self.pass {
+            pass.below = pass.below.min(self.subscribers.len());
+        }
+    }
+}
+
+/// A shard's feeds, by key and by name.
+#[derive(Debug, Default)]
+pub(super) struct Feeds {
+    entries: Slab<Feed>,
+    by_channel: HashMap<Arc<str>, [Option<u32>; MAX_ENCODINGS]>,
+}
+
+impl Feeds {
+    /// The keys of a channel's feeds.
+    pub(super) fn of_channel(&self, channel: &str) -> impl Iterator<Item = u32> + use<> {
+        self.by_channel.get(channel).copied().unwrap_or_default().into_iter().flatten()
+    }
+
+    pub(super) fn find(&self, channel: &str, encoding: Encoding) -> Option<u32> {
+        self.by_channel.get(channel)?[encoding.index()]
+    }
+
+    pub(super) fn find_or_create(&mut self, channel: &str, encoding: Encoding) -> u32 {
+        if let Some(key) = self.find(channel, encoding) {
+            return key;
+        }
+        let name = match self.by_channel.get_key_value(channel) {
+            Some((name, _)) => Arc::clone(name),
+            None => Arc::from(channel),
+        };
+        let key = u32::try_from(self.entries.insert(Feed::new(Arc::clone(&name), encoding))).expect("below 2^32 feeds");
+        self.by_channel.entry(name).or_default()[encoding.index()] = Some(key);
+        key
+    }
+
+    /// Forgets a feed that nothing refers to any more.
+    pub(super) fn retire(&mut self, key: u32) {
+        if !self.entries[key as usize].is_unused() {
+            return;
+        }
+        let feed = self.entries.remove(key as usize);
+        let keys = self.by_channel.get_mut(&feed.channel).expect("every feed has its channel");
+        keys[feed.encoding.index()] = None;
+        if keys.iter().all(Option::is_none) {
+            self.by_channel.remove(&feed.channel);
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+impl std::ops::Index<u32> for Feeds {
+    type Output = Feed;
+
+    fn index(&self, key: u32) -> &Feed {
+        &self.entries[key as usize]
+    }
+}
+
+impl std::ops::IndexMut<u32> for Feeds {
+    fn index_mut(&mut self, key: u32) -> &mut Feed {
+        &mut self.entries[key as usize]
+    }
+}

@@ -1,0 +1,176 @@
+//! The flush: every cursor up to its log's head, answers first.
+
+use super::Sharded;
+use super::feed::Pass;
+use crate::{ConnectionId, Effect, Encode, Lag, Outlet};
+
+/// Subscribers visited of one feed before the next feed has its turn.
+const TURN: usize = 256;
+
+impl<O: Outlet, E: Encode> Sharded<O, E> {
+    /// Sends answers, then messages feed by feed in turns, until nothing is behind or the budget is spent.
+    pub(super) fn flush_all(&mut self, mut budget: usize) -> bool {
+        self.send_answers();
+        while budget > 0
+            && let Some(key) = self.to_flush.pop_front()
+        {
+            let turn = budget.min(TURN);
+            let visited = self.visit(key, turn);
+            budget -= visited.max(1);
+            self.end_turn(key);
+        }
+        let more = !self.to_flush.is_empty();
+        self.saturated = more && self.oversize_feeds > 0;
+        more
+    }
+
+    fn send_answers(&mut self) {
+        for id in std::mem::take(&mut self.to_answer) {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            connection.listed = false;
+            if connection.is_open() {
+                match connection.send_held() {
+                    Ok(()) if connection.ending => self.effects.push_back(Effect::Drained(id)),
+                    Ok(()) => {}
+                    Err(stopped) => self.report(id, stopped),
+                }
+            }
+        }
+    }
+
+    /// Brings up to `turn` subscribers of a feed up to its head; how many were visited.
+    fn visit(&mut self, key: u32, turn: usize) -> usize {
+        let feed = &mut self.feeds[key];
+        let head = feed.log.head();
+        let begin = Pass { below: feed.subscribers.len(), begun_at: head, lowest: head };
+        let mut pass = *feed.pass.get_or_insert(begin);
+        let visited = pass.below.min(turn);
+        for _ in 0..visited {
+            pass.below -= 1;
+            let subscription = self.feeds[key].subscribers[pass.below];
+            self.catch_up(subscription);
+            pass.lowest = pass.lowest.min(self.subscriptions[subscription as usize].cursor);
+        }
+        self.feeds[key].pass = Some(pass);
+        visited
+    }
+
+    /// After a round: drops what everybody has had and what is over the bound. Lists the feed again if
+    /// there is more to do.
+    fn end_turn(&mut self, key: u32) {
+        let pass = self.feeds[key].pass.expect("a visit began it");
+        if pass.below > 0 {
+            self.to_flush.push_back(key);
+            return;
+        }
+        self.feeds[key].pass = None;
+        self.trim(key, pass.lowest);
+        let feed = &mut self.feeds[key];
+        if feed.log.head() > pass.begun_at {
+            self.to_flush.push_back(key);
+        } else {
+            feed.to_flush = false;
+            self.feeds.retire(key);
+        }
+    }
+
+    fn trim(&mut self, key: u32, lowest: u64) {
+        let log = &mut self.feeds[key].log;
+        log.drop_before(lowest);
+        let oldest = log.oldest_within(self.limits.log_bytes);
+        if oldest > log.first() {
+            self.evict(key, oldest);
+        }
+        let log = &mut self.feeds[key].log;
+        if log.is_empty() {
+            self.buffers.reclaim(log);
+        }
+        self.note_size(key);
+    }
+
+    /// Drops the messages before `oldest`, and does to those who have not had them what their encoding says.
+    fn evict(&mut self, key: u32, oldest: u64) {
+        let feed = &mut self.feeds[key];
+        for subscription in &feed.subscribers {
+            let subscription = &mut self.subscriptions[*subscription as usize];
+            if subscription.cursor >= oldest {
+                continue;
+            }
+            let missed = subscription.own.count_allowed(subscription.cursor, oldest);
+            subscription.cursor = oldest;
+            match self.limits.lag(feed.encoding) {
+                Lag::Skip => {
+                    subscription.missed += missed;
+                    self.counters.missed += missed;
+                }
+                Lag::Disconnect => {
+                    self.counters.lagged += 1;
+                    let (id, _) = self.connections.at(subscription.slot);
+                    self.effects.push_back(Effect::Lagged(id));
+                }
+            }
+        }
+        feed.log.drop_before(oldest);
+    }
+
+    /// Sends one subscriber what it has not had, if its connection takes it.
+    fn catch_up(&mut self, key: u32) {
+        let subscription = &mut self.subscriptions[key as usize];
+        let feed = &self.feeds[subscription.feed];
+        let head = feed.log.head();
+        if subscription.cursor == head && subscription.missed == 0 {
+            return;
+        }
+        let (id, connection) = self.connections.at(subscription.slot);
+        if !connection.is_open() {
+            return;
+        }
+        if subscription.missed > 0 {
+            self.encode.gap(feed.encoding, &feed.channel, subscription.missed, connection.hold());
+            subscription.missed = 0;
+        }
+        let mut outcome = connection.send_held();
+        while outcome.is_ok() {
+            let (from, to) = subscription.own.next_allowed(subscription.cursor, head);
+            subscription.cursor = from;
+            if from == to {
+                break;
+            }
+            (subscription.cursor, outcome) = connection.send_run(&feed.log, from, to);
+            self.counters.sends += 1;
+            self.counters.deliveries += subscription.cursor - from;
+        }
+        if let Err(stopped) = outcome {
+            self.counters.short_sends += 1;
+            self.report(id, stopped);
+        }
+    }
+
+    /// Goes on with a connection that takes bytes again.
+    pub(super) fn resume(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if !connection.is_open() {
+            return;
+        }
+        if let Err(stopped) = connection.send_held() {
+            self.report(id, stopped);
+            return;
+        }
+        for index in 0..connection.subscriptions.len() {
+            let Some(connection) = self.connections.get(id) else { return };
+            if !connection.is_open() {
+                return;
+            }
+            let key = connection.subscriptions[index];
+            self.catch_up(key);
+            let feed = self.subscriptions[key as usize].feed;
+            if !self.feeds[feed].log.is_empty() {
+                // It may have been the last that was behind: the next round trims the log.
+                self.list_for_flush(feed);
+            }
+        }
+        if self.connections.get(id).is_some_and(super::Connection::is_open) {
+            self.effects.push_back(Effect::Drained(id));
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The sharded policy: every shard has its own registry, logs and subscribers, and takes no lock.
+//!
+//! A message is encoded once per encoding and appended to this shard's log of the channel; another
+//! shard that is interested is posted a copy of what was appended since the last tick and appends it
+//! to its own log. A subscriber is a cursor; a flush sends every cursor up to its log's head, one send
+//! each.
+//!
+//! Invariants: only what was published here is posted, because a log's messages up to `posted` were
+//! posted or came from elsewhere, and everything is posted before anything is received. A feed that is
+//! listed anywhere is not retired.
+
+mod connection;
+mod feed;
+mod flush;
+mod interest;
+mod subscription;
+
+use crate::log::BufferPool;
+use crate::{
+    ConnectionId, Counters, Effect, Encode, Encoding, Item, Limits, Outlet, Parcel, Policy, Publication, Run, ShardId,
+    Slots, TooManySubscriptions,
+};
+use connection::{Connection, Stopped};
+use feed::Feeds;
+use slab::Slab;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use subscription::Subscription;
+
+/// One shard's side of the sharded policy.
+#[derive(Debug)]
+pub struct Sharded<O, E> {
+    shard: ShardId,
+    encode: E,
+    limits: Limits,
+    connections: Slots<Connection<O>>,
+    feeds: Feeds,
+    subscriptions: Slab<Subscription>,
+    /// The subscription of a connection (by slot) to a feed (by key).
+    by_pair: HashMap<(u32, u32), u32>,
+    /// Connections with answers that have not left.
+    to_answer: Vec<ConnectionId>,
+    /// Feeds with messages that some subscriber has not had.
+    to_flush: VecDeque<u32>,
+    /// Feeds with messages that interested shards have not had.
+    to_post: Vec<u32>,
+    /// One for each shard; this shard's own stays empty.
+    parcels: Vec<Parcel>,
+    effects: VecDeque<Effect>,
+    buffers: BufferPool,
+    next_epoch: u64,
+    oversize_feeds: usize,
+    saturated: bool,
+    counters: Counters,
+}
+
+impl<O: Outlet, E: Encode> Sharded<O, E> {
+    /// The side of shard `shard` of `shards`.
+    ///
+    /// # Panics
+    /// If there is no such shard.
+    pub fn new(shard: ShardId, shards: ShardId, limits: Limits, encode: E) -> Self {
+        assert!(shard < shards, "shard {shard} of {shards}");
+        Self {
+            shard,
+            encode,
+            limits,
+            connections: Slots::new(shard),
+            feeds: Feeds::default(),
+            subscriptions: Slab::new(),
+            by_pair: HashMap::new(),
+            to_answer: Vec::new(),
+            to_flush: VecDeque::new(),
+            to_post: Vec::new(),
+            parcels: (0..shards).map(|_| Parcel::default()).collect(),
+            effects: VecDeque::new(),
+            buffers: BufferPool::default(),
+            next_epoch: 0,
+            oversize_feeds: 0,
+            saturated: false,
+            counters: Counters::default(),
+        }
+    }
+
+    /// How many feeds there are: channels that somebody here or elsewhere wants, by encoding.
+    pub fn feeds(&self) -> usize {
+        self.feeds.len()
+    }
+
+    fn answer_slot(&mut self, slot: u32, frame: &[u8]) {
+        let (id, connection) = self.connections.at(slot);
+        if connection.ending || frame.is_empty() {
+            return;
+        }
+        connection.hold().extend_from_slice(frame);
+        if !std::mem::replace(&mut connection.listed, true) {
+            self.to_answer.push(id);
+        }
+    }
+
+    fn add_subscription(&mut self, slot: u32, feed_key: u32) {
+        if self.by_pair.contains_key(&(slot, feed_key)) {
+            return;
+        }
+        let (_, connection) = self.connections.at(slot);
+        let feed = &mut self.feeds[feed_key];
+        let key = self.subscriptions.insert(Subscription {
+            slot,
+            feed: feed_key,
+            index_in_feed: u32::try_from(feed.subscribers.len()).expect("below 2^32 subscribers"),
+            index_in_connection: u32::try_from(connection.subscriptions.len()).expect("below 2^32 subscriptions"),
+            cursor: feed.log.head(),
+            missed: 0,
+            own: super::ranges::Ranges::default(),
+        });
+        let key = u32::try_from(key).expect("below 2^32 subscriptions");
+        feed.subscribers.push(key);
+        connection.subscriptions.push(key);
+        self.by_pair.insert((slot, feed_key), key);
+    }
+
+    fn remove_subscription(&mut self, key: u32) {
+        let gone = self.subscriptions.remove(key as usize);
+        self.by_pair.remove(&(gone.slot, gone.feed));
+        self.feeds[gone.feed].remove_subscriber(gone.index_in_feed, &mut self.subscriptions);
+        let (_, connection) = self.connections.at(gone.slot);
+        connection.subscriptions.swap_remove(gone.index_in_connection as usize);
+        if let Some(moved) = connection.subscriptions.get(gone.index_in_connection as usize) {
+            self.subscriptions[*moved as usize].index_in_connection = gone.index_in_connection;
+        }
+        if !self.feeds[gone.feed].log.is_empty() {
+            // It may have been the last that was behind: the next round trims the log.
+            self.list_for_flush(gone.feed);
+        }
+        self.leave_feed(gone.feed);
+    }
+
+    /// Ends every subscription that a connection has or awaits.
+    fn remove_all_subscriptions(&mut self, id: ConnectionId) {
+        while let Some(key) = self.connections.get(id).and_then(|connection| connection.subscriptions.last().copied()) {
+            self.remove_subscription(key);
+        }
+        while let Some(feed) = self.connections.get(id).and_then(|connection| connection.waiting.last().copied()) {
+            self.stop_waiting(id.slot, feed);
+        }
+    }
+
+    fn list_for_flush(&mut self, key: u32) {
+        let feed = &mut self.feeds[key];
+        if !std::mem::replace(&mut feed.to_flush, true) {
+            self.to_flush.push_back(key);
+        }
+    }
+
+    /// Keeps count of the feeds whose log is over its bound.
+    fn note_size(&mut self, key: u32) {
+        let feed = &mut self.feeds[key];
+        let oversize = feed.log.size() > self.limits.log_bytes;
+        if std::mem::replace(&mut feed.oversize, oversize) != oversize {
+            if oversize { self.oversize_feeds += 1 } else { self.oversize_feeds -= 1 }
+        }
+    }
+
+    fn report(&mut self, id: ConnectionId, stopped: Stopped) {
+        self.effects.push_back(match stopped {
+            Stopped::Full => Effect::Full(id),
+            Stopped::Gone => Effect::Gone(id),
+        });
+    }
+}
+
+impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
+    fn open(&mut self, outlet: O, encoding: Encoding) -> ConnectionId {
+        self.connections.insert(Connection::new(outlet, encoding))
+    }
+
+    fn end(&mut self, id: ConnectionId, farewell: &[u8]) {
+        self.remove_all_subscriptions(id);
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if connection.ending {
+            return;
+        }
+        connection.hold().extend_from_slice(farewell);
+        connection.ending = true;
+        if !std::mem::replace(&mut connection.listed, true) {
+            self.to_answer.push(id);
+        }
+    }
+
+    fn close(&mut self, id: ConnectionId) {
+        self.remove_all_subscriptions(id);
+        self.connections.remove(id);
+    }
+
+    fn answer(&mut self, id: ConnectionId, frame: &[u8]) {
+        if self.connections.get(id).is_some() {
+            self.answer_slot(id.slot, frame);
+        }
+    }
+
+    fn backlog(&self, id: ConnectionId) -> usize {
+        self.connections.get(id).map_or(0, Connection::backlog)
+    }
+
+    fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {
+        let Some(connection) = self.connections.get(id) else { return Ok(()) };
+        let (encoding, held) = (connection.encoding, connection.subscriptions.len() + connection.waiting.len());
+        if connection.ending {
+            return Ok(());
+        }
+        let known = self.feeds.find(channel, encoding);
+        if known.is_some_and(|feed| self.by_pair.contains_key(&(id.slot, feed))) {
+            self.answer_slot(id.slot, answer);
+            return Ok(());
+        }
+        let limit = self.limits.max_subscriptions;
+        if held >= limit {
+            return Err(TooManySubscriptions { limit });
+        }
+        let feed = self.feeds.find_or_create(channel, encoding);
+        if self.ask_for(feed) {
+            self.add_subscription(id.slot, feed);
+            self.answer_slot(id.slot, answer);
+        } else {
+            self.wait_for(feed, id.slot, answer);
+        }
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if let Some(feed) = self.feeds.find(channel, connection.encoding) {
+            if let Some(key) = self.by_pair.get(&(id.slot, feed)).copied() {
+                self.remove_subscription(key);
+            } else {
+                for answer in self.stop_waiting(id.slot, feed) {
+                    self.answer_slot(id.slot, &answer);
+                }
+            }
+        }
+        self.answer_slot(id.slot, answer);
+    }
+
+    fn publish(&mut self, from: ConnectionId, publication: &Publication<'_>) {
+        self.counters.published += 1;
+        for key in self.feeds.of_channel(publication.channel) {
+            let feed = &mut self.feeds[key];
+            if !feed.is_wanted() {
+                continue;
+            }
+            self.buffers.lend(&mut feed.log);
+            let message = feed.log.head();
+            let encoding = feed.encoding;
+            feed.log.append(|out| self.encode.message(encoding, publication.channel, publication.payload, out));
+            if publication.no_echo
+                && let Some(own) = self.by_pair.get(&(from.slot, key))
+            {
+                self.subscriptions[*own as usize].own.push(message);
+            }
+            if feed.interested.is_empty() {
+                feed.posted = message + 1;
+            } else if !std::mem::replace(&mut feed.to_post, true) {
+                self.to_post.push(key);
+            }
+            if !feed.subscribers.is_empty() {
+                self.list_for_flush(key);
+            }
+            self.note_size(key);
+        }
+    }
+
+    fn commit(&mut self, _from: ConnectionId) {}
+
+    fn writable(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.reopen();
+        self.resume(id);
+    }
+
+    fn post(&mut self) {
+        for key in std::mem::take(&mut self.to_post) {
+            let feed = &mut self.feeds[key];
+            feed.to_post = false;
+            let head = feed.log.head();
+            let run = Run {
+                channel: Arc::clone(&feed.channel),
+                encoding: feed.encoding,
+                bytes: feed.log.slice(feed.posted, head).to_vec().into(),
+                lengths: feed.log.lengths(feed.posted, head).collect(),
+            };
+            feed.posted = head;
+            for shard in &feed.interested {
+                self.parcels[usize::from(*shard)].push(Item::Run(run.clone()));
+            }
+            if !feed.to_flush {
+                feed.log.drop_before(head);
+                self.buffers.reclaim(&mut feed.log);
+                self.note_size(key);
+                self.feeds.retire(key);
+            }
+        }
+    }
+
+    fn parcel(&mut self, to: ShardId) -> &mut Parcel {
+        &mut self.parcels[usize::from(to)]
+    }
+
+    fn receive(&mut self, from: ShardId, parcel: Parcel) {
+        self.post();
+        for item in parcel.into_items() {
+            match item {
+                Item::Run(run) => self.receive_run(&run),
+                Item::Interest { channel, encoding, epoch } => self.add_interest(from, channel, encoding, epoch),
+                Item::Confirmed { channel, encoding, epoch } => self.confirm(&channel, encoding, epoch),
+                Item::Withdrawn { channel, encoding } => self.remove_interest(from, &channel, encoding),
+                Item::Notice(..) => unreachable!("no shard writes to another's connections"),
+            }
+        }
+    }
+
+    fn flush(&mut self, budget: usize) -> bool {
+        self.flush_all(budget)
+    }
+
+    fn is_saturated(&self) -> bool {
+        self.saturated
+    }
+
+    fn take_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters
+    }
+}

@@ -1,0 +1,111 @@
+//! What one read of a publisher brought, encoded once per channel and encoding.
+
+use crate::{Encode, Encoding, MAX_ENCODINGS, Publication};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The messages of one read, by channel, in order.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    channels: Vec<Channel>,
+    by_name: HashMap<Arc<str>, usize>,
+}
+
+#[derive(Debug)]
+struct Channel {
+    name: Arc<str>,
+    /// The payloads, one behind the other, for encodings that only turn out to be needed later.
+    payloads: Vec<u8>,
+    messages: Vec<Message>,
+    runs: [Option<EncodedRun>; MAX_ENCODINGS],
+    /// What the publisher itself gets, where that is less.
+    echo: Option<EncodedRun>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Message {
+    end: usize,
+    no_echo: bool,
+}
+
+/// Encoded messages.
+#[derive(Debug, Default)]
+pub(super) struct EncodedRun {
+    pub(super) bytes: Vec<u8>,
+    pub(super) messages: u64,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.channels.is_empty()
+    }
+
+    /// The channels, in the order of their indices.
+    pub(super) fn channels(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.channels.iter().map(|channel| &channel.name)
+    }
+
+    /// Adds a message, encoded at once as the publisher's own protocol has it: most subscribers have the
+    /// same, and no lock is held yet.
+    pub(super) fn add(&mut self, publication: &Publication<'_>, encoding: Encoding, encode: &impl Encode) {
+        let index = match self.by_name.get(publication.channel) {
+            Some(index) => *index,
+            None => self.add_channel(publication.channel),
+        };
+        let channel = &mut self.channels[index];
+        channel.payloads.extend_from_slice(publication.payload);
+        channel.messages.push(Message { end: channel.payloads.len(), no_echo: publication.no_echo });
+        let run = channel.runs[encoding.index()].get_or_insert_default();
+        run.messages += 1;
+        encode.message(encoding, publication.channel, publication.payload, &mut run.bytes);
+    }
+
+    fn add_channel(&mut self, name: &str) -> usize {
+        let name: Arc<str> = Arc::from(name);
+        let index = self.channels.len();
+        self.by_name.insert(Arc::clone(&name), index);
+        self.channels.push(Channel {
+            name,
+            payloads: Vec::new(),
+            messages: Vec::new(),
+            runs: [const { None }; MAX_ENCODINGS],
+            echo: None,
+        });
+        index
+    }
+
+    /// What a subscriber of the channel gets; `own` if it is the publisher.
+    pub(super) fn run(&mut self, index: usize, encoding: Encoding, own: bool, encode: &impl Encode) -> &EncodedRun {
+        let Channel { name, payloads, messages, runs, echo } = &mut self.channels[index];
+        if own && messages.iter().any(|message| message.no_echo) {
+            let encoded = || encode_all(name, payloads, messages, false, encoding, encode);
+            return echo.get_or_insert_with(encoded);
+        }
+        runs[encoding.index()].get_or_insert_with(|| encode_all(name, payloads, messages, true, encoding, encode))
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.channels.clear();
+        self.by_name.clear();
+    }
+}
+
+fn encode_all(
+    name: &str,
+    payloads: &[u8],
+    messages: &[Message],
+    no_echo_too: bool,
+    encoding: Encoding,
+    encode: &impl Encode,
+) -> EncodedRun {
+    let mut run = EncodedRun::default();
+    let mut begin = 0;
+    for message in messages {
+        let payload = &payloads[std::mem::replace(&mut begin, message.end)..message.end];
+        if no_echo_too || !message.no_echo {
+            run.messages += 1;
+            encode.message(encoding, name, payload, &mut run.bytes);
+        }
+    }
+    run
+}

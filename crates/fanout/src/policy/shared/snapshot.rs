@@ -1,0 +1,58 @@
+//! The `snapshot` registry: copy-on-write, so that a publisher holds the lock only to clone an `Arc`.
+//!
+//! The technique of muduo's threaded chat server (`asio_chat_server` in *Linux multithreaded server
+//! programming*, Chen Shuo, 2013): `make_mut` copies the map only while a fan-out holds the old one.
+//! The members of each channel are behind an `Arc` of their own, so that a join copies one channel's
+//! members and the map's pointers, not every channel's members.
+
+use super::{Directory, Members, Writer};
+use crate::{ConnectionId, Outlet};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+type Channels<O> = HashMap<Arc<str>, Arc<Members<O>>>;
+
+/// A copy-on-write map of channels: `Mutex<Arc<…>>`.
+#[derive(Debug)]
+pub struct SnapshotDirectory<O> {
+    channels: Arc<Mutex<Arc<Channels<O>>>>,
+}
+
+impl<O> Clone for SnapshotDirectory<O> {
+    fn clone(&self) -> Self {
+        Self { channels: Arc::clone(&self.channels) }
+    }
+}
+
+impl<O: Outlet> Directory<O> for SnapshotDirectory<O> {
+    fn new() -> Self {
+        Self { channels: Arc::new(Mutex::new(Arc::new(HashMap::new()))) }
+    }
+
+    fn join(&self, channel: &Arc<str>, member: &Arc<Writer<O>>) {
+        let mut snapshot = self.channels.lock().expect("no update panics");
+        let members = Arc::make_mut(&mut snapshot).entry(Arc::clone(channel)).or_default();
+        Arc::make_mut(members).push(Arc::clone(member));
+    }
+
+    fn leave(&self, channel: &str, id: ConnectionId) {
+        let mut snapshot = self.channels.lock().expect("no update panics");
+        let channels = Arc::make_mut(&mut snapshot);
+        let Some(members) = channels.get_mut(channel) else { return };
+        if let Some(index) = members.iter().position(|member| member.id() == id) {
+            Arc::make_mut(members).swap_remove(index);
+        }
+        if members.is_empty() {
+            channels.remove(channel);
+        }
+    }
+
+    fn visit<'a>(&self, names: impl Iterator<Item = &'a str>, mut fan_out: impl FnMut(usize, &Members<O>)) {
+        let channels = Arc::clone(&self.channels.lock().expect("no update panics"));
+        for (index, name) in names.enumerate() {
+            if let Some(members) = channels.get(name) {
+                fan_out(index, members);
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A table whose places are used again and whose names are not.
+
+use crate::{ConnectionId, ShardId};
+use slab::Slab;
+
+/// A shard's connections, by [`ConnectionId`].
+#[derive(Debug)]
+pub struct Slots<T> {
+    shard: ShardId,
+    next_generation: u32,
+    entries: Slab<(ConnectionId, T)>,
+}
+
+impl<T> Slots<T> {
+    /// An empty table of this shard.
+    pub fn new(shard: ShardId) -> Self {
+        Self { shard, next_generation: 0, entries: Slab::new() }
+    }
+
+    /// Adds a connection under a new name.
+    ///
+    /// # Panics
+    /// If the table has 2^32 entries.
+    pub fn insert(&mut self, value: T) -> ConnectionId {
+        self.insert_with(|_| value)
+    }
+
+    /// Adds a connection that is to know its name.
+    ///
+    /// # Panics
+    /// If the table has 2^32 entries.
+    pub fn insert_with(&mut self, value: impl FnOnce(ConnectionId) -> T) -> ConnectionId {
+        let generation = self.next_generation;
+        self.next_generation = generation.wrapping_add(1);
+        let entry = self.entries.vacant_entry();
+        let slot = u32::try_from(entry.key()).expect("fewer than 2^32 connections");
+        let id = ConnectionId { shard: self.shard, slot, generation };
+        entry.insert((id, value(id)));
+        id
+    }
+
+    /// The connection of this name, unless it is gone.
+    pub fn get(&self, id: ConnectionId) -> Option<&T> {
+        match self.entries.get(id.slot as usize) {
+            Some((name, value)) if *name == id => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The connection of this name, unless it is gone.
+    pub fn get_mut(&mut self, id: ConnectionId) -> Option<&mut T> {
+        match self.entries.get_mut(id.slot as usize) {
+            Some((name, value)) if *name == id => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Removes the connection of this name, unless it is gone.
+    pub fn remove(&mut self, id: ConnectionId) -> Option<T> {
+        self.get(id)?;
+        Some(self.entries.remove(id.slot as usize).1)
+    }
+
+    /// The connection in an occupied slot, with its name.
+    ///
+    /// # Panics
+    /// If the slot is empty: the caller keeps slots only of connections that it has not removed.
+    pub fn at(&mut self, slot: u32) -> (ConnectionId, &mut T) {
+        let (id, value) = &mut self.entries[slot as usize];
+        (*id, value)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All of them, in the order of their slots.
+    pub fn iter(&self) -> impl Iterator<Item = (ConnectionId, &T)> {
+        self.entries.iter().map(|(_, (id, value))| (*id, value))
+    }
+}
