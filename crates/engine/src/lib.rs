@@ -1,1 +1,32 @@
-//! placeholder
+//! Shards on glommio: listeners, sockets, the mesh between shards, the tick that flushes, the end.
+//!
+//! One shard is one thread pinned to one CPU with its own executor, its own SO_REUSEPORT listeners and
+//! its own connections. What a shard keeps of a message and whom it sends it is `corecast_fanout`'s;
+//! what a frame means is [`session`]'s; here bytes and wake-ups move.
+//!
+//! Invariants: a descriptor is owned by one shard, read by it alone and closed by it alone, at the end
+//! of a tick. No borrow lives across an `.await`. No shard ever waits for another: what a full mailbox
+//! does not take stays with the sender, which stops reading its publishers until it can go.
+//!
+//! Absent here: protocols' layouts (`corecast_wire`), configuration files and logs' formats (the binary).
+#![deny(unsafe_code)]
+
+mod accept;
+mod codec;
+mod config;
+mod connection;
+mod error;
+mod io_uring;
+mod listener;
+mod mesh;
+mod server;
+mod session;
+mod shard;
+mod signal;
+mod socket;
+mod tick;
+
+pub use config::{Config, Lag, Limits, Listener, PolicyKind, Protocol, Tuning, UnknownName};
+pub use corecast_fanout::Counters;
+pub use error::{RunError, StartError};
+pub use server::{Server, Stopper, Summary};

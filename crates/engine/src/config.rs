@@ -1,0 +1,199 @@
+//! What a server is told at its start.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Everything that a server needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen; at least one.
+    pub listeners: Vec<Listener>,
+    /// The CPU of each shard: as many shards as entries. One CPU may have several.
+    pub cpus: Vec<usize>,
+    /// How a message finds its subscribers.
+    pub policy: PolicyKind,
+    /// The bounds.
+    pub limits: Limits,
+    /// Settings whose defaults were measured.
+    pub tuning: Tuning,
+    /// Whether SIGTERM and SIGINT stop the server. They are blocked in the calling thread then.
+    pub stop_on_signals: bool,
+}
+
+impl Config {
+    /// The defaults, for these listeners and CPUs.
+    pub fn new(listeners: Vec<Listener>, cpus: Vec<usize>) -> Self {
+        Self {
+            listeners,
+            cpus,
+            policy: PolicyKind::Sharded,
+            limits: Limits::default(),
+            tuning: Tuning::default(),
+            stop_on_signals: false,
+        }
+    }
+}
+
+/// One address and what is spoken there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Where; port 0 lets the kernel pick one.
+    pub address: SocketAddr,
+    /// The channel of a `plain` listener; by default one of its own, `plain:<address>`. `None` for others.
+    pub channel: Option<String>,
+}
+
+/// A name that none of the choices has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown {what} '{name}': one of {choices}")]
+pub struct UnknownName {
+    what: &'static str,
+    name: String,
+    choices: String,
+}
+
+macro_rules! named {
+    ($(#[$doc:meta])* $type:ident, $what:literal { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $type {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $type {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Its name, as flags and logs have it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(self.name())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = UnknownName;
+
+            fn from_str(name: &str) -> Result<Self, UnknownName> {
+                Self::ALL.iter().copied().find(|choice| choice.name() == name).ok_or_else(|| UnknownName {
+                    what: $what,
+                    name: name.to_owned(),
+                    choices: Self::ALL.iter().map(|choice| choice.name()).collect::<Vec<_>>().join(", "),
+                })
+            }
+        }
+    };
+}
+
+named! {
+    /// What is spoken on a listener.
+    Protocol, "protocol" {
+        /// Length-prefixed payloads, each to every connection of the listener.
+        Plain = "plain",
+        /// Channels, acknowledgements, gaps, codes.
+        Native = "native",
+    }
+}
+
+named! {
+    /// How a published message finds its subscribers: the engine's own way, and the baselines.
+    PolicyKind, "policy" {
+        /// One registry a shard, no lock; the owning shard writes, once per tick.
+        Sharded = "sharded",
+        /// One registry behind a lock held for the whole fan-out; the publisher's thread writes.
+        Mutex = "mutex",
+        /// One copy-on-write registry; the publisher's thread writes.
+        Snapshot = "snapshot",
+    }
+}
+
+named! {
+    /// What happens to a subscriber that is behind by more than the log holds.
+    Lag, "lag rule" {
+        /// It is closed with code 202.
+        Disconnect = "disconnect",
+        /// It is told how many messages it missed and goes on behind them.
+        Skip = "skip",
+    }
+}
+
+/// The bounds of a server, and what reaching them does.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Greatest length field of a `native` frame, in bytes; beyond it the connection ends with code 100.
+    /// Default 1 MiB.
+    pub native_max_frame: u32,
+    /// Greatest payload of a `plain` frame, in bytes; beyond it the connection ends. Default 64 KiB.
+    pub plain_max_frame: u32,
+    /// Bytes of messages that each shard keeps of one channel for subscribers that are behind; those who
+    /// are behind by more have lagged. Default 4 MiB.
+    pub log_bytes: usize,
+    /// What lagging means in `native` (in `plain`, which has no way to tell, it always disconnects).
+    /// Default: skip.
+    pub native_lag: Lag,
+    /// Bytes of answers kept for a connection that does not read them; beyond it the connection is not
+    /// read until it does. Default 64 KiB.
+    pub control_bytes: usize,
+    /// Channels that one connection may subscribe to; one more ends it with code 203. Default 1,024.
+    pub max_subscriptions: usize,
+    /// Parcels that a shard's mailbox holds; when it is full, the senders do not read their publishers.
+    /// At least 1. Default 1,024.
+    pub mailbox_capacity: usize,
+    /// How long a connection that ends may take to read what it is told. Default 1 s.
+    pub linger: Duration,
+    /// How long a stopping server waits for its subscribers to take what is queued. Default 5 s.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            native_max_frame: corecast_wire::Limits::NATIVE.max_frame,
+            plain_max_frame: corecast_wire::Limits::PLAIN.max_frame,
+            log_bytes: 4 * 1024 * 1024,
+            native_lag: Lag::Skip,
+            control_bytes: 64 * 1024,
+            max_subscriptions: 1024,
+            mailbox_capacity: 1024,
+            linger: Duration::from_secs(1),
+            drain_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Settings whose defaults were measured (`docs/ARCHITECTURE.md` says how).
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    /// Sends of one flush before reads have a turn again. Default 1,024.
+    pub flush_budget: usize,
+    /// Bytes of the buffer into which a shard receives. Default 64 KiB.
+    pub scratch_bytes: usize,
+    /// The period of the coarse timer, which also bounds how long a shard can oversleep. Default 100 ms.
+    pub sweep_interval: Duration,
+    /// How long a shard polls before it sleeps; costs that much CPU at every pause. Default 0.
+    pub spin_before_park: Duration,
+    /// The period of glommio's preemption timer. Default 100 ms; below a millisecond executors stall
+    /// until the next sweep (glommio/glommio#53).
+    pub preempt_timer: Duration,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            flush_budget: 1024,
+            scratch_bytes: 64 * 1024,
+            sweep_interval: Duration::from_millis(100),
+            spin_before_park: Duration::ZERO,
+            preempt_timer: Duration::from_millis(100),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! One connection, from accept to reap.
+//!
+//! ```text
+//! open ──(peer, violation, lag, stop)──▶ ending ──(farewell sent)──▶ lingering ──(peer's end)──▶ reaped
+//!   └────────────────────────(broken)───────┴──(linger time over)───────┴──────────────────────────▲
+//! ```
+//! Lingering matters: closing a socket with unread bytes makes the kernel reset the connection, and a reset
+//! may overtake the farewell.
+
+use crate::codec;
+use crate::config::Protocol;
+use crate::session::{End, Native, Plain, Session};
+use crate::shard::{Engine, Shard};
+use crate::signal::Signal;
+use crate::socket::{Received, Socket};
+use corecast_fanout::ConnectionId;
+use corecast_wire::{Code, Limits, Reassembly};
+use glommio::io::PollableFd;
+use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+/// What the shard knows of a connection whose task runs.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) id: ConnectionId,
+    pub(crate) socket: Socket,
+    /// Wakes the task while it does not wait for the socket.
+    pub(crate) signal: Signal,
+    /// Everything held back has left.
+    pub(crate) drained: Cell<bool>,
+    /// The time for an orderly end is over.
+    pub(crate) expired: Cell<bool>,
+    end: RefCell<Option<End>>,
+}
+
+impl Link {
+    pub(crate) fn new(id: ConnectionId, socket: Socket) -> Self {
+        Self {
+            id,
+            socket,
+            signal: Signal::default(),
+            drained: Cell::new(false),
+            expired: Cell::new(false),
+            end: RefCell::new(None),
+        }
+    }
+
+    /// Has the connection end in an orderly way. The first reason counts.
+    pub(crate) fn end(&self, end: End) {
+        self.end.borrow_mut().get_or_insert(end);
+        self.socket.stop_receiving();
+        self.signal.set();
+    }
+
+    /// Gives the connection up.
+    pub(crate) fn expire(&self) {
+        self.expired.set(true);
+        self.socket.break_off();
+        self.signal.set();
+    }
+}
+
+/// Takes an accepted socket in.
+pub(crate) fn start<P: Engine>(shard: &Rc<Shard<P>>, socket: Socket, protocol: Protocol, channel: &Rc<str>) {
+    let link = shard.open(socket, codec::encoding(protocol));
+    let limits = &shard.limits;
+    match protocol {
+        Protocol::Plain => {
+            let limits = Limits { max_frame: limits.plain_max_frame };
+            spawn(shard, link, Plain { channel: Rc::clone(channel), limits });
+        }
+        Protocol::Native => {
+            let limits = Limits { max_frame: limits.native_max_frame };
+            spawn(shard, link, Native::new(limits));
+        }
+    }
+}
+
+fn spawn<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: Rc<Link>, session: S) {
+    glommio::spawn_local(serve(Rc::clone(shard), link, session)).detach();
+}
+
+async fn serve<P: Engine, S: Session>(shard: Rc<Shard<P>>, link: Rc<Link>, mut session: S) {
+    let end = match PollableFd::new(link.socket.clone()) {
+        Ok(socket) => {
+            let end = read(&shard, &link, &mut session, &socket).await;
+            tracing::debug!(connection = %link.id, code = end.code.name(), reason = %end.text, "ends");
+            if end.code != Code::Reset {
+                say_farewell(&shard, &link, &session, &end).await;
+                linger(&shard, &link, &socket).await;
+            }
+            end
+        }
+        Err(error) => End::new(Code::Reset, error.to_string()),
+    };
+    shard.reap(&link, end.code);
+}
+
+/// What to do after a turn of reading.
+enum Next {
+    /// Wait until the socket is readable.
+    Readable,
+    /// There is more; let others have a turn.
+    Again,
+    /// Do not read until the shard says so.
+    Paused,
+    /// End the connection.
+    End(End),
+}
+
+/// Serves the connection until it ends; why it does.
+async fn read<P: Engine, S: Session>(
+    shard: &Rc<Shard<P>>,
+    link: &Link,
+    session: &mut S,
+    socket: &PollableFd<Socket>,
+) -> End {
+    shard.with_context(link.id, |context| session.opened(context));
+    let mut incomplete = Reassembly::new();
+    let mut published = false;
+    loop {
+        match turn(shard, link, session, &mut incomplete, &mut published) {
+            Next::Readable => {
+                if let Err(error) = socket.readable().await {
+                    return End::new(Code::Reset, error.to_string());
+                }
+            }
+            Next::Again => shard.let_io_in().await,
+            Next::Paused => link.signal.wait().await,
+            Next::End(end) => {
+                // What this connection published leaves before its own subscriptions end.
+                shard.let_io_in().await;
+                return end;
+            }
+        }
+    }
+}
+
+fn turn<P: Engine, S: Session>(
+    shard: &Shard<P>,
+    link: &Link,
+    session: &mut S,
+    incomplete: &mut Reassembly,
+    published: &mut bool,
+) -> Next {
+    if let Some(end) = link.end.take() {
+        return Next::End(end);
+    }
+    if shard.must_pause(link.id, *published) {
+        return Next::Paused;
+    }
+    let mut scratch = shard.scratch.borrow_mut();
+    let received = match link.socket.receive(&mut scratch) {
+        Received::Bytes(received) => received,
+        Received::Nothing => return Next::Readable,
+        Received::End if incomplete.is_mid_frame() => {
+            return Next::End(End::new(Code::Reset, "the stream ended inside a frame"));
+        }
+        Received::End => return Next::End(End::new(Code::Normal, "the client ended the stream")),
+        Received::Broken => return Next::End(End::new(Code::Reset, "the connection is broken")),
+    };
+    let outcome = shard.with_context(link.id, |context| {
+        let mut outcome = Ok(());
+        let decoded = incomplete.push(&session.decoder(), &scratch[..received], |frame| {
+            outcome = session.on_frame(frame, context);
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        *published = context.published;
+        outcome.and(decoded.map_err(End::from))
+    });
+    match outcome {
+        Err(end) => Next::End(end),
+        Ok(()) if received == scratch.len() => Next::Again,
+        Ok(()) if shard.must_pause(link.id, *published) => Next::Paused,
+        Ok(()) => Next::Readable,
+    }
+}
+
+/// Tells the peer why, behind everything that it was already sent a part of.
+async fn say_farewell<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session: &S, end: &End) {
+    let mut farewell = Vec::new();
+    session.farewell(end, &mut farewell);
+    link.drained.set(false);
+    shard.end(link.id, &farewell);
+    while !link.drained.get() && !link.expired.get() {
+        link.signal.wait().await;
+    }
+}
+
+/// Waits for the peer's end, so that the farewell arrives.
+async fn linger<P: Engine>(shard: &Rc<Shard<P>>, link: &Link, socket: &PollableFd<Socket>) {
+    link.socket.finish_sending();
+    while !link.expired.get() {
+        let received = link.socket.receive(&mut shard.scratch.borrow_mut());
+        let waited = match received {
+            Received::End | Received::Broken => return,
+            Received::Nothing => socket.readable().await,
+            Received::Bytes(_) => {
+                shard.let_io_in().await;
+                Ok(())
+            }
+        };
+        if waited.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Why a server could not start, or ended otherwise than it was told to.
+
+use std::io;
+use std::net::SocketAddr;
+
+/// Why a server could not start: one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot be.
+    #[error("{0}")]
+    Invalid(String),
+    /// Somebody listens there.
+    #[error("{address} is in use: end the process that listens there, or choose another port (0 picks a free one)")]
+    AddressInUse {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The kernel does not let us listen there.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A shard cannot be pinned.
+    #[error("cannot run a shard on CPU {cpu}: {reason}; choose from the CPUs that this process may use")]
+    Cpu {
+        /// The CPU.
+        cpu: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The kernel, or a sandbox, does not permit io_uring.
+    #[error(
+        "io_uring is not permitted ({0}): it needs Linux 5.8 or newer, kernel.io_uring_disabled=0, and a seccomp \
+         profile that allows it (Docker's default does not)"
+    )]
+    IoUring(io::Error),
+    /// Too little memory may be locked.
+    #[error(
+        "a shard needs {needed} KiB of locked memory and may have {allowed} KiB: raise it with 'ulimit -l {needed}' or \
+         LimitMEMLOCK="
+    )]
+    LockedMemory {
+        /// KiB allowed.
+        allowed: u64,
+        /// KiB needed.
+        needed: u64,
+    },
+    /// A shard could not be started for another reason.
+    #[error("cannot start shard {shard}: {reason}")]
+    Shard {
+        /// The shard.
+        shard: u16,
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// Why a running server ended otherwise than it was told to. The process should end: some shards may still
+/// run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A shard panicked.
+    #[error("shard {shard} panicked: {message}")]
+    Panicked {
+        /// The shard.
+        shard: u16,
+        /// What it said.
+        message: String,
+    },
+}

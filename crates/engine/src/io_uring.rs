@@ -1,0 +1,22 @@
+//! Whether this process may use io_uring.
+
+use crate::error::StartError;
+use rustix::io_uring::{io_uring_params, io_uring_setup};
+use rustix::process::{Resource, getrlimit};
+
+/// KiB of locked memory that glommio asks for each executor.
+const LOCKED_KIB: u64 = 512;
+
+/// Makes a ring and drops it. Glommio itself panics in the shard's thread where that is not permitted.
+pub(crate) fn probe() -> Result<(), StartError> {
+    if let Some(bytes) = getrlimit(Resource::Memlock).current
+        && bytes / 1024 < LOCKED_KIB
+    {
+        return Err(StartError::LockedMemory { allowed: bytes / 1024, needed: LOCKED_KIB });
+    }
+    let mut parameters = io_uring_params::default();
+    #[expect(unsafe_code, reason = "rustix has no safe form")]
+    // SAFETY: all parameters are zero, so they refer to no other ring, descriptor or memory.
+    let ring = unsafe { io_uring_setup(2, &mut parameters) };
+    ring.map(drop).map_err(|error| StartError::IoUring(error.into()))
+}

@@ -1,0 +1,368 @@
+//! The server: starts the shards, waits for their end.
+
+use crate::accept::Door;
+use crate::codec::{Codec, encoding};
+use crate::config::{Config, Lag, Listener, PolicyKind, Protocol};
+use crate::error::{RunError, StartError};
+use crate::mesh::{Mesh, Post, mesh};
+use crate::shard::{Engine, Shard, Tally, run};
+use crate::{io_uring, listener};
+use corecast_fanout::policy::{Directory, Mutex, MutexDirectory, Sharded, Snapshot, SnapshotDirectory};
+use corecast_fanout::{Counters, ShardId};
+use corecast_wire::{ChannelName, Code};
+use flume::{Receiver, Sender};
+use glommio::{LocalExecutorBuilder, Placement};
+use rustix::process::Signal;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::thread;
+
+/// Completions that a shard's ring holds: 128, glommio's default, took twice as long to serve 3,000
+/// sockets that became readable together.
+const RING_DEPTH: usize = 2048;
+
+/// A running server. Dropping it does not stop it.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<Listener>,
+    stopper: Stopper,
+    shards: usize,
+    news: Receiver<(ShardId, News)>,
+}
+
+/// Stops a server, from any thread.
+#[derive(Clone, Debug)]
+pub struct Stopper {
+    mailboxes: Vec<Sender<Post>>,
+}
+
+/// What a server did, in the end.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections closed, by reason.
+    pub closed: BTreeMap<Code, u64>,
+    /// Connections that had not taken what was queued when the time to drain was over.
+    pub cut_off: u64,
+    /// Messages and sends.
+    pub counters: Counters,
+}
+
+/// What a shard tells the thread that waits for it.
+#[derive(Debug)]
+enum News {
+    Ready,
+    Failed(StartError),
+    Ended(Tally),
+    Panicked(String),
+}
+
+impl Server {
+    /// Binds the listeners and starts one thread a shard; returns when all of them serve.
+    ///
+    /// # Errors
+    /// What is missing, in one line that says what to do. Nothing runs then.
+    ///
+    /// # Panics
+    /// If there are more than 65,535 shards.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        validate(config)?;
+        io_uring::probe()?;
+        let shards = ShardId::try_from(config.cpus.len()).expect("fewer than 2^16 shards");
+        let mut listeners = Vec::new();
+        let mut doors: Vec<Vec<(Listener, OwnedFd)>> = config.cpus.iter().map(|_| Vec::new()).collect();
+        for wanted in &config.listeners {
+            let (listener, sockets) = listener::bind(wanted, config.cpus.len())?;
+            for (doors, socket) in doors.iter_mut().zip(sockets) {
+                doors.push((listener.clone(), socket));
+            }
+            listeners.push(listener);
+        }
+        if config.stop_on_signals {
+            // Before any thread exists, so that all of them inherit it.
+            glommio::signal::block(&[Signal::TERM.as_raw(), Signal::INT.as_raw()])
+                .map_err(|error| StartError::Invalid(format!("cannot block signals: {error}")))?;
+        }
+        let (mailboxes, meshes) = mesh(shards, config.limits.mailbox_capacity);
+        let stopper = Stopper { mailboxes };
+        let (report, news) = flume::unbounded();
+        let start = Start { config, stopper: &stopper, report, doors, meshes };
+        let limits = fanout_limits(config);
+        match config.policy {
+            PolicyKind::Sharded => start.all(|shard| {
+                let limits = limits.clone();
+                move || Sharded::new(shard, shards, limits, Codec)
+            }),
+            PolicyKind::Mutex => {
+                let directory = MutexDirectory::new();
+                start.all(|shard| {
+                    let (limits, directory) = (limits.clone(), directory.clone());
+                    move || Mutex::new(shard, shards, limits, Codec, directory)
+                })
+            }
+            PolicyKind::Snapshot => {
+                let directory = SnapshotDirectory::new();
+                start.all(|shard| {
+                    let (limits, directory) = (limits.clone(), directory.clone());
+                    move || Snapshot::new(shard, shards, limits, Codec, directory)
+                })
+            }
+        }?;
+        let server = Self { listeners, stopper, shards: config.cpus.len(), news };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    /// Where it listens, with the ports that were picked.
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// What stops it from elsewhere.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Asks it to stop: no new connections, what was published is delivered, everybody is told.
+    pub fn stop(&self) {
+        self.stopper.stop();
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// A shard panicked. The others may still run: end the process.
+    pub fn wait(self) -> Result<Summary, RunError> {
+        let mut summary = Summary::default();
+        let mut running = self.shards;
+        while running > 0 {
+            match self.news.recv() {
+                Ok((_, News::Ended(tally))) => {
+                    summary.add(tally);
+                    running -= 1;
+                }
+                Ok((shard, News::Panicked(message))) => return Err(RunError::Panicked { shard, message }),
+                Ok((_, News::Ready | News::Failed(_))) => {}
+                Err(_) => unreachable!("every shard reports its end"),
+            }
+        }
+        Ok(summary)
+    }
+
+    fn wait_until_ready(&self) -> Result<(), StartError> {
+        for _ in 0..self.shards {
+            let failure = match self.news.recv() {
+                Ok((_, News::Ready)) => continue,
+                Ok((_, News::Failed(error))) => error,
+                Ok((shard, News::Panicked(reason))) => StartError::Shard { shard, reason },
+                Ok((_, News::Ended(_))) | Err(_) => unreachable!("a shard reports its start before its end"),
+            };
+            self.stop();
+            return Err(failure);
+        }
+        Ok(())
+    }
+}
+
+impl Stopper {
+    /// Asks the server to stop. It may have stopped already.
+    pub fn stop(&self) {
+        for mailbox in &self.mailboxes {
+            let _ = mailbox.send(Post::Stop);
+        }
+    }
+}
+
+impl Summary {
+    fn add(&mut self, tally: Tally) {
+        self.accepted += tally.accepted;
+        self.cut_off += tally.cut_off;
+        self.counters += tally.counters;
+        for (code, count) in tally.closed {
+            *self.closed.entry(code).or_default() += count;
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    /// One line.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counters { published, deliveries, sends, missed, .. } = self.counters;
+        write!(
+            formatter,
+            "{} connections accepted, {} cut off, {published} messages published, {deliveries} delivered in {sends} \
+             sends, {missed} missed; closed:",
+            self.accepted, self.cut_off
+        )?;
+        for (code, count) in &self.closed {
+            write!(formatter, " {} {count}", code.name())?;
+        }
+        Ok(())
+    }
+}
+
+fn validate(config: &Config) -> Result<(), StartError> {
+    let invalid = |what: &str| Err(StartError::Invalid(what.to_owned()));
+    if config.listeners.is_empty() {
+        return invalid("there is nowhere to listen: give at least one address");
+    }
+    if config.cpus.is_empty() {
+        return invalid("there is no shard: give at least one CPU");
+    }
+    if config.limits.mailbox_capacity == 0 {
+        return invalid("the capacity of a mailbox must be at least 1");
+    }
+    for channel in config.listeners.iter().filter_map(|listener| listener.channel.as_deref()) {
+        if let Err(error) = ChannelName::new(channel) {
+            return invalid(&format!("the channel of a listener is invalid: {error}"));
+        }
+    }
+    Ok(())
+}
+
+fn fanout_limits(config: &Config) -> corecast_fanout::Limits {
+    let mut limits = corecast_fanout::Limits {
+        log_bytes: config.limits.log_bytes,
+        max_subscriptions: config.limits.max_subscriptions,
+        ..corecast_fanout::Limits::default()
+    };
+    limits.lag[encoding(Protocol::Native).index()] = match config.limits.native_lag {
+        Lag::Skip => corecast_fanout::Lag::Skip,
+        Lag::Disconnect => corecast_fanout::Lag::Disconnect,
+    };
+    limits
+}
+
+/// What starting the shards takes.
+struct Start<'a> {
+    config: &'a Config,
+    stopper: &'a Stopper,
+    report: Sender<(ShardId, News)>,
+    doors: Vec<Vec<(Listener, OwnedFd)>>,
+    meshes: Vec<Mesh>,
+}
+
+impl Start<'_> {
+    /// Starts a thread for each shard, with the policy that `policy` makes there.
+    fn all<P, M>(self, policy: impl Fn(ShardId) -> M) -> Result<(), StartError>
+    where
+        P: Engine,
+        M: FnOnce() -> P + Send + 'static,
+    {
+        let Self { config, stopper, report, doors, meshes } = self;
+        for ((mesh, doors), cpu) in meshes.into_iter().zip(doors).zip(&config.cpus) {
+            let shard = mesh.shard();
+            let seed = Seed {
+                cpu: *cpu,
+                mesh,
+                doors,
+                config: config.clone(),
+                stopper: (config.stop_on_signals && shard == 0).then(|| stopper.clone()),
+                policy: policy(shard),
+            };
+            let report = report.clone();
+            let body = move || {
+                let ready = report.clone();
+                let outcome =
+                    catch_unwind(AssertUnwindSafe(|| seed.grow(move || drop(ready.send((shard, News::Ready))))));
+                let news = match outcome {
+                    Ok(Ok(tally)) => News::Ended(tally),
+                    Ok(Err(error)) => News::Failed(error),
+                    Err(panic) => News::Panicked(panic_message(&*panic)),
+                };
+                // Nobody listens any more when the start has failed elsewhere.
+                let _ = report.send((shard, news));
+            };
+            let spawned = thread::Builder::new().name(format!("shard-{shard}")).spawn(body);
+            if let Err(error) = spawned {
+                stopper.stop();
+                return Err(StartError::Shard { shard, reason: error.to_string() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a shard's thread is given.
+struct Seed<M> {
+    cpu: usize,
+    mesh: Mesh,
+    doors: Vec<(Listener, OwnedFd)>,
+    config: Config,
+    /// If this shard is the one that waits for signals.
+    stopper: Option<Stopper>,
+    policy: M,
+}
+
+impl<M> Seed<M> {
+    /// Runs the shard on this thread until it is stopped.
+    fn grow<P>(self, ready: impl FnOnce() + 'static) -> Result<Tally, StartError>
+    where
+        P: Engine,
+        M: FnOnce() -> P + 'static,
+    {
+        let Self { cpu, mesh, doors, config, stopper, policy } = self;
+        let executor = LocalExecutorBuilder::new(Placement::Fixed(cpu))
+            .name("corecast")
+            .io_memory(0)
+            .ring_depth(RING_DEPTH)
+            .preempt_timer(config.tuning.preempt_timer)
+            .spin_before_park(config.tuning.spin_before_park)
+            .make()
+            .map_err(|error| StartError::Cpu { cpu, reason: error.to_string() })?;
+        executor.run(async move {
+            if let Some(stopper) = stopper {
+                glommio::spawn_local(stop_on_signal(stopper)).detach();
+            }
+            let id = mesh.shard();
+            let shard = Shard::new(policy(), mesh, config.limits, config.tuning)
+                .map_err(|error| StartError::Shard { shard: id, reason: error.to_string() })?;
+            ready();
+            Ok(run(shard, doors.into_iter().map(door).collect()).await)
+        })
+    }
+}
+
+fn door((listener, descriptor): (Listener, OwnedFd)) -> Door {
+    let channel: Rc<str> = match listener.channel {
+        Some(channel) => channel.into(),
+        None => format!("{}:{}", listener.protocol, listener.address).into(),
+    };
+    Door { protocol: listener.protocol, channel, descriptor }
+}
+
+async fn stop_on_signal(stopper: Stopper) {
+    let received = match glommio::signal::Signals::new(&[Signal::TERM.as_raw(), Signal::INT.as_raw()]) {
+        Ok(signals) => signals.recv().await,
+        Err(error) => Err(error),
+    };
+    match received {
+        Ok(number) => tracing::info!(number, "stopping on a signal"),
+        Err(error) => tracing::error!(%error, "signals cannot be received: stopping"),
+    }
+    for mailbox in &stopper.mailboxes {
+        let _ = mailbox.send_async(Post::Stop).await;
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::socket::Socket;
+
+    /// Sockets cross threads in the baselines, and nothing else does.
+    #[test]
+    fn a_socket_may_be_sent_from_any_thread() {
+        fn assert<T: Send + Sync>() {}
+        assert::<Socket>();
+    }
+}

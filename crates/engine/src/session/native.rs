@@ -1,0 +1,107 @@
+//! `native`: channels, acknowledgements, codes.
+
+use super::{Context, End, Session};
+use crate::shard::Engine;
+use corecast_fanout::Publication;
+use corecast_wire::native::{self, Frame, Publish, Reason, VERSION};
+use corecast_wire::{ChannelName, Code, Limits};
+
+/// A connection of a `native` listener.
+#[derive(Debug)]
+pub(crate) struct Native {
+    limits: Limits,
+    greeted: bool,
+}
+
+impl Native {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, greeted: false }
+    }
+
+    fn greet<P: Engine>(&mut self, frame: &Frame<'_>, context: &mut Context<'_, P>) -> Result<(), End> {
+        let Frame::Hello { version } = *frame else {
+            return Err(End::new(Code::HelloExpected, "the first frame must be HELLO"));
+        };
+        if version == 0 {
+            return Err(End::new(Code::UnsupportedVersion, format!("version {VERSION} is spoken here")));
+        }
+        self.greeted = true;
+        let version = version.min(VERSION);
+        answer(&Frame::Welcome { version, max_frame: self.limits.max_frame }, context);
+        Ok(())
+    }
+}
+
+impl Session for Native {
+    type Decoder = native::Decoder;
+
+    fn decoder(&self) -> native::Decoder {
+        native::Decoder::new(self.limits)
+    }
+
+    fn opened<P: Engine>(&mut self, _context: &mut Context<'_, P>) {}
+
+    fn on_frame<P: Engine>(&mut self, frame: Frame<'_>, context: &mut Context<'_, P>) -> Result<(), End> {
+        if !self.greeted {
+            return self.greet(&frame, context);
+        }
+        match frame {
+            Frame::Publish(publish) => {
+                self::publish(&publish, context);
+                Ok(())
+            }
+            Frame::Subscribe(channel) => subscribe(channel, context),
+            Frame::Unsubscribe(channel) => {
+                let frame = encode(&Frame::Unsubscribed(channel), context.answer);
+                context.policy.unsubscribe(context.id, channel.as_str(), frame);
+                Ok(())
+            }
+            Frame::Ping(body) => {
+                answer(&Frame::Pong(body), context);
+                Ok(())
+            }
+            Frame::Pong(_) => Ok(()),
+            Frame::Close(_) => Err(End::new(Code::Normal, "closed by the client")),
+            Frame::Hello { .. } => Err(End::new(Code::UnexpectedKind, "HELLO was said already")),
+            Frame::Welcome { .. }
+            | Frame::Subscribed(_)
+            | Frame::Unsubscribed(_)
+            | Frame::Published { .. }
+            | Frame::Message { .. }
+            | Frame::Gap { .. }
+            | Frame::Error(_) => Err(End::new(Code::UnexpectedKind, "only a server sends this frame")),
+        }
+    }
+
+    fn farewell(&self, end: &End, out: &mut Vec<u8>) {
+        let reason = Reason::new(end.code, &end.text);
+        let frame = if end.code.is_violation() { Frame::Error(reason) } else { Frame::Close(reason) };
+        native::encode(&frame, out);
+    }
+}
+
+fn subscribe<P: Engine>(channel: ChannelName<'_>, context: &mut Context<'_, P>) -> Result<(), End> {
+    let frame = encode(&Frame::Subscribed(channel), context.answer);
+    let subscribed = context.policy.subscribe(context.id, channel.as_str(), frame);
+    subscribed.map_err(|error| End::new(Code::TooManySubscriptions, error.to_string()))
+}
+
+fn publish<P: Engine>(publish: &Publish<'_>, context: &mut Context<'_, P>) {
+    let Publish { channel, payload, ack, no_echo } = *publish;
+    context.published = true;
+    context.policy.publish(context.id, &Publication { channel: channel.as_str(), payload, no_echo });
+    if let Some(token) = ack {
+        answer(&Frame::Published { token }, context);
+    }
+}
+
+fn answer<P: Engine>(frame: &Frame<'_>, context: &mut Context<'_, P>) {
+    let frame = encode(frame, context.answer);
+    context.policy.answer(context.id, frame);
+}
+
+fn encode<'a>(frame: &Frame<'_>, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+    buffer.clear();
+    native::encode(frame, buffer);
+    buffer
+}

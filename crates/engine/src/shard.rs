@@ -1,0 +1,239 @@
+//! One shard: what its tasks share, and its life.
+
+use crate::accept::{Door, accept};
+use crate::config::{Limits, Tuning};
+use crate::connection::Link;
+use crate::mesh::{Mesh, watch};
+use crate::session::{Context, End};
+use crate::signal::Signal;
+use crate::socket::Socket;
+use crate::tick::{sweep, tick};
+use corecast_fanout::{ConnectionId, Counters, Encoding, Policy, ShardId};
+use corecast_wire::Code;
+use glommio::io::PollableFd;
+use rustix::event::{EventfdFlags, eventfd};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// A policy that writes to sockets.
+pub(crate) trait Engine: Policy<Socket> + 'static {}
+
+impl<P: Policy<Socket> + 'static> Engine for P {}
+
+/// What the tasks of one shard share. No borrow lives across an `.await`.
+pub(crate) struct Shard<P> {
+    pub(crate) policy: RefCell<P>,
+    pub(crate) mesh: Mesh,
+    pub(crate) limits: Limits,
+    pub(crate) tuning: Tuning,
+    /// There is something for the tick to do.
+    pub(crate) work: Signal,
+    /// A tick has emptied the mailbox.
+    pub(crate) mailbox_drained: Signal,
+    /// A tick has ended while the shard stops.
+    pub(crate) progress: Signal,
+    /// Where every connection receives.
+    pub(crate) scratch: RefCell<Vec<u8>>,
+    /// Connections that are not read until the mesh and the flush have caught up.
+    pub(crate) paused: RefCell<Vec<ConnectionId>>,
+    /// Connections whose end has a deadline.
+    pub(crate) ending: RefCell<Vec<(Instant, ConnectionId)>>,
+    /// Connections to close at the end of the tick.
+    pub(crate) to_reap: RefCell<Vec<ConnectionId>>,
+    /// Tasks that wait for a full socket.
+    pub(crate) full: Cell<usize>,
+    /// Other shards that will post nothing more.
+    pub(crate) finished: Cell<ShardId>,
+    pub(crate) tally: RefCell<Tally>,
+    stopping: Cell<bool>,
+    stop: Signal,
+    links: RefCell<Vec<Option<Rc<Link>>>>,
+    answer: RefCell<Vec<u8>>,
+    /// Readable at all times: waiting for it is one trip through the ring.
+    always_ready: PollableFd<OwnedFd>,
+}
+
+/// What a shard did, for the report at the end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) accepted: u64,
+    pub(crate) closed: BTreeMap<Code, u64>,
+    /// Connections that had not taken what was queued when the server stopped.
+    pub(crate) cut_off: u64,
+    pub(crate) counters: Counters,
+}
+
+impl<P: Engine> Shard<P> {
+    /// Must be called on the shard's own executor. An error is a lack of descriptors.
+    pub(crate) fn new(policy: P, mesh: Mesh, limits: Limits, tuning: Tuning) -> io::Result<Self> {
+        let always_ready = eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Self {
+            policy: RefCell::new(policy),
+            mesh,
+            limits,
+            work: Signal::default(),
+            mailbox_drained: Signal::default(),
+            progress: Signal::default(),
+            scratch: RefCell::new(vec![0; tuning.scratch_bytes]),
+            tuning,
+            paused: RefCell::default(),
+            ending: RefCell::default(),
+            to_reap: RefCell::default(),
+            full: Cell::new(0),
+            finished: Cell::new(0),
+            tally: RefCell::default(),
+            stopping: Cell::new(false),
+            stop: Signal::default(),
+            links: RefCell::default(),
+            answer: RefCell::default(),
+            always_ready: PollableFd::new(always_ready)?,
+        })
+    }
+
+    /// Whether the shard takes nothing new.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    pub(crate) fn begin_to_stop(&self) {
+        self.stopping.set(true);
+        self.stop.set();
+    }
+
+    /// Gives a socket its identity.
+    pub(crate) fn open(&self, socket: Socket, encoding: Encoding) -> Rc<Link> {
+        let id = self.policy.borrow_mut().open(socket.clone(), encoding);
+        let link = Rc::new(Link::new(id, socket));
+        let mut links = self.links.borrow_mut();
+        let slot = id.slot as usize;
+        if links.len() <= slot {
+            links.resize(slot + 1, None);
+        }
+        links[slot] = Some(Rc::clone(&link));
+        self.tally.borrow_mut().accepted += 1;
+        link
+    }
+
+    /// The connection of this name, unless it is gone.
+    pub(crate) fn link(&self, id: ConnectionId) -> Option<Rc<Link>> {
+        let links = self.links.borrow();
+        links.get(id.slot as usize)?.as_ref().filter(|link| link.id == id).cloned()
+    }
+
+    /// Lets a connection act on the policy, and ends its batch.
+    pub(crate) fn with_context<T>(&self, id: ConnectionId, act: impl FnOnce(&mut Context<'_, P>) -> T) -> T {
+        let mut policy = self.policy.borrow_mut();
+        let mut answer = self.answer.borrow_mut();
+        let mut context = Context { policy: &mut *policy, id, answer: &mut answer, published: false };
+        let result = act(&mut context);
+        if context.published {
+            policy.commit(id);
+        }
+        self.work.set();
+        result
+    }
+
+    /// Whether a connection must not be read now; if so, its signal is set when that may have changed.
+    pub(crate) fn must_pause(&self, id: ConnectionId, published: bool) -> bool {
+        let policy = self.policy.borrow();
+        if published && (self.mesh.is_congested() || policy.is_saturated()) {
+            self.paused.borrow_mut().push(id);
+            return true;
+        }
+        self.is_stopping() || policy.backlog(id) > self.limits.control_bytes
+    }
+
+    /// Waits for one trip through the ring, in which all that is ready elsewhere has its turn.
+    pub(crate) async fn let_io_in(&self) {
+        if let Err(error) = self.always_ready.readable().await {
+            tracing::warn!(%error, "the ring refused to poll");
+        }
+    }
+
+    /// Begins the end of a connection: nothing leaves behind the farewell.
+    pub(crate) fn end(&self, id: ConnectionId, farewell: &[u8]) {
+        self.policy.borrow_mut().end(id, farewell);
+        self.ending.borrow_mut().push((Instant::now() + self.limits.linger, id));
+        self.work.set();
+    }
+
+    /// Has the connection closed at the end of the tick.
+    pub(crate) fn reap(&self, link: &Link, code: Code) {
+        *self.tally.borrow_mut().closed.entry(code).or_default() += 1;
+        self.to_reap.borrow_mut().push(link.id);
+        self.work.set();
+    }
+
+    /// Forgets a connection.
+    pub(crate) fn forget(&self, id: ConnectionId) {
+        let mut links = self.links.borrow_mut();
+        if let Some(entry) = links.get_mut(id.slot as usize)
+            && entry.as_ref().is_some_and(|link| link.id == id)
+        {
+            *entry = None;
+        }
+    }
+
+    fn all_links(&self) -> Vec<Rc<Link>> {
+        self.links.borrow().iter().flatten().cloned().collect()
+    }
+
+    /// Waits until `done` or the deadline; whether it was `done`.
+    async fn wait_until(&self, deadline: Instant, done: impl Fn(&Self) -> bool) -> bool {
+        while !done(self) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            self.progress.wait().await;
+        }
+        true
+    }
+
+    /// After the stop: everything read is published, everything published is sent, everybody is told.
+    async fn drain(&self) {
+        let deadline = Instant::now() + self.limits.drain_timeout;
+        self.work.set();
+        let others = self.mesh.shards() - 1;
+        self.wait_until(deadline, |shard| {
+            shard.finished.get() == others && !shard.mesh.has_post() && !shard.mesh.is_congested()
+        })
+        .await;
+        self.let_io_in().await;
+        self.wait_until(deadline, |shard| shard.full.get() == 0 && !shard.policy.borrow_mut().flush(0)).await;
+        self.tally.borrow_mut().cut_off += self.full.get() as u64;
+        for link in self.all_links() {
+            link.end(End::new(Code::GoingAway, "the server is stopping"));
+        }
+        let everybody_gone = |shard: &Self| shard.links.borrow().iter().all(Option::is_none);
+        if !self.wait_until(Instant::now() + 2 * self.limits.linger, everybody_gone).await {
+            self.all_links().iter().for_each(|link| link.expire());
+            self.wait_until(Instant::now() + self.limits.linger, everybody_gone).await;
+        }
+    }
+}
+
+/// Runs a shard until it is stopped; what it did.
+pub(crate) async fn run<P: Engine>(shard: Shard<P>, doors: Vec<Door>) -> Tally {
+    let shard = Rc::new(shard);
+    let mut tasks = vec![
+        glommio::spawn_local(tick(Rc::clone(&shard))),
+        glommio::spawn_local(sweep(Rc::clone(&shard))),
+        glommio::spawn_local(watch(Rc::clone(&shard))),
+    ];
+    let doors: Vec<_> = doors.into_iter().map(|door| glommio::spawn_local(accept(Rc::clone(&shard), door))).collect();
+    shard.stop.wait().await;
+    for door in doors {
+        door.cancel().await;
+    }
+    shard.drain().await;
+    for task in tasks.drain(..) {
+        task.cancel().await;
+    }
+    let mut tally = shard.tally.take();
+    tally.counters = shard.policy.borrow().counters();
+    tally
+}

@@ -1,0 +1,135 @@
+//! The tick: the mailbox, the flush, the reaping, in this order, after every pass of reads.
+//!
+//! It is one task. Whoever gives it something to do sets [`Shard::work`], which queues it behind all
+//! connections that are readable in the same pass of the executor: so their messages leave in one send
+//! per subscriber. A shard that is never idle looks into its mailbox here and does not depend on being
+//! woken.
+
+use crate::mesh::Post;
+use crate::session::End;
+use crate::shard::{Engine, Shard};
+use corecast_fanout::{ConnectionId, Effect};
+use corecast_wire::Code;
+use glommio::io::PollableFd;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// Posts taken from the mailbox in one tick.
+const MAX_POSTS: usize = 256;
+
+/// Runs the ticks.
+pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>) {
+    loop {
+        shard.work.wait().await;
+        while shard.tick() {
+            shard.let_io_in().await;
+        }
+    }
+}
+
+/// The coarse timer: ends what lingers too long, and bounds how long a shard that was not woken sleeps.
+pub(crate) async fn sweep<P: Engine>(shard: Rc<Shard<P>>) {
+    loop {
+        glommio::timer::sleep(shard.tuning.sweep_interval).await;
+        let now = Instant::now();
+        let expired: Vec<_> = shard.ending.borrow_mut().extract_if(.., |(deadline, _)| *deadline <= now).collect();
+        for (_, id) in expired {
+            if let Some(link) = shard.link(id) {
+                link.expire();
+            }
+        }
+        shard.work.set();
+    }
+}
+
+impl<P: Engine> Shard<P> {
+    /// One tick; whether there is more to do.
+    fn tick(self: &Rc<Self>) -> bool {
+        let mut policy = self.policy.borrow_mut();
+        policy.post();
+        // Before our own flush, so that the other shards' begins meanwhile.
+        self.dispatch(&mut policy);
+        self.take_posts(&mut policy);
+        self.dispatch(&mut policy);
+        let more = policy.flush(self.tuning.flush_budget);
+        let mut full = Vec::new();
+        while let Some(effect) = policy.take_effect() {
+            self.carry_out(effect, &mut full);
+        }
+        let saturated = policy.is_saturated();
+        for id in self.to_reap.take() {
+            policy.close(id);
+            self.forget(id);
+        }
+        drop(policy);
+        for id in full {
+            self.wait_for_room(id);
+        }
+        if !saturated && !self.mesh.is_congested() {
+            for id in self.paused.take() {
+                if let Some(link) = self.link(id) {
+                    link.signal.set();
+                }
+            }
+        }
+        self.progress.set();
+        more || (!saturated && self.mesh.has_post())
+    }
+
+    fn take_posts(&self, policy: &mut P) {
+        if policy.is_saturated() {
+            return;
+        }
+        for _ in 0..MAX_POSTS {
+            match self.mesh.try_take() {
+                Some(Post::Parcel(from, parcel)) => policy.receive(from, parcel),
+                Some(Post::Stop) => self.begin_to_stop(),
+                Some(Post::Finished) => self.finished.update(|finished| finished + 1),
+                None => {
+                    self.mailbox_drained.set();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn carry_out(&self, effect: Effect, full: &mut Vec<ConnectionId>) {
+        match effect {
+            Effect::Full(id) => full.push(id),
+            Effect::Drained(id) => {
+                if let Some(link) = self.link(id) {
+                    link.drained.set(true);
+                    link.signal.set();
+                }
+            }
+            Effect::Lagged(id) => {
+                if let Some(link) = self.link(id) {
+                    link.end(End::new(Code::Lagged, "the subscriber fell behind by more than the log holds"));
+                }
+            }
+            Effect::Gone(id) => {
+                if let Some(link) = self.link(id) {
+                    link.end(End::new(Code::Reset, "the connection is broken"));
+                    link.expire();
+                }
+            }
+        }
+    }
+
+    /// Waits until a full socket takes bytes again.
+    fn wait_for_room(self: &Rc<Self>, id: ConnectionId) {
+        let Some(link) = self.link(id) else { return };
+        let Ok(socket) = PollableFd::new(link.socket.clone()) else { return link.expire() };
+        drop(link);
+        let shard = Rc::clone(self);
+        self.full.update(|full| full + 1);
+        glommio::spawn_local(async move {
+            // An error is the socket's; the send that follows finds it.
+            let _ = socket.writable().await;
+            shard.full.update(|full| full - 1);
+            shard.policy.borrow_mut().writable(id);
+            shard.work.set();
+        })
+        .detach();
+    }
+}
