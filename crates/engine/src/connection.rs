@@ -155,7 +155,7 @@ fn turn<P: Engine, S: Session>(
         Received::Bytes(received) => received,
         Received::Nothing => return Next::Readable,
         Received::End if incomplete.is_mid_frame() => {
-            return Next::End(End::new(Code::Reset, "the stream ended inside a frame"));
+            return Next::End(End::new(Code::Malformed, "the stream ended inside a frame"));
         }
         Received::End => return Next::End(End::new(Code::Normal, "the client ended the stream")),
         Received::Broken => return Next::End(End::new(Code::Reset, "the connection is broken")),

@@ -140,7 +140,10 @@ impl<P: Engine> Shard<P> {
     /// Whether a connection must not be read now; if so, its signal is set when that may have changed.
     pub(crate) fn must_pause(&self, id: ConnectionId, published: bool) -> bool {
         let policy = self.policy.borrow();
-        if published && (self.mesh.is_congested() || policy.is_saturated()) {
+        let congested = published && (self.mesh.is_congested() || policy.is_saturated());
+        // What a connection says behind a SUBSCRIBE is read when that has taken effect: so a `plain`
+        // connection, which is not answered, hears itself and everybody from its first frame on.
+        if congested || policy.awaits_subscription(id) {
             self.paused.borrow_mut().push(id);
             return true;
         }

@@ -1,1 +1,24 @@
-//! placeholder
+//! What Corecast's tests share: servers to test against, deadlines, and raw bytes on real sockets.
+//!
+//! Owns [`Deadline`], the one way a test waits; [`Process`] and [`ServerProcess`], the binary under test as
+//! a child; [`LocalServer`], the engine in the test's own process; [`Peer`], a socket without a client
+//! library behind it, for what a client library would not send.
+//!
+//! Invariants: every wait ends at a deadline and says what it waited for; nothing outlives the test that
+//! started it; servers listen on a free port of loopback, so tests run side by side.
+//!
+//! Absent here: tests of Corecast itself, and anything that a program uses. What goes wrong panics: that is
+//! how a test fails.
+#![forbid(unsafe_code)]
+
+mod deadline;
+mod local;
+mod peer;
+mod process;
+mod server;
+
+pub use deadline::{DEADLINE, Deadline, wait_until};
+pub use local::{LocalServer, everywhere};
+pub use peer::Peer;
+pub use process::{Finished, Process};
+pub use server::ServerProcess;

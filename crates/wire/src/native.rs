@@ -173,7 +173,7 @@ fn parse(kind: u8, flags: u8, mut body: Body<'_>) -> Result<Frame<'_>, DecodeErr
         }
         kind::PUBLISHED => Frame::Published { token: body.u32()? },
         kind::MESSAGE => Frame::Message { channel: body.channel()?, payload: body.rest() },
-        kind::GAP => Frame::Gap { count: body.u64()?, channel: body.channel()? },
+        kind::GAP => Frame::Gap { count: gap_count(&mut body)?, channel: body.channel()? },
         kind::PING => Frame::Ping(ping_body(&mut body)?),
         kind::PONG => Frame::Pong(ping_body(&mut body)?),
         kind::CLOSE => Frame::Close(reason(&mut body)?),
@@ -182,6 +182,13 @@ fn parse(kind: u8, flags: u8, mut body: Body<'_>) -> Result<Frame<'_>, DecodeErr
     };
     body.end()?;
     Ok(frame)
+}
+
+fn gap_count(body: &mut Body<'_>) -> Result<u64, DecodeError> {
+    match body.u64()? {
+        0 => Err(DecodeError::Malformed("a gap counts at least one message")),
+        count => Ok(count),
+    }
 }
 
 fn ping_body<'a>(body: &mut Body<'a>) -> Result<&'a [u8], DecodeError> {
@@ -205,8 +212,8 @@ fn reason<'a>(body: &mut Body<'a>) -> Result<Reason<'a>, DecodeError> {
 /// Appends a frame.
 ///
 /// # Panics
-/// If the frame has 4 GiB or more, or a PING or reason is over its limit ([`MAX_PING`], [`MAX_REASON`]):
-/// the caller's mistake.
+/// If the frame has 4 GiB or more, a PING or reason is over its limit ([`MAX_PING`], [`MAX_REASON`]), or a
+/// GAP counts none: the caller's mistake.
 pub fn encode(frame: &Frame<'_>, out: &mut Vec<u8>) {
     let start = out.len();
     let flags = match frame {
@@ -247,6 +254,7 @@ fn encode_body(frame: &Frame<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(payload);
         }
         Frame::Gap { count, channel } => {
+            assert!(count > 0, "a gap counts at least one message");
             out.extend_from_slice(&count.to_be_bytes());
             encode_channel(channel, out);
         }

@@ -80,6 +80,9 @@ pub trait Policy<O: Outlet> {
     /// The connection has too many.
     fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions>;
 
+    /// Whether a subscription of this connection has not taken effect yet.
+    fn awaits_subscription(&self, id: ConnectionId) -> bool;
+
     /// Ends a subscription, if there is one: no message of the channel leaves behind `answer`.
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]);
 

@@ -227,6 +227,10 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
         Ok(())
     }
 
+    fn awaits_subscription(&self, id: ConnectionId) -> bool {
+        self.connections.get(id).is_some_and(|connection| !connection.waiting.is_empty())
+    }
+
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
         let Some(connection) = self.connections.get(id) else { return };
         if let Some(feed) = self.feeds.find(channel, connection.encoding) {

@@ -187,6 +187,10 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         Ok(())
     }
 
+    fn awaits_subscription(&self, _id: ConnectionId) -> bool {
+        false
+    }
+
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
         let Some(local) = self.connections.get_mut(id) else { return };
         if local.subscriptions.remove(channel) {

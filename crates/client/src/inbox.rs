@@ -1,0 +1,147 @@
+//! What has come and was not yet taken, as a state machine without a socket.
+
+use crate::event::Incoming;
+use crate::{Error, Event, Violation};
+use corecast_wire::native::{self, Decoder, Frame};
+use corecast_wire::{Limits, Reassembly};
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+
+/// Bytes in, events out.
+///
+/// Invariant: after the end nothing is added; what came before it is given first.
+pub(crate) struct Inbox {
+    decoder: Decoder,
+    reassembly: Reassembly,
+    state: State,
+}
+
+/// What frames change, apart from the reassembly that lends them.
+#[derive(Default)]
+struct State {
+    max_frame: Option<u32>,
+    events: VecDeque<Event>,
+    queued_bytes: usize,
+    pongs: Vec<u8>,
+    end: Option<End>,
+}
+
+/// Why nothing more will come.
+#[derive(Clone, Debug)]
+enum End {
+    Closed { code: u16, text: String },
+    Rejected { code: u16, text: String },
+    Violation(Violation),
+    Disconnected,
+}
+
+impl Inbox {
+    pub(crate) fn new(max_frame: u32) -> Self {
+        Self { decoder: Decoder::new(Limits { max_frame }), reassembly: Reassembly::new(), state: State::default() }
+    }
+
+    /// Takes in what was read.
+    pub(crate) fn push(&mut self, chunk: &[u8]) {
+        let Self { decoder, reassembly, state } = self;
+        let pushed = reassembly.push(decoder, chunk, |frame| {
+            state.take(frame);
+            if state.end.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if let Err(error) = pushed {
+            state.end_with(End::Violation(error.into()));
+        }
+    }
+
+    /// Takes in the end of the stream.
+    pub(crate) fn disconnect(&mut self) {
+        self.state.end_with(End::Disconnected);
+    }
+
+    /// The limit in WELCOME, once it has come.
+    pub(crate) fn max_frame(&self) -> Option<u32> {
+        self.state.max_frame
+    }
+
+    /// The PONGs that are due, encoded. Empty after the end.
+    pub(crate) fn take_pongs(&mut self) -> Vec<u8> {
+        let pongs = std::mem::take(&mut self.state.pongs);
+        if self.state.end.is_some() { Vec::new() } else { pongs }
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Event> {
+        let event = self.state.events.pop_front()?;
+        self.state.queued_bytes -= event.weight();
+        Some(event)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.state.events.len()
+    }
+
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.state.queued_bytes
+    }
+
+    /// Takes the first event that is `wanted` out of the queue, looking from `from` on.
+    pub(crate) fn take_from(&mut self, from: usize, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
+        let found = self.state.events.range(from..).position(wanted)?;
+        let event = self.state.events.remove(from + found)?;
+        self.state.queued_bytes -= event.weight();
+        Some(event)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.state.events.clear();
+        self.state.queued_bytes = 0;
+    }
+
+    /// Fails if nothing more will come.
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
+        Err(match self.state.end.clone() {
+            None => return Ok(()),
+            Some(End::Closed { code, text }) => Error::Closed { code, text },
+            Some(End::Rejected { code, text }) => Error::Rejected { code, text },
+            Some(End::Violation(violation)) => Error::Violation(violation),
+            Some(End::Disconnected) => Error::Disconnected,
+        })
+    }
+}
+
+impl State {
+    fn take(&mut self, frame: Frame<'_>) {
+        match (Incoming::from(frame), self.max_frame) {
+            (Incoming::Error(reason), _) => {
+                self.end_with(End::Rejected { code: reason.code, text: reason.text.to_owned() });
+            }
+            (Incoming::Event(Event::Closed { code, text }), _) => {
+                self.add(Event::Closed { code, text: text.clone() });
+                self.end_with(End::Closed { code, text });
+            }
+            (Incoming::Welcome { version, max_frame }, None) => {
+                if (1..=native::VERSION).contains(&version) {
+                    self.max_frame = Some(max_frame);
+                } else {
+                    self.violated(Violation::Version(version));
+                }
+            }
+            (_, None) => self.violated(Violation::Unexpected("frame before WELCOME")),
+            (Incoming::Welcome { .. }, Some(_)) => self.violated(Violation::Unexpected("second WELCOME")),
+            (Incoming::ClientOnly(kind), _) => self.violated(Violation::Unexpected(kind)),
+            (Incoming::Ping(body), _) => native::encode(&Frame::Pong(body), &mut self.pongs),
+            (Incoming::Event(event), _) => self.add(event),
+        }
+    }
+
+    fn add(&mut self, event: Event) {
+        self.queued_bytes += event.weight();
+        self.events.push_back(event);
+    }
+
+    fn violated(&mut self, violation: Violation) {
+        self.end_with(End::Violation(violation));
+    }
+
+    fn end_with(&mut self, end: End) {
+        self.end.get_or_insert(end);
+    }
+}

@@ -1,0 +1,57 @@
+//! The reading side of a connection: one read at a time, each with a deadline.
+
+use crate::Error;
+use crate::inbox::Inbox;
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// A socket and what came out of it.
+pub(crate) struct Reader {
+    pub(crate) inbox: Inbox,
+    stream: TcpStream,
+    scratch: Box<[u8]>,
+    /// The read timeout that the socket has now.
+    armed: Option<Duration>,
+}
+
+/// The most read at once, in bytes.
+const SCRATCH_LEN: usize = 64 * 1024;
+
+/// The moment after `timeout`, or none if no clock reaches it.
+pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
+
+impl Reader {
+    pub(crate) fn new(stream: TcpStream, max_frame: u32) -> Self {
+        let scratch = vec![0; SCRATCH_LEN].into_boxed_slice();
+        Self { inbox: Inbox::new(max_frame), stream, scratch, armed: None }
+    }
+
+    /// One read into the inbox. The end of the stream is no error here: the inbox tells it, after what
+    /// came before.
+    pub(crate) fn receive(&mut self, deadline: Option<Instant>, awaited: &'static str) -> Result<(), Error> {
+        let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(Error::TimedOut { awaited });
+        }
+        if timeout != self.armed {
+            self.stream.set_read_timeout(timeout)?;
+            self.armed = timeout;
+        }
+        match self.stream.read(&mut self.scratch) {
+            Ok(0) => self.inbox.disconnect(),
+            Ok(len) => self.inbox.push(&self.scratch[..len]),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Err(Error::TimedOut { awaited }),
+                ErrorKind::Interrupted => {}
+                _ => {
+                    self.inbox.disconnect();
+                    return Err(error.into());
+                }
+            },
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,213 @@
+//! The half that reads.
+
+use crate::error::{self, Error};
+use crate::outbox::Outbox;
+use crate::reader::{Reader, deadline};
+use crate::{Event, Options};
+use corecast_wire::Code;
+use corecast_wire::native::{Frame, Reason};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Subscribes and reads, answering the server's PINGs as it does.
+///
+/// A request writes one frame, then reads until its answer has come; what else comes meanwhile is kept
+/// and given by [`next_event`](Self::next_event) in the order of its arrival.
+///
+/// PINGs are answered only while a call reads. A server that asks for signs of life ends a connection on
+/// which none does.
+pub struct Subscriber {
+    reader: Reader,
+    outbox: Arc<Outbox>,
+    answer_timeout: Duration,
+    max_queued_bytes: usize,
+    next_ping: u64,
+}
+
+/// How long to look for the server's reason when a write has failed.
+const REASON_TIMEOUT: Duration = Duration::from_secs(1);
+/// The shortest wait for an event: the kernel's timer is no finer.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+impl Subscriber {
+    pub(crate) fn new(reader: Reader, outbox: Arc<Outbox>, options: &Options) -> Self {
+        let mut subscriber = Self {
+            reader,
+            outbox,
+            answer_timeout: options.answer_timeout,
+            max_queued_bytes: options.max_queued_bytes,
+            next_ping: 0,
+        };
+        // The read that brought WELCOME may have brought a PING behind it.
+        subscriber.answer_pings();
+        subscriber
+    }
+
+    /// Subscribes to a channel and waits for SUBSCRIBED: every message published after this returns will
+    /// come.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for the name; else what ended the wait or the connection, such as
+    /// [`Error::Closed`] with [`Code::TooManySubscriptions`].
+    pub fn subscribe(&mut self, channel: &str) -> Result<(), Error> {
+        let name = error::channel(channel)?;
+        self.request(
+            &Frame::Subscribe(name),
+            "SUBSCRIBED",
+            |event| matches!(event, Event::Subscribed { channel: answered } if answered == channel),
+        )
+    }
+
+    /// Unsubscribes from a channel and waits for UNSUBSCRIBED: messages of the channel may be queued still,
+    /// none will be added.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for the name; else what ended the wait or the connection.
+    pub fn unsubscribe(&mut self, channel: &str) -> Result<(), Error> {
+        let name = error::channel(channel)?;
+        self.request(
+            &Frame::Unsubscribe(name),
+            "UNSUBSCRIBED",
+            |event| matches!(event, Event::Unsubscribed { channel: answered } if answered == channel),
+        )
+    }
+
+    /// Sends a PING, waits for its PONG and returns the time between.
+    ///
+    /// # Errors
+    /// What ended the wait or the connection.
+    pub fn ping(&mut self) -> Result<Duration, Error> {
+        let number = self.next_ping.to_be_bytes();
+        self.next_ping = self.next_ping.wrapping_add(1);
+        let asked = Instant::now();
+        self.request(&Frame::Ping(&number), "PONG", |event| matches!(event, Event::Pong { body } if *body == number))?;
+        Ok(asked.elapsed())
+    }
+
+    /// Waits for the PUBLISHED that carries `token`, which may have come already.
+    ///
+    /// # Errors
+    /// What ended the wait or the connection.
+    pub fn wait_published(&mut self, token: u32) -> Result<(), Error> {
+        self.answer(0, "PUBLISHED", |event| matches!(event, Event::Published { token: answered } if *answered == token))
+    }
+
+    /// The next event, waiting for it without limit.
+    ///
+    /// # Errors
+    /// Why no more will come: [`Error::Closed`] (after [`Event::Closed`]), [`Error::Rejected`],
+    /// [`Error::Violation`], [`Error::Disconnected`] or [`Error::Io`]. What came before the end is given
+    /// first.
+    pub fn next_event(&mut self) -> Result<Event, Error> {
+        self.event_before(None)
+    }
+
+    /// The next event, or none if it does not come within `timeout`.
+    ///
+    /// A wait is of 1 ms at least, and the kernel rounds it up to its timer tick, of at most 10 ms.
+    ///
+    /// # Errors
+    /// As [`next_event`](Self::next_event).
+    pub fn next_event_within(&mut self, timeout: Duration) -> Result<Option<Event>, Error> {
+        match self.event_before(deadline(timeout.max(SHORTEST_WAIT))) {
+            Ok(event) => Ok(Some(event)),
+            Err(Error::TimedOut { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends CLOSE and waits for the server's, which comes once it has read all that was sent before.
+    /// Events that were not taken are dropped.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] if nothing ends the stream within [`Options::answer_timeout`];
+    /// [`Error::Closed`] if the server closed with a code other than [`Code::Normal`]; else what ended the
+    /// connection instead of CLOSE.
+    pub fn close(mut self) -> Result<(), Error> {
+        // If this cannot be sent the server may have said why: that is read below.
+        let _ = self.outbox.send(&Frame::Close(Reason::new(Code::Normal, "")));
+        let deadline = deadline(self.answer_timeout);
+        loop {
+            self.reader.inbox.clear();
+            match self.reader.inbox.check_open() {
+                Ok(()) => self.receive(deadline, "end of stream")?,
+                Err(Error::Closed { code, .. }) if code == Code::Normal.number() => return Ok(()),
+                Err(end) => return Err(end),
+            }
+        }
+    }
+
+    /// What a failed write means: the server's reason for ending the connection if it gave one, else
+    /// `error`. Reads no more than may be kept.
+    pub(crate) fn explain(&mut self, error: Error) -> Error {
+        if !matches!(error, Error::Io(_) | Error::Disconnected) {
+            return error;
+        }
+        let deadline = deadline(REASON_TIMEOUT);
+        while self.reader.inbox.check_open().is_ok()
+            && self.reader.inbox.queued_bytes() < self.max_queued_bytes
+            && self.receive(deadline, "reason").is_ok()
+        {}
+        match self.reader.inbox.check_open() {
+            Err(end @ (Error::Closed { .. } | Error::Rejected { .. })) => end,
+            _ => error,
+        }
+    }
+
+    fn event_before(&mut self, deadline: Option<Instant>) -> Result<Event, Error> {
+        loop {
+            if let Some(event) = self.reader.inbox.next() {
+                return Ok(event);
+            }
+            self.reader.inbox.check_open()?;
+            self.receive(deadline, "event")?;
+        }
+    }
+
+    fn request(
+        &mut self,
+        frame: &Frame<'_>,
+        awaited: &'static str,
+        wanted: impl Fn(&Event) -> bool,
+    ) -> Result<(), Error> {
+        self.reader.inbox.check_open()?;
+        // What is queued now was sent before this request and cannot answer it.
+        let queued = self.reader.inbox.len();
+        if let Err(error) = self.outbox.send(frame) {
+            return Err(self.explain(error));
+        }
+        self.answer(queued, awaited, wanted)
+    }
+
+    /// Waits for the event that is `wanted`, looking at the queue from `from` on.
+    fn answer(&mut self, mut from: usize, awaited: &'static str, wanted: impl Fn(&Event) -> bool) -> Result<(), Error> {
+        let deadline = deadline(self.answer_timeout);
+        loop {
+            if self.reader.inbox.take_from(from, &wanted).is_some() {
+                return Ok(());
+            }
+            self.reader.inbox.check_open()?;
+            let queued_bytes = self.reader.inbox.queued_bytes();
+            if queued_bytes >= self.max_queued_bytes {
+                return Err(Error::QueueFull { queued_bytes, limit: self.max_queued_bytes });
+            }
+            from = self.reader.inbox.len();
+            self.receive(deadline, awaited)?;
+        }
+    }
+
+    /// One read, and the PONGs that it makes due.
+    fn receive(&mut self, deadline: Option<Instant>, awaited: &'static str) -> Result<(), Error> {
+        self.reader.receive(deadline, awaited)?;
+        self.answer_pings();
+        Ok(())
+    }
+
+    fn answer_pings(&mut self) {
+        let pongs = self.reader.inbox.take_pongs();
+        if !pongs.is_empty() {
+            // A connection that cannot be written to is found out by reading, with the server's reason.
+            let _ = self.outbox.send_encoded(&pongs);
+        }
+    }
+}

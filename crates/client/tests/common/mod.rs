@@ -1,0 +1,128 @@
+//! A server that follows a script: a thread, one connection, and a deadline on every read and write.
+#![allow(dead_code, clippy::unwrap_used, clippy::missing_panics_doc)]
+
+use corecast_client::{Client, Options};
+use corecast_wire::native::{Decoder, Frame, Reason, encode};
+use corecast_wire::{ChannelName, Code, Decode, Limits, Reassembly, Step};
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::ControlFlow;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Longer than any step of a script takes; reached only when a test fails.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+/// A wait that is meant to be in vain.
+pub(crate) const IN_VAIN: Duration = Duration::from_millis(50);
+/// What the scripted server accepts.
+pub(crate) const MAX_FRAME: u32 = 1000;
+
+/// Options under which only a failing test waits long.
+pub(crate) fn options() -> Options {
+    Options { connect_timeout: DEADLINE, answer_timeout: DEADLINE, write_timeout: DEADLINE, ..Options::default() }
+}
+
+/// Options under which an answer that does not come is soon given up.
+pub(crate) fn impatient() -> Options {
+    Options { answer_timeout: IN_VAIN, ..options() }
+}
+
+/// Serves one connection.
+pub(crate) fn serve(script: impl FnOnce(&mut Peer) + Send + 'static) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        script(&mut Peer::new(stream));
+    });
+    (address, thread)
+}
+
+/// Serves one connection, and is done with HELLO and WELCOME.
+pub(crate) fn greeted(options: &Options, script: impl FnOnce(&mut Peer) + Send + 'static) -> (Client, JoinHandle<()>) {
+    let (address, thread) = serve(|peer| {
+        peer.greet();
+        script(peer);
+    });
+    (Client::connect(address, options).unwrap(), thread)
+}
+
+/// The server's end of a connection.
+pub(crate) struct Peer {
+    pub(crate) stream: TcpStream,
+    reassembly: Reassembly,
+    frames: VecDeque<Vec<u8>>,
+}
+
+impl Peer {
+    fn new(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, reassembly: Reassembly::new(), frames: VecDeque::new() }
+    }
+
+    pub(crate) fn greet(&mut self) {
+        self.expect(&Frame::Hello { version: 1 });
+        self.send(&Frame::Welcome { version: 1, max_frame: MAX_FRAME });
+    }
+
+    pub(crate) fn send(&mut self, frame: &Frame<'_>) {
+        self.stream.write_all(&bytes(frame)).unwrap();
+    }
+
+    /// Sends frames in one write.
+    pub(crate) fn send_all(&mut self, frames: &[Frame<'_>]) {
+        self.stream.write_all(&frames.iter().flat_map(bytes).collect::<Vec<_>>()).unwrap();
+    }
+
+    pub(crate) fn expect(&mut self, frame: &Frame<'_>) {
+        let next = self.next().expect("a frame, not the end of the stream");
+        let Step::Frame { frame: got, .. } = Decoder::new(Limits::NATIVE).decode(&next).unwrap() else {
+            unreachable!()
+        };
+        assert_eq!(got, *frame);
+    }
+
+    pub(crate) fn expect_end(&mut self) {
+        assert_eq!(self.next(), None, "the end of the stream");
+    }
+
+    /// The next frame, encoded, or none at the end of the stream.
+    pub(crate) fn next(&mut self) -> Option<Vec<u8>> {
+        let mut chunk = [0; 4096];
+        while self.frames.is_empty() {
+            let len = self.stream.read(&mut chunk).unwrap();
+            if len == 0 {
+                assert!(!self.reassembly.is_mid_frame());
+                return None;
+            }
+            let frames = &mut self.frames;
+            let keep = |frame: Frame<'_>| {
+                frames.push_back(bytes(&frame));
+                ControlFlow::Continue(())
+            };
+            self.reassembly.push(&Decoder::new(Limits::NATIVE), &chunk[..len], keep).unwrap();
+        }
+        self.frames.pop_front()
+    }
+}
+
+pub(crate) fn bytes(frame: &Frame<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode(frame, &mut bytes);
+    bytes
+}
+
+pub(crate) fn channel(name: &str) -> ChannelName<'_> {
+    ChannelName::new(name).unwrap()
+}
+
+pub(crate) fn message<'a>(name: &'a str, payload: &'a [u8]) -> Frame<'a> {
+    Frame::Message { channel: channel(name), payload }
+}
+
+pub(crate) fn close(code: Code, text: &str) -> Frame<'_> {
+    Frame::Close(Reason::new(code, text))
+}

@@ -1,0 +1,262 @@
+//! A child process with deadlines on everything it does.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+
+use rustix::process::{Pid, Signal};
+
+use crate::{Deadline, wait_until};
+
+/// A child whose output is read as it comes; killed and reaped when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+impl Process {
+    /// Starts a program with these arguments, and without any `CORECAST_` variable of the test's own
+    /// environment.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = A>) -> Self {
+        let mut command = Self::command(program);
+        command.args(arguments);
+        Self::spawn(command)
+    }
+
+    /// A command without any `CORECAST_` variable of the test's own environment, to add to and then
+    /// [`spawn`](Self::spawn).
+    pub fn command(program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CORECAST_")) {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Starts a prepared command; its three streams become pipes.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let stdin = child.stdin.take();
+        let stdout = Lines::of(child.stdout.take().expect("piped"));
+        let stderr = Lines::of(child.stderr.take().expect("piped"));
+        Self { child, stdin, stdout, stderr }
+    }
+
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Writes to its standard input.
+    ///
+    /// # Panics
+    /// If it does not take the bytes, or its input was closed.
+    pub fn write(&mut self, bytes: &[u8]) {
+        let stdin = self.stdin.as_mut().expect("standard input was closed");
+        stdin.write_all(bytes).and_then(|()| stdin.flush()).expect("the child takes its input");
+    }
+
+    /// Ends its standard input.
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Stops reading its standard output, as a reader that goes away does.
+    pub fn close_stdout(&mut self) {
+        self.stdout = Lines::closed();
+    }
+
+    /// The next line of its standard output without the line feed, or `None` at its end.
+    ///
+    /// # Panics
+    /// If none comes by the deadline.
+    pub fn line(&mut self, deadline: Deadline) -> Option<Vec<u8>> {
+        self.stdout.next(deadline, "a line of standard output")
+    }
+
+    /// As [`line`](Self::line), for UTF-8.
+    ///
+    /// # Panics
+    /// If none comes by the deadline, or it is not UTF-8.
+    pub fn text_line(&mut self, deadline: Deadline) -> Option<String> {
+        Some(String::from_utf8(self.line(deadline)?).expect("UTF-8 on standard output"))
+    }
+
+    /// Reads standard error up to the first line that contains `text`, and returns that line.
+    ///
+    /// # Panics
+    /// If none comes by the deadline, or before standard error ends.
+    pub fn error_line_with(&mut self, text: &str, deadline: Deadline) -> String {
+        let what = format!("'{text}' on standard error");
+        while let Some(line) = self.stderr.next(deadline, &what) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            if line.contains(text) {
+                return line;
+            }
+        }
+        panic!("standard error ended without '{text}'");
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// If the process has been reaped.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process number");
+        rustix::process::kill_process(pid, signal).expect("the child is there");
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// If it does not end by the deadline.
+    pub fn wait(&mut self, deadline: Deadline) -> ExitStatus {
+        let mut status = None;
+        wait_until(deadline, "the child to end", || {
+            status = self.child.try_wait().expect("a child can be waited for");
+            status.is_some()
+        });
+        status.expect("waited until there is one")
+    }
+
+    /// Ends its input, waits for its end, and returns its exit code with what was left of its two outputs.
+    ///
+    /// # Panics
+    /// If it does not end by the deadline, or by a signal.
+    pub fn finish(mut self, deadline: Deadline) -> Finished {
+        self.close_stdin();
+        let stdout = self.stdout.rest(deadline, "the end of standard output");
+        let stderr = self.stderr.rest(deadline, "the end of standard error");
+        let status = self.wait(deadline);
+        let code = status.code().unwrap_or_else(|| panic!("it did not end by itself: {status}"));
+        Finished { code, stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() }
+    }
+}
+
+/// What a [`Process`] left behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its exit code.
+    pub code: i32,
+    /// What it wrote to standard output and nobody had read.
+    pub stdout: Vec<u8>,
+    /// What it wrote to standard error and nobody had read.
+    pub stderr: String,
+}
+
+impl Finished {
+    /// The one line on standard error of a `corecast` that ended with this exit code and said nothing else.
+    ///
+    /// # Panics
+    /// If it ended or spoke otherwise.
+    #[track_caller]
+    pub fn complaint(&self, code: i32) -> &str {
+        let lines: Vec<&str> = self.stderr.lines().collect();
+        assert_eq!((self.code, lines.len(), self.stdout.len()), (code, 1, 0), "{self:?}");
+        lines[0].strip_prefix("corecast: ").unwrap_or_else(|| panic!("{self:?} does not say who complains"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended, and been reaped by `wait`: either way nothing is left to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Lines from a thread that reads a pipe, so that waiting for one can have a deadline.
+#[derive(Debug)]
+struct Lines(Receiver<Vec<u8>>);
+
+impl Lines {
+    fn of(pipe: impl Read + Send + 'static) -> Self {
+        // Unbounded: a bound would stop the child at its output, which is not what a test is about.
+        // The thread ends with the pipe, or with the first line that nobody is there to take.
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut pipe = BufReader::new(pipe);
+            let mut line = Vec::new();
+            while pipe.read_until(b'\n', &mut line).is_ok_and(|len| len > 0) {
+                if sender.send(std::mem::take(&mut line)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self(lines)
+    }
+
+    fn closed() -> Self {
+        Self(mpsc::channel().1)
+    }
+
+    fn raw(&self, deadline: Deadline, what: &str) -> Option<Vec<u8>> {
+        match self.0.recv_timeout(deadline.remaining()) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("the deadline passed waiting for {what}"),
+        }
+    }
+
+    fn next(&self, deadline: Deadline, what: &str) -> Option<Vec<u8>> {
+        let mut line = self.raw(deadline, what)?;
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        }
+        Some(line)
+    }
+
+    fn rest(&self, deadline: Deadline, what: &str) -> Vec<u8> {
+        std::iter::from_fn(|| self.raw(deadline, what)).flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Process {
+        Process::start("sh", ["-c", script])
+    }
+
+    #[test]
+    fn output_and_exit_code_come_back() {
+        let finished = shell("cat; echo trouble >&2; exit 3").finish(Deadline::start());
+        assert_eq!((finished.code, finished.stdout.as_slice(), finished.stderr.as_str()), (3, &b""[..], "trouble\n"));
+    }
+
+    #[test]
+    fn lines_come_while_it_runs() {
+        let mut cat = Process::start("cat", [""; 0]);
+        cat.write(b"one\n\ntwo");
+        assert_eq!(cat.text_line(Deadline::start()).as_deref(), Some("one"));
+        assert_eq!(cat.text_line(Deadline::start()).as_deref(), Some(""));
+        cat.close_stdin();
+        assert_eq!(cat.line(Deadline::start()).as_deref(), Some(&b"two"[..]));
+        assert_eq!(cat.line(Deadline::start()), None);
+        assert!(cat.wait(Deadline::start()).success());
+    }
+
+    #[test]
+    fn a_dropped_process_is_gone() {
+        let sleeper = shell("sleep 100");
+        let pid = i32::try_from(sleeper.id()).ok().and_then(Pid::from_raw).unwrap();
+        drop(sleeper);
+        assert!(rustix::process::test_kill_process(pid).is_err());
+    }
+}
