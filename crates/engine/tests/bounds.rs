@@ -1,0 +1,53 @@
+//! Promise 5: every queue has a bound, and reaching it has one effect. Here: the mailboxes.
+
+use corecast_engine::Protocol;
+use corecast_testkit::{LocalServer, Peer, everywhere};
+use corecast_wire::ChannelName;
+use corecast_wire::native::{self, Frame, Publish};
+
+/// Every peer floods one channel and subscribes to all: with mailboxes of one parcel, both shards are full
+/// for each other most of the time.
+#[test]
+fn mailboxes_of_one_parcel_neither_deadlock_nor_lose_a_message() {
+    const PEERS: usize = 16;
+    const MESSAGES: u32 = 3_000;
+    everywhere(|policy, shards| {
+        let mut config = LocalServer::config(policy, shards);
+        config.limits.mailbox_capacity = 1;
+        config.limits.log_bytes = 64 * 1024 * 1024;
+        let server = LocalServer::start(config);
+        let names: Vec<_> = (0..PEERS).map(|peer| format!("flood {peer}")).collect();
+        let mut readers: Vec<_> = (0..PEERS).map(|_| Peer::connect_native(server.address(Protocol::Native))).collect();
+        for reader in &mut readers {
+            names.iter().for_each(|name| reader.subscribe(name));
+        }
+        std::thread::scope(|scope| {
+            for name in &names {
+                let mut writer = Peer::connect_native(server.address(Protocol::Native));
+                scope.spawn(move || {
+                    let channel = ChannelName::new(name).expect("a valid name");
+                    let mut bytes = Vec::new();
+                    for number in 0..MESSAGES {
+                        let publish = Publish { channel, payload: &number.to_be_bytes(), ack: None, no_echo: false };
+                        native::encode(&Frame::Publish(publish), &mut bytes);
+                    }
+                    writer.send(&bytes);
+                });
+            }
+            for mut reader in readers {
+                let names = &names;
+                scope.spawn(move || {
+                    let mut next = [0_u32; PEERS];
+                    for _ in 0..MESSAGES as usize * PEERS {
+                        reader.read_native(|frame| {
+                            let Frame::Message { channel, payload } = frame else { panic!("{frame:?}") };
+                            let flood = names.iter().position(|name| name == channel.as_str()).expect("a flood");
+                            assert_eq!(*payload, next[flood].to_be_bytes());
+                            next[flood] += 1;
+                        });
+                    }
+                });
+            }
+        });
+    });
+}

@@ -1,0 +1,72 @@
+//! Promise 7: a stopping server delivers what it accepted, tells everybody why, and ends.
+
+use corecast_engine::{PolicyKind, Protocol};
+use corecast_testkit::{DEADLINE, LocalServer, Peer, everywhere};
+use corecast_wire::native::{Frame, Publish};
+use corecast_wire::{ChannelName, Code};
+use std::time::Duration;
+
+fn news() -> ChannelName<'static> {
+    ChannelName::new("news").expect("a valid name")
+}
+
+#[test]
+fn what_was_acknowledged_is_delivered_before_the_reason_is_told() {
+    everywhere(|policy, shards| {
+        let server = LocalServer::start(LocalServer::config(policy, shards));
+        let mut subscribers: Vec<_> = (0..16)
+            .map(|_| {
+                let mut peer = Peer::connect_native(server.address(Protocol::Native));
+                peer.subscribe("news");
+                peer
+            })
+            .collect();
+        let mut plain = Peer::connect(server.address(Protocol::Plain));
+        plain.send_plain(b"here");
+        plain.expect_plain(b"here");
+        let mut publisher = Peer::connect_native(server.address(Protocol::Native));
+        let payload = vec![1; 100_000];
+        for token in 0..20 {
+            let publish = Publish { channel: news(), payload: &payload, ack: Some(token), no_echo: false };
+            publisher.send_native(&Frame::Publish(publish));
+        }
+        for token in 0..20 {
+            publisher.expect_native(&Frame::Published { token });
+        }
+        let reading = std::thread::spawn(move || {
+            for subscriber in &mut subscribers {
+                for _ in 0..20 {
+                    subscriber.expect_native(&Frame::Message { channel: news(), payload: &payload });
+                }
+                subscriber.expect_refusal(Code::GoingAway);
+            }
+            plain.expect_end();
+        });
+        let summary = server.stop();
+        reading.join().expect("every subscriber was served");
+        assert_eq!((summary.cut_off, summary.closed.get(&Code::GoingAway)), (0, Some(&18)));
+    });
+}
+
+#[test]
+fn a_subscriber_that_does_not_read_delays_the_end_only_so_long() {
+    let mut config = LocalServer::config(PolicyKind::Sharded, 2);
+    config.limits.drain_timeout = Duration::from_millis(200);
+    config.limits.linger = Duration::from_millis(200);
+    config.limits.log_bytes = 64 * 1024 * 1024;
+    let server = LocalServer::start(config);
+    let mut stalled = Peer::connect_native(server.address(Protocol::Native));
+    stalled.subscribe("news");
+    let mut publisher = Peer::connect_native(server.address(Protocol::Native));
+    let payload = vec![1; 1_000_000];
+    for token in 0..30 {
+        let publish = Publish { channel: news(), payload: &payload, ack: Some(token), no_echo: false };
+        publisher.send_native(&Frame::Publish(publish));
+        publisher.expect_native(&Frame::Published { token });
+    }
+    let begin = std::time::Instant::now();
+    let summary = server.stop();
+    assert_eq!(summary.cut_off, 1);
+    assert!(begin.elapsed() < DEADLINE / 2, "the end took {:?}", begin.elapsed());
+    drop(stalled);
+}
