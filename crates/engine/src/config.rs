@@ -181,9 +181,6 @@ pub struct Tuning {
     pub sweep_interval: Duration,
     /// How long a shard polls before it sleeps; costs that much CPU at every pause. Default 0.
     pub spin_before_park: Duration,
-    /// The period of glommio's preemption timer. Default 100 ms; below a millisecond executors stall
-    /// until the next sweep (glommio/glommio#53).
-    pub preempt_timer: Duration,
 }
 
 impl Default for Tuning {
@@ -193,7 +190,6 @@ impl Default for Tuning {
             scratch_bytes: 64 * 1024,
             sweep_interval: Duration::from_millis(100),
             spin_before_park: Duration::ZERO,
-            preempt_timer: Duration::from_millis(100),
         }
     }
 }

@@ -20,10 +20,16 @@ use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::thread;
+use std::time::Duration;
 
 /// Completions that a shard's ring holds: 128, glommio's default, took twice as long to serve 3,000
 /// sockets that became readable together.
 const RING_DEPTH: usize = 2048;
+
+/// Practically never. Preempted before it has run anything, an executor of glommio 0.12 parks with runnable
+/// tasks (glommio/glommio#53), the sweep's among them; and no task here depends on being preempted, since
+/// each ends its turn by waiting for the ring. `docs/decisions/0003-no-preemption.md` has the measurement.
+const PREEMPT_TIMER: Duration = Duration::from_secs(3600);
 
 /// A running server. Dropping it does not stop it.
 #[derive(Debug)]
@@ -311,7 +317,7 @@ impl<M> Seed<M> {
             .name("corecast")
             .io_memory(0)
             .ring_depth(RING_DEPTH)
-            .preempt_timer(config.tuning.preempt_timer)
+            .preempt_timer(PREEMPT_TIMER)
             .spin_before_park(config.tuning.spin_before_park)
             .make()
             .map_err(|error| StartError::Cpu { cpu, reason: error.to_string() })?;

@@ -29,7 +29,12 @@ fn payload(number: u32) -> Vec<u8> {
 fn publish(publisher: &mut Peer, healthy: &mut Peer, numbers: std::ops::Range<u32>) {
     for number in numbers {
         let payload = payload(number);
-        publisher.send_native(&Frame::Publish(Publish { channel: news(), payload: &payload, ack: None, no_echo: false }));
+        publisher.send_native(&Frame::Publish(Publish {
+            channel: news(),
+            payload: &payload,
+            ack: None,
+            no_echo: false,
+        }));
         healthy.expect_native(&Frame::Message { channel: news(), payload: &payload });
     }
 }

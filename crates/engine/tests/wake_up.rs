@@ -1,4 +1,4 @@
-//! A shard takes its mailbox soon, busy or idle, and recovers from a stall of its executor.
+//! A shard takes its mailbox soon, busy or idle.
 
 use corecast_engine::{PolicyKind, Protocol};
 use corecast_testkit::{LocalServer, Peer};
@@ -7,8 +7,8 @@ use corecast_wire::native::{self, Frame, Publish};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Far above what a shard needs, far below the 100 ms of the preemption timer and of the sweep, one of
-/// which would save a shard that depends on being woken.
+/// Far above what a shard needs, far below the 100 ms of the sweep, which would save a shard that was not
+/// woken.
 const SOON: Duration = Duration::from_millis(25);
 
 fn channel(name: &str) -> ChannelName<'_> {
@@ -71,18 +71,4 @@ fn a_busy_shard_looks_into_its_mailbox() {
         done.store(true, Ordering::Relaxed);
         assert!(median < SOON, "a round took {median:?}");
     });
-}
-
-/// With so short a preemption timer, glommio 0.12 parks executors that have runnable tasks
-/// (glommio/glommio#53); the sweep wakes them.
-#[test]
-fn a_stalled_executor_goes_on_at_the_next_sweep() {
-    let mut config = LocalServer::config(PolicyKind::Sharded, 2);
-    config.tuning.preempt_timer = Duration::from_micros(1);
-    config.tuning.sweep_interval = Duration::from_millis(10);
-    let server = LocalServer::start(config);
-    let mut subscribers = peers(&server, 16);
-    subscribers.iter_mut().for_each(|peer| peer.subscribe("rounds"));
-    let mut publisher = peers(&server, 1).remove(0);
-    median_round(&mut subscribers, &mut publisher);
 }
