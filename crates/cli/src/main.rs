@@ -1,1 +1,144 @@
-fn main() {}
+//! The `corecast` binary: arguments in, an exit code out.
+//!
+//! Owns the command line, the configuration file, the log and the exit codes: 0 for a clean end, 2 for what
+//! the user has to put right first (flags, configuration, start), 1 for anything else. An error is one line
+//! on standard error.
+//!
+//! Absent here: everything that a program without a command line would need. That is the crates' below.
+#![forbid(unsafe_code)]
+
+mod base64;
+mod bench;
+mod command_line;
+mod compare;
+mod config_file;
+mod connection;
+mod cpus;
+mod listen;
+mod logging;
+mod period;
+mod publish;
+mod serve;
+mod settings;
+mod size;
+mod subscribe;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use command_line::{EXIT_SETUP, NotParsed, SetupError, one_line};
+
+/// A thread-per-core broadcast server: publishers send messages to channels, and every subscriber of a
+/// channel gets every message, at once and in order, or is told exactly what it missed.
+#[derive(Parser)]
+#[command(name = "corecast", version, max_term_width = 110, after_help = EXIT_CODES)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a server until SIGTERM or SIGINT
+    #[command(after_long_help = SERVE_HELP)]
+    Serve(Box<serve::Arguments>),
+    /// Publish lines of standard input to a channel
+    #[command(name = "pub", after_long_help = PUB_HELP)]
+    Publish(publish::Arguments),
+    /// Print the messages of channels to standard output
+    #[command(name = "sub", after_long_help = SUB_HELP)]
+    Subscribe(subscribe::Arguments),
+    /// Put load on a running server and measure it
+    Bench(bench::Arguments),
+    /// Measure the policies against each other on this machine
+    Compare(compare::Arguments),
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 a clean end; 2 something to put right first (flags, configuration, start); 1 anything else.";
+
+const SERVE_HELP: &str = "\
+When ready, one line per listener goes to standard output, such as
+
+    listening native 127.0.0.1:7070
+
+and the log goes to standard error. SIGTERM and SIGINT end the server cleanly, with exit code 0.
+
+Every flag can also be a variable (CORECAST_SHARDS=2) and, but for --config, a key of the configuration \
+file (shards = 2). A flag beats its variable, a variable the file, the file the default. Sizes are bytes, \
+or carry a unit: 65536, 64KiB, 1MiB, 1GiB. Times carry a unit: 500ms, 5s.
+
+Examples:
+    corecast serve
+    corecast serve --listen native://0.0.0.0:7070 --listen plain://0.0.0.0:7000/lobby
+    corecast serve --cpus 2-3 --log-format json
+    CORECAST_LOG_BYTES=16MiB corecast serve --config corecast.toml
+
+A configuration file:
+    listen = [\"native://0.0.0.0:7070\", \"plain://0.0.0.0:7000/lobby\"]
+    cpus = \"0,2-3\"
+    log_bytes = \"16MiB\"
+    lag = \"disconnect\"";
+
+const PUB_HELP: &str = "\
+A message is a line without its line feed; an empty line is an empty message. The bytes need not be \
+UTF-8. A message that contains a line feed cannot come from standard input; give it with --message.
+
+Examples:
+    echo hello | corecast pub lobby
+    corecast pub lobby --message 'two words' --message more --ack
+    tail -F app.log | corecast pub --address 10.0.0.1:7070 logs";
+
+const SUB_HELP: &str = "\
+Each message is written as it is, with a line feed behind it. A message that contains a line feed so takes \
+several lines: with --json it is always one line, an object of one of the forms
+
+    {\"channel\":\"lobby\",\"payload\":\"text\"}
+    {\"channel\":\"lobby\",\"payload_base64\":\"/wA=\"}     a payload that is not UTF-8
+    {\"channel\":\"lobby\",\"gap\":3}                     messages that this subscriber missed
+
+Without --json, a gap is a line on standard error. 'subscribed CHANNEL' on standard error says that every \
+message published from then on will come. The exit code is 0 after --count messages or when nobody reads \
+the output any more, and 1 when the server ends the connection.
+
+Examples:
+    corecast sub lobby
+    corecast sub --json --count 10 lobby logs";
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let command = match command_line::parse::<CommandLine>(&arguments) {
+        Ok(CommandLine { command }) => command,
+        Err(NotParsed::Answered(code)) => return code,
+        Err(NotParsed::Wrong(error)) => return failed(&error.into()),
+    };
+    let outcome = match command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Publish(arguments) => publish::run(&arguments),
+        Command::Subscribe(arguments) => subscribe::run(&arguments),
+        Command::Bench(arguments) => bench::run(arguments),
+        Command::Compare(arguments) => compare::run(arguments),
+    };
+    outcome.unwrap_or_else(|error| failed(&error))
+}
+
+/// Says why on one line.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    // Nobody may be there to read it; the exit code stands.
+    let _ = writeln!(std::io::stderr(), "corecast: {}", one_line(&with_causes(error)));
+    if error.is::<SetupError>() { ExitCode::from(EXIT_SETUP) } else { ExitCode::FAILURE }
+}
+
+/// An error with its causes, each that its effect does not name already.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}

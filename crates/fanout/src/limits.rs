@@ -15,8 +15,9 @@ pub enum Lag {
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Bytes of messages kept of one channel in one encoding for subscribers that are behind
-    /// (8 bytes of index a message included). Beyond it the oldest go, and `lag` says what that means
-    /// for those who have not had them. Default 4 MiB.
+    /// (8 bytes of index a message included). Beyond it, when all subscribers that take bytes have had
+    /// theirs, the oldest go, and `lag` says what that means for those who have not had them. The baselines
+    /// keep so many bytes for each connection that is behind, and one batch more. Default 4 MiB.
     pub log_bytes: usize,
     /// What lagging means, by encoding. Default: disconnect.
     pub lag: [Lag; MAX_ENCODINGS],

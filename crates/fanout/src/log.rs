@@ -185,7 +185,8 @@ impl BufferPool {
 
     /// Makes sure that the log can be appended to without a new allocation, where one is free.
     pub(crate) fn lend(&mut self, log: &mut Log) {
-        if !log.has_buffers()
+        if log.is_empty()
+            && !log.has_buffers()
             && let Some(buffers) = self.free.pop()
         {
             log.give_buffers(buffers);

@@ -1,1 +1,55 @@
-//! placeholder
+//! Load for broadcast servers: open and closed loop, every delivery verified, latency without
+//! coordinated omission.
+//!
+//! [`run`] puts the load of [`Settings`] on a running server and gives a [`Report`]. [`ServerProcess`]
+//! starts one. [`Comparison`] runs several contestants in turns.
+//!
+//! One thread does it all, around one epoll instance and one receive buffer. On the path of a delivery
+//! it allocates nothing, copies nothing but the tail of an incomplete frame, and reads the clock once per
+//! receive.
+//!
+//! Invariants: a delivery is counted only after every byte of it was compared with what was sent. In an
+//! open loop a message's time is when it was *due*; a server that stalls is charged for everything that
+//! had to wait, and a generator that is late says so and invalidates its run. What the load finds wrong is
+//! a count in [`Checks`], never an early end.
+//!
+//! Absent here: servers, other than as child processes; subscribers that come and go; more than one
+//! generator thread.
+#![forbid(unsafe_code)]
+
+mod attach;
+mod clock;
+mod comparison;
+mod connection;
+mod dialect;
+mod error;
+mod evaluation;
+mod figures;
+mod fleet;
+mod flight;
+mod host;
+mod intake;
+mod latency;
+mod ledger;
+mod pace;
+mod payload;
+#[cfg(test)]
+mod receive_cost;
+mod report;
+mod run;
+mod sender;
+mod server_process;
+mod settings;
+mod table;
+mod text;
+mod usage;
+
+pub use comparison::{Comparison, Contestant, Entry, Origin, Plan, Spread};
+pub use error::Error;
+pub use evaluation::LATENESS_BOUND_US;
+pub use host::{Host, allowed_cpus};
+pub use latency::Percentiles;
+pub use report::{Checks, Deliveries, GeneratorCost, Messages, Report, ServerCost, Validity};
+pub use run::run;
+pub use server_process::{ServerOptions, ServerProcess};
+pub use settings::{Load, Protocol, Settings};

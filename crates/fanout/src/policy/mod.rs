@@ -9,12 +9,13 @@
 //! The last two are the baselines. They are the one exception to the rule that only parcels cross
 //! shards.
 
+mod held;
 mod ranges;
 mod sharded;
 mod shared;
 
 pub use sharded::Sharded;
-pub use shared::{Directory, Members, Mutex, MutexDirectory, Shared, Snapshot, SnapshotDirectory, Writer};
+pub use shared::{Directory, Members, Membership, Mutex, MutexDirectory, Shared, Snapshot, SnapshotDirectory, Writer};
 
 use crate::{ConnectionId, Counters, Encoding, Outlet, Parcel, ShardId};
 
@@ -34,9 +35,11 @@ pub struct Publication<'a> {
 pub enum Effect {
     /// Its transport is full: call [`Policy::writable`] when it no longer is.
     Full(ConnectionId),
-    /// Everything that was held back for it has left.
+    /// It was full or is ended, and everything that was held back for it has left. After
+    /// [`Policy::end`] it comes once, and means the farewell too.
     Drained(ConnectionId),
-    /// It lagged past the bound, and its encoding disconnects then: end it.
+    /// It lagged past the bound, and its encoding disconnects then: its subscriptions have ended, and
+    /// new ones are ignored; end it.
     Lagged(ConnectionId),
     /// Its peer is gone: close it.
     Gone(ConnectionId),
@@ -70,7 +73,9 @@ pub trait Policy<O: Outlet> {
     /// flush.
     fn answer(&mut self, id: ConnectionId, frame: &[u8]);
 
-    /// Bytes held back for a connection that are not of a log: answers, and what a short write left.
+    /// Bytes held back for a connection that are not of a log: answers, those that wait for a
+    /// subscription to take effect included, and what a short write left. Not bounded here: the owner
+    /// stops reading a connection that has too many.
     fn backlog(&self, id: ConnectionId) -> usize;
 
     /// Subscribes a connection. `answer` leaves when every message published anywhere from then on
@@ -86,7 +91,7 @@ pub trait Policy<O: Outlet> {
     /// Ends a subscription, if there is one: no message of the channel leaves behind `answer`.
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]);
 
-    /// Takes a message. It is on its way when [`commit`](Self::commit) has been called.
+    /// Takes a message. It is on its way when [`commit`](Self::commit) has been called, at the latest.
     fn publish(&mut self, from: ConnectionId, publication: &Publication<'_>);
 
     /// Ends the batch of messages that one read of this connection brought.
@@ -104,11 +109,12 @@ pub trait Policy<O: Outlet> {
     /// Takes a parcel that another shard posted.
     fn receive(&mut self, from: ShardId, parcel: Parcel);
 
-    /// Sends what is behind, in at most about `budget` sends; whether there is more to do.
+    /// Sends every answer, then what is behind, to at most about `budget` subscribers; whether there is
+    /// more to do. What was not posted is posted first.
     fn flush(&mut self, budget: usize) -> bool;
 
-    /// Whether more is waiting to be flushed than the logs should hold: publishers must not be read
-    /// until a flush has changed that.
+    /// Whether more is waiting to be flushed than the logs should hold: publishers must not be read, nor
+    /// parcels received, until a flush has changed that.
     fn is_saturated(&self) -> bool;
 
     /// The next thing to do for a connection.

@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 
-/// Ranges of message numbers, ascending and apart; empty for nearly every subscription, and then a null
-/// pointer.
+/// Ranges of message numbers, ascending and apart; a null pointer for nearly every subscription.
 #[derive(Debug, Default)]
 #[expect(clippy::box_collection, reason = "8 bytes in every subscription instead of 32")]
 pub(super) struct Ranges(Option<Box<VecDeque<(u64, u64)>>>);
 
 impl Ranges {
+    /// Room for ranges that is kept while there are none, for the next: who did it once does it again.
+    const MAX_KEPT: usize = 16;
+
     /// Adds one message, later than any before.
     pub(super) fn push(&mut self, message: u64) {
         let ranges = self.0.get_or_insert_default();
@@ -32,7 +34,9 @@ impl Ranges {
             cursor = cursor.max(end);
             ranges.pop_front();
         }
-        self.0 = None;
+        if ranges.capacity() > Self::MAX_KEPT {
+            self.0 = None;
+        }
         (cursor, limit)
     }
 

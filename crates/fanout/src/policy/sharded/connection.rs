@@ -1,5 +1,6 @@
 //! What a shard keeps of a connection for writing to it.
 
+use crate::policy::held::Held;
 use crate::{Encoding, Log, Outlet, Sent};
 
 /// A connection's way out, and what is held back for it.
@@ -10,19 +11,32 @@ pub(super) struct Connection<O> {
     pub(super) subscriptions: Vec<u32>,
     /// The feeds in which it waits for the interest to be confirmed.
     pub(super) waiting: Vec<u32>,
-    /// Nothing is sent behind what is held.
-    pub(super) ending: bool,
+    /// Bytes of the answers that wait there.
+    pub(super) waiting_bytes: usize,
+    pub(super) phase: Phase,
     /// It is in the shard's list of connections with something held.
     pub(super) listed: bool,
     outlet: O,
-    state: State,
-    /// What leaves before anything else: the rest of a cut message, then answers. Released when empty.
-    held: Vec<u8>,
-    held_sent: usize,
+    transport: Transport,
+    /// What leaves before anything else: the rest of a cut message, then answers.
+    held: Held,
+    /// The owner waits to hear that everything has left.
+    owes_drained: bool,
+}
+
+/// What a connection may still be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Anything.
+    Serving,
+    /// Answers and a farewell; it has no subscriptions.
+    Lagged,
+    /// Nothing behind what is held.
+    Ending,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum Transport {
     Open,
     Full,
     Gone,
@@ -41,74 +55,98 @@ impl<O: Outlet> Connection<O> {
             encoding,
             subscriptions: Vec::new(),
             waiting: Vec::new(),
-            ending: false,
+            waiting_bytes: 0,
+            phase: Phase::Serving,
             listed: false,
             outlet,
-            state: State::Open,
-            held: Vec::new(),
-            held_sent: 0,
+            transport: Transport::Open,
+            held: Held::default(),
+            owes_drained: false,
         }
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.state == State::Open
+        self.transport == Transport::Open
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.transport == Transport::Gone
     }
 
     /// The transport can take bytes again.
     pub(super) fn reopen(&mut self) {
-        if self.state == State::Full {
-            self.state = State::Open;
+        if self.transport == Transport::Full {
+            self.transport = Transport::Open;
         }
     }
 
-    /// Bytes held back.
+    /// Bytes held back that are not of a log.
     pub(super) fn backlog(&self) -> usize {
-        self.held.len() - self.held_sent
+        self.held.unsent().len() + self.waiting_bytes
     }
 
-    /// Where to add what leaves before any message that is not yet sent.
-    pub(super) fn hold(&mut self) -> &mut Vec<u8> {
-        &mut self.held
+    /// Adds what leaves before any message that is not yet sent.
+    pub(super) fn hold(&mut self, frame: &[u8]) {
+        self.hold_with(|out| out.extend_from_slice(frame));
+    }
+
+    /// Adds likewise what `write` appends to the buffer.
+    pub(super) fn hold_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if !self.is_gone() {
+            self.held.push_with(write);
+        }
+    }
+
+    /// Adds the last bytes.
+    pub(super) fn end(&mut self, farewell: &[u8]) {
+        self.hold(farewell);
+        self.phase = Phase::Ending;
+        self.owes_drained = true;
+    }
+
+    /// Whether the owner is to hear that everything has left, which it now has.
+    pub(super) fn take_drained(&mut self) -> bool {
+        debug_assert!(self.is_open() && self.held.is_empty(), "everything has left");
+        std::mem::take(&mut self.owes_drained)
     }
 
     /// Sends what is held back. The connection must be open.
     pub(super) fn send_held(&mut self) -> Result<(), Stopped> {
-        if self.backlog() == 0 {
+        if self.held.is_empty() {
             return Ok(());
         }
-        match self.outlet.send(&self.held[self.held_sent..]) {
-            Sent::Took(taken) => self.held_sent += taken,
-            Sent::Gone => return Err(self.stop(Stopped::Gone)),
+        match self.outlet.send(self.held.unsent()) {
+            Sent::Took(taken) => self.held.advance(taken),
+            Sent::Gone => return Err(self.lose()),
         }
-        if self.backlog() > 0 {
-            return Err(self.stop(Stopped::Full));
-        }
-        self.held = Vec::new();
-        self.held_sent = 0;
-        Ok(())
+        if self.held.is_empty() { Ok(()) } else { Err(self.fill()) }
     }
 
     /// Sends the messages `from..to`, behind nothing that is held: the first that was not sent, and why
     /// not. Of a message that was cut, the rest is held, so that it counts as sent.
     pub(super) fn send_run(&mut self, log: &Log, from: u64, to: u64) -> (u64, Result<(), Stopped>) {
-        debug_assert_eq!(self.backlog(), 0, "what is held leaves first");
+        debug_assert!(self.held.is_empty(), "what is held leaves first");
         let bytes = log.slice(from, to);
         match self.outlet.send(bytes) {
             Sent::Took(taken) if taken == bytes.len() => (to, Ok(())),
             Sent::Took(taken) => {
                 let (next, rest) = log.cut(from, taken);
-                self.held.extend_from_slice(rest);
-                (next, Err(self.stop(Stopped::Full)))
+                self.held.push(rest);
+                (next, Err(self.fill()))
             }
-            Sent::Gone => (from, Err(self.stop(Stopped::Gone))),
+            Sent::Gone => (from, Err(self.lose())),
         }
     }
 
-    fn stop(&mut self, why: Stopped) -> Stopped {
-        self.state = match why {
-            Stopped::Full => State::Full,
-            Stopped::Gone => State::Gone,
-        };
-        why
+    fn fill(&mut self) -> Stopped {
+        self.transport = Transport::Full;
+        self.owes_drained = true;
+        Stopped::Full
+    }
+
+    fn lose(&mut self) -> Stopped {
+        self.transport = Transport::Gone;
+        self.held = Held::default();
+        Stopped::Gone
     }
 }

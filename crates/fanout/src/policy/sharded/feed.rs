@@ -142,6 +142,7 @@ impl Feeds {
             return;
         }
         let feed = self.entries.remove(key as usize);
+        debug_assert!(feed.log.is_empty() && !feed.oversize, "what is not listed holds nothing");
         let keys = self.by_channel.get_mut(&feed.channel).expect("every feed has its channel");
         keys[feed.encoding.index()] = None;
         if keys.iter().all(Option::is_none) {

@@ -1,6 +1,7 @@
 //! The flush: every cursor up to its log's head, answers first.
 
 use super::Sharded;
+use super::connection::Phase;
 use super::feed::Pass;
 use crate::{ConnectionId, Effect, Encode, Lag, Outlet};
 
@@ -10,6 +11,8 @@ const TURN: usize = 256;
 impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Sends answers, then messages feed by feed in turns, until nothing is behind or the budget is spent.
     pub(super) fn flush_all(&mut self, mut budget: usize) -> bool {
+        // What everybody here has had is dropped, which must not be before it was posted.
+        self.post_all();
         self.send_answers();
         while budget > 0
             && let Some(key) = self.to_flush.pop_front()
@@ -25,17 +28,19 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 
     fn send_answers(&mut self) {
-        for id in std::mem::take(&mut self.to_answer) {
+        let mut to_answer = std::mem::take(&mut self.to_answer);
+        for id in to_answer.drain(..) {
             let Some(connection) = self.connections.get_mut(id) else { continue };
             connection.listed = false;
             if connection.is_open() {
                 match connection.send_held() {
-                    Ok(()) if connection.ending => self.effects.push_back(Effect::Drained(id)),
+                    Ok(()) if connection.take_drained() => self.effects.push_back(Effect::Drained(id)),
                     Ok(()) => {}
                     Err(stopped) => self.report(id, stopped),
                 }
             }
         }
+        self.to_answer = to_answer;
     }
 
     /// Brings up to `turn` subscribers of a feed up to its head; how many were visited.
@@ -64,7 +69,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             return;
         }
         self.feeds[key].pass = None;
-        self.trim(key, pass.lowest);
+        self.trim(key, pass);
         let feed = &mut self.feeds[key];
         if feed.log.head() > pass.begun_at {
             self.to_flush.push_back(key);
@@ -74,10 +79,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    fn trim(&mut self, key: u32, lowest: u64) {
+    fn trim(&mut self, key: u32, pass: Pass) {
         let log = &mut self.feeds[key].log;
-        log.drop_before(lowest);
-        let oldest = log.oldest_within(self.limits.log_bytes);
+        log.drop_before(pass.lowest);
+        // What came during the round has its own: a subscriber that takes bytes does not lag because we are slow.
+        // Until then the shard is saturated.
+        let oldest = log.oldest_within(self.limits.log_bytes).min(pass.begun_at);
         if oldest > log.first() {
             self.evict(key, oldest);
         }
@@ -91,6 +98,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Drops the messages before `oldest`, and does to those who have not had them what their encoding says.
     fn evict(&mut self, key: u32, oldest: u64) {
         let feed = &mut self.feeds[key];
+        let lag = self.limits.lag(feed.encoding);
+        let mut lagged = Vec::new();
         for subscription in &feed.subscribers {
             let subscription = &mut self.subscriptions[*subscription as usize];
             if subscription.cursor >= oldest {
@@ -98,19 +107,30 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             }
             let missed = subscription.own.count_allowed(subscription.cursor, oldest);
             subscription.cursor = oldest;
-            match self.limits.lag(feed.encoding) {
+            let (id, connection) = self.connections.at(subscription.slot);
+            if missed == 0 || connection.is_gone() {
+                continue;
+            }
+            match lag {
                 Lag::Skip => {
                     subscription.missed += missed;
                     self.counters.missed += missed;
                 }
-                Lag::Disconnect => {
-                    self.counters.lagged += 1;
-                    let (id, _) = self.connections.at(subscription.slot);
-                    self.effects.push_back(Effect::Lagged(id));
-                }
+                Lag::Disconnect => lagged.push(id),
             }
         }
         feed.log.drop_before(oldest);
+        lagged.into_iter().for_each(|id| self.give_up(id));
+    }
+
+    /// Ends all subscriptions of a connection at once: a message behind what it missed would hide the gap.
+    fn give_up(&mut self, id: ConnectionId) {
+        self.remove_all_subscriptions(id);
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.phase = Phase::Lagged;
+        }
+        self.counters.lagged += 1;
+        self.effects.push_back(Effect::Lagged(id));
     }
 
     /// Sends one subscriber what it has not had, if its connection takes it.
@@ -126,8 +146,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             return;
         }
         if subscription.missed > 0 {
-            self.encode.gap(feed.encoding, &feed.channel, subscription.missed, connection.hold());
-            subscription.missed = 0;
+            let missed = std::mem::take(&mut subscription.missed);
+            connection.hold_with(|out| self.encode.gap(feed.encoding, &feed.channel, missed, out));
         }
         let mut outcome = connection.send_held();
         while outcome.is_ok() {
@@ -139,9 +159,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             (subscription.cursor, outcome) = connection.send_run(&feed.log, from, to);
             self.counters.sends += 1;
             self.counters.deliveries += subscription.cursor - from;
+            self.counters.short_sends += u64::from(outcome.is_err());
         }
         if let Err(stopped) = outcome {
-            self.counters.short_sends += 1;
             self.report(id, stopped);
         }
     }
@@ -169,7 +189,10 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
                 self.list_for_flush(feed);
             }
         }
-        if self.connections.get(id).is_some_and(super::Connection::is_open) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.is_open()
+            && connection.take_drained()
+        {
             self.effects.push_back(Effect::Drained(id));
         }
     }

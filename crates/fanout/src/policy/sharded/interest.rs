@@ -33,6 +33,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     pub(super) fn wait_for(&mut self, key: u32, slot: u32, answer: &[u8]) {
         self.feeds[key].waiting.push(Waiting { slot, answer: answer.into() });
         let (_, connection) = self.connections.at(slot);
+        connection.waiting_bytes += answer.len();
         if !connection.waiting.contains(&key) {
             connection.waiting.push(key);
         }
@@ -42,9 +43,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     pub(super) fn stop_waiting(&mut self, slot: u32, key: u32) -> Vec<Box<[u8]>> {
         let (_, connection) = self.connections.at(slot);
         connection.waiting.retain(|waiting| *waiting != key);
-        let answers =
-            self.feeds[key].waiting.extract_if(.., |waiting| waiting.slot == slot).map(|waiting| waiting.answer);
-        let answers = answers.collect();
+        let given_up = self.feeds[key].waiting.extract_if(.., |waiting| waiting.slot == slot);
+        let answers: Vec<_> = given_up.map(|waiting| waiting.answer).collect();
+        connection.waiting_bytes -= answers.iter().map(|answer| answer.len()).sum::<usize>();
         self.leave_feed(key);
         answers
     }
@@ -67,6 +68,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     pub(super) fn add_interest(&mut self, from: ShardId, channel: Arc<str>, encoding: Encoding, epoch: u64) {
         let key = self.feeds.find_or_create(&channel, encoding);
         let feed = &mut self.feeds[key];
+        debug_assert!(!feed.to_post, "everything is posted before anything is received");
         if !feed.interested.contains(&from) {
             feed.interested.push(from);
         }
@@ -97,6 +99,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         for Waiting { slot, answer } in std::mem::take(&mut feed.waiting) {
             let (_, connection) = self.connections.at(slot);
             connection.waiting.retain(|waiting| *waiting != key);
+            connection.waiting_bytes -= answer.len();
             self.add_subscription(slot, key);
             self.answer_slot(slot, &answer);
         }

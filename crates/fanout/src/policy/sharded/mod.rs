@@ -20,7 +20,8 @@ use crate::{
     ConnectionId, Counters, Effect, Encode, Encoding, Item, Limits, Outlet, Parcel, Policy, Publication, Run, ShardId,
     Slots, TooManySubscriptions,
 };
-use connection::{Connection, Stopped};
+use bytes::Bytes;
+use connection::{Connection, Phase, Stopped};
 use feed::Feeds;
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
@@ -89,10 +90,10 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     fn answer_slot(&mut self, slot: u32, frame: &[u8]) {
         let (id, connection) = self.connections.at(slot);
-        if connection.ending || frame.is_empty() {
+        if connection.phase == Phase::Ending || frame.is_empty() {
             return;
         }
-        connection.hold().extend_from_slice(frame);
+        connection.hold(frame);
         if !std::mem::replace(&mut connection.listed, true) {
             self.to_answer.push(id);
         }
@@ -152,6 +153,41 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
+    fn post_all(&mut self) {
+        let mut to_post = std::mem::take(&mut self.to_post);
+        for key in to_post.drain(..) {
+            self.post_feed(key);
+        }
+        self.to_post = to_post;
+    }
+
+    /// Puts the messages of a feed that were not posted into the parcels of those who want them.
+    fn post_feed(&mut self, key: u32) {
+        let feed = &mut self.feeds[key];
+        feed.to_post = false;
+        let head = feed.log.head();
+        if let Some((last, others)) = feed.interested.split_last() {
+            let run = Run {
+                channel: Arc::clone(&feed.channel),
+                encoding: feed.encoding,
+                bytes: Bytes::copy_from_slice(feed.log.slice(feed.posted, head)),
+                lengths: feed.log.lengths(feed.posted, head).collect(),
+            };
+            for shard in others {
+                self.parcels[usize::from(*shard)].push(Item::Run(run.clone()));
+            }
+            self.parcels[usize::from(*last)].push(Item::Run(run));
+        }
+        feed.posted = head;
+        if !feed.to_flush {
+            debug_assert!(feed.subscribers.is_empty(), "a message for a subscriber here lists the feed for the flush");
+            feed.log.drop_before(head);
+            self.buffers.reclaim(&mut feed.log);
+            self.note_size(key);
+            self.feeds.retire(key);
+        }
+    }
+
     /// Keeps count of the feeds whose log is over its bound.
     fn note_size(&mut self, key: u32) {
         let feed = &mut self.feeds[key];
@@ -177,11 +213,12 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
     fn end(&mut self, id: ConnectionId, farewell: &[u8]) {
         self.remove_all_subscriptions(id);
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.ending {
+        if connection.phase == Phase::Ending {
             return;
         }
-        connection.hold().extend_from_slice(farewell);
-        connection.ending = true;
+        connection.end(farewell);
+        // That it was drained before is no news any more, and must not be taken for the farewell's leaving.
+        self.effects.retain(|effect| *effect != Effect::Drained(id));
         if !std::mem::replace(&mut connection.listed, true) {
             self.to_answer.push(id);
         }
@@ -204,17 +241,18 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
 
     fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {
         let Some(connection) = self.connections.get(id) else { return Ok(()) };
-        let (encoding, held) = (connection.encoding, connection.subscriptions.len() + connection.waiting.len());
-        if connection.ending {
+        if connection.phase != Phase::Serving {
             return Ok(());
         }
+        let encoding = connection.encoding;
+        let count = connection.subscriptions.len() + connection.waiting.len();
         let known = self.feeds.find(channel, encoding);
         if known.is_some_and(|feed| self.by_pair.contains_key(&(id.slot, feed))) {
             self.answer_slot(id.slot, answer);
             return Ok(());
         }
         let limit = self.limits.max_subscriptions;
-        if held >= limit {
+        if count >= limit && !known.is_some_and(|feed| connection.waiting.contains(&feed)) {
             return Err(TooManySubscriptions { limit });
         }
         let feed = self.feeds.find_or_create(channel, encoding);
@@ -246,6 +284,9 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
     }
 
     fn publish(&mut self, from: ConnectionId, publication: &Publication<'_>) {
+        if self.connections.get(from).is_none() {
+            return;
+        }
         self.counters.published += 1;
         for key in self.feeds.of_channel(publication.channel) {
             let feed = &mut self.feeds[key];
@@ -282,27 +323,7 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
     }
 
     fn post(&mut self) {
-        for key in std::mem::take(&mut self.to_post) {
-            let feed = &mut self.feeds[key];
-            feed.to_post = false;
-            let head = feed.log.head();
-            let run = Run {
-                channel: Arc::clone(&feed.channel),
-                encoding: feed.encoding,
-                bytes: feed.log.slice(feed.posted, head).to_vec().into(),
-                lengths: feed.log.lengths(feed.posted, head).collect(),
-            };
-            feed.posted = head;
-            for shard in &feed.interested {
-                self.parcels[usize::from(*shard)].push(Item::Run(run.clone()));
-            }
-            if !feed.to_flush {
-                feed.log.drop_before(head);
-                self.buffers.reclaim(&mut feed.log);
-                self.note_size(key);
-                self.feeds.retire(key);
-            }
-        }
+        self.post_all();
     }
 
     fn parcel(&mut self, to: ShardId) -> &mut Parcel {
@@ -310,7 +331,7 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
     }
 
     fn receive(&mut self, from: ShardId, parcel: Parcel) {
-        self.post();
+        self.post_all();
         for item in parcel.into_items() {
             match item {
                 Item::Run(run) => self.receive_run(&run),

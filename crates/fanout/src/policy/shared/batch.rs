@@ -36,10 +36,6 @@ pub(super) struct EncodedRun {
 }
 
 impl Batch {
-    pub(super) fn is_empty(&self) -> bool {
-        self.channels.is_empty()
-    }
-
     /// The channels, in the order of their indices.
     pub(super) fn channels(&self) -> impl Iterator<Item = &Arc<str>> {
         self.channels.iter().map(|channel| &channel.name)

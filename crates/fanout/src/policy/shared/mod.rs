@@ -20,9 +20,9 @@ use crate::{
     ShardId, Slots, TooManySubscriptions,
 };
 use batch::Batch;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-pub use writer::Writer;
+pub use writer::{Membership, Writer};
 
 /// The baseline with one registry behind a lock that is held for the whole fan-out.
 pub type Mutex<O, E> = Shared<O, E, MutexDirectory<O>>;
@@ -30,7 +30,7 @@ pub type Mutex<O, E> = Shared<O, E, MutexDirectory<O>>;
 pub type Snapshot<O, E> = Shared<O, E, SnapshotDirectory<O>>;
 
 /// Who subscribes to a channel: a member for each connection.
-pub type Members<O> = Vec<Arc<Writer<O>>>;
+pub type Members<O> = Vec<Arc<Membership<O>>>;
 
 /// The registry of all subscribers of the process: clones are the same registry.
 pub trait Directory<O: Outlet>: Clone + Send + 'static {
@@ -38,7 +38,7 @@ pub trait Directory<O: Outlet>: Clone + Send + 'static {
     fn new() -> Self;
 
     /// Adds a member, which is not one yet.
-    fn join(&self, channel: &Arc<str>, member: &Arc<Writer<O>>);
+    fn join(&self, channel: &Arc<str>, member: &Arc<Membership<O>>);
 
     /// Removes a member. Takes time proportional to the number of members.
     fn leave(&self, channel: &str, id: ConnectionId);
@@ -57,6 +57,8 @@ pub struct Shared<O, E, D> {
     connections: Slots<Local<O>>,
     /// What the current read of a publisher has brought so far.
     batch: Batch,
+    /// Whose read that is.
+    batch_from: Option<ConnectionId>,
     /// Connections with answers that have not left.
     to_answer: Vec<ConnectionId>,
     parcels: Vec<Parcel>,
@@ -68,7 +70,7 @@ pub struct Shared<O, E, D> {
 #[derive(Debug)]
 struct Local<O> {
     writer: Arc<Writer<O>>,
-    subscriptions: HashSet<Arc<str>>,
+    subscriptions: HashMap<Arc<str>, Arc<Membership<O>>>,
     listed: bool,
     ending: bool,
 }
@@ -87,6 +89,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
             directory,
             connections: Slots::new(shard),
             batch: Batch::default(),
+            batch_from: None,
             to_answer: Vec::new(),
             parcels: (0..shards).map(|_| Parcel::default()).collect(),
             effects: VecDeque::new(),
@@ -100,6 +103,22 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         {
             self.to_answer.push(id);
         }
+    }
+
+    /// Sends what the current read has brought so far.
+    fn commit_batch(&mut self) {
+        let Some(from) = self.batch_from.take() else { return };
+        let batch = &mut self.batch;
+        let names: Vec<Arc<str>> = batch.channels().cloned().collect();
+        self.directory.visit(names.iter().map(AsRef::as_ref), |index, members| {
+            for member in members {
+                let run = batch.run(index, member.writer.encoding(), member.id() == from, &self.encode);
+                if let Err(notice) = member.write(&names[index], run, &self.limits, &mut self.counters) {
+                    Self::notify(&mut self.parcels, &mut self.effects, self.shard, member.id(), notice);
+                }
+            }
+        });
+        batch.clear();
     }
 
     /// What befell a connection, told to its owner.
@@ -128,31 +147,34 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
     fn open(&mut self, outlet: O, encoding: Encoding) -> ConnectionId {
         self.connections.insert_with(|id| Local {
             writer: Arc::new(Writer::new(id, encoding, outlet)),
-            subscriptions: HashSet::new(),
+            subscriptions: HashMap::new(),
             listed: false,
             ending: false,
         })
     }
 
     fn end(&mut self, id: ConnectionId, farewell: &[u8]) {
+        self.commit_batch();
         let Some(local) = self.connections.get_mut(id) else { return };
         if std::mem::replace(&mut local.ending, true) {
             return;
         }
-        for channel in local.subscriptions.drain() {
+        for (channel, _) in local.subscriptions.drain() {
             self.directory.leave(&channel, id);
         }
         local.writer.end(farewell);
+        // That it was drained before is no news any more, and must not be taken for the farewell's leaving.
+        self.effects.retain(|effect| *effect != Effect::Drained(id));
         self.list(id);
     }
 
     fn close(&mut self, id: ConnectionId) {
+        self.commit_batch();
         let Some(local) = self.connections.remove(id) else { return };
-        for channel in &local.subscriptions {
+        for channel in local.subscriptions.keys() {
             self.directory.leave(channel, id);
         }
-        // A publisher's thread may still hold the writer: it must not write behind the close.
-        local.writer.end(&[]);
+        local.writer.close();
     }
 
     fn answer(&mut self, id: ConnectionId, frame: &[u8]) {
@@ -168,11 +190,12 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
     }
 
     fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {
+        self.commit_batch();
         let Some(local) = self.connections.get_mut(id) else { return Ok(()) };
-        if local.ending {
+        if local.writer.is_ended() {
             return Ok(());
         }
-        let known = local.subscriptions.contains(channel);
+        let known = local.subscriptions.contains_key(channel);
         let limit = self.limits.max_subscriptions;
         if !known && local.subscriptions.len() >= limit {
             return Err(TooManySubscriptions { limit });
@@ -180,8 +203,9 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         local.writer.hold(answer);
         if !known {
             let channel: Arc<str> = Arc::from(channel);
-            self.directory.join(&channel, &local.writer);
-            local.subscriptions.insert(channel);
+            let membership = Arc::new(Membership::new(Arc::clone(&local.writer)));
+            self.directory.join(&channel, &membership);
+            local.subscriptions.insert(channel, membership);
         }
         self.list(id);
         Ok(())
@@ -192,43 +216,34 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
     }
 
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
+        self.commit_batch();
         let Some(local) = self.connections.get_mut(id) else { return };
-        if local.subscriptions.remove(channel) {
+        if let Some(membership) = local.subscriptions.remove(channel) {
             self.directory.leave(channel, id);
-            local.writer.forget_missed(channel);
+            membership.leave(channel);
         }
         self.answer(id, answer);
     }
 
     fn publish(&mut self, from: ConnectionId, publication: &Publication<'_>) {
+        if self.batch_from != Some(from) {
+            self.commit_batch();
+        }
         let Some(local) = self.connections.get(from) else { return };
         self.counters.published += 1;
+        self.batch_from = Some(from);
         self.batch.add(publication, local.writer.encoding(), &self.encode);
     }
 
-    fn commit(&mut self, from: ConnectionId) {
-        if self.batch.is_empty() {
-            return;
-        }
-        let mut batch = std::mem::take(&mut self.batch);
-        let names: Vec<Arc<str>> = batch.channels().cloned().collect();
-        self.directory.visit(names.iter().map(AsRef::as_ref), |index, members| {
-            for writer in members {
-                let run = batch.run(index, writer.encoding(), writer.id() == from, &self.encode);
-                let sent = writer.write(&names[index], run, &self.limits, &self.encode, &mut self.counters);
-                if let Err(notice) = sent {
-                    Self::notify(&mut self.parcels, &mut self.effects, self.shard, writer.id(), notice);
-                }
-            }
-        });
-        batch.clear();
-        self.batch = batch;
+    fn commit(&mut self, _from: ConnectionId) {
+        self.commit_batch();
     }
 
     fn writable(&mut self, id: ConnectionId) {
         let Some(local) = self.connections.get(id) else { return };
         match local.writer.resume(&self.encode) {
-            Ok(()) => self.effects.push_back(Effect::Drained(id)),
+            Ok(true) => self.effects.push_back(Effect::Drained(id)),
+            Ok(false) => {}
             Err(notice) => self.notify_own(id, notice),
         }
     }
@@ -243,7 +258,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         for item in parcel.into_items() {
             match item {
                 Item::Notice(id, notice) => {
-                    if self.connections.get(id).is_some() {
+                    let local = self.connections.get(id);
+                    if local.is_some_and(|local| !local.ending || notice != Notice::Lagged) {
                         self.effects.push_back(effect(id, notice));
                     }
                 }
@@ -255,15 +271,17 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
     }
 
     fn flush(&mut self, _budget: usize) -> bool {
-        for id in std::mem::take(&mut self.to_answer) {
+        let mut to_answer = std::mem::take(&mut self.to_answer);
+        for id in to_answer.drain(..) {
             let Some(local) = self.connections.get_mut(id) else { continue };
             local.listed = false;
             match local.writer.flush_held() {
-                Ok(true) if local.ending => self.effects.push_back(Effect::Drained(id)),
-                Ok(_) => {}
+                Ok(true) => self.effects.push_back(Effect::Drained(id)),
+                Ok(false) => {}
                 Err(notice) => self.notify_own(id, notice),
             }
         }
+        self.to_answer = to_answer;
         false
     }
 

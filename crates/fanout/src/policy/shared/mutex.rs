@@ -1,6 +1,6 @@
 //! The `mutex` registry: one map behind one lock, which a publisher holds for its whole fan-out.
 
-use super::{Directory, Members, Writer};
+use super::{Directory, Members, Membership};
 use crate::{ConnectionId, Outlet};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ impl<O: Outlet> Directory<O> for MutexDirectory<O> {
         Self { channels: Arc::default() }
     }
 
-    fn join(&self, channel: &Arc<str>, member: &Arc<Writer<O>>) {
+    fn join(&self, channel: &Arc<str>, member: &Arc<Membership<O>>) {
         let mut channels = self.channels.lock().expect("no fan-out panics");
         channels.entry(Arc::clone(channel)).or_default().push(Arc::clone(member));
     }

@@ -5,7 +5,7 @@
 //! The members of each channel are behind an `Arc` of their own, so that a join copies one channel's
 //! members and the map's pointers, not every channel's members.
 
-use super::{Directory, Members, Writer};
+use super::{Directory, Members, Membership};
 use crate::{ConnectionId, Outlet};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,7 @@ impl<O: Outlet> Directory<O> for SnapshotDirectory<O> {
         Self { channels: Arc::new(Mutex::new(Arc::new(HashMap::new()))) }
     }
 
-    fn join(&self, channel: &Arc<str>, member: &Arc<Writer<O>>) {
+    fn join(&self, channel: &Arc<str>, member: &Arc<Membership<O>>) {
         let mut snapshot = self.channels.lock().expect("no update panics");
         let members = Arc::make_mut(&mut snapshot).entry(Arc::clone(channel)).or_default();
         Arc::make_mut(members).push(Arc::clone(member));

@@ -1,7 +1,9 @@
 //! A connection that every publisher's thread may write to.
 
 use super::batch::EncodedRun;
+use crate::policy::held::Held;
 use crate::{ConnectionId, Counters, Encode, Encoding, Lag, Limits, Notice, Outlet, Sent};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A subscriber's way out, shared by all publishers.
@@ -13,66 +15,71 @@ pub struct Writer<O> {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// What leaves before anything else: what a full transport did not take, then what came after it.
-    held: Vec<u8>,
-    held_sent: usize,
-    /// Messages it missed of each channel, to be told of when what is held has left.
-    missed: Vec<(Arc<str>, u64)>,
-    full: bool,
-    /// Nothing more is to be written behind what is held.
-    ended: bool,
+/// One connection's subscription to one channel, as the registry has it.
+#[derive(Debug)]
+pub struct Membership<O> {
+    pub(super) writer: Arc<Writer<O>>,
+    /// A publisher may have found this before it was taken out of the registry. Under the writer's lock.
+    left: AtomicBool,
 }
 
-impl<O: Outlet> Writer<O> {
-    pub(super) fn new(id: ConnectionId, encoding: Encoding, outlet: O) -> Self {
-        Self { id, encoding, outlet, state: Mutex::default() }
+#[derive(Debug, Default)]
+struct State {
+    transport: Transport,
+    /// What leaves before anything else: what a full transport did not take, then what came after it.
+    held: Held,
+    /// Messages it missed of each channel, to be told of when what is held has left.
+    missed: Vec<(Arc<str>, u64)>,
+    /// Nothing more is to be written behind what is held, except by the owner.
+    ended: bool,
+    /// The owner waits to hear that everything has left.
+    owes_drained: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Transport {
+    #[default]
+    Open,
+    Full,
+    Gone,
+}
+
+impl<O> Membership<O> {
+    pub(super) fn new(writer: Arc<Writer<O>>) -> Self {
+        Self { writer, left: AtomicBool::new(false) }
     }
 
     /// The connection.
     pub fn id(&self) -> ConnectionId {
-        self.id
+        self.writer.id
     }
+}
 
-    pub(super) fn encoding(&self) -> Encoding {
-        self.encoding
-    }
-
+impl<O: Outlet> Membership<O> {
     /// Writes the messages of one batch, or keeps them while the transport is full.
+    ///
+    /// The batch that finds it full is kept whole: the bound is one batch more than the limit.
     pub(super) fn write(
         &self,
         channel: &Arc<str>,
         run: &EncodedRun,
         limits: &Limits,
-        encode: &impl Encode,
         counters: &mut Counters,
     ) -> Result<(), Notice> {
-        let mut state = self.lock();
-        if state.ended || run.messages == 0 {
+        let writer = &*self.writer;
+        let mut state = writer.lock();
+        if state.ended || run.messages == 0 || self.left.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if !state.full {
-            self.send_held(&mut state, encode)?;
+        if state.transport == Transport::Open {
+            return writer.send_run(&mut state, run, counters);
         }
-        if !state.full {
-            counters.sends += 1;
+        if state.missed.is_empty() && state.held.unsent().len() + run.bytes.len() <= limits.log_bytes {
             counters.deliveries += run.messages;
-            let taken = self.send(&mut state, &run.bytes)?;
-            if taken == run.bytes.len() {
-                return Ok(());
-            }
-            counters.short_sends += 1;
-            state.held.extend_from_slice(&run.bytes[taken..]);
-            state.full = true;
-            return Err(Notice::Full);
-        }
-        if state.missed.is_empty() && state.backlog() + run.bytes.len() <= limits.log_bytes {
-            counters.deliveries += run.messages;
-            state.held.extend_from_slice(&run.bytes);
+            state.held.push(&run.bytes);
             return Ok(());
         }
-        match limits.lag(self.encoding) {
+        match limits.lag(writer.encoding) {
             Lag::Skip => {
                 counters.missed += run.messages;
                 state.miss(channel, run.messages);
@@ -86,90 +93,140 @@ impl<O: Outlet> Writer<O> {
         }
     }
 
+    /// Nothing of the channel is written from now on, and what was missed of it is no concern any more.
+    pub(super) fn leave(&self, channel: &str) {
+        let mut state = self.writer.lock();
+        self.left.store(true, Ordering::Relaxed);
+        state.missed.retain(|(name, _)| **name != *channel);
+    }
+}
+
+impl<O: Outlet> Writer<O> {
+    pub(super) fn new(id: ConnectionId, encoding: Encoding, outlet: O) -> Self {
+        Self { id, encoding, outlet, state: Mutex::default() }
+    }
+
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
     /// Adds an answer, to leave at the next flush or before the next message.
     pub(super) fn hold(&self, frame: &[u8]) {
-        self.lock().held.extend_from_slice(frame);
+        self.lock().hold(frame);
     }
 
     /// Adds the last bytes; what is written from now on is dropped.
     pub(super) fn end(&self, farewell: &[u8]) {
         let mut state = self.lock();
         state.ended = true;
+        state.owes_drained = true;
         state.missed.clear();
-        state.held.extend_from_slice(farewell);
+        state.hold(farewell);
     }
 
-    /// Sends the answers; whether nothing is held any more.
+    /// Drops what is held. A publisher's thread may still have the writer: it writes nothing any more.
+    pub(super) fn close(&self) {
+        self.lock().lose();
+    }
+
+    /// Whether it fell too far behind, or was ended, or its peer is gone.
+    pub(super) fn is_ended(&self) -> bool {
+        self.lock().ended
+    }
+
+    /// Sends the answers; whether the owner is to hear that everything has left.
     pub(super) fn flush_held(&self) -> Result<bool, Notice> {
         let mut state = self.lock();
-        if state.full {
+        if state.transport != Transport::Open {
             return Ok(false);
         }
-        self.send_answers(&mut state)?;
-        Ok(true)
+        self.send_held(&mut state)?;
+        Ok(std::mem::take(&mut state.owes_drained))
     }
 
-    /// The transport takes bytes again: sends what is held, tells what was missed.
-    pub(super) fn resume(&self, encode: &impl Encode) -> Result<(), Notice> {
+    /// The transport takes bytes again: sends what is held, tells what was missed; whether the owner is
+    /// to hear that everything has left.
+    pub(super) fn resume(&self, encode: &impl Encode) -> Result<bool, Notice> {
         let mut state = self.lock();
-        state.full = false;
-        self.send_held(&mut state, encode)
+        if state.transport == Transport::Gone {
+            return Ok(false);
+        }
+        state.transport = Transport::Open;
+        self.send_held(&mut state)?;
+        for (channel, count) in std::mem::take(&mut state.missed) {
+            state.held.push_with(|out| encode.gap(self.encoding, &channel, count, out));
+        }
+        self.send_held(&mut state)?;
+        Ok(std::mem::take(&mut state.owes_drained))
     }
 
-    /// What the connection missed of a channel that it has left is no concern any more.
-    pub(super) fn forget_missed(&self, channel: &str) {
-        self.lock().missed.retain(|(name, _)| **name != *channel);
-    }
-
+    /// Bytes held back.
     pub(super) fn backlog(&self) -> usize {
-        self.lock().backlog()
+        self.lock().held.unsent().len()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no write panics")
     }
 
-    fn send_held(&self, state: &mut State, encode: &impl Encode) -> Result<(), Notice> {
-        self.send_answers(state)?;
-        if state.missed.is_empty() {
-            return Ok(());
+    /// Sends messages while the transport is open. What it does not take is held, so that it counts as
+    /// delivered.
+    fn send_run(&self, state: &mut State, run: &EncodedRun, counters: &mut Counters) -> Result<(), Notice> {
+        debug_assert!(state.missed.is_empty(), "only a full transport makes a subscriber miss anything");
+        match self.send_held(state) {
+            Ok(()) => counters.sends += 1,
+            Err(Notice::Full) => {
+                counters.deliveries += run.messages;
+                state.held.push(&run.bytes);
+                return Err(Notice::Full);
+            }
+            Err(notice) => return Err(notice),
         }
-        for (channel, count) in std::mem::take(&mut state.missed) {
-            encode.gap(self.encoding, &channel, count, &mut state.held);
-        }
-        self.send_answers(state)
-    }
-
-    fn send_answers(&self, state: &mut State) -> Result<(), Notice> {
-        if state.backlog() == 0 {
-            return Ok(());
-        }
-        let held = std::mem::take(&mut state.held);
-        let taken = self.send(state, &held[state.held_sent..])?;
-        state.held_sent += taken;
-        if state.held_sent == held.len() {
-            state.held_sent = 0;
-            return Ok(());
-        }
-        state.held = held;
-        state.full = true;
-        Err(Notice::Full)
-    }
-
-    fn send(&self, state: &mut State, bytes: &[u8]) -> Result<usize, Notice> {
-        match self.outlet.send(bytes) {
-            Sent::Took(taken) => Ok(taken),
+        match self.outlet.send(&run.bytes) {
             Sent::Gone => {
-                *state = State { ended: true, ..State::default() };
-                Err(Notice::Gone)
+                counters.short_sends += 1;
+                Err(state.lose())
+            }
+            Sent::Took(taken) => {
+                counters.deliveries += run.messages;
+                if taken == run.bytes.len() {
+                    return Ok(());
+                }
+                counters.short_sends += 1;
+                state.held.push(&run.bytes[taken..]);
+                Err(state.fill())
             }
         }
+    }
+
+    fn send_held(&self, state: &mut State) -> Result<(), Notice> {
+        if state.held.is_empty() {
+            return Ok(());
+        }
+        match self.outlet.send(state.held.unsent()) {
+            Sent::Gone => return Err(state.lose()),
+            Sent::Took(taken) => state.held.advance(taken),
+        }
+        if state.held.is_empty() { Ok(()) } else { Err(state.fill()) }
     }
 }
 
 impl State {
-    fn backlog(&self) -> usize {
-        self.held.len() - self.held_sent
+    fn hold(&mut self, frame: &[u8]) {
+        if self.transport != Transport::Gone {
+            self.held.push(frame);
+        }
+    }
+
+    fn fill(&mut self) -> Notice {
+        self.transport = Transport::Full;
+        self.owes_drained = true;
+        Notice::Full
+    }
+
+    fn lose(&mut self) -> Notice {
+        *self = Self { transport: Transport::Gone, ended: true, ..Self::default() };
+        Notice::Gone
     }
 
     fn miss(&mut self, channel: &Arc<str>, count: u64) {

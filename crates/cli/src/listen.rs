@@ -1,0 +1,84 @@
+//! What `--listen` takes: `plain://127.0.0.1:7000/lobby`.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use corecast_engine::{Listener, Protocol};
+use corecast_wire::ChannelName;
+
+/// A listener as it is written on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ListenAddress(pub(crate) Listener);
+
+impl FromStr for ListenAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (protocol, rest) = text
+            .split_once("://")
+            .ok_or_else(|| format!("'{text}' names no protocol; write for example native://127.0.0.1:7070"))?;
+        let protocol: Protocol = protocol.parse().map_err(|_| {
+            let known = Protocol::ALL.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            format!("'{protocol}' is none of the protocols {known}")
+        })?;
+        let (address, channel) = match rest.split_once('/') {
+            Some((address, channel)) => (address, Some(channel)),
+            None => (rest, None),
+        };
+        let address: SocketAddr = address.parse().map_err(|_| {
+            format!("'{address}' is no IP address with a port; write for example 127.0.0.1:7070 or [::1]:7070")
+        })?;
+        let channel = channel.map(|channel| channel_of(protocol, channel)).transpose()?;
+        Ok(Self(Listener { protocol, address, channel }))
+    }
+}
+
+/// Only `plain` frames do not name their channel.
+fn channel_of(protocol: Protocol, channel: &str) -> Result<String, String> {
+    if protocol != Protocol::Plain {
+        return Err(format!("a {protocol} listener has no channel of its own; leave out '/{channel}'"));
+    }
+    ChannelName::new(channel).map_err(|error| error.to_string())?;
+    Ok(channel.to_owned())
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}://{}", self.0.protocol, self.0.address)?;
+        match &self.0.channel {
+            Some(channel) => write!(formatter, "/{channel}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_as_it_was_written() {
+        for text in
+            ["plain://127.0.0.1:7000", "plain://[::1]:0/lobby", "native://0.0.0.0:7070", "plain://1.2.3.4:5/a/b"]
+        {
+            assert_eq!(text.parse::<ListenAddress>().map(|address| address.to_string()), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, named) in [
+            ("127.0.0.1:7000", "protocol"),
+            ("gopher://127.0.0.1:7000", "'gopher'"),
+            ("plain://localhost:7000", "'localhost:7000'"),
+            ("plain://127.0.0.1", "'127.0.0.1'"),
+            ("plain://127.0.0.1:70000", "'127.0.0.1:70000'"),
+            ("plain://127.0.0.1:7000/", "empty"),
+            ("native://127.0.0.1:7000/lobby", "'/lobby'"),
+        ] {
+            let error = text.parse::<ListenAddress>().unwrap_err();
+            assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+}

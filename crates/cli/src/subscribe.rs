@@ -1,0 +1,158 @@
+//! `corecast sub`: messages of channels, one a line on standard output.
+
+use std::io::{self, ErrorKind, Write};
+use std::num::NonZeroU64;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use corecast_client::Event;
+use serde::Serialize;
+
+use crate::base64;
+use crate::connection::Connection;
+
+/// The flags of `corecast sub`.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    connection: Connection,
+
+    /// Write a JSON object per message instead of its bytes.
+    #[arg(long)]
+    json: bool,
+
+    /// End after this many messages, of all channels together; a gap is none.
+    ///
+    /// Default: go on until the server ends the connection, or nobody reads the output.
+    #[arg(long, value_name = "COUNT")]
+    count: Option<NonZeroU64>,
+
+    /// The channels: 1 to 255 bytes without control characters each.
+    #[arg(value_name = "CHANNEL", required = true)]
+    channels: Vec<String>,
+}
+
+/// Prints messages until there were enough, the connection ends or nobody reads them.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let mut client = arguments.connection.open()?;
+    for channel in &arguments.channels {
+        client.subscribe(channel).with_context(|| format!("cannot subscribe to {channel}"))?;
+        // Standard error may be closed: the messages do not depend on it.
+        let _ = writeln!(io::stderr(), "subscribed {channel}");
+    }
+    let mut left = arguments.count.map(NonZeroU64::get);
+    let mut printer = Printer { out: io::stdout().lock(), notes: io::stderr(), json: arguments.json };
+    while left != Some(0) {
+        let event = client.next_event()?;
+        match printer.print(&event) {
+            Ok(message) => left = left.map(|left| left - u64::from(message)),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+            Err(error) => return Err(error).context("cannot write to standard output"),
+        }
+    }
+    // All that was asked for has been printed: how the connection ends changes nothing.
+    let _ = client.close();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes events as lines.
+struct Printer<O, N> {
+    out: O,
+    /// Where a gap is told when it is no line of `out`.
+    notes: N,
+    json: bool,
+}
+
+impl<O: Write, N: Write> Printer<O, N> {
+    /// Writes an event, and says whether it was a message. A line is out when this returns, so that a
+    /// reader behind a pipe sees each message at once.
+    fn print(&mut self, event: &Event) -> io::Result<bool> {
+        match event {
+            Event::Message { channel, payload } => {
+                if self.json {
+                    self.object(&Line::of(channel, payload))?;
+                } else {
+                    self.out.write_all(payload)?;
+                    self.out.write_all(b"\n")?;
+                    self.out.flush()?;
+                }
+                Ok(true)
+            }
+            Event::Gap { channel, count } => {
+                if self.json {
+                    self.object(&Line::Gap { channel, gap: *count })?;
+                } else {
+                    // Standard error may be closed: the messages do not depend on it.
+                    let _ = writeln!(self.notes, "corecast: {count} messages of {channel} were missed");
+                }
+                Ok(false)
+            }
+            // A CLOSE is followed by an error that says the same; the rest answers requests that were given up.
+            _ => Ok(false),
+        }
+    }
+
+    fn object(&mut self, line: &Line<'_>) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, line)?;
+        self.out.write_all(b"\n")?;
+        self.out.flush()
+    }
+}
+
+/// An object of `--json`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Text { channel: &'a str, payload: &'a str },
+    Binary { channel: &'a str, payload_base64: String },
+    Gap { channel: &'a str, gap: u64 },
+}
+
+impl<'a> Line<'a> {
+    fn of(channel: &'a str, payload: &'a [u8]) -> Self {
+        match std::str::from_utf8(payload) {
+            Ok(payload) => Self::Text { channel, payload },
+            Err(_) => Self::Binary { channel, payload_base64: base64::encode(payload) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(json: bool, event: &Event) -> (bool, String) {
+        let mut printer = Printer { out: Vec::new(), notes: Vec::new(), json };
+        let message = printer.print(event).unwrap();
+        (message, String::from_utf8(printer.out).unwrap())
+    }
+
+    fn message(payload: &[u8]) -> Event {
+        Event::Message { channel: "lobby".into(), payload: payload.to_vec() }
+    }
+
+    #[test]
+    fn a_message_is_its_bytes_and_a_line_feed() {
+        assert_eq!(printed(false, &message(b"two\nlines")), (true, "two\nlines\n".into()));
+        assert_eq!(printed(false, &message(b"")), (true, "\n".into()));
+    }
+
+    #[test]
+    fn json_is_one_line_whatever_the_payload() {
+        for (payload, line) in [
+            (&b"two\nlines \"x\""[..], r#"{"channel":"lobby","payload":"two\nlines \"x\""}"#),
+            (b"", r#"{"channel":"lobby","payload":""}"#),
+            (b"\xff\x00", r#"{"channel":"lobby","payload_base64":"/wA="}"#),
+        ] {
+            assert_eq!(printed(true, &message(payload)), (true, format!("{line}\n")));
+        }
+    }
+
+    #[test]
+    fn a_gap_is_no_message() {
+        let gap = Event::Gap { channel: "lobby".into(), count: 3 };
+        assert_eq!(printed(true, &gap), (false, "{\"channel\":\"lobby\",\"gap\":3}\n".into()));
+        assert_eq!(printed(false, &gap), (false, String::new()));
+    }
+}

@@ -1,0 +1,133 @@
+//! How `corecast serve` starts, says that it is ready, refuses to start, and ends.
+
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+
+use corecast_engine::{PolicyKind, Protocol};
+use corecast_testkit::{Deadline, Process, ServerProcess};
+use corecast_wire::Code;
+use rustix::process::Signal;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
+
+/// Runs a command that has to refuse before it does anything, and returns what it says.
+#[track_caller]
+fn refused(command: Command) -> String {
+    Process::spawn(command).finish(Deadline::start()).complaint(2).to_owned()
+}
+
+#[test]
+fn a_ready_line_names_each_listener_with_its_real_port() {
+    let server = ServerProcess::start(
+        BINARY,
+        &[
+            "--listen",
+            "plain://127.0.0.1:0",
+            "--listen",
+            "native://127.0.0.1:0",
+            "--listen",
+            "plain://127.0.0.1:0/lobby",
+        ],
+    );
+    let protocols: Vec<Protocol> = server.listeners().iter().map(|listener| listener.0).collect();
+    assert_eq!(protocols, [Protocol::Plain, Protocol::Native, Protocol::Plain]);
+    for (_, address) in server.listeners() {
+        assert_ne!(address.port(), 0);
+        TcpStream::connect(address).unwrap();
+    }
+}
+
+#[test]
+fn nothing_but_ready_lines_is_on_standard_output() {
+    let finished = ServerProcess::start(BINARY, &["--log-level", "trace"]).stop();
+    assert_eq!((finished.code, finished.stdout.len()), (0, 0), "{finished:?}");
+}
+
+#[test]
+fn sigterm_and_sigint_end_it_with_exit_code_0() {
+    for policy in PolicyKind::ALL {
+        for signal in [Signal::TERM, Signal::INT] {
+            let server = ServerProcess::start(BINARY, &["--policy", &policy.to_string(), "--shards", "2"]);
+            server.process.signal(signal);
+            let finished = server.process.finish(Deadline::start());
+            assert_eq!(finished.code, 0, "{policy} {signal:?}: {finished:?}");
+        }
+    }
+}
+
+#[test]
+fn a_client_is_told_that_the_server_goes() {
+    let server = ServerProcess::start(BINARY, &[]);
+    let mut peer = corecast_testkit::Peer::connect_native(server.address(Protocol::Native));
+    peer.subscribe("lobby");
+    server.process.signal(Signal::TERM);
+    peer.expect_refusal(Code::GoingAway);
+    assert_eq!(server.process.finish(Deadline::start()).code, 0);
+}
+
+#[test]
+fn the_log_is_json_if_asked_for() {
+    let finished = ServerProcess::start(BINARY, &["--log-format", "json"]).stop();
+    assert!(finished.stderr.lines().count() > 0);
+    for line in finished.stderr.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert!(event["level"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn the_log_keeps_to_its_level() {
+    let finished = ServerProcess::start(BINARY, &["--log-level", "error"]).stop();
+    assert_eq!(finished.stderr, "");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    let mut command = Process::command(BINARY);
+    command.args(["serve", "--listen", &format!("native://{address}")]);
+    let line = refused(command);
+    assert!(line.contains(&address), "{line}");
+}
+
+/// The shards of one server share its port; two servers must not, though the kernel would let them.
+#[test]
+fn a_port_in_use_by_another_server_is_named() {
+    let other = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0"]);
+    let address = other.address(Protocol::Native).to_string();
+    let mut command = Process::command(BINARY);
+    command.args(["serve", "--listen", &format!("native://{address}")]);
+    let line = refused(command);
+    assert!(line.contains(&address), "{line}");
+}
+
+#[test]
+fn an_address_of_another_machine_is_named() {
+    let mut command = Process::command(BINARY);
+    // 192.0.2.0/24 is for documentation: no machine has it.
+    command.args(["serve", "--listen", "native://192.0.2.1:7070"]);
+    let line = refused(command);
+    assert!(line.contains("192.0.2.1:7070"), "{line}");
+}
+
+/// glommio asks for 512 KiB of lockable memory, of root too.
+#[test]
+fn too_little_lockable_memory_is_named() {
+    let mut command = Process::command("sh");
+    command.args(["-c", "ulimit -l 64 && exec \"$0\" serve --listen native://127.0.0.1:0", BINARY]);
+    let line = refused(command).to_lowercase();
+    assert!(line.contains("memlock"), "{line}");
+}
+
+#[test]
+fn a_port_is_free_again_after_the_end() {
+    let server = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0"]);
+    let address = server.address(Protocol::Native);
+    let client = TcpStream::connect(address).unwrap();
+    assert_eq!(server.stop().code, 0);
+    drop(client);
+    let again = ServerProcess::start(BINARY, &["--listen", &format!("native://{address}")]);
+    TcpStream::connect_timeout(&again.address(Protocol::Native), Duration::from_secs(5)).unwrap();
+}

@@ -1,0 +1,152 @@
+//! `corecast pub` and `corecast sub` against a real server.
+
+use corecast_engine::Protocol;
+use corecast_testkit::{Deadline, Process, ServerProcess};
+use rustix::process::Signal;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
+
+fn server() -> ServerProcess {
+    ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0"])
+}
+
+fn start(server: &ServerProcess, subcommand: &str, arguments: &[&str]) -> Process {
+    let address = server.address(Protocol::Native).to_string();
+    Process::start(BINARY, [&[subcommand, "--address", &address], arguments].concat())
+}
+
+/// A `corecast sub` that gets everything published from here on.
+fn subscribed(server: &ServerProcess, arguments: &[&str], channels: &[&str]) -> Process {
+    let mut subscriber = start(server, "sub", &[arguments, channels].concat());
+    for channel in channels {
+        subscriber.error_line_with(&format!("subscribed {channel}"), Deadline::start());
+    }
+    subscriber
+}
+
+/// Publishes lines to `lobby`.
+fn publish(server: &ServerProcess, arguments: &[&str], lines: &[u8]) {
+    let mut publisher = start(server, "pub", &[arguments, &["lobby"]].concat());
+    publisher.write(lines);
+    let finished = publisher.finish(Deadline::start());
+    assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn lines_come_out_as_they_went_in() {
+    let server = server();
+    let subscriber = subscribed(&server, &["--count", "4"], &["lobby"]);
+    publish(&server, &[], b"one\n\n tw\xff \r\nlast, without a line feed");
+    let finished = subscriber.finish(Deadline::start());
+    assert_eq!(finished.code, 0, "{finished:?}");
+    assert_eq!(finished.stdout, b"one\n\n tw\xff \r\nlast, without a line feed\n");
+}
+
+#[test]
+fn a_message_is_printed_at_once() {
+    let server = server();
+    let mut subscriber = subscribed(&server, &[], &["lobby"]);
+    let mut publisher = start(&server, "pub", &["lobby"]);
+    for line in ["one", "two"] {
+        publisher.write(format!("{line}\n").as_bytes());
+        assert_eq!(subscriber.text_line(Deadline::start()).as_deref(), Some(line));
+    }
+}
+
+#[test]
+fn acknowledged_messages_arrive_in_order() {
+    let server = server();
+    let count = 1000;
+    let subscriber = subscribed(&server, &["--count", &count.to_string()], &["lobby"]);
+    let lines = (0..count).map(|number| number.to_string()).collect::<Vec<_>>().join("\n") + "\n";
+    publish(&server, &["--ack"], lines.as_bytes());
+    let finished = subscriber.finish(Deadline::start());
+    assert_eq!((finished.code, finished.stdout), (0, lines.into_bytes()));
+}
+
+#[test]
+fn messages_of_flags_may_contain_line_feeds() {
+    let server = server();
+    let subscriber = subscribed(&server, &["--json", "--count", "2"], &["lobby"]);
+    publish(&server, &["-m", "two\nlines", "--message", "x"], b"");
+    let finished = subscriber.finish(Deadline::start());
+    assert_eq!(
+        String::from_utf8(finished.stdout).unwrap(),
+        "{\"channel\":\"lobby\",\"payload\":\"two\\nlines\"}\n{\"channel\":\"lobby\",\"payload\":\"x\"}\n"
+    );
+}
+
+#[test]
+fn json_holds_what_is_not_utf8() {
+    let server = server();
+    let subscriber = subscribed(&server, &["--json", "--count", "2"], &["other", "lobby"]);
+    publish(&server, &[], b"\xff\x00\n\n");
+    let finished = subscriber.finish(Deadline::start());
+    assert_eq!(
+        String::from_utf8(finished.stdout).unwrap(),
+        "{\"channel\":\"lobby\",\"payload_base64\":\"/wA=\"}\n{\"channel\":\"lobby\",\"payload\":\"\"}\n"
+    );
+}
+
+#[test]
+fn a_subscriber_whose_reader_has_gone_ends_quietly() {
+    let server = server();
+    let subscriber = {
+        let address = server.address(Protocol::Native).to_string();
+        let mut command = Process::command("sh");
+        // `true` reads nothing and ends; the exit code of `sub` goes to standard error.
+        let script = "{ \"$0\" sub --address \"$1\" lobby; echo \"code $?\" >&2; } | true";
+        command.args(["-c", script, BINARY, &address]);
+        let mut shell = Process::spawn(command);
+        shell.error_line_with("subscribed lobby", Deadline::start());
+        shell
+    };
+    publish(&server, &[], b"nobody reads this\n");
+    let finished = subscriber.finish(Deadline::start());
+    assert_eq!(finished.stderr, "code 0\n");
+}
+
+#[test]
+fn a_server_that_goes_is_one_line_and_exit_code_1() {
+    let server = server();
+    let subscriber = subscribed(&server, &[], &["lobby"]);
+    server.process.signal(Signal::TERM);
+    let finished = subscriber.finish(Deadline::start());
+    assert!(finished.complaint(1).contains("going_away"), "{finished:?}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_one_line_and_exit_code_1() {
+    let server = server();
+    let address = server.address(Protocol::Native).to_string();
+    server.stop();
+    for subcommand in ["pub", "sub"] {
+        let finished = Process::start(BINARY, [subcommand, "--address", &address, "lobby"]).finish(Deadline::start());
+        let complaint = finished.complaint(1);
+        assert!(complaint.contains(&address), "{complaint}");
+        assert_eq!(complaint.matches("refused").count(), 1, "{complaint}");
+    }
+}
+
+#[test]
+fn a_bad_channel_name_is_refused_before_anything_is_sent() {
+    let server = server();
+    let long = "x".repeat(256);
+    for channel in ["", "line\nfeed", &long] {
+        for arguments in [&["pub", "-m", "x"][..], &["sub"]] {
+            let finished =
+                start(&server, arguments[0], &[&arguments[1..], &[channel]].concat()).finish(Deadline::start());
+            assert!(finished.complaint(1).contains("channel name"), "{finished:?}");
+        }
+    }
+}
+
+#[test]
+fn a_line_over_the_servers_limit_is_named() {
+    let server = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0", "--max-frame-native", "1KiB"]);
+    let mut publisher = start(&server, "pub", &["lobby"]);
+    publisher.write(&[b"fine\n", vec![b'x'; 2000].as_slice(), b"\n"].concat());
+    let finished = publisher.finish(Deadline::start());
+    let complaint = finished.complaint(1);
+    assert!(complaint.contains("line 2") && complaint.contains("limit of 1024"), "{complaint}");
+}

@@ -1,0 +1,101 @@
+//! What `corecast serve` does when the machine does not give it what it needs, and what it takes when it
+//! has nothing to do.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use corecast_engine::Protocol;
+use corecast_testkit::{Deadline, Peer, Process, ServerProcess};
+use corecast_wire::ChannelName;
+use corecast_wire::native::{Frame, Publish};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
+
+/// The CPU time that a process has used so far.
+fn cpu_time(process: &Process) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", process.id())).expect("the process runs");
+    let on_cpu = |task: std::io::Result<std::fs::DirEntry>| {
+        let schedstat = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        schedstat.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+    };
+    tasks.filter_map(on_cpu).sum()
+}
+
+/// The share of one CPU that a process uses over half a second in which nobody asks anything of it. That
+/// nothing happens has no event to wait for.
+fn cpu_share(process: &Process) -> f64 {
+    let (begin, before) = (Instant::now(), cpu_time(process));
+    std::thread::sleep(Duration::from_millis(500));
+    (cpu_time(process) - before).as_secs_f64() / begin.elapsed().as_secs_f64()
+}
+
+fn news() -> ChannelName<'static> {
+    ChannelName::new("news").unwrap()
+}
+
+fn publish(peer: &mut Peer, payload: &[u8]) {
+    peer.send_native(&Frame::Publish(Publish { channel: news(), payload, ack: None, no_echo: false }));
+}
+
+#[test]
+fn an_idle_server_with_connections_uses_no_measurable_cpu() {
+    let server = ServerProcess::start(BINARY, &["--shards", "2"]);
+    let mut peers: Vec<_> = (0..200).map(|_| Peer::connect_native(server.address(Protocol::Native))).collect();
+    peers.iter_mut().for_each(|peer| peer.subscribe("news"));
+    let share = cpu_share(&server.process);
+    assert!(share < 0.01, "{:.2} % of a CPU", 100.0 * share);
+}
+
+#[test]
+fn without_descriptors_those_inside_are_served_and_those_outside_wait() {
+    let mut command = Process::command("sh");
+    let script = "ulimit -n 64; exec \"$0\" serve --shards 1 --listen native://127.0.0.1:0";
+    command.args(["-c", script, BINARY]);
+    let mut server = ServerProcess::spawn(command, 1);
+    let address = server.address(Protocol::Native);
+    let mut inside = Peer::connect_native(address);
+    inside.subscribe("news");
+
+    // The kernel completes the handshake of those outside too; nobody has answered their HELLO.
+    let crowd: Vec<_> = (0..80).map(|_| Peer::connect(address)).collect();
+    server.process.error_line_with("cannot accept", Deadline::start());
+    publish(&mut inside, b"inside");
+    inside.expect_native(&Frame::Message { channel: news(), payload: b"inside" });
+    let share = cpu_share(&server.process);
+    assert!(share < 0.05, "retrying takes {:.2} % of a CPU", 100.0 * share);
+
+    let mut outside = Peer::connect(address);
+    outside.send_native(&Frame::Hello { version: 1 });
+    drop(crowd);
+    outside.read_native(|frame| assert!(matches!(frame, Frame::Welcome { .. }), "{frame:?}"));
+    outside.subscribe("news");
+    publish(&mut inside, b"again");
+    outside.expect_native(&Frame::Message { channel: news(), payload: b"again" });
+    assert_eq!(server.stop().code, 0);
+}
+
+/// A seccomp filter that refuses `io_uring_setup`, as Docker's default profile does.
+const WITHOUT_IO_URING: &str = r#"
+import ctypes, os, struct, sys
+SYSCALL_IO_URING_SETUP, EPERM = 425, 1
+LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+ALLOW, ERRNO = 0x7fff0000, 0x00050000
+filter = b"".join(struct.pack("HBBI", *step) for step in [
+    (LOAD, 0, 0, 0), (EQUAL, 0, 1, SYSCALL_IO_URING_SETUP), (RETURN, 0, 0, ERRNO | EPERM), (RETURN, 0, 0, ALLOW)])
+buffer = ctypes.create_string_buffer(filter)
+program = struct.pack("HxxxxxxP", 4, ctypes.addressof(buffer))
+libc = ctypes.CDLL(None, use_errno=True)
+NO_NEW_PRIVILEGES, SET_SECCOMP, MODE_FILTER = 38, 22, 2
+assert libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0
+assert libc.prctl(SET_SECCOMP, MODE_FILTER, program, 0, 0) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"#;
+
+#[test]
+fn without_permission_for_io_uring_it_says_what_to_do() {
+    let mut command: Command = Process::command("python3");
+    command.args(["-c", WITHOUT_IO_URING, BINARY, "serve", "--listen", "native://127.0.0.1:0"]);
+    let finished = Process::spawn(command).finish(Deadline::start());
+    let complaint = finished.complaint(2);
+    assert!(complaint.contains("io_uring is not permitted") && complaint.contains("seccomp"), "{complaint}");
+}

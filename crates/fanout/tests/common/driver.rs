@@ -1,0 +1,210 @@
+//! Several shards in one thread, and what their engine would do.
+
+use super::{FakeOutlet, Frame, PolicyFamily, answer};
+use corecast_fanout::{
+    ConnectionId, Counters, Effect, Encoding, Lag, Limits, Parcel, Policy, Publication, ShardId, TooManySubscriptions,
+};
+use std::collections::VecDeque;
+
+/// The shards, and the mailboxes between them.
+pub(crate) struct Driver<F: PolicyFamily> {
+    pub(crate) shards: Vec<F::Policy>,
+    mailboxes: Vec<VecDeque<(ShardId, Parcel)>>,
+    /// Parcels that a mailbox has room for.
+    mailbox_capacity: usize,
+    /// What the policies asked for and the test has not looked at.
+    effects: Vec<Effect>,
+}
+
+/// A connection, and its transport.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) id: ConnectionId,
+    pub(crate) outlet: FakeOutlet,
+    pub(crate) encoding: Encoding,
+}
+
+impl Peer {
+    /// Everything received, which ends at the end of a frame.
+    pub(crate) fn frames(&self) -> Vec<Frame> {
+        let taken = self.outlet.taken();
+        let (frames, length) = Frame::parse(self.encoding, &taken);
+        assert_eq!(length, taken.len(), "whole frames");
+        frames
+    }
+
+    /// The payloads of all messages received.
+    pub(crate) fn payloads(&self) -> Vec<Vec<u8>> {
+        let payload = |frame| match frame {
+            Frame::Message { payload, .. } => Some(payload),
+            _ => None,
+        };
+        self.frames().into_iter().filter_map(payload).collect()
+    }
+}
+
+/// Bounds under which the first encoding skips and all others disconnect.
+pub(crate) fn limits(log_bytes: usize) -> Limits {
+    let mut limits = Limits { log_bytes, ..Limits::default() };
+    limits.lag[super::FIRST.index()] = Lag::Skip;
+    limits
+}
+
+impl<F: PolicyFamily> Driver<F> {
+    pub(crate) fn new(shards: ShardId) -> Self {
+        Self::with(shards, &limits(1 << 20), 8)
+    }
+
+    /// With a log of so many bytes.
+    pub(crate) fn with_log(shards: ShardId, log_bytes: usize) -> Self {
+        Self::with(shards, &limits(log_bytes), 8)
+    }
+
+    pub(crate) fn with(shards: ShardId, limits: &Limits, mailbox_capacity: usize) -> Self {
+        Self {
+            shards: F::shards(shards, limits),
+            mailboxes: (0..shards).map(|_| VecDeque::new()).collect(),
+            mailbox_capacity,
+            effects: Vec::new(),
+        }
+    }
+
+    /// The shard with this number, modulo how many there are.
+    pub(crate) fn shard(&mut self, shard: ShardId) -> &mut F::Policy {
+        let shards = self.shards.len();
+        &mut self.shards[usize::from(shard) % shards]
+    }
+
+    pub(crate) fn open(&mut self, shard: ShardId, encoding: Encoding) -> Peer {
+        let outlet = FakeOutlet::new();
+        let id = self.shard(shard).open(outlet.clone(), encoding);
+        Peer { id, outlet, encoding }
+    }
+
+    /// Answers `+channel`.
+    pub(crate) fn subscribe(&mut self, peer: &Peer, channel: &str) -> Result<(), TooManySubscriptions> {
+        let frame = answer(peer.encoding, &format!("+{channel}"));
+        self.shard(peer.id.shard).subscribe(peer.id, channel, &frame)
+    }
+
+    /// A connection that has subscribed, and has had its answer.
+    pub(crate) fn join(&mut self, shard: ShardId, encoding: Encoding, channel: &str) -> Peer {
+        let peer = self.open(shard, encoding);
+        self.subscribe(&peer, channel).unwrap();
+        self.settle();
+        assert_eq!(peer.frames(), [Frame::answer(&format!("+{channel}"))]);
+        peer
+    }
+
+    /// Answers `-channel`.
+    pub(crate) fn unsubscribe(&mut self, peer: &Peer, channel: &str) {
+        let frame = answer(peer.encoding, &format!("-{channel}"));
+        self.shard(peer.id.shard).unsubscribe(peer.id, channel, &frame);
+    }
+
+    pub(crate) fn publish(&mut self, peer: &Peer, channel: &str, payload: &[u8]) {
+        self.publish_as(peer, &Publication { channel, payload, no_echo: false });
+    }
+
+    /// One message that is all that one read brought.
+    pub(crate) fn publish_as(&mut self, peer: &Peer, publication: &Publication<'_>) {
+        let policy = self.shard(peer.id.shard);
+        policy.publish(peer.id, publication);
+        policy.commit(peer.id);
+    }
+
+    pub(crate) fn answer(&mut self, peer: &Peer, text: &str) {
+        self.shard(peer.id.shard).answer(peer.id, &answer(peer.encoding, text));
+    }
+
+    pub(crate) fn end(&mut self, peer: &Peer, farewell: &str) {
+        self.shard(peer.id.shard).end(peer.id, &answer(peer.encoding, farewell));
+    }
+
+    pub(crate) fn close(&mut self, peer: &Peer) {
+        self.shard(peer.id.shard).close(peer.id);
+    }
+
+    pub(crate) fn backlog(&mut self, peer: &Peer) -> usize {
+        self.shard(peer.id.shard).backlog(peer.id)
+    }
+
+    /// Gives a transport room for so many bytes, and says so.
+    pub(crate) fn make_room(&mut self, peer: &Peer, bytes: usize) {
+        peer.outlet.set_room(bytes);
+        self.shard(peer.id.shard).writable(peer.id);
+        self.collect();
+    }
+
+    /// Posts what a shard has for the others, as far as their mailboxes have room; whether it did.
+    pub(crate) fn dispatch(&mut self, from: ShardId) -> bool {
+        let policy = &mut self.shards[usize::from(from)];
+        policy.post();
+        let mut moved = false;
+        for (to, mailbox) in (0..).zip(&mut self.mailboxes) {
+            let parcel = policy.parcel(to);
+            assert!(to != from || parcel.is_empty(), "a shard posts nothing to itself");
+            if !parcel.is_empty() && mailbox.len() < self.mailbox_capacity {
+                mailbox.push_back((from, std::mem::take(parcel)));
+                moved = true;
+            }
+        }
+        moved
+    }
+
+    /// Hands a shard the first parcel of its mailbox; whether there was one.
+    pub(crate) fn receive(&mut self, to: ShardId) -> bool {
+        let Some((from, parcel)) = self.mailboxes[usize::from(to)].pop_front() else { return false };
+        self.shards[usize::from(to)].receive(from, parcel);
+        self.collect();
+        true
+    }
+
+    /// Whether there is more to flush.
+    pub(crate) fn flush(&mut self, shard: ShardId, budget: usize) -> bool {
+        let more = self.shards[usize::from(shard)].flush(budget);
+        self.collect();
+        more
+    }
+
+    /// Runs all shards until nothing is left to do.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            let mut moved = false;
+            for shard in self.shard_ids() {
+                moved |= self.dispatch(shard) | self.receive(shard) | self.flush(shard, 64);
+            }
+            if !moved {
+                return self.collect();
+            }
+        }
+    }
+
+    pub(crate) fn shard_ids(&self) -> std::ops::Range<ShardId> {
+        0..ShardId::try_from(self.shards.len()).unwrap()
+    }
+
+    /// The effects since the last call.
+    pub(crate) fn effects(&mut self) -> Vec<Effect> {
+        self.collect();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// What all shards counted.
+    pub(crate) fn counters(&self) -> Counters {
+        let mut total = Counters::default();
+        self.shards.iter().for_each(|policy| total += policy.counters());
+        total
+    }
+
+    /// What all shards keep of channels.
+    pub(crate) fn feeds(&self) -> usize {
+        self.shards.iter().map(F::feeds).sum()
+    }
+
+    fn collect(&mut self) {
+        for policy in &mut self.shards {
+            self.effects.extend(std::iter::from_fn(|| policy.take_effect()));
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A transport of which the test decides what it takes.
+
+use corecast_fanout::{Outlet, Sent};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Keeps what it took; clones are the same transport.
+#[derive(Clone, Debug)]
+pub(crate) struct FakeOutlet(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    room: usize,
+    taken: Vec<u8>,
+    gone: bool,
+    short_sends: usize,
+}
+
+impl FakeOutlet {
+    /// Takes everything.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(State { room: usize::MAX, taken: Vec::new(), gone: false, short_sends: 0 })))
+    }
+
+    /// Takes so many more bytes, then is full.
+    pub(crate) fn set_room(&self, bytes: usize) {
+        self.state().room = bytes;
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        self.state().room
+    }
+
+    /// The peer is gone from now on.
+    pub(crate) fn break_off(&self) {
+        self.state().gone = true;
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.state().gone
+    }
+
+    /// All bytes that it took.
+    pub(crate) fn taken(&self) -> Vec<u8> {
+        self.state().taken.clone()
+    }
+
+    /// How often it took less than it was offered.
+    pub(crate) fn short_sends(&self) -> usize {
+        self.state().short_sends
+    }
+
+    /// Whether only the test has it.
+    pub(crate) fn is_released(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Outlet for FakeOutlet {
+    fn send(&self, bytes: &[u8]) -> Sent {
+        let mut state = self.state();
+        assert!(!bytes.is_empty(), "nothing is not sent");
+        if state.gone {
+            return Sent::Gone;
+        }
+        let taken = bytes.len().min(state.room);
+        if state.room != usize::MAX {
+            state.room -= taken;
+        }
+        state.taken.extend_from_slice(&bytes[..taken]);
+        state.short_sends += usize::from(taken < bytes.len());
+        Sent::Took(taken)
+    }
+}

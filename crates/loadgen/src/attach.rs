@@ -1,0 +1,231 @@
+//! Connecting, and proving before any load that messages reach every connection.
+//!
+//! Where the protocol answers a subscription, the answer is the proof. `plain` has no answers: there each
+//! publisher sends probes until every connection has had one of its; what is attached for one publisher
+//! may not yet be for another that sits on another shard.
+
+use crate::clock::{Clock, duration_ns};
+use crate::connection::{Connection, Stage};
+use crate::dialect::{Dialect, Item};
+use crate::fleet::{Fleet, Sink, subject};
+use crate::payload::{Header, PROBE, Reading, Stamp};
+use crate::{Error, Settings};
+use rustix::event::epoll::{Event, EventFlags};
+
+/// Connections between `connect` and the last answer at one time: below the backlog of every listener.
+const CONCURRENCY: usize = 128;
+/// The first pause between two probes of one publisher; each is twice the one before.
+const FIRST_PROBE_INTERVAL_NS: u64 = 20_000_000;
+/// The longest pause between two probes.
+const MAX_PROBE_INTERVAL_NS: u64 = 1_000_000_000;
+
+/// Opens and attaches all connections.
+pub(crate) fn attach<D: Dialect>(
+    settings: &Settings,
+    names: &[String],
+    stamp: &Stamp,
+    dialect: D,
+    clock: Clock,
+) -> Result<Fleet<D>, Error> {
+    let deadline_ns = clock.now_ns() + duration_ns(settings.attach_timeout);
+    let mut fleet = Fleet::new(settings, names, dialect, clock)?;
+    connect(&mut fleet, settings, names, deadline_ns)?;
+    if D::SUBSCRIBER_ANSWERS == 0 {
+        probe(&mut fleet, settings, stamp, deadline_ns)?;
+    }
+    Ok(fleet)
+}
+
+fn connect<D: Dialect>(
+    fleet: &mut Fleet<D>,
+    settings: &Settings,
+    names: &[String],
+    deadline_ns: u64,
+) -> Result<(), Error> {
+    let wanted = settings.connections();
+    let mut events = Fleet::<D>::events();
+    let mut attached = 0;
+    while attached < wanted {
+        while fleet.connections.len() < wanted.min(attached + CONCURRENCY) {
+            fleet.add(Connection::open(settings.address, fleet.connections.len())?)?;
+        }
+        if fleet.clock.now_ns() >= deadline_ns {
+            return Err(Error::AttachTimeout { attached, wanted, waited: settings.attach_timeout });
+        }
+        fleet.wait(&mut events, deadline_ns)?;
+        for event in &events {
+            attached += usize::from(advance(fleet, settings, names, event)?);
+        }
+    }
+    Ok(())
+}
+
+/// Takes a connection one event further; true if that attached it.
+fn advance<D: Dialect>(
+    fleet: &mut Fleet<D>,
+    settings: &Settings,
+    names: &[String],
+    event: &Event,
+) -> Result<bool, Error> {
+    let (index, flags) = subject(event);
+    let before = fleet.connections[index].stage;
+    if before == Stage::Connecting {
+        if !flags.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR) {
+            return Ok(false);
+        }
+        fleet.connections[index].connected(settings.address)?;
+        introduce(fleet, settings, names, index)?;
+    }
+    let mut greeter = Greeter::default();
+    fleet.serve(event, &mut greeter)?;
+    if let Some(reason) = greeter.refusal {
+        return Err(Error::Closed { connection: index, role: fleet.role(index), reason });
+    }
+    match fleet.connections[index].stage {
+        Stage::Closed => {
+            let reason = "before it was attached".to_owned();
+            Err(Error::Closed { connection: index, role: fleet.role(index), reason })
+        }
+        Stage::Greeting { answers } => {
+            let answers = answers.saturating_sub(greeter.answers);
+            let stage = if answers == 0 { Stage::Attached } else { Stage::Greeting { answers } };
+            fleet.connections[index].stage = stage;
+            Ok(stage == Stage::Attached)
+        }
+        Stage::Attached => Ok(before == Stage::Connecting),
+        Stage::Connecting => Ok(false),
+    }
+}
+
+/// Sends the first bytes.
+fn introduce<D: Dialect>(
+    fleet: &mut Fleet<D>,
+    settings: &Settings,
+    names: &[String],
+    index: usize,
+) -> Result<(), Error> {
+    let out = fleet.connections[index].outbox.buffer();
+    let answers = if index < settings.subscribers {
+        fleet.dialect.subscribe(&names[settings.channel_of(index)], out);
+        D::SUBSCRIBER_ANSWERS
+    } else {
+        fleet.dialect.greet(out);
+        D::PUBLISHER_ANSWERS
+    };
+    fleet.connections[index].stage = Stage::Greeting { answers };
+    fleet.flush(index)
+}
+
+/// Counts the answers of one connection.
+#[derive(Default)]
+struct Greeter {
+    answers: usize,
+    refusal: Option<String>,
+}
+
+impl Sink for Greeter {
+    fn deliver(&mut self, _payload: &[u8]) {}
+
+    fn item(&mut self, item: Item<'_>) {
+        match item {
+            Item::Answer => self.answers += 1,
+            Item::Refusal(reason) => self.refusal = Some(String::from_utf8_lossy(reason).into_owned()),
+            _ => {}
+        }
+    }
+}
+
+/// Sends probes from every publisher until each has reached every connection.
+fn probe<D: Dialect>(fleet: &mut Fleet<D>, settings: &Settings, stamp: &Stamp, deadline_ns: u64) -> Result<(), Error> {
+    let connections = settings.connections();
+    let mut roll = Roll {
+        stamp,
+        publishers: settings.publishers,
+        connection: 0,
+        seen: vec![false; connections * settings.publishers],
+        unreached: vec![connections; settings.publishers],
+    };
+    let mut events = Fleet::<D>::events();
+    let mut interval_ns = FIRST_PROBE_INTERVAL_NS;
+    while !roll.complete() {
+        let now_ns = fleet.clock.now_ns();
+        if now_ns >= deadline_ns {
+            let attached = roll.attached();
+            return Err(Error::AttachTimeout { attached, wanted: connections, waited: settings.attach_timeout });
+        }
+        send_probes(fleet, settings, stamp, &roll)?;
+        let next_ns = (now_ns + interval_ns).min(deadline_ns);
+        interval_ns = (interval_ns * 2).min(MAX_PROBE_INTERVAL_NS);
+        while !roll.complete() && fleet.clock.now_ns() < next_ns {
+            fleet.wait(&mut events, next_ns)?;
+            for event in &events {
+                fleet.serve(event, &mut roll)?;
+                let (index, _) = subject(event);
+                if fleet.connections[index].stage == Stage::Closed {
+                    let reason = "before it was attached".to_owned();
+                    return Err(Error::Closed { connection: index, role: fleet.role(index), reason });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn send_probes<D: Dialect>(
+    fleet: &mut Fleet<D>,
+    settings: &Settings,
+    stamp: &Stamp,
+    roll: &Roll<'_>,
+) -> Result<(), Error> {
+    let mut payload = Vec::with_capacity(settings.payload_bytes);
+    for publisher in (0..settings.publishers).filter(|publisher| roll.unreached[*publisher] > 0) {
+        let number = u16::try_from(publisher).expect("settings are checked");
+        payload.clear();
+        stamp.write(Header { publisher: number, channel: PROBE, sequence: 0, intended_ns: 0 }, &mut payload);
+        let index = settings.subscribers + publisher;
+        fleet.dialect.publish("", &payload, fleet.connections[index].outbox.buffer());
+        fleet.flush(index)?;
+    }
+    Ok(())
+}
+
+/// Which publisher's probes have reached which connection.
+struct Roll<'a> {
+    stamp: &'a Stamp,
+    publishers: usize,
+    /// Whose probes come now.
+    connection: usize,
+    seen: Vec<bool>,
+    /// Per publisher, the connections without a probe of its.
+    unreached: Vec<usize>,
+}
+
+impl Roll<'_> {
+    fn complete(&self) -> bool {
+        self.unreached.iter().all(|count| *count == 0)
+    }
+
+    /// Connections that had a probe of every publisher.
+    fn attached(&self) -> usize {
+        self.seen.chunks(self.publishers).filter(|row| row.iter().all(|seen| *seen)).count()
+    }
+}
+
+impl Sink for Roll<'_> {
+    fn begin(&mut self, connection: usize, _now_ns: u64) {
+        self.connection = connection;
+    }
+
+    fn deliver(&mut self, payload: &[u8]) {
+        let Reading::Ours { header, .. } = self.stamp.read(payload) else { return };
+        let publisher = usize::from(header.publisher);
+        if header.channel != PROBE || publisher >= self.publishers {
+            return;
+        }
+        if !std::mem::replace(&mut self.seen[self.connection * self.publishers + publisher], true) {
+            self.unreached[publisher] -= 1;
+        }
+    }
+
+    fn item(&mut self, _item: Item<'_>) {}
+}

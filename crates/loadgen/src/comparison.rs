@@ -1,0 +1,160 @@
+//! Several contestants under the same load, in turns, so that a machine that warms up or slows down does
+//! so to all of them.
+
+use crate::server_process::{ServerOptions, ServerProcess};
+use crate::{Error, Load, Protocol, Report, Settings, run};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// Who is measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contestant {
+    /// The name in the table.
+    pub name: String,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a contestant comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Origin {
+    /// Started for each measurement, and stopped behind it.
+    Started(ServerOptions),
+    /// Runs already.
+    Running {
+        /// Where it listens.
+        address: SocketAddr,
+        /// Its process, if it is on this machine.
+        pid: Option<u32>,
+    },
+}
+
+/// What is measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Who is measured.
+    pub contestants: Vec<Contestant>,
+    /// The loads that each contestant gets, one after the other.
+    pub loads: Vec<Load>,
+    /// How often; even rounds go through the contestants backwards.
+    pub rounds: usize,
+    /// All else. Address, protocol, load and server are those of the contestant and round.
+    pub settings: Settings,
+    /// The contestant that the others are held against.
+    pub reference: String,
+}
+
+/// All reports of a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The contestant that the others are held against.
+    pub reference: String,
+    /// In the order of the table: load by load, contestant by contestant.
+    pub entries: Vec<Entry>,
+}
+
+/// One contestant under one load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The contestant.
+    pub name: String,
+    /// The load.
+    pub load: Load,
+    /// One report of each round.
+    pub reports: Vec<Report>,
+    /// What went wrong with servers of this contestant as they were stopped.
+    pub unclean_ends: Vec<String>,
+}
+
+impl Entry {
+    /// Whether every check held in every round, and every server ended cleanly.
+    pub fn passed(&self) -> bool {
+        self.unclean_ends.is_empty() && self.reports.iter().all(Report::passed)
+    }
+
+    /// Whether the figures of every round can be used.
+    pub fn valid(&self) -> bool {
+        self.reports.iter().all(|report| report.validity.valid)
+    }
+
+    /// The middle of a figure over the rounds, and its least and greatest. Without figures, none.
+    pub fn spread(&self, figure: impl Fn(&Report) -> Option<f64>) -> Option<Spread> {
+        let mut values: Vec<f64> = self.reports.iter().filter_map(figure).collect();
+        values.sort_by(f64::total_cmp);
+        let (least, greatest) = (*values.first()?, *values.last()?);
+        let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+        Some(Spread { least, median: f64::midpoint(low, high), greatest })
+    }
+}
+
+/// A figure over several rounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The least.
+    pub least: f64,
+    /// The middle; of an even number, the mean of the two in the middle.
+    pub median: f64,
+    /// The greatest.
+    pub greatest: f64,
+}
+
+impl Comparison {
+    /// Runs the plan; `on_run` is told what begins.
+    ///
+    /// # Errors
+    /// The first measurement that could not be made. What a server does wrong under load is no error.
+    pub fn run(plan: &Plan, mut on_run: impl FnMut(usize, &Contestant, Load)) -> Result<Self, Error> {
+        let mut entries: Vec<Entry> = Vec::new();
+        for &load in &plan.loads {
+            for contestant in &plan.contestants {
+                let name = contestant.name.clone();
+                entries.push(Entry { name, load, reports: Vec::new(), unclean_ends: Vec::new() });
+            }
+        }
+        for round in 0..plan.rounds {
+            for (nth, &load) in plan.loads.iter().enumerate() {
+                for turn in 0..plan.contestants.len() {
+                    let turn = if round % 2 == 0 { turn } else { plan.contestants.len() - 1 - turn };
+                    let contestant = &plan.contestants[turn];
+                    on_run(round, contestant, load);
+                    let entry = &mut entries[nth * plan.contestants.len() + turn];
+                    measure(plan, contestant, entry)?;
+                }
+            }
+        }
+        Ok(Self { reference: plan.reference.clone(), entries })
+    }
+
+    /// Whether every check held everywhere. An invalid run is labelled and changes nothing here: its
+    /// deliveries were still verified.
+    pub fn passed(&self) -> bool {
+        self.entries.iter().all(Entry::passed)
+    }
+}
+
+fn measure(plan: &Plan, contestant: &Contestant, entry: &mut Entry) -> Result<(), Error> {
+    let mut settings = Settings { protocol: contestant.protocol, load: entry.load, ..plan.settings.clone() };
+    match &contestant.origin {
+        Origin::Running { address, pid } => {
+            (settings.address, settings.server_pid) = (*address, *pid);
+            entry.reports.push(run(&settings)?);
+        }
+        Origin::Started(options) => {
+            let server = ServerProcess::start(options)?;
+            settings.address = server.address(contestant.protocol).ok_or_else(|| Error::Server {
+                binary: options.binary.display().to_string(),
+                reason: format!("it has no listener for {}", contestant.protocol),
+            })?;
+            settings.server_pid = Some(server.pid());
+            entry.reports.push(run(&settings)?);
+            match server.stop() {
+                Ok(status) if status.success() => {}
+                Ok(status) => entry.unclean_ends.push(status.to_string()),
+                Err(error) => entry.unclean_ends.push(error.to_string()),
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! `plain`: length and payload, everything to everybody.
+
+use super::{Decoded, Dialect, Fault, Item, Shape};
+use corecast_wire::{Decode, Limits, Step, plain};
+
+#[derive(Debug)]
+pub(crate) struct Plain {
+    decoder: plain::Decoder,
+}
+
+impl Plain {
+    pub(crate) fn new() -> Self {
+        Self { decoder: plain::Decoder { limits: Limits::PLAIN } }
+    }
+}
+
+impl Dialect for Plain {
+    const PUBLISHERS_RECEIVE: bool = true;
+    const SUBSCRIBER_ANSWERS: usize = 0;
+    const PUBLISHER_ANSWERS: usize = 0;
+
+    fn subscribe(&self, _channel: &str, _out: &mut Vec<u8>) {}
+
+    fn greet(&self, _out: &mut Vec<u8>) {}
+
+    fn publish(&self, _channel: &str, payload: &[u8], out: &mut Vec<u8>) {
+        plain::encode(payload, out);
+    }
+
+    fn shape(&self, _channel: &str, payload_len: usize) -> Shape {
+        let mut message = Vec::new();
+        plain::encode(&vec![0; payload_len], &mut message);
+        Shape::new(&message[..plain::HEADER_LEN], 0..0, payload_len, b"")
+    }
+
+    fn pong(&self, _body: &[u8], _out: &mut Vec<u8>) {}
+
+    #[inline]
+    fn decode<'a>(&self, bytes: &'a [u8]) -> Result<Decoded<'a>, Fault> {
+        match self.decoder.decode(bytes) {
+            Ok(Step::Frame { frame, consumed }) => {
+                Ok(Decoded::Item(Item::Delivery { channel: &[], payload: frame }, consumed))
+            }
+            Ok(Step::Incomplete { .. }) => Ok(Decoded::Incomplete),
+            Err(error) => Err(Fault(error.to_string())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_split_gives_the_same() {
+        let mut bytes = Vec::new();
+        Plain::new().publish("", b"one", &mut bytes);
+        Plain::new().publish("", b"", &mut bytes);
+        let expected = [b"one".as_slice(), b""].map(|payload| Item::Delivery { channel: b"", payload });
+        crate::dialect::assert_every_split(&Plain::new(), &bytes, &expected);
+    }
+
+    #[test]
+    fn a_message_has_its_shape() {
+        let mut message = Vec::new();
+        plain::encode(&[7; 33], &mut message);
+        crate::dialect::assert_shape(&Plain::new(), &message, "", &[7; 33]);
+    }
+}

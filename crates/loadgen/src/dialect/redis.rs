@@ -1,0 +1,124 @@
+//! Publish and subscribe of Redis, in RESP2: the part of it that such a server sends.
+
+use super::cursor::{Cursor, Stop, number, stopped};
+use super::{Decoded, Dialect, Fault, Item, Shape};
+use std::io::Write;
+
+#[derive(Debug)]
+pub(crate) struct Redis;
+
+impl Dialect for Redis {
+    const PUBLISHERS_RECEIVE: bool = false;
+    /// The reply to SUBSCRIBE.
+    const SUBSCRIBER_ANSWERS: usize = 1;
+    /// The reply to PING.
+    const PUBLISHER_ANSWERS: usize = 1;
+
+    fn subscribe(&self, channel: &str, out: &mut Vec<u8>) {
+        command(&[b"SUBSCRIBE", channel.as_bytes()], out);
+    }
+
+    fn greet(&self, out: &mut Vec<u8>) {
+        command(&[b"PING"], out);
+    }
+
+    fn publish(&self, channel: &str, payload: &[u8], out: &mut Vec<u8>) {
+        command(&[b"PUBLISH", channel.as_bytes(), payload], out);
+    }
+
+    fn shape(&self, channel: &str, payload_len: usize) -> Shape {
+        let head = format!("*3\r\n$7\r\nmessage\r\n${}\r\n{channel}\r\n${payload_len}\r\n", channel.len());
+        Shape::new(head.as_bytes(), 0..0, payload_len, b"\r\n")
+    }
+
+    fn pong(&self, _body: &[u8], _out: &mut Vec<u8>) {}
+
+    #[inline]
+    fn decode<'a>(&self, bytes: &'a [u8]) -> Result<Decoded<'a>, Fault> {
+        let mut cursor = Cursor::new(bytes);
+        match item(&mut cursor) {
+            Ok(item) => Ok(Decoded::Item(item, cursor.consumed())),
+            Err(stop) => stopped(stop, bytes),
+        }
+    }
+}
+
+fn command(words: &[&[u8]], out: &mut Vec<u8>) {
+    let infallible = "a vector takes every write";
+    write!(out, "*{}\r\n", words.len()).expect(infallible);
+    for word in words {
+        write!(out, "${}\r\n", word.len()).expect(infallible);
+        out.extend_from_slice(word);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[inline]
+fn item<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Stop> {
+    match cursor.line()?.split_first() {
+        Some((b'*', b"3")) => push(cursor),
+        // The reply to PUBLISH: how many got it.
+        Some((b':', _)) => Ok(Item::Nothing),
+        Some((b'+', b"PONG")) => Ok(Item::Answer),
+        Some((b'-', reason)) => Ok(Item::Refusal(reason)),
+        _ => Err(Stop::Fault("not a reply that was asked for")),
+    }
+}
+
+/// An array of three: `message`, channel and payload, or `subscribe`, channel and a count.
+#[inline]
+fn push<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Stop> {
+    let kind = bulk(cursor)?;
+    let channel = bulk(cursor)?;
+    match kind {
+        b"message" => Ok(Item::Delivery { channel, payload: bulk(cursor)? }),
+        b"subscribe" => cursor.line().map(|_count| Item::Answer),
+        _ => Err(Stop::Fault("neither a message nor a subscription")),
+    }
+}
+
+#[inline]
+fn bulk<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Stop> {
+    let Some((b'$', digits)) = cursor.line()?.split_first() else {
+        return Err(Stop::Fault("a bulk string was expected"));
+    };
+    cursor.counted(number(digits)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_split_gives_the_same() {
+        let bytes = b"+PONG\r\n*3\r\n$9\r\nsubscribe\r\n$6\r\nbench0\r\n:1\r\n\
+            *3\r\n$7\r\nmessage\r\n$6\r\nbench0\r\n$5\r\na\r\nb\n\r\n:12\r\n-ERR no\r\n";
+        let delivery = Item::Delivery { channel: b"bench0", payload: b"a\r\nb\n" };
+        let expected = [Item::Answer, Item::Answer, delivery, Item::Nothing, Item::Refusal(b"ERR no")];
+        crate::dialect::assert_every_split(&Redis, bytes, &expected);
+    }
+
+    #[test]
+    fn what_is_not_resp_is_a_fault() {
+        for bytes in [&b"HTTP/1.1 400\r\n"[..], b"*3\r\n:1\r\n", b"*3\r\n$x\r\n", b"*3\r\n$1\r\nabc\r\n", b"+PONG\n"] {
+            assert!(Redis.decode(bytes).is_err(), "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_publish_is_three_bulk_strings() {
+        let mut out = Vec::new();
+        Redis.publish("c", b"pay", &mut out);
+        assert_eq!(out, b"*3\r\n$7\r\nPUBLISH\r\n$1\r\nc\r\n$3\r\npay\r\n");
+    }
+
+    #[test]
+    fn a_message_has_its_shape() {
+        let message = b"*3\r\n$7\r\nmessage\r\n$6\r\nbench0\r\n$8\r\npayload!\r\n";
+        crate::dialect::assert_shape(&Redis, message, "bench0", b"payload!");
+        assert_eq!(
+            Redis.shape("bench0", 8).payload(&message.map(|byte| if byte == b'\n' { b' ' } else { byte })),
+            None
+        );
+    }
+}

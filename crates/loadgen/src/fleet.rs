@@ -1,0 +1,213 @@
+//! All connections of a run on one epoll instance, and the one buffer that they are read through.
+//!
+//! Subscribers come first, then publishers; a connection is named by its index. Events are
+//! edge-triggered: an event means reading until the socket has no more, and nothing is registered twice.
+
+use crate::clock::Clock;
+use crate::connection::{Connection, Stage};
+use crate::dialect::{Decoded, Dialect, Item, Shape};
+use crate::{Error, Settings};
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+
+/// Takes what the server says.
+pub(crate) trait Sink {
+    /// What follows is of this connection. `now_ns` is read once per receive: the time at which its bytes
+    /// were here.
+    fn begin(&mut self, _connection: usize, _now_ns: u64) {}
+
+    /// A message on the connection's own channel.
+    fn deliver(&mut self, payload: &[u8]);
+
+    /// Anything else.
+    fn item(&mut self, item: Item<'_>);
+}
+
+/// What one receive left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// There was nothing.
+    Nothing,
+    /// The socket has no more.
+    All,
+    /// The buffer was filled, or a signal came: there may be more.
+    Part,
+    /// The server closed the connection.
+    End,
+}
+
+/// What went through the sockets.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) receives: u64,
+    pub(crate) received_bytes: u64,
+    /// Sends that the socket did not take in full.
+    pub(crate) blocked_sends: u64,
+    pub(crate) max_queued_bytes: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Fleet<D> {
+    pub(crate) dialect: D,
+    pub(crate) clock: Clock,
+    pub(crate) connections: Vec<Connection>,
+    pub(crate) subscribers: usize,
+    pub(crate) traffic: Traffic,
+    /// By channel.
+    shapes: Vec<Shape>,
+    epoll: OwnedFd,
+    inbox: Vec<u8>,
+}
+
+/// Room in front of what is received, for the tail of the item before: the longest item that is accepted.
+const HEADROOM: usize = 64 * 1024;
+/// The most bytes of one receive.
+const RECEIVE: usize = 256 * 1024;
+/// The most events of one wait.
+const EVENTS: usize = 1024;
+
+impl<D: Dialect> Fleet<D> {
+    pub(crate) fn new(settings: &Settings, names: &[String], dialect: D, clock: Clock) -> Result<Self, Error> {
+        Ok(Self {
+            shapes: names.iter().map(|name| dialect.shape(name, settings.payload_bytes)).collect(),
+            dialect,
+            clock,
+            connections: Vec::with_capacity(settings.connections()),
+            subscribers: settings.subscribers,
+            traffic: Traffic::default(),
+            epoll: epoll::create(CreateFlags::CLOEXEC).map_err(Error::system("epoll_create"))?,
+            inbox: vec![0; HEADROOM + RECEIVE],
+        })
+    }
+
+    /// An empty list of events, of the size that [`Fleet::wait`] fills.
+    pub(crate) fn events() -> Vec<Event> {
+        Vec::with_capacity(EVENTS)
+    }
+
+    /// Takes a connection in, under the next index.
+    pub(crate) fn add(&mut self, connection: Connection) -> Result<(), Error> {
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        let data = EventData::new_u64(self.connections.len() as u64);
+        epoll::add(&self.epoll, &connection.socket, data, flags).map_err(Error::system("epoll_ctl"))?;
+        self.connections.push(connection);
+        Ok(())
+    }
+
+    /// Waits for events, until `until_ns` at the latest.
+    pub(crate) fn wait(&self, events: &mut Vec<Event>, until_ns: u64) -> Result<(), Error> {
+        events.clear();
+        let left_ns = until_ns.saturating_sub(self.clock.now_ns());
+        let timeout = Timespec {
+            tv_sec: i64::try_from(left_ns / 1_000_000_000).expect("at most 584 years"),
+            tv_nsec: i64::try_from(left_ns % 1_000_000_000).expect("below a second"),
+        };
+        match epoll::wait(&self.epoll, spare_capacity(events), Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(errno) => Err(Error::system("epoll_wait")(errno)),
+        }
+    }
+
+    /// Whether the index is a publisher's, and which one.
+    pub(crate) fn publisher(&self, index: usize) -> Option<usize> {
+        index.checked_sub(self.subscribers)
+    }
+
+    pub(crate) fn role(&self, index: usize) -> &'static str {
+        if index < self.subscribers { "subscriber" } else { "publisher" }
+    }
+
+    /// Does what an event asks for: sends what waits, reads all there is.
+    pub(crate) fn serve(&mut self, event: &Event, sink: &mut impl Sink) -> Result<(), Error> {
+        let (index, flags) = subject(event);
+        if flags.contains(EventFlags::OUT) && !self.connections[index].outbox.is_empty() {
+            self.flush(index)?;
+        }
+        let mut received = Received::Part;
+        let ended = flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
+        if flags.contains(EventFlags::IN) || ended {
+            while received == Received::Part || (ended && received == Received::All) {
+                received = self.receive(index, sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One receive: every whole item goes to the sink, the rest is kept for the next.
+    pub(crate) fn receive(&mut self, index: usize, sink: &mut impl Sink) -> Result<Received, Error> {
+        let connection = &mut self.connections[index];
+        let count = match recv(&connection.socket, &mut self.inbox[HEADROOM..], RecvFlags::empty()) {
+            Ok((0, _)) | Err(Errno::CONNRESET | Errno::PIPE | Errno::TIMEDOUT) => {
+                connection.stage = Stage::Closed;
+                return Ok(Received::End);
+            }
+            Ok((count, _)) => count,
+            Err(Errno::AGAIN) => return Ok(Received::Nothing),
+            Err(Errno::INTR) => return Ok(Received::Part),
+            Err(errno) => return Err(Error::system("recv")(errno)),
+        };
+        let now_ns = self.clock.now_ns();
+        self.traffic.receives += 1;
+        self.traffic.received_bytes += count as u64;
+
+        let start = HEADROOM - connection.tail.len();
+        self.inbox[start..HEADROOM].copy_from_slice(&connection.tail);
+        let mut rest = &self.inbox[start..HEADROOM + count];
+        let shape = &self.shapes[index % self.shapes.len()];
+        let mut answered = false;
+        sink.begin(index, now_ns);
+        loop {
+            while let Some((payload, consumed)) = shape.payload(rest) {
+                sink.deliver(payload);
+                rest = &rest[consumed..];
+            }
+            match self.dialect.decode(rest) {
+                Ok(Decoded::Item(item, consumed)) => {
+                    if let Item::Ping(body) = item {
+                        self.dialect.pong(body, connection.outbox.buffer());
+                        answered = true;
+                    } else {
+                        sink.item(item);
+                    }
+                    rest = &rest[consumed..];
+                }
+                Ok(Decoded::Incomplete) if rest.len() <= HEADROOM => break,
+                Ok(Decoded::Incomplete) => {
+                    return Err(Error::Protocol { connection: index, reason: "an item over 64 KiB".to_owned() });
+                }
+                Err(fault) => return Err(Error::Protocol { connection: index, reason: fault.0 }),
+            }
+        }
+        connection.tail.clear();
+        connection.tail.extend_from_slice(rest);
+        if answered {
+            self.flush(index)?;
+        }
+        Ok(if count == RECEIVE { Received::Part } else { Received::All })
+    }
+
+    /// Sends what waits, as far as the socket takes it.
+    pub(crate) fn flush(&mut self, index: usize) -> Result<(), Error> {
+        let connection = &mut self.connections[index];
+        match connection.flush() {
+            // The end of a connection is noticed where it is read.
+            Ok(true) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Ok(false) => {
+                self.traffic.blocked_sends += 1;
+                self.traffic.max_queued_bytes = self.traffic.max_queued_bytes.max(connection.outbox.len());
+                Ok(())
+            }
+            Err(errno) => Err(Error::system("send")(errno)),
+        }
+    }
+}
+
+/// Whose event it is, and what happened.
+pub(crate) fn subject(event: &Event) -> (usize, EventFlags) {
+    let index = usize::try_from(event.data.u64()).expect("set from an index");
+    (index, event.flags)
+}

@@ -1,0 +1,162 @@
+//! What a run found. Rates are a second's, times in the unit of their name.
+
+use crate::{Host, Percentiles, Settings};
+use serde::{Deserialize, Serialize};
+
+/// What a run found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The version of the generator.
+    pub version: String,
+    /// Where it ran.
+    pub host: Host,
+    /// What was asked for.
+    pub settings: Settings,
+    /// What was sent in the measured window.
+    pub messages: Messages,
+    /// What arrived.
+    pub deliveries: Deliveries,
+    /// From when a message was due (open loop) or made (closed loop) to when a subscriber had it, for
+    /// messages due in the measured window. Deliveries to publishers are left out.
+    pub latency_us: Percentiles,
+    /// What was wrong with the deliveries of the whole run, warm-up included.
+    pub checks: Checks,
+    /// What the server used, if its process was given.
+    pub server: Option<ServerCost>,
+    /// What the generator itself did.
+    pub generator: GeneratorCost,
+    /// Whether the figures are what they claim to be.
+    pub validity: Validity,
+}
+
+impl Report {
+    /// Whether every check held. Says nothing about how fast it was, nor whether the figures are
+    /// [valid](Validity::valid).
+    pub fn passed(&self) -> bool {
+        self.checks.all_held()
+    }
+}
+
+/// Messages of the measured window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Messages {
+    /// Due by the schedule; in a closed loop the same as `achieved`.
+    pub offered: u64,
+    /// Taken by the publishers' sockets.
+    pub achieved: u64,
+    /// `offered` over the window.
+    pub offered_per_second: f64,
+    /// `achieved` over the window.
+    pub achieved_per_second: f64,
+    /// Sent in the whole run, warm-up included.
+    pub total: u64,
+}
+
+/// Deliveries: one message at one receiver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Deliveries {
+    /// What the messages of the whole run make, to publishers included where they receive.
+    pub expected: u64,
+    /// How many of those came, each once.
+    pub arrived: u64,
+    /// To subscribers, within the measured window.
+    pub measured: u64,
+    /// `measured` over the window.
+    pub measured_per_second: f64,
+    /// To publishers, within the window: `plain` sends them everything too. The server's work is
+    /// this and `measured` together.
+    pub measured_to_publishers: u64,
+    /// Bytes received over the window, frames and all.
+    pub received_bytes_per_second: f64,
+}
+
+/// What was wrong. Every count is of single deliveries: one message lost for 100 subscribers is 100.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checks {
+    /// Never came, and the server did not say so.
+    pub lost: u64,
+    /// Never came, and the server said so in GAP frames.
+    pub reported_lost: u64,
+    /// GAP frames.
+    pub gaps: u64,
+    /// Came again.
+    pub duplicated: u64,
+    /// Came behind a later one of the same publisher and channel.
+    pub reordered: u64,
+    /// Came with other bytes than were sent. If nothing says which message it was, it is not
+    /// counted as lost as well.
+    pub altered: u64,
+    /// Came to a connection that did not subscribe to its channel, or under another channel's name.
+    pub misrouted: u64,
+    /// Came from another run. Other load on the same channels; the server did nothing wrong.
+    pub foreign: u64,
+    /// Errors and closing frames that the server sent.
+    pub refusals: u64,
+    /// Subscribers that the server disconnected.
+    pub disconnected: u64,
+}
+
+impl Checks {
+    /// Whether every message came exactly once, in order, as sent, to those and only those who asked.
+    pub fn all_held(&self) -> bool {
+        *self == Self { foreign: self.foreign, ..Self::default() }
+    }
+}
+
+/// What the server's process used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServerCost {
+    /// CPU seconds in the measured window, all threads, from the scheduler's account.
+    pub cpu_seconds: f64,
+    /// Of these in user space; the kernel counts in 10 ms here, so the two need not sum up.
+    pub user_seconds: f64,
+    /// In the kernel, likewise.
+    pub system_seconds: f64,
+    /// `cpu_seconds` over the window: 1 is one CPU fully used.
+    pub cpus_used: f64,
+    /// How many of its threads were ready and had no CPU, on average over the window. They may have been
+    /// in each other's way.
+    pub waited_cpus: f64,
+    /// CPU time for one delivery within the window, deliveries to publishers included.
+    pub cpu_us_per_delivery: f64,
+    /// Resident memory before the first connection.
+    pub memory_before_bytes: u64,
+    /// Resident memory when all connections were attached.
+    pub memory_attached_bytes: u64,
+    /// Resident memory at the end of the window.
+    pub memory_loaded_bytes: u64,
+    /// What attaching added, for each connection.
+    pub memory_per_connection_bytes: f64,
+}
+
+/// What the generator did, to tell whether it was the bottleneck.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorCost {
+    /// The part of the window in which its thread ran: near 1, it may have been the bottleneck.
+    pub cpu_share: f64,
+    /// The part of the window in which it was ready and something else had its CPU.
+    pub waited_share: f64,
+    /// CPU time of its thread for one delivery.
+    pub cpu_ns_per_delivery: f64,
+    /// Receives in the window.
+    pub receives: u64,
+    /// Deliveries in one receive, on average.
+    pub deliveries_per_receive: f64,
+    /// From when a message was due to when it was handed to its socket (open loop only).
+    pub lateness_us: Percentiles,
+    /// Sends in the whole run that a socket did not take in full; what is left waits in the generator.
+    pub blocked_sends: u64,
+    /// The most bytes that waited for one socket.
+    pub max_queued_bytes: u64,
+}
+
+/// Whether the figures are what they claim to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validity {
+    /// False if `reasons` has any.
+    pub valid: bool,
+    /// Why the figures must not be used.
+    pub reasons: Vec<String>,
+    /// What to bear in mind.
+    pub notes: Vec<String>,
+}

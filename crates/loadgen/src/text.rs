@@ -1,0 +1,107 @@
+//! A report as text.
+
+use crate::figures::{distribution, scaled, three_digits};
+use crate::{Checks, Load, Report, ServerCost};
+use std::fmt;
+
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = &self.settings;
+        writeln!(
+            out,
+            "{} at {}: {} subscribers, {} publishers, {} channels, {}-byte payloads",
+            settings.protocol,
+            settings.address,
+            settings.subscribers,
+            settings.publishers,
+            settings.channels,
+            settings.payload_bytes,
+        )?;
+        let (warmup, window) = (settings.warmup.as_secs_f64(), settings.duration.as_secs_f64());
+        writeln!(out, "load        {}; {warmup} s of warm-up, {window} s measured", settings.load)?;
+        let messages = &self.messages;
+        writeln!(
+            out,
+            "messages    {} offered, {} sent: {} a second",
+            messages.offered,
+            messages.achieved,
+            scaled(messages.achieved_per_second)
+        )?;
+        let deliveries = &self.deliveries;
+        writeln!(
+            out,
+            "deliveries  {} a second; {} of {} in the whole run",
+            scaled(deliveries.measured_per_second),
+            deliveries.arrived,
+            deliveries.expected
+        )?;
+        if deliveries.measured_to_publishers > 0 {
+            writeln!(out, "            and {} to publishers in the window", deliveries.measured_to_publishers)?;
+        }
+        writeln!(out, "latency     {}", distribution(&self.latency_us))?;
+        if let Some(server) = &self.server {
+            write_server(server, out)?;
+        }
+        let generator = &self.generator;
+        writeln!(
+            out,
+            "generator   {:.0} % of its CPU, {} ns a delivery, {} deliveries a receive, {} blocked sends",
+            generator.cpu_share * 100.0,
+            three_digits(generator.cpu_ns_per_delivery),
+            three_digits(generator.deliveries_per_receive),
+            generator.blocked_sends
+        )?;
+        if let Load::Paced { .. } = settings.load {
+            writeln!(out, "lateness    {}", distribution(&generator.lateness_us))?;
+        }
+        writeln!(out, "checks      {}", self.checks)?;
+        for reason in &self.validity.reasons {
+            writeln!(out, "INVALID     {reason}")?;
+        }
+        for note in &self.validity.notes {
+            writeln!(out, "note        {note}")?;
+        }
+        Ok(())
+    }
+}
+
+fn write_server(server: &ServerCost, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(
+        out,
+        "server CPU  {} µs a delivery; {:.2} CPUs used: user {:.2} s, system {:.2} s",
+        three_digits(server.cpu_us_per_delivery),
+        server.cpus_used,
+        server.user_seconds,
+        server.system_seconds
+    )?;
+    let mebibytes = |bytes: u64| bytes / 1024 / 1024;
+    writeln!(
+        out,
+        "memory      {} KiB a connection; {} MiB before, {} MiB attached, {} MiB under load",
+        three_digits(server.memory_per_connection_bytes / 1024.0),
+        mebibytes(server.memory_before_bytes),
+        mebibytes(server.memory_attached_bytes),
+        mebibytes(server.memory_loaded_bytes)
+    )
+}
+
+impl fmt::Display for Checks {
+    /// `all held`, or what did not.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.all_held() {
+            return out.write_str("all held");
+        }
+        let counts = [
+            (self.lost, "lost"),
+            (self.reported_lost, "reported lost"),
+            (self.duplicated, "duplicated"),
+            (self.reordered, "reordered"),
+            (self.altered, "altered"),
+            (self.misrouted, "misrouted"),
+            (self.refusals, "refusals"),
+            (self.disconnected, "disconnected"),
+        ];
+        let wrong = counts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}"));
+        write!(out, "FAILED: {}", wrong.collect::<Vec<_>>().join(", "))
+    }
+}

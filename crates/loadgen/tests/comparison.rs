@@ -1,0 +1,53 @@
+//! Contestants take turns, and every report reaches the table and the JSON.
+
+mod support;
+
+use corecast_loadgen::{Comparison, Contestant, Load, Origin, Plan, Protocol, Settings};
+use std::time::Duration;
+use support::{Broadcaster, Fault};
+
+fn contestant(name: &str, server: &Broadcaster) -> Contestant {
+    let pid = Some(std::process::id());
+    let origin = Origin::Running { address: server.address, pid };
+    Contestant { name: name.to_owned(), protocol: Protocol::Plain, origin }
+}
+
+#[test]
+fn rounds_go_back_and_forth_and_faults_fail_the_whole() {
+    let (sound, lossy) = (Broadcaster::start(Fault::None), Broadcaster::start(Fault::LoseEvery(10)));
+    let plan = Plan {
+        contestants: vec![contestant("sound", &sound), contestant("lossy", &lossy)],
+        loads: vec![Load::Paced { rate: 200 }, Load::Saturate { in_flight: 8 }],
+        rounds: 2,
+        settings: Settings { duration: Duration::from_millis(100), ..sound.settings() },
+        reference: "sound".to_owned(),
+    };
+    let mut order = Vec::new();
+    let comparison = Comparison::run(&plan, |round, contestant, load| {
+        order.push((round, contestant.name.clone(), matches!(load, Load::Paced { .. })));
+    });
+    let comparison = comparison.unwrap();
+    let expected = [
+        (0, "sound", true),
+        (0, "lossy", true),
+        (0, "sound", false),
+        (0, "lossy", false),
+        (1, "lossy", true),
+        (1, "sound", true),
+        (1, "lossy", false),
+        (1, "sound", false),
+    ];
+    assert_eq!(order, expected.map(|(round, name, paced)| (round, name.to_owned(), paced)));
+    assert!(!comparison.passed());
+    let passed: Vec<bool> = comparison.entries.iter().map(corecast_loadgen::Entry::passed).collect();
+    assert_eq!(passed, [true, false, true, false]);
+
+    let table = comparison.to_string();
+    for word in ["sound", "lossy", "FAILED", "deliveries/s", "CPU/delivery", "paced, 200", "saturate, 8"] {
+        assert!(table.contains(word), "{word} is missing:\n{table}");
+    }
+    let json = serde_json::to_string(&comparison).unwrap();
+    let read: Comparison = serde_json::from_str(&json).unwrap();
+    assert_eq!(read.entries.len(), 4);
+    assert!(read.entries.iter().all(|entry| entry.reports.len() == 2));
+}

@@ -1,0 +1,52 @@
+//! A server as a child process: found by what it says, ended by a signal, explained when it fails.
+
+use corecast_loadgen::{Error, Protocol, ServerOptions, ServerProcess};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// A script in place of the server.
+fn script(name: &str, body: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, format!("#!/bin/sh\n{body}\n")).expect("a scratch directory");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("our own file");
+    path
+}
+
+fn options(binary: PathBuf) -> ServerOptions {
+    ServerOptions {
+        binary,
+        protocols: vec![Protocol::Plain, Protocol::Native],
+        arguments: vec!["--policy".into(), "mutex".into()],
+    }
+}
+
+#[test]
+fn a_server_is_found_where_it_listens_and_ends_when_told() {
+    // Noise on both streams, more of it than a pipe holds, must not hold the server up.
+    let body = "test \"$*\" = 'serve --listen plain://127.0.0.1:0 --listen native://127.0.0.1:0 --policy mutex' || exit 3\n\
+        trap 'exit 7' TERM\n\
+        echo 'starting'; yes noise | head -c 200000 >&2\n\
+        echo 'listening plain 127.0.0.1:1001'; echo 'listening native 127.0.0.1:1002'\n\
+        yes noise | head -c 200000\n\
+        while :; do sleep 0.02; done";
+    let server = ServerProcess::start(&options(script("sound-server", body))).unwrap();
+    assert_eq!(server.address(Protocol::Plain), Some(([127, 0, 0, 1], 1001).into()));
+    assert_eq!(server.address(Protocol::Native), Some(([127, 0, 0, 1], 1002).into()));
+    assert_eq!(server.address(Protocol::Redis), None);
+    assert_eq!(server.stop().unwrap().code(), Some(7));
+}
+
+#[test]
+fn a_server_that_fails_is_quoted() {
+    let error =
+        ServerProcess::start(&options(script("failing-server", "echo 'no such policy' >&2; exit 2"))).unwrap_err();
+    assert!(matches!(error, Error::Server { .. }));
+    assert!(error.to_string().contains("no such policy"), "{error}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let error = ServerProcess::start(&options("/nowhere/server".into())).unwrap_err();
+    assert!(error.to_string().contains("/nowhere/server"), "{error}");
+}
