@@ -4,6 +4,18 @@
 //! [`run`] puts the load of [`Settings`] on a running server and gives a [`Report`]. [`ServerProcess`]
 //! starts one. [`Comparison`] runs several contestants in turns.
 //!
+//! ```no_run
+//! use corecast_loadgen::{Load, Protocol, Settings, run};
+//!
+//! let address = "127.0.0.1:7070".parse().expect("an address");
+//! let load = Load::Paced { rate: 1000 };
+//! let settings = Settings { subscribers: 200, ..Settings::new(address, Protocol::Native, load) };
+//! let report = run(&settings)?;
+//! println!("{report}");
+//! assert!(report.passed());
+//! # Ok::<(), corecast_loadgen::Error>(())
+//! ```
+//!
 //! One thread does it all, around one epoll instance and one receive buffer. On the path of a delivery
 //! it allocates nothing, copies nothing but the tail of an incomplete frame, and reads the clock once per
 //! receive.

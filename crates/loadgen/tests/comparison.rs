@@ -19,7 +19,11 @@ fn rounds_go_back_and_forth_and_faults_fail_the_whole() {
         contestants: vec![contestant("sound", &sound), contestant("lossy", &lossy)],
         loads: vec![Load::Paced { rate: 200 }, Load::Saturate { in_flight: 8 }],
         rounds: 2,
-        settings: Settings { duration: Duration::from_millis(100), ..sound.settings() },
+        settings: Settings {
+            duration: Duration::from_millis(100),
+            drain_timeout: Duration::from_millis(200),
+            ..sound.settings()
+        },
         reference: "sound".to_owned(),
     };
     let mut order = Vec::new();

@@ -77,5 +77,5 @@ fn many_losses_are_counted_and_do_not_halt_a_closed_loop() {
     assert_eq!(report.checks, Checks { lost, ..Checks::default() });
     assert_eq!(lost, report.deliveries.expected / 10);
     assert_eq!(lost + report.deliveries.arrived, report.deliveries.expected);
-    assert!(report.messages.total > 1000, "{} messages", report.messages.total);
+    assert!(report.messages.total > 200, "{} messages", report.messages.total);
 }

@@ -1,9 +1,7 @@
 //! All policies, to write a test once.
 
 use super::{FakeEncode, FakeOutlet};
-use corecast_fanout::policy::{
-    Directory, Mutex, MutexDirectory, Policy, Shared, Sharded, Snapshot, SnapshotDirectory,
-};
+use corecast_fanout::policy::{Directory, Mutex, MutexDirectory, Policy, Sharded, Shared, Snapshot, SnapshotDirectory};
 use corecast_fanout::{Limits, ShardId};
 
 /// A policy, and how to make its shards.

@@ -72,16 +72,16 @@ impl Broadcaster {
         Self { address, hub }
     }
 
-    /// A run against it: 5 subscribers, 2 publishers, 200 messages a second for half a second.
+    /// A run against it: 5 subscribers, 2 publishers, 100 messages, evenly over 200 ms.
     pub(crate) fn settings(&self) -> Settings {
         Settings {
             subscribers: 5,
             publishers: 2,
             warmup: Duration::ZERO,
-            duration: Duration::from_millis(500),
-            drain_timeout: Duration::from_millis(500),
+            duration: Duration::from_millis(200),
+            drain_timeout: Duration::from_secs(1),
             attach_timeout: Duration::from_secs(10),
-            ..Settings::new(self.address, Protocol::Plain, Load::Paced { rate: 200 })
+            ..Settings::new(self.address, Protocol::Plain, Load::Paced { rate: 500 })
         }
     }
 }

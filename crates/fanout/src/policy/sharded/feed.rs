@@ -30,6 +30,8 @@ pub(super) struct Feed {
     pub(super) oversize: bool,
     /// How far the current flush has come.
     pub(super) pass: Option<Pass>,
+    /// Since it began, somebody who was behind has left or caught up: there may be more to drop.
+    pub(super) outdated: bool,
 }
 
 /// Whether the other shards post this channel's messages to us.
@@ -77,6 +79,7 @@ impl Feed {
             to_flush: false,
             oversize: false,
             pass: None,
+            outdated: false,
         }
     }
 

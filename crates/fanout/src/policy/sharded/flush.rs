@@ -48,6 +48,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         let feed = &mut self.feeds[key];
         let head = feed.log.head();
         let begin = Pass { below: feed.subscribers.len(), begun_at: head, lowest: head };
+        if feed.pass.is_none() {
+            feed.outdated = false;
+        }
         let mut pass = *feed.pass.get_or_insert(begin);
         let visited = pass.below.min(turn);
         for _ in 0..visited {
@@ -71,7 +74,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.feeds[key].pass = None;
         self.trim(key, pass);
         let feed = &mut self.feeds[key];
-        if feed.log.head() > pass.begun_at {
+        if feed.log.head() > pass.begun_at || feed.outdated {
             self.to_flush.push_back(key);
         } else {
             feed.to_flush = false;
@@ -184,10 +187,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             let key = connection.subscriptions[index];
             self.catch_up(key);
             let feed = self.subscriptions[key as usize].feed;
-            if !self.feeds[feed].log.is_empty() {
-                // It may have been the last that was behind: the next round trims the log.
-                self.list_for_flush(feed);
-            }
+            self.list_for_trim(feed);
         }
         if let Some(connection) = self.connections.get_mut(id)
             && connection.is_open()

@@ -129,10 +129,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         if let Some(moved) = connection.subscriptions.get(gone.index_in_connection as usize) {
             self.subscriptions[*moved as usize].index_in_connection = gone.index_in_connection;
         }
-        if !self.feeds[gone.feed].log.is_empty() {
-            // It may have been the last that was behind: the next round trims the log.
-            self.list_for_flush(gone.feed);
-        }
+        self.list_for_trim(gone.feed);
         self.leave_feed(gone.feed);
     }
 
@@ -150,6 +147,15 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         let feed = &mut self.feeds[key];
         if !std::mem::replace(&mut feed.to_flush, true) {
             self.to_flush.push_back(key);
+        }
+    }
+
+    /// Has the log trimmed by another round: who has left it or caught up may have been the last behind.
+    fn list_for_trim(&mut self, key: u32) {
+        let feed = &mut self.feeds[key];
+        if !feed.log.is_empty() {
+            feed.outdated = true;
+            self.list_for_flush(key);
         }
     }
 

@@ -1,0 +1,226 @@
+//! Subscribers that are behind by more than the bound: told exactly, or ended.
+
+use crate::SHARDS;
+use crate::common::{Driver, FIRST, Frame, Peer, PolicyFamily, SECOND, message_bytes};
+use crate::for_every_policy;
+use corecast_fanout::{Effect, Policy, Publication};
+
+for_every_policy!(
+    what_a_lagging_subscriber_missed_is_counted_exactly,
+    each_gap_stands_where_the_messages_are_missing,
+    a_gap_does_not_count_what_was_not_for_the_subscriber,
+    a_gap_of_a_channel_that_was_left_is_not_told,
+    a_subscriber_that_takes_bytes_never_lags,
+    a_lagging_connection_is_reported_once_and_sent_no_more_messages,
+    a_lagging_connection_still_gets_its_farewell,
+    one_channels_lag_leaves_other_subscribers_alone,
+);
+
+/// Publishes messages numbered from `begin`, one to a batch.
+fn publish<F: PolicyFamily>(driver: &mut Driver<F>, publisher: &Peer, channel: &str, numbers: std::ops::Range<u8>) {
+    for number in numbers {
+        driver.publish(publisher, channel, &[number]);
+        driver.settle();
+    }
+}
+
+/// Which numbers a subscriber was given, and of how many it was told that it missed them, in order.
+fn given_and_missed(peer: &Peer) -> (Vec<u8>, Vec<u64>) {
+    let (mut given, mut missed) = (Vec::new(), Vec::new());
+    for frame in peer.frames() {
+        match frame {
+            Frame::Message { payload, .. } => {
+                // A gap stands for the numbers that are left out.
+                let told: u64 = missed.iter().sum();
+                assert_eq!(u64::from(payload[0]), given.len() as u64 + told, "{:?}", peer.frames());
+                given.push(payload[0]);
+            }
+            Frame::Gap { count, .. } => missed.push(count),
+            Frame::Answer(_) => {}
+        }
+    }
+    (given, missed)
+}
+
+fn what_a_lagging_subscriber_missed_is_counted_exactly<F: PolicyFamily>() {
+    for shards in SHARDS {
+        for room in 0..=2 * message_bytes("news", b"1") {
+            let mut driver = Driver::<F>::with_log(shards, 100);
+            let peer = driver.join(0, FIRST, "news");
+            let publisher = driver.open(1, FIRST);
+            peer.outlet.set_room(room);
+            publish(&mut driver, &publisher, "news", 0..50);
+            assert!(driver.counters().missed > 0);
+            driver.make_room(&peer, usize::MAX);
+            publish(&mut driver, &publisher, "news", 50..55);
+            let (given, missed) = given_and_missed(&peer);
+            assert_eq!(missed.len(), 1);
+            assert_eq!(given.len() as u64 + missed[0], 55);
+            assert_eq!(given.last(), Some(&54));
+            assert_eq!(driver.counters().missed, missed[0]);
+            assert_eq!(driver.counters().deliveries, given.len() as u64);
+            assert_eq!(driver.effects(), [Effect::Full(peer.id), Effect::Drained(peer.id)]);
+        }
+    }
+}
+
+fn each_gap_stands_where_the_messages_are_missing<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::with_log(shards, 100);
+        let peer = driver.join(0, FIRST, "news");
+        let publisher = driver.open(1, FIRST);
+        for begin in [0, 50, 100, 150] {
+            peer.outlet.set_room(1);
+            publish(&mut driver, &publisher, "news", begin..begin + 49);
+            driver.make_room(&peer, usize::MAX);
+            publish(&mut driver, &publisher, "news", begin + 49..begin + 50);
+        }
+        let (given, missed) = given_and_missed(&peer);
+        assert_eq!(missed.len(), 4);
+        assert_eq!(given.len() as u64 + missed.iter().sum::<u64>(), 200);
+    }
+}
+
+fn a_gap_does_not_count_what_was_not_for_the_subscriber<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::with_log(shards, 100);
+        let peer = driver.join(0, FIRST, "news");
+        let publisher = driver.open(1, FIRST);
+        peer.outlet.set_room(0);
+        let mut number = 0;
+        for round in 0..60 {
+            if round % 3 == 0 {
+                driver.publish_as(&peer, &Publication { channel: "news", payload: b"own", no_echo: true });
+            } else {
+                driver.publish(&publisher, "news", &[number]);
+                number += 1;
+            }
+            driver.settle();
+        }
+        driver.make_room(&peer, usize::MAX);
+        driver.settle();
+        driver.publish_as(&peer, &Publication { channel: "news", payload: b"own", no_echo: true });
+        driver.publish(&publisher, "news", &[number]);
+        driver.settle();
+        let (given, missed) = given_and_missed(&peer);
+        assert_eq!(given.len() as u64 + missed.iter().sum::<u64>(), 41);
+        assert_eq!(missed.len(), 1);
+    }
+}
+
+fn a_gap_of_a_channel_that_was_left_is_not_told<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::with_log(shards, 100);
+        let peer = driver.join(0, FIRST, "news");
+        let publisher = driver.open(1, FIRST);
+        peer.outlet.set_room(0);
+        publish(&mut driver, &publisher, "news", 0..50);
+        driver.unsubscribe(&peer, "news");
+        driver.settle();
+        driver.make_room(&peer, usize::MAX);
+        driver.settle();
+        let frames = peer.frames();
+        assert!(!frames.iter().any(|frame| matches!(frame, Frame::Gap { .. })), "{frames:?}");
+        assert_eq!(frames.last(), Some(&Frame::answer("-news")));
+    }
+}
+
+fn a_subscriber_that_takes_bytes_never_lags<F: PolicyFamily>() {
+    // However small the log and however slow the flush: it is for those who do not take bytes.
+    let mut driver = Driver::<F>::with_log(1, 60);
+    let peers: Vec<_> = (0..5).map(|_| driver.join(0, SECOND, "news")).collect();
+    let stuck = driver.join(0, FIRST, "news");
+    stuck.outlet.set_room(0);
+    for number in 0..100 {
+        driver.publish(&peers[0], "news", &[number]);
+        driver.flush(0, 1);
+    }
+    driver.settle();
+    for peer in &peers {
+        assert_eq!(peer.payloads().len(), 100);
+    }
+    assert_eq!(driver.effects(), [Effect::Full(stuck.id)]);
+    assert!(!driver.shard(0).is_saturated());
+}
+
+fn a_lagging_connection_is_reported_once_and_sent_no_more_messages<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::with_log(shards, 100);
+        let peer = driver.join(0, SECOND, "a");
+        for channel in ["b", "c"] {
+            driver.subscribe(&peer, channel).unwrap();
+            driver.settle();
+        }
+        let publisher = driver.open(1, FIRST);
+        peer.outlet.set_room(3);
+        for number in 0..100 {
+            for channel in ["a", "b", "c"] {
+                driver.publish(&publisher, channel, &[number]);
+            }
+            driver.settle();
+        }
+        assert_eq!(driver.effects(), [Effect::Full(peer.id), Effect::Lagged(peer.id)]);
+        assert_eq!(driver.counters().lagged, 1);
+        // It takes bytes again before the owner has ended it: what it missed must not be papered over.
+        driver.subscribe(&peer, "d").unwrap();
+        driver.make_room(&peer, usize::MAX);
+        for channel in ["a", "d"] {
+            driver.publish(&publisher, channel, &[100]);
+        }
+        driver.settle();
+        for channel in ["a", "b", "c", "d"] {
+            let numbers = peer.frames().into_iter().filter_map(|frame| match frame {
+                Frame::Message { channel: found, payload } if found == channel => Some(payload[0]),
+                _ => None,
+            });
+            let numbers: Vec<_> = numbers.collect();
+            assert_eq!(numbers, (0..u8::try_from(numbers.len()).unwrap()).collect::<Vec<_>>(), "of {channel}");
+            assert!(numbers.len() < 100);
+        }
+        driver.end(&peer, "lagged");
+        driver.settle();
+        driver.close(&peer);
+        driver.settle();
+        assert_eq!(driver.feeds(), 0);
+    }
+}
+
+fn a_lagging_connection_still_gets_its_farewell<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::with_log(shards, 100);
+        let peer = driver.join(0, SECOND, "news");
+        let publisher = driver.open(1, FIRST);
+        peer.outlet.set_room(3);
+        publish(&mut driver, &publisher, "news", 0..50);
+        driver.end(&peer, "lagged");
+        driver.settle();
+        publish(&mut driver, &publisher, "news", 50..60);
+        driver.make_room(&peer, usize::MAX);
+        driver.settle();
+        let frames = peer.frames();
+        assert_eq!(frames[..2], [Frame::answer("+news"), Frame::message("news", &[0])]);
+        assert_eq!(frames.last(), Some(&Frame::answer("lagged")));
+        let effects = [Effect::Full(peer.id), Effect::Lagged(peer.id), Effect::Drained(peer.id)];
+        assert_eq!(driver.effects(), effects);
+    }
+}
+
+fn one_channels_lag_leaves_other_subscribers_alone<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::with_log(shards, 100);
+        let slow = driver.join(0, SECOND, "news");
+        let skipping = driver.join(0, FIRST, "news");
+        let peers: Vec<_> = (0..3).map(|shard| driver.join(shard, SECOND, "news")).collect();
+        slow.outlet.set_room(0);
+        skipping.outlet.set_room(0);
+        publish(&mut driver, &peers[0], "news", 0..50);
+        for peer in &peers {
+            assert_eq!(peer.payloads().len(), 50);
+        }
+        driver.close(&slow);
+        driver.make_room(&skipping, usize::MAX);
+        driver.settle();
+        let (given, missed) = given_and_missed(&skipping);
+        assert_eq!(given.len() as u64 + missed.iter().sum::<u64>(), 50);
+    }
+}

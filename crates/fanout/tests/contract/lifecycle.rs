@@ -1,0 +1,228 @@
+//! How connections end, and that nothing of them stays.
+
+use crate::SHARDS;
+use crate::common::{Driver, FIRST, Frame, PolicyFamily, SECOND, answer, limits};
+use crate::for_every_policy;
+use corecast_fanout::{ConnectionId, Effect, Policy, Publication};
+
+for_every_policy!(
+    a_farewell_is_the_last_thing_and_reported_once,
+    a_farewell_waits_for_the_transport,
+    an_empty_farewell_is_reported_too,
+    a_drain_before_the_end_is_not_taken_for_the_farewells,
+    a_closed_connection_leaves_nothing_behind,
+    closing_in_the_middle_of_everything_leaves_nothing_behind,
+    an_old_name_does_nothing_to_the_next_owner_of_the_slot,
+    a_message_for_the_last_owner_of_a_slot_does_not_reach_the_next,
+    a_feed_that_ends_while_messages_are_on_their_way_is_forgotten,
+);
+
+fn a_farewell_is_the_last_thing_and_reported_once<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::new(shards);
+        let peer = driver.join(0, FIRST, "news");
+        let publisher = driver.open(1, FIRST);
+        driver.subscribe(&peer, "awaited").unwrap();
+        driver.answer(&peer, "pong");
+        driver.end(&peer, "bye");
+        driver.end(&peer, "bye again");
+        driver.answer(&peer, "pong");
+        driver.subscribe(&peer, "more").unwrap();
+        driver.publish(&publisher, "news", b"late");
+        driver.settle();
+        driver.unsubscribe(&peer, "news");
+        driver.shard(0).writable(peer.id);
+        driver.settle();
+        let frames = peer.frames();
+        assert_eq!(frames[frames.len() - 2..], [Frame::answer("pong"), Frame::answer("bye")]);
+        assert!(peer.payloads().is_empty());
+        assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
+        assert_eq!(driver.feeds(), 0);
+    }
+}
+
+fn a_farewell_waits_for_the_transport<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::new(shards);
+        let peer = driver.join(0, FIRST, "news");
+        peer.outlet.set_room(4);
+        driver.publish(&peer, "news", b"one");
+        driver.settle();
+        driver.end(&peer, "bye");
+        driver.settle();
+        assert_eq!(driver.effects(), [Effect::Full(peer.id)]);
+        // Writable and flushed in the same turn: one report.
+        driver.make_room(&peer, usize::MAX);
+        driver.settle();
+        assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
+        assert_eq!(peer.frames()[1..], [Frame::message("news", b"one"), Frame::answer("bye")]);
+        let other = driver.join(0, FIRST, "news");
+        other.outlet.set_room(2);
+        driver.end(&other, "bye");
+        driver.make_room(&other, 2);
+        driver.make_room(&other, usize::MAX);
+        driver.settle();
+        assert_eq!(driver.effects(), [Effect::Full(other.id), Effect::Drained(other.id)]);
+    }
+}
+
+fn an_empty_farewell_is_reported_too<F: PolicyFamily>() {
+    let mut driver = Driver::<F>::new(1);
+    let peer = driver.join(0, FIRST, "news");
+    driver.shard(0).end(peer.id, b"");
+    driver.settle();
+    assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
+    assert_eq!(peer.frames(), [Frame::answer("+news")]);
+}
+
+fn a_drain_before_the_end_is_not_taken_for_the_farewells<F: PolicyFamily>() {
+    let mut driver = Driver::<F>::new(1);
+    let peer = driver.join(0, FIRST, "news");
+    peer.outlet.set_room(0);
+    driver.publish(&peer, "news", b"one");
+    driver.settle();
+    assert_eq!(driver.effects(), [Effect::Full(peer.id)]);
+    peer.outlet.set_room(usize::MAX);
+    driver.shard(0).writable(peer.id);
+    // Nobody has looked at the effects yet.
+    peer.outlet.set_room(0);
+    driver.end(&peer, "bye");
+    driver.settle();
+    assert_eq!(driver.effects(), [Effect::Full(peer.id)]);
+    driver.make_room(&peer, usize::MAX);
+    driver.settle();
+    assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
+}
+
+fn a_closed_connection_leaves_nothing_behind<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::new(shards);
+        let mut peers: Vec<_> =
+            (0..6).map(|shard| driver.join(shard, if shard % 2 == 0 { FIRST } else { SECOND }, "news")).collect();
+        for peer in &peers {
+            driver.subscribe(peer, &format!("of {}", peer.id)).unwrap();
+            driver.publish(peer, "news", b"one");
+        }
+        driver.settle();
+        for peer in peers.drain(..) {
+            let before = peer.outlet.taken();
+            driver.close(&peer);
+            driver.close(&peer);
+            driver.settle();
+            assert!(peer.outlet.is_released(), "nobody has its transport");
+            assert_eq!(peer.outlet.taken(), before);
+        }
+        assert_eq!(driver.feeds(), 0);
+        assert_eq!(driver.effects(), []);
+        let publisher = driver.open(0, FIRST);
+        driver.publish(&publisher, "news", b"two");
+        driver.settle();
+        assert_eq!(driver.feeds(), 0);
+    }
+}
+
+fn closing_in_the_middle_of_everything_leaves_nothing_behind<F: PolicyFamily>() {
+    for shards in SHARDS {
+        for steps in 0..6 {
+            let mut driver = Driver::<F>::with(shards, &limits(100), 1);
+            let peers: Vec<_> = (0..6).map(|shard| driver.open(shard, FIRST)).collect();
+            for peer in &peers {
+                driver.subscribe(peer, "news").unwrap();
+                if steps > 3 {
+                    driver.settle();
+                }
+                peer.outlet.set_room(30);
+                driver.answer(peer, "pong");
+                driver.publish(peer, "news", b"one");
+            }
+            for shard in driver.shard_ids().take(steps) {
+                driver.dispatch(shard);
+                driver.receive(shard);
+                driver.flush(shard, steps);
+            }
+            peers.iter().for_each(|peer| driver.close(peer));
+            driver.effects();
+            driver.settle();
+            assert_eq!(driver.feeds(), 0);
+            assert_eq!(driver.effects(), []);
+            assert!(peers.iter().all(|peer| peer.outlet.is_released()));
+            assert!(!driver.shard(0).is_saturated());
+        }
+    }
+}
+
+fn an_old_name_does_nothing_to_the_next_owner_of_the_slot<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::new(shards);
+        let old = driver.join(0, FIRST, "news");
+        driver.close(&old);
+        let new = driver.join(0, FIRST, "news");
+        assert_eq!((new.id.shard, new.id.slot), (old.id.shard, old.id.slot), "the slot is used again");
+        assert_ne!(new.id, old.id);
+        let before = old.outlet.taken();
+        driver.subscribe(&old, "other").unwrap();
+        driver.unsubscribe(&old, "news");
+        driver.answer(&old, "pong");
+        driver.publish(&old, "news", b"from nobody");
+        driver.publish_as(&old, &Publication { channel: "news", payload: b"not to itself", no_echo: true });
+        driver.shard(0).writable(old.id);
+        driver.end(&old, "bye");
+        driver.close(&old);
+        driver.settle();
+        assert_eq!((driver.effects(), driver.backlog(&old)), (vec![], 0));
+        assert_eq!(driver.counters().published, 0);
+        driver.publish(&new, "news", b"one");
+        driver.publish(&new, "other", b"two");
+        driver.settle();
+        assert_eq!(new.payloads(), [b"one"]);
+        assert_eq!(old.outlet.taken(), before);
+    }
+}
+
+fn a_message_for_the_last_owner_of_a_slot_does_not_reach_the_next<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::new(shards);
+        let publisher = driver.open(1, FIRST);
+        let mut last: Option<ConnectionId> = None;
+        for round in 0..5 {
+            let peer = driver.join(0, FIRST, "news");
+            assert!(last.is_none_or(|id| id.slot == peer.id.slot && id.generation != peer.id.generation));
+            peer.outlet.set_room(4);
+            driver.answer(&peer, "pong");
+            driver.publish(&publisher, "news", b"one");
+            driver.dispatch(publisher.id.shard);
+            if round % 2 == 0 {
+                driver.settle();
+            }
+            driver.close(&peer);
+            let next = driver.open(0, FIRST);
+            driver.settle();
+            assert_eq!(next.frames(), []);
+            driver.answer(&next, "pong");
+            driver.settle();
+            assert_eq!(next.outlet.taken(), answer(FIRST, "pong"));
+            last = Some(next.id);
+            driver.close(&next);
+        }
+    }
+}
+
+fn a_feed_that_ends_while_messages_are_on_their_way_is_forgotten<F: PolicyFamily>() {
+    let mut driver = Driver::<F>::with(3, &limits(100), 1);
+    let peer = driver.join(0, FIRST, "news");
+    let publishers: Vec<_> = (0..3).map(|shard| driver.open(shard, FIRST)).collect();
+    for publisher in &publishers {
+        driver.publish(publisher, "news", &[7; 200]);
+    }
+    driver.dispatch(1);
+    driver.unsubscribe(&peer, "news");
+    driver.dispatch(0);
+    for publisher in &publishers {
+        driver.publish(publisher, "news", &[8; 200]);
+    }
+    driver.settle();
+    assert_eq!(driver.feeds(), 0);
+    for shard in 0..3 {
+        assert!(!driver.shard(shard).is_saturated());
+    }
+}

@@ -1,0 +1,130 @@
+//! Any sequence of commands, short writes and delays, against a naive model of who must get what.
+//!
+//! The world is small so that everything collides: a log of a few messages, mailboxes of one or two parcels,
+//! flush budgets of a few sends, transports that take some bytes at a time. After every step each connection's
+//! stream must be right as far as it goes; when all is quiet, everything must have been delivered or counted.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod stream;
+mod world;
+
+use common::PolicyFamily;
+use proptest::prelude::*;
+use world::World;
+
+/// One thing that happens. Connections, shards and channels are taken modulo how many there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    Open {
+        shard: u16,
+        disconnects: bool,
+    },
+    Subscribe {
+        peer: usize,
+        channel: usize,
+    },
+    Unsubscribe {
+        peer: usize,
+        channel: usize,
+    },
+    Publish {
+        peer: usize,
+        channel: usize,
+        messages: usize,
+        no_echo: bool,
+        filler: usize,
+    },
+    Answer {
+        peer: usize,
+    },
+    /// The transport takes so many bytes more.
+    Room {
+        peer: usize,
+        bytes: usize,
+    },
+    /// The owner finds a full transport writable.
+    Writable {
+        peer: usize,
+    },
+    End {
+        peer: usize,
+    },
+    Close {
+        peer: usize,
+    },
+    Break {
+        peer: usize,
+    },
+    /// Commands for a connection that was closed.
+    Stale {
+        peer: usize,
+        channel: usize,
+    },
+    Dispatch {
+        shard: u16,
+    },
+    Receive {
+        shard: u16,
+    },
+    Flush {
+        shard: u16,
+        budget: usize,
+    },
+    Settle,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let peer = || 0..8_usize;
+    let shard = || 0..3_u16;
+    let channel = || 0..3_usize;
+    prop_oneof![
+        2 => (shard(), any::<bool>()).prop_map(|(shard, disconnects)| Step::Open { shard, disconnects }),
+        4 => (peer(), channel()).prop_map(|(peer, channel)| Step::Subscribe { peer, channel }),
+        2 => (peer(), channel()).prop_map(|(peer, channel)| Step::Unsubscribe { peer, channel }),
+        10 => (peer(), channel(), 1..5_usize, any::<bool>(), 0..30_usize).prop_map(
+            |(peer, channel, messages, no_echo, filler)| Step::Publish { peer, channel, messages, no_echo, filler }
+        ),
+        1 => peer().prop_map(|peer| Step::Answer { peer }),
+        6 => (peer(), 0..80_usize).prop_map(|(peer, bytes)| Step::Room { peer, bytes }),
+        4 => peer().prop_map(|peer| Step::Writable { peer }),
+        1 => peer().prop_map(|peer| Step::End { peer }),
+        1 => peer().prop_map(|peer| Step::Close { peer }),
+        1 => peer().prop_map(|peer| Step::Break { peer }),
+        1 => (peer(), channel()).prop_map(|(peer, channel)| Step::Stale { peer, channel }),
+        4 => shard().prop_map(|shard| Step::Dispatch { shard }),
+        4 => shard().prop_map(|shard| Step::Receive { shard }),
+        8 => (shard(), 1..6_usize).prop_map(|(shard, budget)| Step::Flush { shard, budget }),
+        1 => Just(Step::Settle),
+    ]
+}
+
+fn holds<F: PolicyFamily>(shards: u16, mailbox_capacity: usize, steps: &[Step]) {
+    let mut world = World::<F>::new(shards, mailbox_capacity);
+    for step in steps {
+        world.take(*step);
+        world.check_streams();
+    }
+    world.come_to_rest();
+    world.clear_away();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sharded(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
+        holds::<common::ShardedFamily>(shards, capacity, &steps);
+    }
+
+    #[test]
+    fn mutex(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
+        holds::<common::MutexFamily>(shards, capacity, &steps);
+    }
+
+    #[test]
+    fn snapshot(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
+        holds::<common::SnapshotFamily>(shards, capacity, &steps);
+    }
+}
