@@ -175,6 +175,11 @@ impl Default for Limits {
 pub struct Tuning {
     /// Sends of one flush before reads have a turn again. Default 1,024.
     pub flush_budget: usize,
+    /// How long a shard pauses behind a flush, in percent of what the flush took, so that the next merges
+    /// more. Reading, posting and answering go on. Default 25.
+    pub flush_pause_percent: u32,
+    /// The longest such pause. Default 1 ms.
+    pub max_flush_pause: Duration,
     /// Bytes of the buffer into which a shard receives. Default 64 KiB.
     pub scratch_bytes: usize,
     /// The period of the coarse timer, which also bounds how long a shard can oversleep. Default 100 ms.
@@ -187,6 +192,8 @@ impl Default for Tuning {
     fn default() -> Self {
         Self {
             flush_budget: 1024,
+            flush_pause_percent: 25,
+            max_flush_pause: Duration::from_millis(1),
             scratch_bytes: 64 * 1024,
             sweep_interval: Duration::from_millis(100),
             spin_before_park: Duration::ZERO,

@@ -19,6 +19,7 @@ mod error;
 mod io_uring;
 mod listener;
 mod mesh;
+mod pause;
 mod server;
 mod session;
 mod shard;

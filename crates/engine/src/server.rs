@@ -29,7 +29,7 @@ const RING_DEPTH: usize = 2048;
 /// Practically never. Preempted before it has run anything, an executor of glommio 0.12 parks with runnable
 /// tasks (glommio/glommio#53), the sweep's among them; and no task here depends on being preempted, since
 /// each ends its turn by waiting for the ring. `docs/decisions/0003-no-preemption.md` has the measurement.
-const PREEMPT_TIMER: Duration = Duration::from_secs(3600);
+const PREEMPT_TIMER: Duration = Duration::from_hours(1);
 
 /// A running server. Dropping it does not stop it.
 #[derive(Debug)]

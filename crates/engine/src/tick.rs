@@ -6,11 +6,14 @@
 //! woken.
 
 use crate::mesh::Post;
+use crate::pause::Pause;
 use crate::session::End;
 use crate::shard::{Engine, Shard};
 use corecast_fanout::{ConnectionId, Effect};
 use corecast_wire::Code;
+use futures_lite::future::or;
 use glommio::io::PollableFd;
+use glommio::timer::sleep;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -19,18 +22,28 @@ const MAX_POSTS: usize = 256;
 
 /// Runs the ticks.
 pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>) {
+    let mut pause = Pause::new(&shard.tuning);
     loop {
         shard.work.wait().await;
-        while shard.tick() {
-            shard.let_io_in().await;
+        shard.exchange();
+        while let Some(remaining) = pause.remaining(Instant::now()) {
+            // What comes meanwhile is posted and answered at once; only the flush waits.
+            or(shard.work.wait(), sleep(remaining)).await;
+            shard.exchange();
         }
+        let begin = Instant::now();
+        while shard.flush() {
+            shard.let_io_in().await;
+            shard.exchange();
+        }
+        pause.after_flush(begin, Instant::now());
     }
 }
 
 /// The coarse timer: ends what lingers too long, and bounds how long a shard that was not woken sleeps.
 pub(crate) async fn sweep<P: Engine>(shard: Rc<Shard<P>>) {
     loop {
-        glommio::timer::sleep(shard.tuning.sweep_interval).await;
+        sleep(shard.tuning.sweep_interval).await;
         let now = Instant::now();
         let expired: Vec<_> = shard.ending.borrow_mut().extract_if(.., |(deadline, _)| *deadline <= now).collect();
         for (_, id) in expired {
@@ -43,14 +56,21 @@ pub(crate) async fn sweep<P: Engine>(shard: Rc<Shard<P>>) {
 }
 
 impl<P: Engine> Shard<P> {
-    /// One tick; whether there is more to do.
-    fn tick(self: &Rc<Self>) -> bool {
+    /// The first half of a tick: what was read goes to the other shards, what they posted is taken, answers
+    /// leave.
+    fn exchange(self: &Rc<Self>) {
         let mut policy = self.policy.borrow_mut();
         policy.post();
-        // Before our own flush, so that the other shards' begins meanwhile.
+        // Before anything else, so that the other shards begin meanwhile.
         self.dispatch(&mut policy);
         self.take_posts(&mut policy);
         self.dispatch(&mut policy);
+        policy.flush(0);
+    }
+
+    /// The second half: messages leave, and what has ended is reaped; whether there is more to do.
+    fn flush(self: &Rc<Self>) -> bool {
+        let mut policy = self.policy.borrow_mut();
         let more = policy.flush(self.tuning.flush_budget);
         let mut full = Vec::new();
         while let Some(effect) = policy.take_effect() {

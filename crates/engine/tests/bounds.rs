@@ -19,7 +19,9 @@ fn mailboxes_of_one_parcel_neither_deadlock_nor_lose_a_message() {
         let names: Vec<_> = (0..PEERS).map(|peer| format!("flood {peer}")).collect();
         let mut readers: Vec<_> = (0..PEERS).map(|_| Peer::connect_native(server.address(Protocol::Native))).collect();
         for reader in &mut readers {
-            names.iter().for_each(|name| reader.subscribe(name));
+            for name in &names {
+                reader.subscribe(name);
+            }
         }
         std::thread::scope(|scope| {
             for name in &names {

@@ -5,6 +5,7 @@ use corecast_engine::{Lag, PolicyKind, Protocol};
 use corecast_testkit::{LocalServer, Peer, everywhere};
 use corecast_wire::native::{Frame, Publish};
 use corecast_wire::{ChannelName, Code};
+use std::io::{ErrorKind, Write as _};
 
 const PAYLOAD: usize = 16 * 1024;
 
@@ -138,14 +139,15 @@ fn a_client_that_reads_no_answers_is_not_read_until_it_does() {
     let mut sent = 0;
     let mut idle_since = std::time::Instant::now();
     while idle_since.elapsed() < std::time::Duration::from_millis(300) {
-        match std::io::Write::write(&mut &*peer.stream(), &pings[sent % pings.len()..]) {
+        let mut stream = peer.stream();
+        match stream.write(&pings[sent % pings.len()..]) {
             Ok(taken) => {
                 sent += taken;
                 idle_since = std::time::Instant::now();
                 assert!(sent < 1 << 30, "the server takes everything and keeps the answers");
             }
             Err(error) => {
-                assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
                 std::thread::yield_now();
             }
         }

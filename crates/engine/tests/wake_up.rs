@@ -41,7 +41,9 @@ fn median_round(subscribers: &mut [Peer], publisher: &mut Peer) -> Duration {
 fn an_idle_shard_is_woken_for_its_mailbox() {
     let server = LocalServer::start(LocalServer::config(PolicyKind::Sharded, 2));
     let mut subscribers = peers(&server, 16);
-    subscribers.iter_mut().for_each(|peer| peer.subscribe("rounds"));
+    for subscriber in &mut subscribers {
+        subscriber.subscribe("rounds");
+    }
     let mut publisher = peers(&server, 1).remove(0);
     let median = median_round(&mut subscribers, &mut publisher);
     assert!(median < SOON, "a round took {median:?}");
@@ -51,7 +53,9 @@ fn an_idle_shard_is_woken_for_its_mailbox() {
 fn a_busy_shard_looks_into_its_mailbox() {
     let server = LocalServer::start(LocalServer::config(PolicyKind::Sharded, 2));
     let mut subscribers = peers(&server, 16);
-    subscribers.iter_mut().for_each(|peer| peer.subscribe("rounds"));
+    for subscriber in &mut subscribers {
+        subscriber.subscribe("rounds");
+    }
     let mut publisher = peers(&server, 1).remove(0);
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {

@@ -1,20 +1,19 @@
-//! Closed loop: which messages are under way, and when a publisher may send the next.
+//! Closed loop: when a publisher may send the next message.
 //!
-//! A message is complete when every subscriber of its channel has it. A subscriber that was given a later
-//! one will not wait for it any more, so a lost message does not stop the load. Messages of one publisher
-//! on one channel complete in order, which is why a ring of counters is enough.
+//! Each publisher has a witness among the subscribers of each channel, and a message is under way until its
+//! witness has it, as for a publisher that waits for its own subscription. A witness that was given a later
+//! message will not wait for the earlier one any more, so a lost message does not stop the load.
+//!
+//! Waiting for the last subscriber instead would stop publishers, server and generator in turn: each
+//! would be idle while the next works, and the rate would be that of their sum.
 
 use crate::Settings;
 
 #[derive(Debug)]
 pub(crate) struct Flight {
     channels: usize,
-    /// Counters per publisher and channel: a power of two, at least what one publisher has under way.
-    ring: usize,
-    /// By (publisher, channel, sequence modulo ring): subscribers that have the message.
-    arrived: Vec<u32>,
-    /// Subscribers of each channel.
-    audience: Vec<u32>,
+    /// By (publisher, channel): the subscriber whose delivery completes a message.
+    witness: Vec<usize>,
     /// Messages that each publisher may send.
     credit: Vec<usize>,
     total_credit: usize,
@@ -23,27 +22,25 @@ pub(crate) struct Flight {
 impl Flight {
     pub(crate) fn new(settings: &Settings, in_flight: usize) -> Self {
         let each = in_flight / settings.publishers;
-        let ring = each.next_power_of_two();
-        let audience = |channel| u32::try_from(settings.audience(channel)).expect("descriptors are fewer");
+        let witness = |publisher: usize, channel| {
+            // Spread over the audience: subscriber s has channel s modulo the number of channels.
+            let audience = settings.audience(channel);
+            (publisher * audience / settings.publishers) * settings.channels + channel
+        };
+        let pairs = (0..settings.publishers)
+            .flat_map(|publisher| (0..settings.channels).map(move |channel| (publisher, channel)));
         Self {
             channels: settings.channels,
-            ring,
-            arrived: vec![0; settings.publishers * settings.channels * ring],
-            audience: (0..settings.channels).map(audience).collect(),
+            witness: pairs.map(|(publisher, channel)| witness(publisher, channel)).collect(),
             credit: vec![each; settings.publishers],
             total_credit: each * settings.publishers,
         }
     }
 
-    /// One more subscriber is done with this message.
+    /// A subscriber is done with a message.
     #[inline]
-    pub(crate) fn settle(&mut self, publisher: usize, channel: usize, sequence: u64) {
-        let lane = (publisher * self.channels + channel) * self.ring;
-        let slot = usize::try_from(sequence).expect("64-bit") & (self.ring - 1);
-        let arrived = &mut self.arrived[lane + slot];
-        *arrived += 1;
-        if *arrived == self.audience[channel] {
-            *arrived = 0;
+    pub(crate) fn settle(&mut self, subscriber: usize, publisher: usize, channel: usize) {
+        if self.witness[publisher * self.channels + channel] == subscriber {
             self.credit[publisher] += 1;
             self.total_credit += 1;
         }
@@ -68,19 +65,21 @@ mod tests {
     use crate::{Load, Protocol};
 
     #[test]
-    fn a_message_is_complete_when_every_subscriber_of_its_channel_has_it() {
+    fn a_message_is_complete_when_its_witness_has_it() {
         let load = Load::Saturate { in_flight: 5 };
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
         let settings =
-            Settings { subscribers: 3, publishers: 2, channels: 2, ..Settings::new(address, Protocol::Native, load) };
+            Settings { subscribers: 6, publishers: 2, channels: 2, ..Settings::new(address, Protocol::Native, load) };
         let mut flight = Flight::new(&settings, 5);
         assert_eq!([flight.take_credit(0), flight.take_credit(1)], [2, 2]);
+        // Subscribers 0, 2, 4 have channel 0 and 1, 3, 5 channel 1; the second publisher's witnesses are
+        // the second of each.
+        flight.settle(0, 1, 0);
+        flight.settle(4, 1, 0);
         assert!(!flight.has_credit());
-        flight.settle(1, 0, 0);
-        assert!(!flight.has_credit());
-        flight.settle(1, 0, 0);
+        flight.settle(2, 1, 0);
         assert_eq!([flight.take_credit(0), flight.take_credit(1)], [0, 1]);
-        flight.settle(0, 1, 7);
+        flight.settle(1, 0, 1);
         assert_eq!([flight.take_credit(0), flight.take_credit(1)], [1, 0]);
     }
 }

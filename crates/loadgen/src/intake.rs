@@ -98,7 +98,7 @@ impl<'a> Intake<'a> {
 
     /// Accounts for a message that is not the next one; false if it is not to be counted as a delivery.
     #[cold]
-    fn out_of_turn(&mut self, arrival: Arrival, publisher: usize, channel: usize, sequence: u64) -> bool {
+    fn out_of_turn(&mut self, arrival: Arrival, publisher: usize, channel: usize) -> bool {
         match arrival {
             Arrival::InOrder => {}
             Arrival::Late => self.checks.reordered += 1,
@@ -108,8 +108,8 @@ impl<'a> Intake<'a> {
             }
             Arrival::Ahead(skipped) => {
                 if let Some(flight) = self.flight.as_mut().filter(|_| self.batch.connection < self.subscribers) {
-                    for earlier in sequence - skipped..sequence {
-                        flight.settle(publisher, channel, earlier);
+                    for _ in 0..skipped {
+                        flight.settle(self.batch.connection, publisher, channel);
                     }
                 }
             }
@@ -164,7 +164,7 @@ impl Sink for Intake<'_> {
         }
         self.checks.altered += u64::from(!intact);
         let arrival = self.ledger.arrive(batch.connection, publisher, header.sequence);
-        if arrival != Arrival::InOrder && !self.out_of_turn(arrival, publisher, channel, header.sequence) {
+        if arrival != Arrival::InOrder && !self.out_of_turn(arrival, publisher, channel) {
             return;
         }
         self.last_arrival_ns = batch.now_ns;
@@ -178,7 +178,7 @@ impl Sink for Intake<'_> {
         if arrival != Arrival::Late
             && let Some(flight) = &mut self.flight
         {
-            flight.settle(publisher, channel, header.sequence);
+            flight.settle(batch.connection, publisher, channel);
         }
         if self.measured.contains(&header.intended_ns) {
             self.latency.record(batch.now_ns.saturating_sub(header.intended_ns));
