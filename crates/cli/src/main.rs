@@ -22,6 +22,7 @@ mod serve;
 mod settings;
 mod size;
 mod subscribe;
+mod tuning;
 
 use std::ffi::OsString;
 use std::io::Write as _;

@@ -19,6 +19,7 @@ use crate::listen::ListenAddress;
 use crate::logging::{Format, Level};
 use crate::period::{self, Period};
 use crate::size::{self, Size};
+use crate::tuning::TuningSettings;
 
 /// The least of a frame's limit: a frame that cannot hold a small message serves nobody.
 const LEAST_FRAME: u64 = 64;
@@ -203,6 +204,9 @@ pub(crate) struct Settings {
     )]
     drain_timeout: Period,
 
+    #[command(flatten)]
+    tuning: TuningSettings,
+
     /// The form of the log on standard error.
     #[arg(
         long,
@@ -236,7 +240,8 @@ impl Settings {
         self.no_address_twice()?;
         let listeners = self.listen.iter().map(|address| address.0.clone()).collect();
         let limits = self.limits()?;
-        Ok(Config { policy: self.policy, limits, stop_on_signals: true, ..Config::new(listeners, cpus) })
+        let tuning = self.tuning.engine();
+        Ok(Config { policy: self.policy, limits, tuning, stop_on_signals: true, ..Config::new(listeners, cpus) })
     }
 
     /// The kernel would let one process listen twice on an address, and share out its clients between both.
@@ -288,7 +293,7 @@ where
 }
 
 /// A parser of counts within these bounds.
-fn count(range: std::ops::RangeInclusive<u64>) -> impl TypedValueParser<Value = usize> {
+pub(crate) fn count(range: std::ops::RangeInclusive<u64>) -> impl TypedValueParser<Value = usize> {
     clap::value_parser!(u64).range(range).map(|count| usize::try_from(count).expect("64 bits"))
 }
 

@@ -1,0 +1,75 @@
+//! The flags of `corecast serve` whose defaults were measured: for measuring again, on another machine.
+
+use std::time::Duration;
+
+use clap::Args;
+use corecast_engine::Tuning;
+
+use crate::period::{self, Period};
+use crate::settings::count;
+
+/// The longest pause or spin: more would be felt.
+const LONGEST: Duration = Duration::from_millis(10);
+
+/// How a shard divides its time.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Tuning")]
+pub(crate) struct TuningSettings {
+    /// Subscribers that a shard sends to before it reads again and lets other channels have a turn.
+    #[arg(
+        long,
+        env = "CORECAST_FLUSH_BUDGET",
+        value_name = "COUNT",
+        value_parser = count(1..=1 << 20),
+        default_value_t = Tuning::default().flush_budget
+    )]
+    flush_budget: usize,
+
+    /// How long a shard pauses behind a flush, in percent of what the flush took; 0 for not at all.
+    ///
+    /// What comes meanwhile leaves together, so a busy server sends less often and more at once. A flush to a
+    /// few subscribers is too short to be followed by a pause.
+    #[arg(
+        long,
+        env = "CORECAST_FLUSH_PAUSE",
+        value_name = "PERCENT",
+        value_parser = clap::value_parser!(u32).range(0..=1000),
+        default_value_t = Tuning::default().flush_pause_percent
+    )]
+    flush_pause: u32,
+
+    /// The longest pause behind a flush.
+    #[arg(
+        long,
+        env = "CORECAST_MAX_FLUSH_PAUSE",
+        value_name = "TIME",
+        value_parser = period::within(Duration::ZERO..=LONGEST),
+        default_value_t = Period(Tuning::default().max_flush_pause)
+    )]
+    max_flush_pause: Period,
+
+    /// How long a shard with nothing to do polls before it sleeps.
+    ///
+    /// A message that comes meanwhile is served without a wake-up; every pause costs that much CPU time.
+    #[arg(
+        long,
+        env = "CORECAST_SPIN",
+        value_name = "TIME",
+        value_parser = period::within(Duration::ZERO..=LONGEST),
+        default_value_t = Period(Tuning::default().spin_before_park)
+    )]
+    spin: Period,
+}
+
+impl TuningSettings {
+    /// What the engine is told.
+    pub(crate) fn engine(&self) -> Tuning {
+        Tuning {
+            flush_budget: self.flush_budget,
+            flush_pause_percent: self.flush_pause,
+            max_flush_pause: self.max_flush_pause.0,
+            spin_before_park: self.spin.0,
+            ..Tuning::default()
+        }
+    }
+}

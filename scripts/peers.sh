@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Runs a command beside redis-server and nats-server on loopback, and ends both with it.
+#
+#   scripts/peers.sh target/release/corecast compare --peer @redis --peer @nats ...
+#
+# @redis and @nats in the command become redis=127.0.0.1:PORT,pid=PID and nats=127.0.0.1:PORT,pid=PID, as
+# `corecast compare --peer` takes them. PEER_CPUS pins the peers (a list for taskset, such as 0); by default they run
+# anywhere. Both have their default settings, except that redis keeps nothing on disk and does not disconnect
+# subscribers that are behind. What is not installed is installed with apt-get.
+set -euo pipefail
+
+[ $# -gt 0 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+
+missing=()
+command -v redis-server >/dev/null || missing+=(redis-server)
+command -v nats-server >/dev/null || missing+=(nats-server)
+if [ ${#missing[@]} -gt 0 ]; then
+    echo "installing ${missing[*]}" >&2
+    apt-get update -qq && apt-get install -y -qq "${missing[@]}" >&2
+fi
+
+pin=()
+[ -z "${PEER_CPUS:-}" ] || pin=(taskset -c "$PEER_CPUS")
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+wait_for() { # PORT PID
+    for _ in $(seq 200); do
+        if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return; fi
+        kill -0 "$2" 2>/dev/null || { echo "a peer ended at its start" >&2; exit 1; }
+        sleep 0.05
+    done
+    echo "a peer does not listen on port $1" >&2
+    exit 1
+}
+
+started=()
+stop() {
+    [ ${#started[@]} -eq 0 ] || kill "${started[@]}" 2>/dev/null || true
+    wait
+    rm -rf "$scratch"
+}
+scratch=$(mktemp -d)
+trap stop EXIT
+
+redis_port=$(free_port)
+(cd "$scratch" && exec "${pin[@]}" redis-server --bind 127.0.0.1 --port "$redis_port" --save '' --appendonly no \
+    --client-output-buffer-limit 'pubsub 0 0 0') >"$scratch/redis.log" 2>&1 &
+redis_pid=$!
+started+=("$redis_pid")
+nats_port=$(free_port)
+"${pin[@]}" nats-server -a 127.0.0.1 -p "$nats_port" >"$scratch/nats.log" 2>&1 &
+nats_pid=$!
+started+=("$nats_pid")
+wait_for "$redis_port" "$redis_pid"
+wait_for "$nats_port" "$nats_pid"
+
+command=()
+for word in "$@"; do
+    case $word in
+        @redis) command+=("redis=127.0.0.1:$redis_port,pid=$redis_pid") ;;
+        @nats) command+=("nats=127.0.0.1:$nats_port,pid=$nats_pid") ;;
+        *) command+=("$word") ;;
+    esac
+done
+"${command[@]}"
