@@ -12,6 +12,7 @@
 #![deny(unsafe_code)]
 
 mod accept;
+mod batch;
 mod codec;
 mod config;
 mod connection;

@@ -1,6 +1,7 @@
 //! An accepted socket: receives and sends without blocking.
 
-use corecast_fanout::{Outlet, Sent};
+use crate::batch;
+use corecast_fanout::{Outgoing, Outlet, Sent};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -68,6 +69,10 @@ impl Outlet for Socket {
                 Err(_) => return Sent::Gone,
             }
         }
+    }
+
+    fn send_each(batch: &mut [Outgoing<'_, Self>]) {
+        batch::send_each(batch);
     }
 }
 

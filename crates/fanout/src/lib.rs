@@ -6,7 +6,9 @@
 //!
 //! Invariants: a cursor stands at a message boundary, always; what a short write left of a message
 //! is kept with the connection and leaves before anything else. An answer given to a connection
-//! leaves before any message that was published after it. Every queue has a bound in [`Limits`].
+//! leaves before any message that was published after it. Logs and subscriptions have their bounds in
+//! [`Limits`]; answers ([`Policy::backlog`]) and parcels that are not taken ([`Policy::parcel`]) grow only with
+//! what the owner reads, which it stops reading.
 //!
 //! Absent here: sockets, clocks, runtimes, protocols. How a message looks on the wire is the
 //! caller's [`Encode`].
@@ -27,7 +29,7 @@ pub use counters::Counters;
 pub use encode::{Encode, Encoding, MAX_ENCODINGS};
 pub use limits::{Lag, Limits};
 pub use log::Log;
-pub use outlet::{Outlet, Sent};
+pub use outlet::{Outgoing, Outlet, Sent};
 pub use parcel::{Item, Notice, Parcel, Run};
 pub use policy::{Effect, Policy, Publication, TooManySubscriptions};
 pub use slots::Slots;

@@ -4,6 +4,25 @@
 pub trait Outlet: Clone + Send + Sync + 'static {
     /// Hands bytes to the transport, without blocking.
     fn send(&self, bytes: &[u8]) -> Sent;
+
+    /// Does each of these sends, in any order, and notes what became of it. All are of different outlets. A
+    /// transport that can take many at once overrides this.
+    fn send_each(batch: &mut [Outgoing<'_, Self>]) {
+        for outgoing in batch {
+            outgoing.sent = outgoing.outlet.send(outgoing.bytes);
+        }
+    }
+}
+
+/// One of several sends.
+#[derive(Debug)]
+pub struct Outgoing<'a, O> {
+    /// Where to.
+    pub outlet: &'a O,
+    /// What; not empty.
+    pub bytes: &'a [u8],
+    /// What became of it.
+    pub sent: Sent,
 }
 
 /// What became of a send.

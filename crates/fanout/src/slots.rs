@@ -70,6 +70,14 @@ impl<T> Slots<T> {
         (*id, value)
     }
 
+    /// The connection in an occupied slot.
+    ///
+    /// # Panics
+    /// If the slot is empty.
+    pub fn peek(&self, slot: u32) -> &T {
+        &self.entries[slot as usize].1
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.entries.len()

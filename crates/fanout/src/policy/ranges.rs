@@ -11,6 +11,11 @@ impl Ranges {
     /// Room for ranges that is kept while there are none, for the next: who did it once does it again.
     const MAX_KEPT: usize = 16;
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.as_ref().is_none_or(|ranges| ranges.is_empty())
+    }
+
     /// Adds one message, later than any before.
     pub(super) fn push(&mut self, message: u64) {
         let ranges = self.0.get_or_insert_default();
@@ -58,7 +63,9 @@ mod tests {
 
     fn ranges(messages: &[u64]) -> Ranges {
         let mut ranges = Ranges::default();
-        messages.iter().for_each(|message| ranges.push(*message));
+        for message in messages {
+            ranges.push(*message);
+        }
         ranges
     }
 

@@ -52,10 +52,6 @@ impl Frame {
         Self::Message { channel: channel.to_owned(), payload: payload.to_owned() }
     }
 
-    pub(crate) fn gap(channel: &str, count: u64) -> Self {
-        Self::Gap { channel: channel.to_owned(), count }
-    }
-
     pub(crate) fn answer(text: &str) -> Self {
         Self::Answer(text.to_owned())
     }

@@ -23,13 +23,13 @@ pub(crate) const SECOND: Encoding = Encoding::new(1);
 macro_rules! for_every_policy {
     ($($(#[$attribute:meta])* $test:ident),+ $(,)?) => {
         mod sharded {
-            $(#[test] $(#[$attribute])* fn $test() { super::$test::<crate::common::ShardedFamily>(); })+
+            $(#[test] $(#[$attribute])* fn $test() { super::$test::<$crate::common::ShardedFamily>(); })+
         }
         mod mutex {
-            $(#[test] $(#[$attribute])* fn $test() { super::$test::<crate::common::MutexFamily>(); })+
+            $(#[test] $(#[$attribute])* fn $test() { super::$test::<$crate::common::MutexFamily>(); })+
         }
         mod snapshot {
-            $(#[test] $(#[$attribute])* fn $test() { super::$test::<crate::common::SnapshotFamily>(); })+
+            $(#[test] $(#[$attribute])* fn $test() { super::$test::<$crate::common::SnapshotFamily>(); })+
         }
     };
 }

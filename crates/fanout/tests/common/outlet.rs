@@ -41,7 +41,12 @@ impl FakeOutlet {
 
     /// All bytes that it took.
     pub(crate) fn taken(&self) -> Vec<u8> {
-        self.state().taken.clone()
+        self.taken_from(0)
+    }
+
+    /// The bytes that it took behind so many others.
+    pub(crate) fn taken_from(&self, begin: usize) -> Vec<u8> {
+        self.state().taken[begin..].to_vec()
     }
 
     /// How often it took less than it was offered.

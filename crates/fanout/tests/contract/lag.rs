@@ -14,6 +14,7 @@ for_every_policy!(
     a_lagging_connection_is_reported_once_and_sent_no_more_messages,
     a_lagging_connection_still_gets_its_farewell,
     one_channels_lag_leaves_other_subscribers_alone,
+    an_ended_connection_does_not_lag,
 );
 
 /// Publishes messages numbered from `begin`, one to a batch.
@@ -223,4 +224,21 @@ fn one_channels_lag_leaves_other_subscribers_alone<F: PolicyFamily>() {
         let (given, missed) = given_and_missed(&skipping);
         assert_eq!(given.len() as u64 + missed.iter().sum::<u64>(), 50);
     }
+}
+
+fn an_ended_connection_does_not_lag<F: PolicyFamily>() {
+    // It falls behind because of another shard, and is ended before the news of that arrives.
+    let mut driver = Driver::<F>::with_log(3, 100);
+    let peer = driver.join(0, SECOND, "news");
+    let publisher = driver.open(1, FIRST);
+    peer.outlet.set_room(3);
+    for number in 0..50 {
+        driver.publish(&publisher, "news", &[number]);
+    }
+    driver.end(&peer, "bye");
+    driver.settle();
+    driver.make_room(&peer, usize::MAX);
+    driver.settle();
+    assert_eq!(driver.effects(), [Effect::Full(peer.id), Effect::Drained(peer.id)]);
+    assert_eq!(peer.frames().last(), Some(&Frame::answer("bye")));
 }

@@ -140,7 +140,9 @@ fn closing_in_the_middle_of_everything_leaves_nothing_behind<F: PolicyFamily>() 
                 driver.receive(shard);
                 driver.flush(shard, steps);
             }
-            peers.iter().for_each(|peer| driver.close(peer));
+            for peer in &peers {
+                driver.close(peer);
+            }
             driver.effects();
             driver.settle();
             assert_eq!(driver.feeds(), 0);

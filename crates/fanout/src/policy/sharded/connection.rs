@@ -122,13 +122,23 @@ impl<O: Outlet> Connection<O> {
         if self.held.is_empty() { Ok(()) } else { Err(self.fill()) }
     }
 
-    /// Sends the messages `from..to`, behind nothing that is held: the first that was not sent, and why
-    /// not. Of a message that was cut, the rest is held, so that it counts as sent.
+    /// Its way out, where nothing must leave before the next message.
+    pub(super) fn clear_outlet(&self) -> Option<&O> {
+        (self.is_open() && self.held.is_empty()).then_some(&self.outlet)
+    }
+
+    /// Sends the messages `from..to`, behind nothing that is held: as [`take_note`](Self::take_note).
     pub(super) fn send_run(&mut self, log: &Log, from: u64, to: u64) -> (u64, Result<(), Stopped>) {
         debug_assert!(self.held.is_empty(), "what is held leaves first");
-        let bytes = log.slice(from, to);
-        match self.outlet.send(bytes) {
-            Sent::Took(taken) if taken == bytes.len() => (to, Ok(())),
+        let sent = self.outlet.send(log.slice(from, to));
+        self.take_note(log, from, to, sent)
+    }
+
+    /// What became of sending the messages `from..to`: the first that was not sent, and why not. Of a message
+    /// that was cut, the rest is held, so that it counts as sent.
+    pub(super) fn take_note(&mut self, log: &Log, from: u64, to: u64, sent: Sent) -> (u64, Result<(), Stopped>) {
+        match sent {
+            Sent::Took(taken) if taken == log.slice(from, to).len() => (to, Ok(())),
             Sent::Took(taken) => {
                 let (next, rest) = log.cut(from, taken);
                 self.held.push(rest);

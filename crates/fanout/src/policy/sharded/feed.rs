@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 /// The log of a channel in one encoding, its subscribers here, and the shards that want its messages.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a list that it is in, or counted in, or not")]
 pub(super) struct Feed {
     pub(super) channel: Arc<str>,
     pub(super) encoding: Encoding,

@@ -3,10 +3,15 @@
 use super::Sharded;
 use super::connection::Phase;
 use super::feed::Pass;
-use crate::{ConnectionId, Effect, Encode, Lag, Outlet};
+use crate::{ConnectionId, Effect, Encode, Lag, Outgoing, Outlet, Sent};
+use arrayvec::ArrayVec;
+use std::ops::Range;
 
 /// Subscribers visited of one feed before the next feed has its turn.
 const TURN: usize = 256;
+
+/// Sends handed to the transport together.
+const BATCH: usize = 64;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Sends answers, then messages feed by feed in turns, until nothing is behind or the budget is spent.
@@ -53,14 +58,66 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
         let mut pass = *feed.pass.get_or_insert(begin);
         let visited = pass.below.min(turn);
-        for _ in 0..visited {
-            pass.below -= 1;
-            let subscription = self.feeds[key].subscribers[pass.below];
-            self.catch_up(subscription);
-            pass.lowest = pass.lowest.min(self.subscriptions[subscription as usize].cursor);
+        let end = pass.below;
+        pass.below -= visited;
+        for begin in (pass.below..end).step_by(BATCH) {
+            let lowest = self.catch_up_batch(key, begin..end.min(begin + BATCH));
+            pass.lowest = pass.lowest.min(lowest);
         }
         self.feeds[key].pass = Some(pass);
         visited
+    }
+
+    /// Brings a few subscribers of a feed, by index, up to its head; the lowest cursor that is left behind.
+    fn catch_up_batch(&mut self, key: u32, indices: Range<usize>) -> u64 {
+        let mut clear: ArrayVec<u32, BATCH> = ArrayVec::new();
+        for index in indices.clone() {
+            let subscription = self.feeds[key].subscribers[index];
+            if self.is_clear(subscription) {
+                clear.push(subscription);
+            } else {
+                self.catch_up(subscription);
+            }
+        }
+        self.send_to_all(key, &clear);
+        let cursor = |subscription: &u32| self.subscriptions[*subscription as usize].cursor;
+        self.feeds[key].subscribers[indices].iter().map(cursor).min().expect("a batch is not empty")
+    }
+
+    /// Whether a subscriber is to have all messages up to the head and nothing before them.
+    fn is_clear(&self, key: u32) -> bool {
+        let subscription = &self.subscriptions[key as usize];
+        subscription.missed == 0
+            && subscription.own.is_empty()
+            && subscription.cursor < self.feeds[subscription.feed].log.head()
+            && self.connections.peek(subscription.slot).clear_outlet().is_some()
+    }
+
+    /// Sends each of these subscribers of a feed all that it has not had, in one go.
+    fn send_to_all(&mut self, key: u32, clear: &[u32]) {
+        let log = &self.feeds[key].log;
+        let head = log.head();
+        let mut batch: ArrayVec<Outgoing<'_, O>, BATCH> = ArrayVec::new();
+        for subscription in clear {
+            let subscription = &self.subscriptions[*subscription as usize];
+            let outlet = self.connections.peek(subscription.slot).clear_outlet().expect("it is clear");
+            batch.push(Outgoing { outlet, bytes: log.slice(subscription.cursor, head), sent: Sent::Took(0) });
+        }
+        O::send_each(&mut batch);
+        let sent: ArrayVec<Sent, BATCH> = batch.into_iter().map(|outgoing| outgoing.sent).collect();
+        for (subscription, sent) in clear.iter().zip(sent) {
+            let subscription = &mut self.subscriptions[*subscription as usize];
+            let (id, connection) = self.connections.at(subscription.slot);
+            let from = subscription.cursor;
+            let (cursor, outcome) = connection.take_note(&self.feeds[key].log, from, head, sent);
+            subscription.cursor = cursor;
+            self.counters.sends += 1;
+            self.counters.deliveries += cursor - from;
+            if let Err(stopped) = outcome {
+                self.counters.short_sends += 1;
+                self.report(id, stopped);
+            }
+        }
     }
 
     /// After a round: drops what everybody has had and what is over the bound. Lists the feed again if
@@ -123,7 +180,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             }
         }
         feed.log.drop_before(oldest);
-        lagged.into_iter().for_each(|id| self.give_up(id));
+        for id in lagged {
+            self.give_up(id);
+        }
     }
 
     /// Ends all subscriptions of a connection at once: a message behind what it missed would hide the gap.

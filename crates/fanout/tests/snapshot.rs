@@ -1,0 +1,75 @@
+//! What only the copy-on-write registry has to fear: a publisher that still sees who has left.
+#![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
+
+#[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]
+mod common;
+
+use common::{FIRST, FakeEncode, answer};
+use corecast_fanout::policy::{Directory, Snapshot, SnapshotDirectory};
+use corecast_fanout::{Limits, Outlet, Policy, Publication, Sent};
+use std::sync::{Arc, Mutex, mpsc};
+
+/// Keeps what it took; one of them lets the test look in while a fan-out is under way.
+#[derive(Clone)]
+struct Meeting {
+    taken: Arc<Mutex<Vec<u8>>>,
+    pause: Option<Pause>,
+}
+
+/// Says that it was reached, and waits to be let go.
+#[derive(Clone)]
+struct Pause {
+    reached: mpsc::SyncSender<()>,
+    go_on: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+impl Outlet for Meeting {
+    fn send(&self, bytes: &[u8]) -> Sent {
+        if let Some(pause) = &self.pause {
+            pause.reached.send(()).unwrap();
+            pause.go_on.lock().unwrap().recv().unwrap();
+        }
+        self.taken.lock().unwrap().extend_from_slice(bytes);
+        Sent::Took(bytes.len())
+    }
+}
+
+#[test]
+fn nothing_is_written_to_who_left_or_closed_during_a_fan_out() {
+    let directory = SnapshotDirectory::new();
+    let shard = |number| Snapshot::new(number, 2, Limits::default(), FakeEncode, directory.clone());
+    let (reached, has_reached) = mpsc::sync_channel(0);
+    let (let_go, go_on) = mpsc::sync_channel(0);
+    let pause = Pause { reached, go_on: Arc::new(Mutex::new(go_on)) };
+    let mut publishing = shard(0);
+    let mut owning = shard(1);
+
+    // The first member of the channel holds up the fan-out; the others come behind it.
+    let publisher = publishing.open(Meeting { taken: Arc::default(), pause: Some(pause) }, FIRST);
+    publishing.subscribe(publisher, "news", b"").unwrap();
+    let taken: [Arc<Mutex<Vec<u8>>>; 3] = Default::default();
+    let ids = taken.each_ref().map(|taken| {
+        let id = owning.open(Meeting { taken: Arc::clone(taken), pause: None }, FIRST);
+        owning.subscribe(id, "news", &answer(FIRST, "+news")).unwrap();
+        id
+    });
+    owning.flush(1);
+
+    let fan_out = std::thread::spawn(move || {
+        publishing.publish(publisher, &Publication { channel: "news", payload: b"late", no_echo: false });
+        publishing.commit(publisher);
+    });
+    has_reached.recv().unwrap();
+    owning.unsubscribe(ids[0], "news", &answer(FIRST, "-news"));
+    owning.end(ids[1], &answer(FIRST, "bye"));
+    owning.close(ids[2]);
+    owning.flush(1);
+    let_go.send(()).unwrap();
+    fan_out.join().unwrap();
+
+    for (taken, last) in taken.iter().zip([Some("-news"), Some("bye"), None]) {
+        let texts = ["+news"].into_iter().chain(last);
+        let expected: Vec<u8> = texts.flat_map(|text| answer(FIRST, text)).collect();
+        assert_eq!(*taken.lock().unwrap(), expected);
+    }
+}
