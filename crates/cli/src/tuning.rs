@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use corecast_engine::Tuning;
+use corecast_engine::{Affinity, Scheduling, Tuning};
 
 use crate::period::{self, Period};
 use crate::settings::count;
@@ -59,6 +59,31 @@ pub(crate) struct TuningSettings {
         default_value_t = Period(Tuning::default().spin_before_park)
     )]
     spin: Period,
+
+    /// How firmly a shard is bound to its CPU: soft or hard.
+    ///
+    /// hard: it is pinned. soft: it is pinned too, but may run on the CPUs of all shards while something else
+    /// makes it wait for its own; it is pinned again after two seconds with nothing to do. On CPUs that the
+    /// server has to itself they are the same.
+    #[arg(
+        long,
+        env = "CORECAST_AFFINITY",
+        value_name = "AFFINITY",
+        default_value_t = Tuning::default().affinity
+    )]
+    affinity: Affinity,
+
+    /// How the kernel schedules a shard: batch or other.
+    ///
+    /// batch (SCHED_BATCH): a shard that wakes does not preempt what runs on its CPU, such as a program that
+    /// receives what it sends. other: as the process was started, commonly SCHED_OTHER.
+    #[arg(
+        long,
+        env = "CORECAST_SCHEDULING",
+        value_name = "POLICY",
+        default_value_t = Tuning::default().scheduling
+    )]
+    scheduling: Scheduling,
 }
 
 impl TuningSettings {
@@ -69,6 +94,8 @@ impl TuningSettings {
             flush_pause_percent: self.flush_pause,
             max_flush_pause: self.max_flush_pause.0,
             spin_before_park: self.spin.0,
+            affinity: self.affinity,
+            scheduling: self.scheduling,
             ..Tuning::default()
         }
     }

@@ -2,12 +2,14 @@
 //! has nothing to do.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use corecast_engine::Protocol;
-use corecast_testkit::{Deadline, Peer, Process, ServerProcess};
+use corecast_testkit::{Deadline, Peer, Process, ServerProcess, wait_until};
 use corecast_wire::ChannelName;
 use corecast_wire::native::{Frame, Publish};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 
@@ -74,6 +76,65 @@ fn without_descriptors_those_inside_are_served_and_those_outside_wait() {
     publish(&mut inside, b"again");
     outside.expect_native(&Frame::Message { channel: news(), payload: b"again" });
     assert_eq!(server.stop().code, 0);
+}
+
+/// The CPUs that a thread of a process may run on, as the kernel lists them.
+fn cpus_allowed(process: &Process, thread: &str) -> String {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", process.id())).expect("the process runs");
+    let status = tasks
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok())
+        .find(|status| status.lines().next().is_some_and(|name| name.ends_with(thread)))
+        .expect("the thread runs");
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).expect("every thread has it");
+    list.trim().to_owned()
+}
+
+#[test]
+fn a_shard_is_let_go_while_something_else_has_its_cpu_and_pinned_again_when_it_rests() {
+    let allowed = sched_getaffinity(None).expect("this thread's affinity");
+    let cpus: Vec<_> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).take(2).collect();
+    let &[first, second] = cpus.as_slice() else {
+        eprintln!("needs two CPUs: nothing was tested");
+        return;
+    };
+    let both = format!("{first},{second}");
+    let soft = ServerProcess::start(BINARY, &["--cpus", &both]);
+    let hard = ServerProcess::start(BINARY, &["--cpus", &both, "--affinity", "hard"]);
+    let pinned = first.to_string();
+    assert_eq!(cpus_allowed(&soft.process, "shard-0"), pinned);
+
+    let (enough, deadline) = (AtomicBool::new(false), Deadline::start());
+    std::thread::scope(|scope| {
+        // More than one, because the scheduler lets a shard that sleeps much run before one that never does.
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut only_first = CpuSet::new();
+                only_first.set(first);
+                sched_setaffinity(None, &only_first).expect("this process may run there");
+                while !enough.load(Ordering::Relaxed) && !deadline.remaining().is_zero() {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let mut peers: Vec<_> = [&soft, &hard]
+            .iter()
+            .flat_map(|server| (0..8).map(|_| Peer::connect_native(server.address(Protocol::Native))))
+            .collect();
+        peers.iter_mut().for_each(|peer| peer.subscribe("news"));
+        wait_until(deadline, "the shard to be let go", || {
+            for peers in peers.chunks_mut(8) {
+                publish(&mut peers[0], b"busy");
+                for peer in peers {
+                    peer.expect_native(&Frame::Message { channel: news(), payload: b"busy" });
+                }
+            }
+            cpus_allowed(&soft.process, "shard-0") != pinned
+        });
+        enough.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(cpus_allowed(&hard.process, "shard-0"), pinned);
+    let pinned_again = || cpus_allowed(&soft.process, "shard-0") == pinned;
+    wait_until(Deadline::start(), "the shard to be pinned again", pinned_again);
 }
 
 /// A seccomp filter that refuses `io_uring_setup`, as Docker's default profile does.

@@ -126,6 +126,26 @@ named! {
     }
 }
 
+named! {
+    /// How firmly a shard's thread is bound to its CPU.
+    Affinity, "affinity" {
+        /// It is pinned, but may run on the CPUs of all shards while something else makes it wait for its own.
+        Soft = "soft",
+        /// It is pinned.
+        Hard = "hard",
+    }
+}
+
+named! {
+    /// How the kernel schedules a shard's thread beside others on its CPU.
+    Scheduling, "scheduling policy" {
+        /// `SCHED_BATCH`: when it wakes, it does not preempt what runs.
+        Batch = "batch",
+        /// As the thread was that started the server, commonly `SCHED_OTHER`.
+        Other = "other",
+    }
+}
+
 /// The bounds of a server, and what reaching them does.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -170,13 +190,13 @@ impl Default for Limits {
     }
 }
 
-/// Settings whose defaults were measured (`docs/ARCHITECTURE.md` says how).
+/// Settings whose defaults were measured (`docs/decisions/` says how).
 #[derive(Clone, Debug)]
 pub struct Tuning {
-    /// Sends of one flush before reads have a turn again. Default 1,024.
+    /// Sends of one flush before reads have a turn again. Default 64.
     pub flush_budget: usize,
     /// How long a shard pauses behind a flush, in percent of what the flush took, so that the next merges
-    /// more. Reading, posting and answering go on. Default 25.
+    /// more. Reading, posting and answering go on. Default 50.
     pub flush_pause_percent: u32,
     /// The longest such pause. Default 1 ms.
     pub max_flush_pause: Duration,
@@ -186,17 +206,23 @@ pub struct Tuning {
     pub sweep_interval: Duration,
     /// How long a shard polls before it sleeps; costs that much CPU at every pause. Default 0.
     pub spin_before_park: Duration,
+    /// How firmly a shard is bound to its CPU. Default: soft.
+    pub affinity: Affinity,
+    /// How a shard is scheduled. Default: batch.
+    pub scheduling: Scheduling,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            flush_budget: 1024,
-            flush_pause_percent: 25,
+            flush_budget: 64,
+            flush_pause_percent: 50,
             max_flush_pause: Duration::from_millis(1),
             scratch_bytes: 64 * 1024,
             sweep_interval: Duration::from_millis(100),
             spin_before_park: Duration::ZERO,
+            affinity: Affinity::Soft,
+            scheduling: Scheduling::Batch,
         }
     }
 }

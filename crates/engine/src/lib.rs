@@ -12,6 +12,7 @@
 #![deny(unsafe_code)]
 
 mod accept;
+mod affinity;
 mod batch;
 mod codec;
 mod config;
@@ -28,7 +29,7 @@ mod signal;
 mod socket;
 mod tick;
 
-pub use config::{Config, Lag, Limits, Listener, PolicyKind, Protocol, Tuning, UnknownName};
+pub use config::{Affinity, Config, Lag, Limits, Listener, PolicyKind, Protocol, Scheduling, Tuning, UnknownName};
 pub use corecast_fanout::Counters;
 pub use error::{RunError, StartError};
 pub use server::{Server, Stopper, Summary};

@@ -1,6 +1,7 @@
 //! The server: starts the shards, waits for their end.
 
 use crate::accept::Door;
+use crate::affinity::{self, Place};
 use crate::codec::{Codec, encoding};
 use crate::config::{Config, Lag, Listener, PolicyKind, Protocol};
 use crate::error::{RunError, StartError};
@@ -325,11 +326,13 @@ impl<M> Seed<M> {
             if let Some(stopper) = stopper {
                 glommio::spawn_local(stop_on_signal(stopper)).detach();
             }
+            affinity::schedule(config.tuning.scheduling);
+            let place = Place::new(cpu, &config.cpus, config.tuning.affinity);
             let id = mesh.shard();
             let shard = Shard::new(policy(), mesh, config.limits, config.tuning)
                 .map_err(|error| StartError::Shard { shard: id, reason: error.to_string() })?;
             ready();
-            Ok(run(shard, doors.into_iter().map(door).collect()).await)
+            Ok(run(shard, place, doors.into_iter().map(door).collect()).await)
         })
     }
 }

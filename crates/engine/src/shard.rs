@@ -1,6 +1,7 @@
 //! One shard: what its tasks share, and its life.
 
 use crate::accept::{Door, accept};
+use crate::affinity::Place;
 use crate::config::{Limits, Tuning};
 use crate::connection::Link;
 use crate::mesh::{Mesh, watch};
@@ -220,11 +221,11 @@ impl<P: Engine> Shard<P> {
 }
 
 /// Runs a shard until it is stopped; what it did.
-pub(crate) async fn run<P: Engine>(shard: Shard<P>, doors: Vec<Door>) -> Tally {
+pub(crate) async fn run<P: Engine>(shard: Shard<P>, place: Place, doors: Vec<Door>) -> Tally {
     let shard = Rc::new(shard);
     let mut tasks = vec![
         glommio::spawn_local(tick(Rc::clone(&shard))),
-        glommio::spawn_local(sweep(Rc::clone(&shard))),
+        glommio::spawn_local(sweep(Rc::clone(&shard), place)),
         glommio::spawn_local(watch(Rc::clone(&shard))),
     ];
     let doors: Vec<_> = doors.into_iter().map(|door| glommio::spawn_local(accept(Rc::clone(&shard), door))).collect();

@@ -5,6 +5,7 @@
 //! per subscriber. A shard that is never idle looks into its mailbox here and does not depend on being
 //! woken.
 
+use crate::affinity::Place;
 use crate::mesh::Post;
 use crate::pause::Pause;
 use crate::session::End;
@@ -40,8 +41,8 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>) {
     }
 }
 
-/// The coarse timer: ends what lingers too long, and bounds how long a shard that was not woken sleeps.
-pub(crate) async fn sweep<P: Engine>(shard: Rc<Shard<P>>) {
+/// The coarse timer: ends what lingers too long, looks after the thread's place, and bounds how long a shard that was not woken sleeps.
+pub(crate) async fn sweep<P: Engine>(shard: Rc<Shard<P>>, mut place: Place) {
     loop {
         sleep(shard.tuning.sweep_interval).await;
         let now = Instant::now();
@@ -51,6 +52,7 @@ pub(crate) async fn sweep<P: Engine>(shard: Rc<Shard<P>>) {
                 link.expire();
             }
         }
+        place.review();
         shard.work.set();
     }
 }

@@ -1,0 +1,207 @@
+//! Where a shard's thread runs: pinned to its CPU, unless it has to wait for it.
+//!
+//! A pinned thread whose CPU something else uses waits, even while the next CPU is idle: the scheduler may not
+//! move it. So a shard that waits is let go to the CPUs of all shards, and is pinned again when it has had
+//! next to nothing to do for a while. On CPUs of its own it never waits, and stays where it is.
+//!
+//! Nor does a shard drive others from its CPU: as `SCHED_BATCH` it does not preempt what runs when it wakes,
+//! such as a program that receives what it sends. `docs/decisions/0006-soft-affinity.md` has the measurements.
+
+use crate::config::{Affinity, Scheduling};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+
+/// The CPU of one shard's thread.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// `None` where there is nothing to choose: one CPU, hard affinity, or a kernel without scheduler statistics.
+    soft: Option<Soft>,
+}
+
+#[derive(Debug)]
+struct Soft {
+    own: CpuSet,
+    all: CpuSet,
+    statistics: File,
+    before: Usage,
+    contention: Contention,
+}
+
+impl Place {
+    /// The place of the calling thread, which is pinned to `cpu`.
+    pub(crate) fn new(cpu: usize, cpus: &[usize], affinity: Affinity) -> Self {
+        let (own, all) = (set_of(&[cpu]), set_of(cpus));
+        if affinity == Affinity::Hard || own == all {
+            return Self { soft: None };
+        }
+        let soft = File::open("/proc/thread-self/schedstat").and_then(|statistics| {
+            Ok(Soft { own, all, before: Usage::read(&statistics)?, statistics, contention: Contention::default() })
+        });
+        if let Err(error) = &soft {
+            tracing::info!(%error, "no scheduler statistics: the shard stays pinned");
+        }
+        Self { soft: soft.ok() }
+    }
+
+    /// Looks at how the shard was served since the last call, and lets it go or pins it.
+    pub(crate) fn review(&mut self) {
+        let Some(soft) = &mut self.soft else { return };
+        if let Err(error) = soft.review() {
+            tracing::warn!(%error, "the shard stays where it may run now");
+            self.soft = None;
+        }
+    }
+}
+
+impl Soft {
+    fn review(&mut self) -> io::Result<()> {
+        let now = Usage::read(&self.statistics)?;
+        let change = self.contention.review(now - self.before);
+        self.before = now;
+        match change {
+            Some(Change::LetGo) => sched_setaffinity(None, &self.all)?,
+            Some(Change::Pin) => sched_setaffinity(None, &self.own)?,
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+fn set_of(cpus: &[usize]) -> CpuSet {
+    let mut set = CpuSet::new();
+    for cpu in cpus {
+        set.set(*cpu);
+    }
+    set
+}
+
+/// Sets how the kernel schedules the calling thread.
+pub(crate) fn schedule(scheduling: Scheduling) {
+    let policy = match scheduling {
+        Scheduling::Batch => libc::SCHED_BATCH,
+        Scheduling::Other => return,
+    };
+    #[expect(unsafe_code, reason = "no safe wrapper sets a scheduling policy and nothing else")]
+    // SAFETY: the parameter is valid for the call, and 0 is the calling thread.
+    let result = unsafe { libc::sched_setscheduler(0, policy, &libc::sched_param { sched_priority: 0 }) };
+    if result != 0 {
+        let error = io::Error::last_os_error();
+        tracing::warn!(%error, "the shard is scheduled as any other thread");
+    }
+}
+
+/// How a thread was served so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Usage {
+    /// Nanoseconds on a CPU.
+    ran: u64,
+    /// Nanoseconds for which it was ready to run and did not.
+    waited: u64,
+    /// Times that it got a CPU.
+    turns: u64,
+}
+
+impl Usage {
+    /// From a thread's `schedstat`: three numbers, in the order of the fields.
+    fn read(statistics: &File) -> io::Result<Self> {
+        let mut buffer = [0; 64];
+        let length = statistics.read_at(&mut buffer, 0)?;
+        let text = str::from_utf8(&buffer[..length]).map_err(io::Error::other)?;
+        let mut numbers = text.split_whitespace().map(|number| number.parse().map_err(io::Error::other));
+        let mut next = || numbers.next().unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()));
+        Ok(Self { ran: next()?, waited: next()?, turns: next()? })
+    }
+}
+
+impl std::ops::Sub for Usage {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self { ran: self.ran - before.ran, waited: self.waited - before.waited, turns: self.turns - before.turns }
+    }
+}
+
+/// Below so many turns between two reviews, a shard has next to nothing to do: the reviews alone are one each.
+/// No more, because on a crowded CPU even a shard with much to do gets few.
+const BUSY_TURNS: u64 = 5;
+
+/// A shard is let go when it waited for more than one part in so many of the time in which it was ready.
+const WAITED_PART: u64 = 20;
+
+/// Reviews in a row without anything to do, after which a shard is pinned again.
+const QUIET_REVIEWS: u32 = 20;
+
+/// Whether something else uses the shard's CPU.
+#[derive(Debug, Default)]
+struct Contention {
+    let_go: bool,
+    quiet: u32,
+}
+
+/// What is to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    LetGo,
+    Pin,
+}
+
+impl Contention {
+    fn review(&mut self, usage: Usage) -> Option<Change> {
+        let busy = usage.turns >= BUSY_TURNS;
+        self.quiet = if busy { 0 } else { self.quiet.saturating_add(1) };
+        if self.let_go {
+            if self.quiet < QUIET_REVIEWS {
+                return None;
+            }
+            self.let_go = false;
+            return Some(Change::Pin);
+        }
+        self.let_go = busy && usage.waited * WAITED_PART > usage.ran + usage.waited;
+        self.let_go.then_some(Change::LetGo)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVED: Usage = Usage { ran: 50_000_000, waited: 100_000, turns: 1000 };
+    const CONTENDED: Usage = Usage { ran: 50_000_000, waited: 5_000_000, turns: 1000 };
+    const IDLE: Usage = Usage { ran: 100_000, waited: 100_000, turns: 2 };
+
+    #[test]
+    fn a_shard_that_waits_is_let_go_once() {
+        let mut contention = Contention::default();
+        assert_eq!(contention.review(SERVED), None);
+        assert_eq!(contention.review(CONTENDED), Some(Change::LetGo));
+        assert_eq!(contention.review(CONTENDED), None);
+        assert_eq!(contention.review(SERVED), None);
+    }
+
+    #[test]
+    fn a_shard_with_nothing_to_do_stays_pinned_however_late_it_woke() {
+        let mut contention = Contention::default();
+        assert!((0..100).all(|_| contention.review(IDLE).is_none()));
+    }
+
+    #[test]
+    fn it_is_pinned_again_after_a_quiet_time_that_nothing_interrupted() {
+        let mut contention = Contention::default();
+        contention.review(CONTENDED);
+        let quiet = |contention: &mut Contention| (1..QUIET_REVIEWS).all(|_| contention.review(IDLE).is_none());
+        assert!(quiet(&mut contention));
+        assert_eq!(contention.review(SERVED), None);
+        assert!(quiet(&mut contention));
+        assert_eq!(contention.review(IDLE), Some(Change::Pin));
+        assert_eq!(contention.review(CONTENDED), Some(Change::LetGo));
+    }
+
+    #[test]
+    fn this_thread_has_statistics() {
+        let statistics = File::open("/proc/thread-self/schedstat").expect("the kernel keeps them");
+        let before = Usage::read(&statistics).expect("three numbers");
+        while Usage::read(&statistics).expect("three numbers").ran == before.ran {}
+    }
+}
