@@ -75,8 +75,8 @@ pub(crate) struct TuningSettings {
 
     /// How the kernel schedules a shard: batch or other.
     ///
-    /// batch (SCHED_BATCH): a shard that wakes does not preempt what runs on its CPU, such as a program that
-    /// receives what it sends. other: as the process was started, commonly SCHED_OTHER.
+    /// batch: a shard that wakes does not preempt what runs on its CPU, such as a program that receives what
+    /// it sends. other: as the process was started.
     #[arg(
         long,
         env = "CORECAST_SCHEDULING",

@@ -1,6 +1,6 @@
 //! Shards on glommio: listeners, sockets, the mesh between shards, the tick that flushes, the end.
 //!
-//! One shard is one thread pinned to one CPU with its own executor, its own SO_REUSEPORT listeners and
+//! One shard is one thread pinned to one CPU (as firmly as [`Affinity`] says) with its own executor, its own SO_REUSEPORT listeners and
 //! its own connections. What a shard keeps of a message and whom it sends it is `corecast_fanout`'s;
 //! what a frame means is for the sessions to say; here bytes and wake-ups move.
 //!
