@@ -285,7 +285,7 @@ fn buffer(size: Size) -> usize {
 }
 
 /// A parser of the values of one of the engine's enums, by the names that it shows.
-fn one_of<T>(all: &'static [T]) -> impl TypedValueParser<Value = T>
+pub(crate) fn one_of<T>(all: &'static [T]) -> impl TypedValueParser<Value = T>
 where
     T: Copy + Display + FromStr<Err: std::error::Error + Send + Sync + 'static> + Send + Sync + 'static,
 {

@@ -6,7 +6,7 @@ use clap::Args;
 use corecast_engine::{Affinity, Scheduling, Tuning};
 
 use crate::period::{self, Period};
-use crate::settings::count;
+use crate::settings::{count, one_of};
 
 /// The longest pause or spin: more would be felt.
 const LONGEST: Duration = Duration::from_millis(10);
@@ -60,7 +60,7 @@ pub(crate) struct TuningSettings {
     )]
     spin: Period,
 
-    /// How firmly a shard is bound to its CPU: soft or hard.
+    /// How firmly a shard is bound to its CPU.
     ///
     /// hard: it is pinned. soft: it is pinned too, but may run on the CPUs of all shards while something else
     /// makes it wait for its own; it is pinned again after two seconds with nothing to do. On CPUs that the
@@ -69,11 +69,12 @@ pub(crate) struct TuningSettings {
         long,
         env = "CORECAST_AFFINITY",
         value_name = "AFFINITY",
+        value_parser = one_of(Affinity::ALL),
         default_value_t = Tuning::default().affinity
     )]
     affinity: Affinity,
 
-    /// How the kernel schedules a shard: batch or other.
+    /// How the kernel schedules a shard beside others on its CPU.
     ///
     /// batch: a shard that wakes does not preempt what runs on its CPU, such as a program that receives what
     /// it sends. other: as the process was started.
@@ -81,6 +82,7 @@ pub(crate) struct TuningSettings {
         long,
         env = "CORECAST_SCHEDULING",
         value_name = "POLICY",
+        value_parser = one_of(Scheduling::ALL),
         default_value_t = Tuning::default().scheduling
     )]
     scheduling: Scheduling,
