@@ -30,7 +30,7 @@ const GREATEST_BUFFER: u64 = 64 << 30;
 /// The greatest count, of subscriptions or parcels.
 const GREATEST_COUNT: u64 = 1 << 20;
 
-/// The longest of the waits at the end of a connection or server.
+/// The longest of the deadlines, and of the waits at the end of a connection or server.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// Settings of a server.
@@ -178,6 +178,59 @@ pub(crate) struct Settings {
     )]
     max_subscriptions: usize,
 
+    /// How long a native connection may take to say HELLO; 0s for as long as it likes.
+    ///
+    /// Then it is closed with code 205 (hello timeout). Deadlines may be late by a second.
+    #[arg(
+        long,
+        env = "CORECAST_HELLO_TIMEOUT",
+        value_name = "TIME",
+        value_parser = period::within(Duration::ZERO..=LONGEST_WAIT),
+        default_value_t = Period(Limits::default().hello_timeout),
+        help_heading = "Deadlines"
+    )]
+    hello_timeout: Period,
+
+    /// How long a frame that has begun may take to end; 0s for as long as it likes.
+    ///
+    /// Then the connection is closed with code 206 (frame timeout).
+    #[arg(
+        long,
+        env = "CORECAST_FRAME_TIMEOUT",
+        value_name = "TIME",
+        value_parser = period::within(Duration::ZERO..=LONGEST_WAIT),
+        default_value_t = Period(Limits::default().frame_timeout),
+        help_heading = "Deadlines"
+    )]
+    frame_timeout: Period,
+
+    /// How long a native connection may send nothing; 0s for as long as it likes.
+    ///
+    /// After half of it the server sends PING; without an answer the connection is closed with code 207 (idle
+    /// timeout). Plain has no PING, and who only listens there says nothing: it is left alone.
+    #[arg(
+        long,
+        env = "CORECAST_IDLE_TIMEOUT",
+        value_name = "TIME",
+        value_parser = period::within(Duration::ZERO..=LONGEST_WAIT),
+        default_value_t = Period(Limits::default().idle_timeout),
+        help_heading = "Deadlines"
+    )]
+    idle_timeout: Period,
+
+    /// How long a connection may take nothing of what is waiting for it; 0s for as long as it likes.
+    ///
+    /// Then it is reset, and counted with code 208 (write timeout).
+    #[arg(
+        long,
+        env = "CORECAST_WRITE_TIMEOUT",
+        value_name = "TIME",
+        value_parser = period::within(Duration::ZERO..=LONGEST_WAIT),
+        default_value_t = Period(Limits::default().write_timeout),
+        help_heading = "Deadlines"
+    )]
+    write_timeout: Period,
+
     /// How long a connection that the server ends may take to read what it is told, such as 500ms or 1s.
     ///
     /// Then it is closed, whether it has read it or not.
@@ -270,6 +323,10 @@ impl Settings {
             control_bytes: buffer(self.control_bytes),
             max_subscriptions: self.max_subscriptions,
             mailbox_capacity: self.mailbox_capacity,
+            hello_timeout: self.hello_timeout.0,
+            frame_timeout: self.frame_timeout.0,
+            idle_timeout: self.idle_timeout.0,
+            write_timeout: self.write_timeout.0,
             linger: self.linger.0,
             drain_timeout: self.drain_timeout.0,
         })
@@ -335,6 +392,10 @@ mod tests {
             "--control-bytes=5KiB",
             "--max-subscriptions=7",
             "--mailbox-capacity=1",
+            "--hello-timeout=1s",
+            "--frame-timeout=2s",
+            "--idle-timeout=3s",
+            "--write-timeout=4s",
             "--linger=8ms",
             "--drain-timeout=9s",
         ]);
@@ -346,6 +407,10 @@ mod tests {
             control_bytes: 5 << 10,
             max_subscriptions: 7,
             mailbox_capacity: 1,
+            hello_timeout: Duration::from_secs(1),
+            frame_timeout: Duration::from_secs(2),
+            idle_timeout: Duration::from_secs(3),
+            write_timeout: Duration::from_secs(4),
             linger: Duration::from_millis(8),
             drain_timeout: Duration::from_secs(9),
         };

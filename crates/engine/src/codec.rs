@@ -16,6 +16,14 @@ pub(crate) fn encoding(protocol: Protocol) -> Encoding {
     }
 }
 
+/// What asks for a sign of life, where the protocol can.
+pub(crate) fn ping(protocol: Protocol, out: &mut Vec<u8>) {
+    match protocol {
+        Protocol::Plain => {}
+        Protocol::Native => native::encode(&Frame::Ping(&[]), out),
+    }
+}
+
 /// Encodes messages and gaps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Codec;

@@ -168,6 +168,18 @@ pub struct Limits {
     /// Parcels that a shard's mailbox holds; when it is full, the senders do not read their publishers.
     /// At least 1. Default 1,024.
     pub mailbox_capacity: usize,
+    /// How long a `native` connection may take to say HELLO; then it ends with code 205. Zero: for ever.
+    /// Default 10 s.
+    pub hello_timeout: Duration,
+    /// How long a frame that has begun may take to end; then the connection ends with code 206. Zero: for
+    /// ever. Default 30 s.
+    pub frame_timeout: Duration,
+    /// How long a `native` connection may send nothing, not even the answer to the PING that it is sent after
+    /// half of it; then it ends with code 207. Zero: for ever. Default 2 min.
+    pub idle_timeout: Duration,
+    /// How long a full socket may take nothing; then the connection is reset, and counted with code 208.
+    /// Zero: for ever. Default 30 s.
+    pub write_timeout: Duration,
     /// How long a connection that ends may take to read what it is told. Default 1 s.
     pub linger: Duration,
     /// How long a stopping server waits for its subscribers to take what is queued. Default 5 s.
@@ -184,6 +196,10 @@ impl Default for Limits {
             control_bytes: 64 * 1024,
             max_subscriptions: 1024,
             mailbox_capacity: 1024,
+            hello_timeout: Duration::from_secs(10),
+            frame_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_mins(2),
+            write_timeout: Duration::from_secs(30),
             linger: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(5),
         }

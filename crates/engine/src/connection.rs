@@ -7,8 +7,8 @@
 //! Lingering matters: closing a socket with unread bytes makes the kernel reset the connection, and a reset
 //! may overtake the farewell.
 
-use crate::codec;
 use crate::config::Protocol;
+use crate::deadline::Activity;
 use crate::session::{End, Native, Plain, Session};
 use crate::shard::{Engine, Shard};
 use crate::signal::Signal;
@@ -31,17 +31,19 @@ pub(crate) struct Link {
     pub(crate) drained: Cell<bool>,
     /// The time for an orderly end is over.
     pub(crate) expired: Cell<bool>,
+    pub(crate) activity: Activity,
     end: RefCell<Option<End>>,
 }
 
 impl Link {
-    pub(crate) fn new(id: ConnectionId, socket: Socket) -> Self {
+    pub(crate) fn new(id: ConnectionId, socket: Socket, activity: Activity) -> Self {
         Self {
             id,
             socket,
             signal: Signal::default(),
             drained: Cell::new(false),
             expired: Cell::new(false),
+            activity,
             end: RefCell::new(None),
         }
     }
@@ -51,6 +53,13 @@ impl Link {
         self.end.borrow_mut().get_or_insert(end);
         self.socket.stop_receiving();
         self.signal.set();
+    }
+
+    /// Ends the connection at once, with this reason unless it had one.
+    pub(crate) fn give_up(&self, end: End) {
+        self.end.borrow_mut().get_or_insert(end);
+        self.socket.reset_on_close();
+        self.expire();
     }
 
     /// Gives the connection up.
@@ -63,7 +72,7 @@ impl Link {
 
 /// Takes an accepted socket in.
 pub(crate) fn start<P: Engine>(shard: &Rc<Shard<P>>, socket: Socket, protocol: Protocol, channel: &Rc<str>) {
-    let link = shard.open(socket, codec::encoding(protocol));
+    let link = shard.open(socket, protocol);
     let limits = &shard.limits;
     match protocol {
         Protocol::Plain => {
@@ -127,7 +136,11 @@ async fn read<P: Engine, S: Session>(
                 }
             }
             Next::Again => shard.let_io_in().await,
-            Next::Paused => link.signal.wait().await,
+            Next::Paused => {
+                link.activity.pause();
+                link.signal.wait().await;
+                link.activity.resume(shard.clock.now());
+            }
             Next::End(end) => {
                 // What this connection published leaves before its own subscriptions end.
                 shard.let_io_in().await;
@@ -161,12 +174,14 @@ fn turn<P: Engine, S: Session>(
         Received::Broken => return Next::End(End::new(Code::Reset, "the connection is broken")),
     };
     let outcome = shard.with_context(link.id, |context| {
-        let mut outcome = Ok(());
+        let (mut outcome, mut frames) = (Ok(()), 0);
         let decoded = incomplete.push(&session.decoder(), &scratch[..received], |frame| {
+            frames += 1;
             outcome = session.on_frame(frame, context);
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         *published = context.published;
+        link.activity.received(shard.clock.now(), frames, incomplete.is_mid_frame());
         outcome.and(decoded.map_err(End::from))
     });
     match outcome {

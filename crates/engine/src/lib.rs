@@ -17,6 +17,7 @@ mod batch;
 mod codec;
 mod config;
 mod connection;
+mod deadline;
 mod error;
 mod io_uring;
 mod listener;

@@ -2,14 +2,16 @@
 
 use crate::accept::{Door, accept};
 use crate::affinity::Place;
-use crate::config::{Limits, Tuning};
+use crate::codec::encoding;
+use crate::config::{Limits, Protocol, Tuning};
 use crate::connection::Link;
+use crate::deadline::{Activity, Clock};
 use crate::mesh::{Mesh, watch};
 use crate::session::{Context, End};
 use crate::signal::Signal;
 use crate::socket::Socket;
 use crate::tick::{sweep, tick};
-use corecast_fanout::{ConnectionId, Counters, Encoding, Policy, ShardId};
+use corecast_fanout::{ConnectionId, Counters, Policy, ShardId};
 use corecast_wire::Code;
 use glommio::io::PollableFd;
 use rustix::event::{EventfdFlags, eventfd};
@@ -31,6 +33,7 @@ pub(crate) struct Shard<P> {
     pub(crate) mesh: Mesh,
     pub(crate) limits: Limits,
     pub(crate) tuning: Tuning,
+    pub(crate) clock: Clock,
     /// There is something for the tick to do.
     pub(crate) work: Signal,
     /// A tick has emptied the mailbox.
@@ -76,6 +79,7 @@ impl<P: Engine> Shard<P> {
             policy: RefCell::new(policy),
             mesh,
             limits,
+            clock: Clock::start(),
             work: Signal::default(),
             mailbox_drained: Signal::default(),
             progress: Signal::default(),
@@ -106,9 +110,9 @@ impl<P: Engine> Shard<P> {
     }
 
     /// Gives a socket its identity.
-    pub(crate) fn open(&self, socket: Socket, encoding: Encoding) -> Rc<Link> {
-        let id = self.policy.borrow_mut().open(socket.clone(), encoding);
-        let link = Rc::new(Link::new(id, socket));
+    pub(crate) fn open(&self, socket: Socket, protocol: Protocol) -> Rc<Link> {
+        let id = self.policy.borrow_mut().open(socket.clone(), encoding(protocol));
+        let link = Rc::new(Link::new(id, socket, Activity::new(protocol, self.clock.now())));
         let mut links = self.links.borrow_mut();
         let slot = id.slot as usize;
         if links.len() <= slot {
@@ -180,6 +184,19 @@ impl<P: Engine> Shard<P> {
         {
             *entry = None;
         }
+    }
+
+    /// So many links, from this slot on, and the slot behind them.
+    pub(crate) fn some_links(&self, from: usize, count: usize) -> (Vec<Rc<Link>>, usize) {
+        let links = self.links.borrow();
+        let from = if from < links.len() { from } else { 0 };
+        let to = links.len().min(from + count);
+        (links[from..to].iter().flatten().cloned().collect(), to)
+    }
+
+    /// How many slots there are for connections, taken or free.
+    pub(crate) fn slots(&self) -> usize {
+        self.links.borrow().len()
     }
 
     fn all_links(&self) -> Vec<Rc<Link>> {

@@ -6,6 +6,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A connected, non-blocking stream socket; clones are the same socket, which closes with the last.
 #[derive(Clone, Debug)]
@@ -50,6 +51,12 @@ impl Socket {
     /// Makes the socket readable, with nothing more to read behind what has come.
     pub(crate) fn stop_receiving(&self) {
         let _ = rustix::net::shutdown(&*self.0, Shutdown::Read);
+    }
+
+    /// Has the close reset the connection: what the peer has not taken is dropped, here and in the kernel.
+    pub(crate) fn reset_on_close(&self) {
+        // Without it the kernel goes on trying for a while; that is all.
+        let _ = rustix::net::sockopt::set_socket_linger(&*self.0, Some(Duration::ZERO));
     }
 
     /// Gives the connection up: whoever waits for the socket is woken.

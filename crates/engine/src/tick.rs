@@ -6,6 +6,9 @@
 //! woken.
 
 use crate::affinity::Place;
+use crate::codec;
+use crate::connection::Link;
+use crate::deadline::Due;
 use crate::mesh::Post;
 use crate::pause::Pause;
 use crate::session::End;
@@ -17,6 +20,12 @@ use glommio::io::PollableFd;
 use glommio::timer::sleep;
 use std::rc::Rc;
 use std::time::Instant;
+
+/// Connections whose deadlines every sweep looks at, at least.
+const LEAST_CHECKED: usize = 256;
+
+/// Sweeps in which every connection is looked at once.
+const SWEEPS_FOR_ALL: usize = 10;
 
 /// Posts taken from the mailbox in one tick.
 const MAX_POSTS: usize = 256;
@@ -43,8 +52,11 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>) {
 
 /// The coarse timer: ends what lingers too long, looks after the thread's place, and bounds how long a shard that was not woken sleeps.
 pub(crate) async fn sweep<P: Engine>(shard: Rc<Shard<P>>, mut place: Place) {
+    let mut next = 0;
     loop {
         sleep(shard.tuning.sweep_interval).await;
+        shard.clock.advance();
+        next = shard.check_deadlines(next);
         let now = Instant::now();
         let expired: Vec<_> = shard.ending.borrow_mut().extract_if(.., |(deadline, _)| *deadline <= now).collect();
         for (_, id) in expired {
@@ -58,6 +70,21 @@ pub(crate) async fn sweep<P: Engine>(shard: Rc<Shard<P>>, mut place: Place) {
 }
 
 impl<P: Engine> Shard<P> {
+    /// Does what is due for some connections, from this slot on; the slot to go on from.
+    fn check_deadlines(&self, from: usize) -> usize {
+        let count = self.slots().div_ceil(SWEEPS_FOR_ALL).max(LEAST_CHECKED);
+        let (links, next) = self.some_links(from, count);
+        for link in links {
+            match link.activity.due(self.clock.now(), &self.limits) {
+                None => {}
+                Some(Due::Ping) => self.ping(&link),
+                Some(Due::End(end)) => link.end(end),
+                Some(Due::GiveUp(end)) => link.give_up(end),
+            }
+        }
+        next
+    }
+
     /// The first half of a tick: what was read goes to the other shards, what they posted is taken, answers
     /// leave.
     fn exchange(self: &Rc<Self>) {
@@ -115,6 +142,12 @@ impl<P: Engine> Shard<P> {
         }
     }
 
+    fn ping(&self, link: &Link) {
+        let mut frame = Vec::new();
+        codec::ping(link.activity.protocol(), &mut frame);
+        self.policy.borrow_mut().answer(link.id, &frame);
+    }
+
     fn carry_out(&self, effect: Effect, full: &mut Vec<ConnectionId>) {
         match effect {
             Effect::Full(id) => full.push(id),
@@ -142,13 +175,15 @@ impl<P: Engine> Shard<P> {
     fn wait_for_room(self: &Rc<Self>, id: ConnectionId) {
         let Some(link) = self.link(id) else { return };
         let Ok(socket) = PollableFd::new(link.socket.clone()) else { return link.expire() };
-        drop(link);
+        link.activity.block(self.clock.now());
         let shard = Rc::clone(self);
         self.full.update(|full| full + 1);
         glommio::spawn_local(async move {
             // An error is the socket's; the send that follows finds it.
             let _ = socket.writable().await;
             shard.full.update(|full| full - 1);
+            link.activity.unblock();
+            drop(link);
             shard.policy.borrow_mut().writable(id);
             shard.work.set();
         })

@@ -51,6 +51,14 @@ codes! {
     TooManySubscriptions = 203, "too_many_subscriptions";
     /// The transport failed: reset, timed out.
     Reset = 204, "reset";
+    /// No HELLO came in time.
+    HelloTimeout = 205, "hello_timeout";
+    /// A frame that had begun did not end in time.
+    FrameTimeout = 206, "frame_timeout";
+    /// Nothing came for too long, not even an answer to a PING.
+    IdleTimeout = 207, "idle_timeout";
+    /// The peer took nothing of what it was sent for too long.
+    WriteTimeout = 208, "write_timeout";
 }
 
 impl Code {

@@ -1,0 +1,127 @@
+//! Every wait for a peer has a deadline, each with a code of its own, and who keeps to them is left alone.
+
+use corecast_engine::{Config, PolicyKind, Protocol, Summary};
+use corecast_testkit::{Deadline, LocalServer, Peer, everywhere};
+use corecast_wire::native::{Frame, Publish};
+use corecast_wire::{ChannelName, Code};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::time::Duration;
+
+const SHORT: Duration = Duration::from_millis(300);
+
+fn server(policy: PolicyKind, shards: usize, set: impl Fn(&mut Config)) -> LocalServer {
+    let mut config = LocalServer::config(policy, shards);
+    set(&mut config);
+    LocalServer::start(config)
+}
+
+fn news() -> ChannelName<'static> {
+    ChannelName::new("news").expect("a valid name")
+}
+
+fn publish(payload: &[u8]) -> Frame<'_> {
+    Frame::Publish(Publish { channel: news(), payload, ack: None, no_echo: false })
+}
+
+fn closed(summary: &Summary, code: Code) -> u64 {
+    summary.closed.get(&code).copied().unwrap_or(0)
+}
+
+#[test]
+fn who_does_not_say_hello_is_told_so_and_closed() {
+    let server = server(PolicyKind::Sharded, 2, |config| config.limits.hello_timeout = SHORT);
+    let mut greeted = Peer::connect_native(server.address(Protocol::Native));
+    greeted.subscribe("news");
+    let mut silent = Peer::connect(server.address(Protocol::Native));
+    let mut slow = Peer::connect(server.address(Protocol::Native));
+    slow.send(&[0, 0]);
+    silent.expect_refusal(Code::HelloTimeout);
+    slow.expect_refusal(Code::HelloTimeout);
+    greeted.send_native(&publish(b"here"));
+    greeted.expect_native(&Frame::Message { channel: news(), payload: b"here" });
+    assert_eq!(closed(&server.stop(), Code::HelloTimeout), 2);
+}
+
+#[test]
+fn a_frame_that_does_not_end_in_time_ends_its_connection() {
+    everywhere(|policy, shards| {
+        let server = server(policy, shards, |config| config.limits.frame_timeout = SHORT);
+        let mut native = Peer::connect_native(server.address(Protocol::Native));
+        let mut plain = Peer::connect(server.address(Protocol::Plain));
+        let mut whole = Peer::connect_native(server.address(Protocol::Native));
+        // Nine bytes are announced, and five come.
+        native.send(&[0, 0, 0, 9, 1, 2, 3, 4, 5]);
+        plain.send(&[0, 0, 0, 9, 1, 2, 3, 4, 5]);
+        native.expect_refusal(Code::FrameTimeout);
+        plain.expect_end();
+        whole.send_native(&Frame::Ping(b"still"));
+        whole.expect_native(&Frame::Pong(b"still"));
+        assert_eq!(closed(&server.stop(), Code::FrameTimeout), 2);
+    });
+}
+
+#[test]
+fn a_silent_peer_is_asked_and_only_one_that_does_not_answer_is_closed() {
+    let server = server(PolicyKind::Sharded, 2, |config| config.limits.idle_timeout = 2 * SHORT);
+    let mut listener = Peer::connect(server.address(Protocol::Plain));
+    let mut dead = Peer::connect_native(server.address(Protocol::Native));
+    let mut alive = Peer::connect_native(server.address(Protocol::Native));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            dead.expect_native(&Frame::Ping(&[]));
+            dead.expect_refusal(Code::IdleTimeout);
+        });
+        // Three times half the idle time, in which it says nothing else.
+        for _ in 0..3 {
+            alive.expect_native(&Frame::Ping(&[]));
+            alive.send_native(&Frame::Pong(&[]));
+        }
+    });
+    // In plain nothing can be asked: who only listens there stays.
+    let mut speaker = Peer::connect(server.address(Protocol::Plain));
+    speaker.send_plain(b"hello");
+    listener.expect_plain(b"hello");
+    assert_eq!(closed(&server.stop(), Code::IdleTimeout), 1);
+}
+
+/// Waits until a connection is reset, without reading from it: that would be progress.
+fn wait_for_reset(peer: &Peer) {
+    let deadline = Deadline::start();
+    let mut wanted = [PollFd::new(peer.stream(), PollFlags::empty())];
+    while !wanted[0].revents().contains(PollFlags::ERR) {
+        let left = Timespec::try_from(deadline.remaining_for("the reset")).expect("a few seconds");
+        poll(&mut wanted, Some(&left)).expect("poll(2) works");
+    }
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_reset_and_one_that_reads_slowly_is_not() {
+    everywhere(|policy, shards| {
+        let server = server(policy, shards, |config| {
+            config.limits.write_timeout = 2 * SHORT;
+            config.limits.log_bytes = 64 * 1024 * 1024;
+        });
+        let subscriber = || {
+            let mut peer = Peer::connect_native(server.address(Protocol::Native));
+            peer.subscribe("news");
+            peer
+        };
+        let (stalled, mut slow) = (subscriber(), subscriber());
+        let mut publisher = Peer::connect_native(server.address(Protocol::Native));
+        // More than the socket buffers of both ends hold (at most 4 and 6 MiB by default).
+        let payload = vec![7; 64 * 1024];
+        for _ in 0..400 {
+            publisher.send_native(&publish(&payload));
+        }
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..400 {
+                    slow.expect_native(&Frame::Message { channel: news(), payload: &payload });
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            });
+            wait_for_reset(&stalled);
+        });
+        assert_eq!(closed(&server.stop(), Code::WriteTimeout), 1, "{policy}");
+    });
+}
