@@ -1,7 +1,9 @@
 //! `corecast pub` and `corecast sub` against a real server.
 
 use corecast_engine::Protocol;
-use corecast_testkit::{Deadline, Process, ServerProcess};
+use corecast_testkit::{Deadline, Peer, Process, ServerProcess};
+use corecast_wire::Code;
+use corecast_wire::native::Frame;
 use rustix::process::Signal;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
@@ -113,6 +115,31 @@ fn a_server_that_goes_is_one_line_and_exit_code_1() {
     server.process.signal(Signal::TERM);
     let finished = subscriber.finish(Deadline::start());
     assert!(finished.complaint(1).contains("going_away"), "{finished:?}");
+}
+
+#[test]
+fn a_publisher_without_input_notices_that_the_server_goes() {
+    let server = server();
+    let mut publisher = start(&server, "pub", &["lobby"]);
+    let subscriber = subscribed(&server, &["--count", "1"], &["lobby"]);
+    publisher.write(b"one\n");
+    assert_eq!(subscriber.finish(Deadline::start()).code, 0);
+    server.process.signal(Signal::TERM);
+    let status = publisher.wait(Deadline::start());
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn a_publisher_without_input_gives_the_server_its_signs_of_life() {
+    let server = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0", "--idle-timeout", "400ms"]);
+    let mut publisher = start(&server, "pub", &["lobby"]);
+    let subscriber = subscribed(&server, &["--count", "1"], &["lobby"]);
+    // Says nothing at all: when it is closed for that, the publisher has been silent for as long.
+    let mut silent = Peer::connect_native(server.address(Protocol::Native));
+    silent.expect_native(&Frame::Ping(&[]));
+    silent.expect_refusal(Code::IdleTimeout);
+    publisher.write(b"still here\n");
+    assert_eq!(subscriber.finish(Deadline::start()).stdout, b"still here\n");
 }
 
 #[test]
