@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use corecast_engine::{Config, Lag, Limits, PolicyKind};
+use corecast_engine::{Config, Lag, Limits, OverRate, PolicyKind, RateLimit};
 
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange, MAX_SHARDS};
@@ -85,6 +85,54 @@ pub(crate) struct Settings {
         help_heading = "Shards"
     )]
     policy: PolicyKind,
+
+    /// Connections of all shards together.
+    ///
+    /// Each shard takes an equal part; one more than that is told code 210 (full) and closed.
+    #[arg(
+        long,
+        env = "CORECAST_MAX_CONNECTIONS",
+        value_name = "COUNT",
+        value_parser = count(1..=GREATEST_COUNT),
+        default_value_t = Limits::default().max_connections,
+        help_heading = "Limits"
+    )]
+    max_connections: usize,
+
+    /// Frames a second that one connection may send; 0 for any number. A second's worth may come at once.
+    #[arg(
+        long,
+        env = "CORECAST_MAX_FRAME_RATE",
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u64),
+        default_value_t = Limits::default().rate.frames,
+        help_heading = "Limits"
+    )]
+    max_frame_rate: u64,
+
+    /// Bytes a second that one connection may send; 0B for any number. A second's worth may come at once.
+    #[arg(
+        long,
+        env = "CORECAST_MAX_BYTE_RATE",
+        value_name = "SIZE",
+        value_parser = size::within(0..=u64::MAX),
+        default_value_t = Size(Limits::default().rate.bytes),
+        help_heading = "Limits"
+    )]
+    max_byte_rate: Size,
+
+    /// What becomes of a connection that sends faster than it may.
+    ///
+    /// pause: it is not read until it is within its rate again. close: it is closed with code 209 (rate exceeded).
+    #[arg(
+        long,
+        env = "CORECAST_OVER_RATE",
+        value_name = "EFFECT",
+        value_parser = one_of(OverRate::ALL),
+        default_value_t = Limits::default().rate.over,
+        help_heading = "Limits"
+    )]
+    over_rate: OverRate,
 
     /// Parcels that one shard keeps waiting for another.
     ///
@@ -322,6 +370,8 @@ impl Settings {
             native_lag: self.lag,
             control_bytes: buffer(self.control_bytes),
             max_subscriptions: self.max_subscriptions,
+            max_connections: self.max_connections,
+            rate: RateLimit { frames: self.max_frame_rate, bytes: self.max_byte_rate.0, over: self.over_rate },
             mailbox_capacity: self.mailbox_capacity,
             hello_timeout: self.hello_timeout.0,
             frame_timeout: self.frame_timeout.0,
@@ -392,6 +442,10 @@ mod tests {
             "--control-bytes=5KiB",
             "--max-subscriptions=7",
             "--mailbox-capacity=1",
+            "--max-connections=11",
+            "--max-frame-rate=12",
+            "--max-byte-rate=13KiB",
+            "--over-rate=close",
             "--hello-timeout=1s",
             "--frame-timeout=2s",
             "--idle-timeout=3s",
@@ -407,6 +461,8 @@ mod tests {
             control_bytes: 5 << 10,
             max_subscriptions: 7,
             mailbox_capacity: 1,
+            max_connections: 11,
+            rate: RateLimit { frames: 12, bytes: 13 << 10, over: OverRate::Close },
             hello_timeout: Duration::from_secs(1),
             frame_timeout: Duration::from_secs(2),
             idle_timeout: Duration::from_secs(3),

@@ -46,8 +46,8 @@ fn an_idle_server_with_connections_uses_no_measurable_cpu() {
     for peer in &mut peers {
         peer.subscribe("news");
     }
-    let share = cpu_share(&server.process);
-    assert!(share < 0.01, "{:.2} % of a CPU", 100.0 * share);
+    // What the subscriptions left to do may be done after the last answer.
+    wait_until(Deadline::start(), "the server to rest", || cpu_share(&server.process) < 0.01);
 }
 
 #[test]

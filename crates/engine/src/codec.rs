@@ -2,8 +2,8 @@
 
 use crate::config::Protocol;
 use corecast_fanout::{Encode, Encoding};
-use corecast_wire::native::Frame;
-use corecast_wire::{ChannelName, native, plain};
+use corecast_wire::native::{Frame, Reason};
+use corecast_wire::{ChannelName, Code, native, plain};
 
 const PLAIN: Encoding = Encoding::new(0);
 const NATIVE: Encoding = Encoding::new(1);
@@ -21,6 +21,17 @@ pub(crate) fn ping(protocol: Protocol, out: &mut Vec<u8>) {
     match protocol {
         Protocol::Plain => {}
         Protocol::Native => native::encode(&Frame::Ping(&[]), out),
+    }
+}
+
+/// What tells the peer why its connection ends, where the protocol can.
+pub(crate) fn farewell(protocol: Protocol, code: Code, text: &str, out: &mut Vec<u8>) {
+    match protocol {
+        Protocol::Plain => {}
+        Protocol::Native => {
+            let reason = Reason::new(code, text);
+            native::encode(&if code.is_violation() { Frame::Error(reason) } else { Frame::Close(reason) }, out);
+        }
     }
 }
 

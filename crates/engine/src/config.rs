@@ -146,6 +146,33 @@ named! {
     }
 }
 
+named! {
+    /// What happens to a connection that sends faster than it may.
+    OverRate, "effect" {
+        /// It is not read until it is within its rate again.
+        Pause = "pause",
+        /// It is closed with code 209.
+        Close = "close",
+    }
+}
+
+/// How fast one connection may send. A second's worth may come at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Frames a second, of any kind; 0 for any number. Default 0.
+    pub frames: u64,
+    /// Bytes a second; 0 for any number. Default 0.
+    pub bytes: u64,
+    /// What sending faster does. Default: pause.
+    pub over: OverRate,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self { frames: 0, bytes: 0, over: OverRate::Pause }
+    }
+}
+
 /// The bounds of a server, and what reaching them does.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -165,6 +192,11 @@ pub struct Limits {
     pub control_bytes: usize,
     /// Channels that one connection may subscribe to; one more ends it with code 203. Default 1,024.
     pub max_subscriptions: usize,
+    /// Connections, shared out equally over the shards; each refuses one more than its part, with code 210.
+    /// At least 1. Default 65,536.
+    pub max_connections: usize,
+    /// How fast one connection may send.
+    pub rate: RateLimit,
     /// Parcels that a shard's mailbox holds; when it is full, the senders do not read their publishers.
     /// At least 1. Default 1,024.
     pub mailbox_capacity: usize,
@@ -195,6 +227,8 @@ impl Default for Limits {
             native_lag: Lag::Skip,
             control_bytes: 64 * 1024,
             max_subscriptions: 1024,
+            max_connections: 65_536,
+            rate: RateLimit::default(),
             mailbox_capacity: 1024,
             hello_timeout: Duration::from_secs(10),
             frame_timeout: Duration::from_secs(30),

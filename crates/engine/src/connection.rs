@@ -7,18 +7,23 @@
 //! Lingering matters: closing a socket with unread bytes makes the kernel reset the connection, and a reset
 //! may overtake the farewell.
 
-use crate::config::Protocol;
+use crate::codec;
+use crate::config::{OverRate, Protocol};
 use crate::deadline::Activity;
+use crate::rate::Rate;
 use crate::session::{End, Native, Plain, Session};
 use crate::shard::{Engine, Shard};
 use crate::signal::Signal;
 use crate::socket::{Received, Socket};
-use corecast_fanout::ConnectionId;
+use corecast_fanout::{ConnectionId, Outlet as _};
 use corecast_wire::{Code, Limits, Reassembly};
+use futures_lite::future::or;
 use glommio::io::PollableFd;
+use glommio::timer::sleep;
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// What the shard knows of a connection whose task runs.
 #[derive(Debug)]
@@ -70,8 +75,11 @@ impl Link {
     }
 }
 
-/// Takes an accepted socket in.
+/// Takes an accepted socket in, or if the shard is full tells it so.
 pub(crate) fn start<P: Engine>(shard: &Rc<Shard<P>>, socket: Socket, protocol: Protocol, channel: &Rc<str>) {
+    if shard.is_full() {
+        return refuse(shard, &socket, protocol);
+    }
     let link = shard.open(socket, protocol);
     let limits = &shard.limits;
     match protocol {
@@ -86,6 +94,18 @@ pub(crate) fn start<P: Engine>(shard: &Rc<Shard<P>>, socket: Socket, protocol: P
     }
 }
 
+/// Says that there is no room, and closes the socket.
+fn refuse<P: Engine>(shard: &Shard<P>, socket: &Socket, protocol: Protocol) {
+    let mut farewell = Vec::new();
+    codec::farewell(protocol, Code::Full, "the server has as many connections as it may", &mut farewell);
+    // It has just been accepted: the few bytes fit, unless it has gone already.
+    let _ = socket.send(&farewell);
+    socket.finish_sending();
+    // What it said already, unread, would turn the close into a reset.
+    let _ = socket.receive(&mut shard.scratch.borrow_mut());
+    shard.count_closed(Code::Full);
+}
+
 fn spawn<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: Rc<Link>, session: S) {
     glommio::spawn_local(serve(Rc::clone(shard), link, session)).detach();
 }
@@ -96,7 +116,7 @@ async fn serve<P: Engine, S: Session>(shard: Rc<Shard<P>>, link: Rc<Link>, mut s
             let end = read(&shard, &link, &mut session, &socket).await;
             tracing::debug!(connection = %link.id, code = end.code.name(), reason = %end.text, "ends");
             if end.code != Code::Reset {
-                say_farewell(&shard, &link, &session, &end).await;
+                say_farewell(&shard, &link, &end).await;
                 linger(&shard, &link, &socket).await;
             }
             end
@@ -114,6 +134,8 @@ enum Next {
     Again,
     /// Do not read until the shard says so.
     Paused,
+    /// Do not read for this long: it has sent too fast.
+    TooFast(Duration),
     /// End the connection.
     End(End),
 }
@@ -126,10 +148,10 @@ async fn read<P: Engine, S: Session>(
     socket: &PollableFd<Socket>,
 ) -> End {
     shard.with_context(link.id, |context| session.opened(context));
-    let mut incomplete = Reassembly::new();
-    let mut published = false;
+    let mut incoming =
+        Incoming { incomplete: Reassembly::new(), published: false, rate: Rate::new(&shard.limits.rate) };
     loop {
-        match turn(shard, link, session, &mut incomplete, &mut published) {
+        match turn(shard, link, session, &mut incoming) {
             Next::Readable => {
                 if let Err(error) = socket.readable().await {
                     return End::new(Code::Reset, error.to_string());
@@ -141,6 +163,11 @@ async fn read<P: Engine, S: Session>(
                 link.signal.wait().await;
                 link.activity.resume(shard.clock.now());
             }
+            Next::TooFast(wait) => {
+                link.activity.pause();
+                or(link.signal.wait(), sleep(wait)).await;
+                link.activity.resume(shard.clock.now());
+            }
             Next::End(end) => {
                 // What this connection published leaves before its own subscriptions end.
                 shard.let_io_in().await;
@@ -150,13 +177,16 @@ async fn read<P: Engine, S: Session>(
     }
 }
 
-fn turn<P: Engine, S: Session>(
-    shard: &Shard<P>,
-    link: &Link,
-    session: &mut S,
-    incomplete: &mut Reassembly,
-    published: &mut bool,
-) -> Next {
+/// What is kept of a connection between two reads.
+struct Incoming {
+    incomplete: Reassembly,
+    /// The last read brought something to publish.
+    published: bool,
+    rate: Option<Rate>,
+}
+
+fn turn<P: Engine, S: Session>(shard: &Shard<P>, link: &Link, session: &mut S, incoming: &mut Incoming) -> Next {
+    let Incoming { incomplete, published, rate } = incoming;
     if let Some(end) = link.end.take() {
         return Next::End(end);
     }
@@ -173,8 +203,9 @@ fn turn<P: Engine, S: Session>(
         Received::End => return Next::End(End::new(Code::Normal, "the client ended the stream")),
         Received::Broken => return Next::End(End::new(Code::Reset, "the connection is broken")),
     };
+    let mut frames = 0;
     let outcome = shard.with_context(link.id, |context| {
-        let (mut outcome, mut frames) = (Ok(()), 0);
+        let mut outcome = Ok(());
         let decoded = incomplete.push(&session.decoder(), &scratch[..received], |frame| {
             frames += 1;
             outcome = session.on_frame(frame, context);
@@ -184,8 +215,13 @@ fn turn<P: Engine, S: Session>(
         link.activity.received(shard.clock.now(), frames, incomplete.is_mid_frame());
         outcome.and(decoded.map_err(End::from))
     });
+    let debt = rate.as_mut().map_or(Duration::ZERO, |rate| rate.charge(frames, received));
     match outcome {
         Err(end) => Next::End(end),
+        Ok(()) if !debt.is_zero() => match shard.limits.rate.over {
+            OverRate::Pause => Next::TooFast(debt),
+            OverRate::Close => Next::End(End::new(Code::RateExceeded, "the client sent faster than it may")),
+        },
         Ok(()) if received == scratch.len() => Next::Again,
         Ok(()) if shard.must_pause(link.id, *published) => Next::Paused,
         Ok(()) => Next::Readable,
@@ -193,9 +229,9 @@ fn turn<P: Engine, S: Session>(
 }
 
 /// Tells the peer why, behind everything that it was already sent a part of.
-async fn say_farewell<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session: &S, end: &End) {
+async fn say_farewell<P: Engine>(shard: &Rc<Shard<P>>, link: &Link, end: &End) {
     let mut farewell = Vec::new();
-    session.farewell(end, &mut farewell);
+    codec::farewell(link.activity.protocol(), end.code, &end.text, &mut farewell);
     link.drained.set(false);
     shard.end(link.id, &farewell);
     while !link.drained.get() && !link.expired.get() {

@@ -23,6 +23,7 @@ mod io_uring;
 mod listener;
 mod mesh;
 mod pause;
+mod rate;
 mod server;
 mod session;
 mod shard;
@@ -30,7 +31,9 @@ mod signal;
 mod socket;
 mod tick;
 
-pub use config::{Affinity, Config, Lag, Limits, Listener, PolicyKind, Protocol, Scheduling, Tuning, UnknownName};
+pub use config::{
+    Affinity, Config, Lag, Limits, Listener, OverRate, PolicyKind, Protocol, RateLimit, Scheduling, Tuning, UnknownName,
+};
 pub use corecast_fanout::Counters;
 pub use error::{RunError, StartError};
 pub use server::{Server, Stopper, Summary};

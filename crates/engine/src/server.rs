@@ -221,6 +221,9 @@ fn validate(config: &Config) -> Result<(), StartError> {
     if config.cpus.is_empty() {
         return invalid("there is no shard: give at least one CPU");
     }
+    if config.limits.max_connections == 0 {
+        return invalid("there must be room for at least 1 connection");
+    }
     if config.limits.mailbox_capacity == 0 {
         return invalid("the capacity of a mailbox must be at least 1");
     }

@@ -53,6 +53,9 @@ pub(crate) struct Shard<P> {
     /// Other shards that will post nothing more.
     pub(crate) finished: Cell<ShardId>,
     pub(crate) tally: RefCell<Tally>,
+    /// Connections that may be open at a time.
+    capacity: usize,
+    open: Cell<usize>,
     stopping: Cell<bool>,
     stop: Signal,
     links: RefCell<Vec<Option<Rc<Link>>>>,
@@ -75,6 +78,7 @@ impl<P: Engine> Shard<P> {
     /// Must be called on the shard's own executor. An error is a lack of descriptors.
     pub(crate) fn new(policy: P, mesh: Mesh, limits: Limits, tuning: Tuning) -> io::Result<Self> {
         let always_ready = eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let capacity = limits.max_connections.div_ceil(usize::from(mesh.shards()));
         Ok(Self {
             policy: RefCell::new(policy),
             mesh,
@@ -91,6 +95,8 @@ impl<P: Engine> Shard<P> {
             full: Cell::new(0),
             finished: Cell::new(0),
             tally: RefCell::default(),
+            capacity,
+            open: Cell::new(0),
             stopping: Cell::new(false),
             stop: Signal::default(),
             links: RefCell::default(),
@@ -109,6 +115,11 @@ impl<P: Engine> Shard<P> {
         self.stop.set();
     }
 
+    /// Whether there is no room for another connection.
+    pub(crate) fn is_full(&self) -> bool {
+        self.open.get() >= self.capacity
+    }
+
     /// Gives a socket its identity.
     pub(crate) fn open(&self, socket: Socket, protocol: Protocol) -> Rc<Link> {
         let id = self.policy.borrow_mut().open(socket.clone(), encoding(protocol));
@@ -119,6 +130,7 @@ impl<P: Engine> Shard<P> {
             links.resize(slot + 1, None);
         }
         links[slot] = Some(Rc::clone(&link));
+        self.open.update(|open| open + 1);
         self.tally.borrow_mut().accepted += 1;
         link
     }
@@ -171,9 +183,14 @@ impl<P: Engine> Shard<P> {
 
     /// Has the connection closed at the end of the tick.
     pub(crate) fn reap(&self, link: &Link, code: Code) {
-        *self.tally.borrow_mut().closed.entry(code).or_default() += 1;
+        self.count_closed(code);
         self.to_reap.borrow_mut().push(link.id);
         self.work.set();
+    }
+
+    /// Counts the end of a connection.
+    pub(crate) fn count_closed(&self, code: Code) {
+        *self.tally.borrow_mut().closed.entry(code).or_default() += 1;
     }
 
     /// Forgets a connection.
@@ -183,6 +200,7 @@ impl<P: Engine> Shard<P> {
             && entry.as_ref().is_some_and(|link| link.id == id)
         {
             *entry = None;
+            self.open.update(|open| open - 1);
         }
     }
 

@@ -1,9 +1,9 @@
-//! Promise 5: every queue has a bound, and reaching it has one effect. Here: the mailboxes.
+//! Promise 5: every queue has a bound, and reaching it has one effect. Here: the mailboxes, and the connections.
 
 use corecast_engine::Protocol;
-use corecast_testkit::{LocalServer, Peer, everywhere};
-use corecast_wire::ChannelName;
+use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
 use corecast_wire::native::{self, Frame, Publish};
+use corecast_wire::{ChannelName, Code};
 
 /// Every peer floods one channel and subscribes to all: with mailboxes of one parcel, both shards are full
 /// for each other most of the time.
@@ -51,5 +51,32 @@ fn mailboxes_of_one_parcel_neither_deadlock_nor_lose_a_message() {
                 });
             }
         });
+    });
+}
+
+#[test]
+fn one_connection_too_many_is_told_so_and_the_others_are_served() {
+    everywhere(|policy, _| {
+        let mut config = LocalServer::config(policy, 1);
+        config.limits.max_connections = 3;
+        let server = LocalServer::start(config);
+        let address = server.address(Protocol::Native);
+        let mut inside: Vec<_> = (0..3).map(|_| Peer::connect_native(address)).collect();
+        for _ in 0..100 {
+            Peer::connect(address).expect_refusal(Code::Full);
+        }
+        Peer::connect(server.address(Protocol::Plain)).expect_end();
+        for peer in &mut inside {
+            peer.send_native(&Frame::Ping(b"inside"));
+            peer.expect_native(&Frame::Pong(b"inside"));
+        }
+        // Room is made when somebody has left.
+        inside.pop();
+        wait_until(Deadline::start(), "room", || {
+            let mut peer = Peer::connect(address);
+            peer.send_native(&Frame::Hello { version: 1 });
+            peer.read_native(|frame| matches!(frame, Frame::Welcome { .. }))
+        });
+        assert!(server.stop().closed[&Code::Full] >= 101);
     });
 }

@@ -59,6 +59,10 @@ codes! {
     IdleTimeout = 207, "idle_timeout";
     /// The peer took nothing of what it was sent for too long.
     WriteTimeout = 208, "write_timeout";
+    /// The client sent faster than a connection may.
+    RateExceeded = 209, "rate_exceeded";
+    /// The server has as many connections as it may.
+    Full = 210, "full";
 }
 
 impl Code {

@@ -28,9 +28,6 @@ pub(crate) trait Session: 'static {
         frame: <Self::Decoder as Decode>::Frame<'_>,
         context: &mut Context<'_, P>,
     ) -> Result<(), End>;
-
-    /// Appends what tells the peer why the connection ends, if the protocol can.
-    fn farewell(&self, end: &End, out: &mut Vec<u8>);
 }
 
 /// What a frame may act on.

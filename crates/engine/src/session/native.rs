@@ -3,7 +3,7 @@
 use super::{Context, End, Session};
 use crate::shard::Engine;
 use corecast_fanout::Publication;
-use corecast_wire::native::{self, Frame, Publish, Reason, VERSION};
+use corecast_wire::native::{self, Frame, Publish, VERSION};
 use corecast_wire::{ChannelName, Code, Limits};
 
 /// A connection of a `native` listener.
@@ -71,12 +71,6 @@ impl Session for Native {
             | Frame::Gap { .. }
             | Frame::Error(_) => Err(End::new(Code::UnexpectedKind, "only a server sends this frame")),
         }
-    }
-
-    fn farewell(&self, end: &End, out: &mut Vec<u8>) {
-        let reason = Reason::new(end.code, &end.text);
-        let frame = if end.code.is_violation() { Frame::Error(reason) } else { Frame::Close(reason) };
-        native::encode(&frame, out);
     }
 }
 

@@ -30,6 +30,4 @@ impl Session for Plain {
         context.policy.publish(context.id, &Publication { channel: &self.channel, payload, no_echo: false });
         Ok(())
     }
-
-    fn farewell(&self, _end: &End, _out: &mut Vec<u8>) {}
 }
