@@ -5,7 +5,7 @@ use crate::affinity::Place;
 use crate::codec::encoding;
 use crate::config::{Limits, Protocol, Tuning};
 use crate::connection::Link;
-use crate::deadline::{Activity, Clock};
+use crate::deadline::{Activity, Clock, Due};
 use crate::mesh::{Mesh, watch};
 use crate::session::{Context, End};
 use crate::signal::Signal;
@@ -204,12 +204,13 @@ impl<P: Engine> Shard<P> {
         }
     }
 
-    /// So many links, from this slot on, and the slot behind them.
-    pub(crate) fn some_links(&self, from: usize, count: usize) -> (Vec<Rc<Link>>, usize) {
+    /// What is due for so many connections, from this slot on, and the slot behind them.
+    pub(crate) fn due(&self, from: usize, count: usize) -> (Vec<(Rc<Link>, Due)>, usize) {
         let links = self.links.borrow();
         let from = if from < links.len() { from } else { 0 };
         let to = links.len().min(from + count);
-        (links[from..to].iter().flatten().cloned().collect(), to)
+        let due = |link: &Rc<Link>| Some((Rc::clone(link), link.activity.due(self.clock.now(), &self.limits)?));
+        (links[from..to].iter().flatten().filter_map(due).collect(), to)
     }
 
     /// How many slots there are for connections, taken or free.

@@ -73,13 +73,12 @@ impl<P: Engine> Shard<P> {
     /// Does what is due for some connections, from this slot on; the slot to go on from.
     fn check_deadlines(&self, from: usize) -> usize {
         let count = self.slots().div_ceil(SWEEPS_FOR_ALL).max(LEAST_CHECKED);
-        let (links, next) = self.some_links(from, count);
-        for link in links {
-            match link.activity.due(self.clock.now(), &self.limits) {
-                None => {}
-                Some(Due::Ping) => self.ping(&link),
-                Some(Due::End(end)) => link.end(end),
-                Some(Due::GiveUp(end)) => link.give_up(end),
+        let (due, next) = self.due(from, count);
+        for (link, due) in due {
+            match due {
+                Due::Ping => self.ping(&link),
+                Due::End(end) => link.end(end),
+                Due::GiveUp(end) => link.give_up(end),
             }
         }
         next
