@@ -14,6 +14,7 @@ mod compare;
 mod config_file;
 mod connection;
 mod cpus;
+mod doctor;
 mod listen;
 mod logging;
 mod period;
@@ -56,6 +57,9 @@ enum Command {
     Bench(bench::Arguments),
     /// Measure the policies against each other on this machine
     Compare(compare::Arguments),
+    /// Examine what of this machine a server depends on
+    #[command(after_long_help = DOCTOR_HELP)]
+    Doctor(doctor::Arguments),
 }
 
 const EXIT_CODES: &str = "\
@@ -109,6 +113,15 @@ Examples:
     corecast sub lobby
     corecast sub --json --count 10 lobby logs";
 
+const DOCTOR_HELP: &str = "\
+Each line is ok, a warning (a server runs, but not as well as it could) or an error (it does not run), with \
+why it matters and the command that mends it. Run it as the user, in the container and with the limits that the \
+server will have. Exit code 1 if there is an error.
+
+Examples:
+    corecast doctor
+    corecast doctor --cpus 2-5 --connections 100000 --json";
+
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let command = match command_line::parse::<CommandLine>(&arguments) {
@@ -122,6 +135,7 @@ fn main() -> ExitCode {
         Command::Subscribe(arguments) => subscribe::run(&arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Compare(arguments) => compare::run(arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
     };
     outcome.unwrap_or_else(|error| failed(&error))
 }

@@ -164,3 +164,30 @@ fn without_permission_for_io_uring_it_says_what_to_do() {
     let complaint = finished.complaint(2);
     assert!(complaint.contains("io_uring is not permitted") && complaint.contains("seccomp"), "{complaint}");
 }
+
+#[test]
+fn without_permission_for_io_uring_the_doctor_says_so_too() {
+    let mut command: Command = Process::command("python3");
+    command.args(["-c", WITHOUT_IO_URING, BINARY, "doctor"]);
+    let finished = Process::spawn(command).finish(Deadline::start());
+    let text = String::from_utf8(finished.stdout).expect("UTF-8");
+    assert_eq!(finished.code, 1);
+    assert!(text.lines().any(|line| line.starts_with("error    io_uring ")) && text.contains("seccomp="), "{text}");
+}
+
+#[test]
+fn the_doctor_sees_what_its_process_may_do() {
+    let doctor = |limit: &str| {
+        let mut command = Process::command("sh");
+        command.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" doctor --json --connections 500"), BINARY]);
+        let finished = Process::spawn(command).finish(Deadline::start());
+        assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
+        let report: serde_json::Value = serde_json::from_slice(&finished.stdout).expect("JSON");
+        let findings = report["findings"].as_array().expect("a list").clone();
+        findings.into_iter().find(|finding| finding["check"] == "open files").expect("it is checked")
+    };
+    let (few, enough) = (doctor("200"), doctor("1000"));
+    assert_eq!((&few["level"], &enough["level"]), (&"warning".into(), &"ok".into()));
+    assert!(few["mend"].as_str().is_some_and(|mend| mend.contains("LimitNOFILE=")), "{few}");
+    assert!(enough.get("mend").is_none(), "{enough}");
+}

@@ -1,0 +1,85 @@
+//! `corecast doctor`: what of this machine a server depends on, and the command that mends what is wrong.
+
+mod examine;
+mod machine;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use serde::Serialize;
+
+use crate::command_line::SetupError;
+use crate::cpus::{self, CpuRange, MAX_SHARDS};
+use crate::settings::count;
+use examine::{Finding, Wanted, examine};
+use machine::Machine;
+
+/// The flags of `corecast doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The CPUs that shards would be pinned to, as for serve.
+    #[arg(long, env = "CORECAST_CPUS", value_name = "LIST", value_delimiter = ',')]
+    cpus: Vec<CpuRange>,
+
+    /// How many shards there would be, as for serve.
+    #[arg(long, env = "CORECAST_SHARDS", value_name = "COUNT", value_parser = count(1..=MAX_SHARDS as u64))]
+    shards: Option<usize>,
+
+    /// Connections to have room for.
+    #[arg(long, value_name = "COUNT", value_parser = count(1..=1 << 20), default_value_t = 10_000)]
+    connections: usize,
+
+    /// Print a JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How a finding bears on a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Ok,
+    Warning,
+    Error,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    worst: Level,
+    findings: &'a [Finding],
+}
+
+/// Examines this machine; exit code 1 if a server cannot run as asked.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let allowed = cpus::allowed()?;
+    let shards = cpus::place(&arguments.cpus, arguments.shards, &allowed).map_err(SetupError)?;
+    let machine = Machine::read(Path::new("/"));
+    let findings = examine(&machine, &Wanted { cpus: shards, connections: arguments.connections });
+    let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&Report { worst, findings: &findings })? + "\n"
+    } else {
+        findings.iter().map(describe).collect()
+    };
+    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?;
+    Ok(if worst == Level::Error { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A line, and below it what to know and to do unless all is well.
+fn describe(finding: &Finding) -> String {
+    let level = match finding.level {
+        Level::Ok => "ok",
+        Level::Warning => "warning",
+        Level::Error => "error",
+    };
+    let found = format!("{level:<8} {:<18} {}\n", finding.check, finding.found);
+    if finding.level == Level::Ok {
+        return found;
+    }
+    let why = format!("{:27} why: {}\n", "", finding.why);
+    let mend = finding.mend.iter().map(|mend| format!("{:27} do:  {mend}\n", ""));
+    [found, why].into_iter().chain(mend).collect()
+}
