@@ -1,12 +1,14 @@
 //! How `corecast serve` starts, says that it is ready, refuses to start, and ends.
 
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 use std::time::Duration;
 
 use corecast_engine::{PolicyKind, Protocol};
 use corecast_testkit::{Deadline, Process, ServerProcess};
-use corecast_wire::Code;
+use corecast_wire::native::{Frame, Publish};
+use corecast_wire::{ChannelName, Code};
 use rustix::process::Signal;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
@@ -64,6 +66,27 @@ fn a_client_is_told_that_the_server_goes() {
     server.process.signal(Signal::TERM);
     peer.expect_refusal(Code::GoingAway);
     assert_eq!(server.process.finish(Deadline::start()).code, 0);
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut server = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0", "--drain-timeout", "3600s"]);
+    let mut stalled = corecast_testkit::Peer::connect_native(server.address(Protocol::Native));
+    stalled.subscribe("lobby");
+    let mut publisher = corecast_testkit::Peer::connect_native(server.address(Protocol::Native));
+    let channel = ChannelName::new("lobby").expect("a valid name");
+    // More than the socket buffers of both ends hold (at most 4 and 6 MiB by default).
+    let payload = vec![0; 1_000_000];
+    for token in 0..30 {
+        let publish = Publish { channel, payload: &payload, ack: Some(token), no_echo: false };
+        publisher.send_native(&Frame::Publish(publish));
+        publisher.expect_native(&Frame::Published { token });
+    }
+    server.process.signal(Signal::TERM);
+    server.process.error_line_with("stopping on a signal", Deadline::start());
+    server.process.signal(Signal::TERM);
+    let status = server.process.wait(Deadline::start());
+    assert_eq!(status.signal(), Some(Signal::TERM.as_raw()), "{status}");
 }
 
 #[test]

@@ -18,7 +18,8 @@ pub struct Config {
     pub limits: Limits,
     /// Settings whose defaults were measured.
     pub tuning: Tuning,
-    /// Whether SIGTERM and SIGINT stop the server. They are blocked in the calling thread then.
+    /// Whether SIGTERM and SIGINT stop the server. They are blocked in the calling thread then. The second of them
+    /// has its default effect: it ends the process at once.
     pub stop_on_signals: bool,
 }
 

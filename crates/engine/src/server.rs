@@ -13,7 +13,7 @@ use corecast_fanout::{Counters, ShardId};
 use corecast_wire::{ChannelName, Code};
 use flume::{Receiver, Sender};
 use glommio::{LocalExecutorBuilder, Placement};
-use rustix::process::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,6 +31,9 @@ const RING_DEPTH: usize = 2048;
 /// tasks (glommio/glommio#53), the sweep's among them; and no task here depends on being preempted, since
 /// each ends its turn by waiting for the ring. `docs/decisions/0003-no-preemption.md` has the measurement.
 const PREEMPT_TIMER: Duration = Duration::from_hours(1);
+
+/// What stops a server, if it is to be stopped by signals.
+const STOPPING_SIGNALS: [Signal; 2] = [Signal::SIGTERM, Signal::SIGINT];
 
 /// A running server. Dropping it does not stop it.
 #[derive(Debug)]
@@ -92,7 +95,7 @@ impl Server {
         }
         if config.stop_on_signals {
             // Before any thread exists, so that all of them inherit it.
-            glommio::signal::block(&[Signal::TERM.as_raw(), Signal::INT.as_raw()])
+            glommio::signal::block(&STOPPING_SIGNALS.map(|signal| signal as i32))
                 .map_err(|error| StartError::Invalid(format!("cannot block signals: {error}")))?;
         }
         let (mailboxes, meshes) = mesh(shards, config.limits.mailbox_capacity);
@@ -199,11 +202,11 @@ impl Summary {
 impl fmt::Display for Summary {
     /// One line.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counters { published, deliveries, sends, missed, .. } = self.counters;
+        let Counters { published, deliveries, sends, missed, undelivered, .. } = self.counters;
         write!(
             formatter,
             "{} connections accepted, {} cut off, {published} messages published, {deliveries} delivered in {sends} \
-             sends, {missed} missed; closed:",
+             sends, {missed} missed, {undelivered} undelivered; closed:",
             self.accepted, self.cut_off
         )?;
         for (code, count) in &self.closed {
@@ -349,13 +352,17 @@ fn door((listener, descriptor): (Listener, OwnedFd)) -> Door {
 }
 
 async fn stop_on_signal(stopper: Stopper) {
-    let received = match glommio::signal::Signals::new(&[Signal::TERM.as_raw(), Signal::INT.as_raw()]) {
+    let received = match glommio::signal::Signals::new(&STOPPING_SIGNALS.map(|signal| signal as i32)) {
         Ok(signals) => signals.recv().await,
         Err(error) => Err(error),
     };
     match received {
-        Ok(number) => tracing::info!(number, "stopping on a signal"),
+        Ok(number) => tracing::info!(number, "stopping on a signal; a second one ends the process at once"),
         Err(error) => tracing::error!(%error, "signals cannot be received: stopping"),
+    }
+    // The next one has its default effect.
+    if let Err(error) = SigSet::from_iter(STOPPING_SIGNALS).thread_unblock() {
+        tracing::warn!(%error, "a second signal will have no effect");
     }
     for mailbox in &stopper.mailboxes {
         let _ = mailbox.send_async(Post::Stop).await;

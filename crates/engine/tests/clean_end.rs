@@ -67,6 +67,8 @@ fn a_subscriber_that_does_not_read_delays_the_end_only_so_long() {
     let begin = std::time::Instant::now();
     let summary = server.stop();
     assert_eq!(summary.cut_off, 1);
+    let counters = summary.counters;
+    assert!(counters.undelivered > 0 && counters.deliveries + counters.undelivered == 30, "{counters:?}");
     assert!(begin.elapsed() < DEADLINE / 2, "the end took {:?}", begin.elapsed());
     drop(stalled);
 }

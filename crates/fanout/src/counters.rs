@@ -15,6 +15,9 @@ pub struct Counters {
     pub short_sends: u64,
     /// Messages that a GAP stands for.
     pub missed: u64,
+    /// Messages that a subscriber had not been sent when its connection ended. The baselines keep bytes for a
+    /// subscriber, not messages, and count those as delivered.
+    pub undelivered: u64,
     /// Connections given up because they lagged past the bound.
     pub lagged: u64,
     /// Runs of messages taken over from other shards.
@@ -23,12 +26,13 @@ pub struct Counters {
 
 impl AddAssign for Counters {
     fn add_assign(&mut self, other: Self) {
-        let Self { published, deliveries, sends, short_sends, missed, lagged, runs_received } = other;
+        let Self { published, deliveries, sends, short_sends, missed, undelivered, lagged, runs_received } = other;
         self.published += published;
         self.deliveries += deliveries;
         self.sends += sends;
         self.short_sends += short_sends;
         self.missed += missed;
+        self.undelivered += undelivered;
         self.lagged += lagged;
         self.runs_received += runs_received;
     }

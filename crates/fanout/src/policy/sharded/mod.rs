@@ -133,9 +133,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.leave_feed(gone.feed);
     }
 
-    /// Ends every subscription that a connection has or awaits.
+    /// Ends every subscription that a connection has or awaits, because the connection ends.
     fn remove_all_subscriptions(&mut self, id: ConnectionId) {
         while let Some(key) = self.connections.get(id).and_then(|connection| connection.subscriptions.last().copied()) {
+            let subscription = &mut self.subscriptions[key as usize];
+            let head = self.feeds[subscription.feed].log.head();
+            self.counters.undelivered += subscription.own.count_allowed(subscription.cursor, head);
             self.remove_subscription(key);
         }
         while let Some(feed) = self.connections.get(id).and_then(|connection| connection.waiting.last().copied()) {
