@@ -1,12 +1,8 @@
-//! How messages look in each protocol.
+//! Which encoding the connections of a listener read.
 
 use crate::config::Protocol;
-use corecast_fanout::{Encode, Encoding};
-use corecast_wire::native::Frame;
-use corecast_wire::{ChannelName, native, plain};
-
-const PLAIN: Encoding = Encoding::new(0);
-const NATIVE: Encoding = Encoding::new(1);
+use corecast_fanout::Encoding;
+use corecast_session::{NATIVE, PLAIN};
 
 /// The number of a protocol's encoding.
 pub(crate) fn encoding(protocol: Protocol) -> Encoding {
@@ -14,29 +10,4 @@ pub(crate) fn encoding(protocol: Protocol) -> Encoding {
         Protocol::Plain => PLAIN,
         Protocol::Native => NATIVE,
     }
-}
-
-/// Encodes messages and gaps.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Codec;
-
-impl Encode for Codec {
-    fn message(&self, encoding: Encoding, channel: &str, payload: &[u8], out: &mut Vec<u8>) {
-        match encoding {
-            PLAIN => plain::encode(payload, out),
-            NATIVE => native::encode(&Frame::Message { channel: valid(channel), payload }, out),
-            _ => unreachable!("two protocols"),
-        }
-    }
-
-    fn gap(&self, encoding: Encoding, channel: &str, count: u64, out: &mut Vec<u8>) {
-        match encoding {
-            NATIVE => native::encode(&Frame::Gap { count, channel: valid(channel) }, out),
-            _ => unreachable!("lagging disconnects in every other protocol"),
-        }
-    }
-}
-
-fn valid(channel: &str) -> ChannelName<'_> {
-    ChannelName::new(channel).expect("checked where it came in")
 }

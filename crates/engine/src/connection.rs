@@ -9,15 +9,14 @@
 
 use crate::codec;
 use crate::config::Protocol;
-use crate::session::{End, Native, Plain, Session};
 use crate::shard::{Engine, Shard};
 use crate::signal::Signal;
 use crate::socket::{Received, Socket};
 use corecast_fanout::ConnectionId;
+use corecast_session::{End, Native, Plain, Session};
 use corecast_wire::{Code, Limits, Reassembly};
 use glommio::io::PollableFd;
 use std::cell::{Cell, RefCell};
-use std::ops::ControlFlow;
 use std::rc::Rc;
 
 /// What the shard knows of a connection whose task runs.
@@ -154,20 +153,13 @@ fn turn<P: Engine, S: Session>(
     let received = match link.socket.receive(&mut scratch) {
         Received::Bytes(received) => received,
         Received::Nothing => return Next::Readable,
-        Received::End if incomplete.is_mid_frame() => {
-            return Next::End(End::new(Code::Malformed, "the stream ended inside a frame"));
-        }
-        Received::End => return Next::End(End::new(Code::Normal, "the client ended the stream")),
+        Received::End => return Next::End(End::of_stream(incomplete)),
         Received::Broken => return Next::End(End::new(Code::Reset, "the connection is broken")),
     };
     let outcome = shard.with_context(link.id, |context| {
-        let mut outcome = Ok(());
-        let decoded = incomplete.push(&session.decoder(), &scratch[..received], |frame| {
-            outcome = session.on_frame(frame, context);
-            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
+        let outcome = corecast_session::receive(session, incomplete, &scratch[..received], context);
         *published = context.published;
-        outcome.and(decoded.map_err(End::from))
+        outcome
     });
     match outcome {
         Err(end) => Next::End(end),

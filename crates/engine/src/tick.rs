@@ -8,9 +8,9 @@
 use crate::affinity::Place;
 use crate::mesh::Post;
 use crate::pause::Pause;
-use crate::session::End;
 use crate::shard::{Engine, Shard};
 use corecast_fanout::{ConnectionId, Effect};
+use corecast_session::End;
 use corecast_wire::Code;
 use futures_lite::future::or;
 use glommio::io::PollableFd;
