@@ -15,6 +15,7 @@ use crate::socket::{Received, Socket};
 use corecast_fanout::ConnectionId;
 use corecast_session::{End, Native, Plain, Session};
 use corecast_wire::{Code, Limits, Reassembly};
+use futures_lite::future::or;
 use glommio::io::PollableFd;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -24,10 +25,12 @@ use std::rc::Rc;
 pub(crate) struct Link {
     pub(crate) id: ConnectionId,
     pub(crate) socket: Socket,
-    /// Wakes the task while it does not wait for the socket.
+    /// Wakes the task, whatever it waits for.
     pub(crate) signal: Signal,
     /// Everything held back has left.
     pub(crate) drained: Cell<bool>,
+    /// The socket took less than it was offered, and what was held back then has not left.
+    pub(crate) full: Cell<bool>,
     /// The time for an orderly end is over.
     pub(crate) expired: Cell<bool>,
     end: RefCell<Option<End>>,
@@ -40,6 +43,7 @@ impl Link {
             socket,
             signal: Signal::default(),
             drained: Cell::new(false),
+            full: Cell::new(false),
             expired: Cell::new(false),
             end: RefCell::new(None),
         }
@@ -48,7 +52,6 @@ impl Link {
     /// Has the connection end in an orderly way. The first reason counts.
     pub(crate) fn end(&self, end: End) {
         self.end.borrow_mut().get_or_insert(end);
-        self.socket.stop_receiving();
         self.signal.set();
     }
 
@@ -121,7 +124,11 @@ async fn read<P: Engine, S: Session>(
     loop {
         match turn(shard, link, session, &mut incomplete, &mut published) {
             Next::Readable => {
-                if let Err(error) = socket.readable().await {
+                let woken = async {
+                    link.signal.wait().await;
+                    Ok(())
+                };
+                if let Err(error) = or(woken, socket.readable()).await {
                     return End::new(Code::Reset, error.to_string());
                 }
             }
@@ -146,7 +153,7 @@ fn turn<P: Engine, S: Session>(
     if let Some(end) = link.end.take() {
         return Next::End(end);
     }
-    if shard.must_pause(link.id, *published) {
+    if shard.must_pause(link, *published) {
         return Next::Paused;
     }
     let mut scratch = shard.scratch.borrow_mut();
@@ -164,7 +171,7 @@ fn turn<P: Engine, S: Session>(
     match outcome {
         Err(end) => Next::End(end),
         Ok(()) if received == scratch.len() => Next::Again,
-        Ok(()) if shard.must_pause(link.id, *published) => Next::Paused,
+        Ok(()) if shard.must_pause(link, *published) => Next::Paused,
         Ok(()) => Next::Readable,
     }
 }

@@ -47,11 +47,6 @@ impl Socket {
         let _ = rustix::net::shutdown(&*self.0, Shutdown::Write);
     }
 
-    /// Makes the socket readable, with nothing more to read behind what has come.
-    pub(crate) fn stop_receiving(&self) {
-        let _ = rustix::net::shutdown(&*self.0, Shutdown::Read);
-    }
-
     /// Gives the connection up: whoever waits for the socket is woken.
     pub(crate) fn break_off(&self) {
         let _ = rustix::net::shutdown(&*self.0, Shutdown::Both);

@@ -117,9 +117,15 @@ impl<P: Engine> Shard<P> {
 
     fn carry_out(&self, effect: Effect, full: &mut Vec<ConnectionId>) {
         match effect {
-            Effect::Full(id) => full.push(id),
+            Effect::Full(id) => {
+                if let Some(link) = self.link(id) {
+                    link.full.set(true);
+                    full.push(id);
+                }
+            }
             Effect::Drained(id) => {
                 if let Some(link) = self.link(id) {
+                    link.full.set(false);
                     link.drained.set(true);
                     link.signal.set();
                 }
