@@ -7,21 +7,19 @@
 //! Lingering matters: closing a socket with unread bytes makes the kernel reset the connection, and a reset
 //! may overtake the farewell.
 
-use crate::codec;
 use crate::config::{OverRate, Protocol};
 use crate::deadline::Activity;
 use crate::rate::Rate;
-use crate::session::{End, Native, Plain, Session};
 use crate::shard::{Engine, Shard};
 use crate::signal::Signal;
 use crate::socket::{Received, Socket};
 use corecast_fanout::{ConnectionId, Outlet as _};
+use corecast_session::{End, Native, Plain, Session};
 use corecast_wire::{Code, Limits, Reassembly};
 use futures_lite::future::or;
 use glommio::io::PollableFd;
 use glommio::timer::sleep;
 use std::cell::{Cell, RefCell};
-use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -30,10 +28,12 @@ use std::time::Duration;
 pub(crate) struct Link {
     pub(crate) id: ConnectionId,
     pub(crate) socket: Socket,
-    /// Wakes the task while it does not wait for the socket.
+    /// Wakes the task, whatever it waits for.
     pub(crate) signal: Signal,
     /// Everything held back has left.
     pub(crate) drained: Cell<bool>,
+    /// The socket took less than it was offered, and what was held back then has not left.
+    pub(crate) full: Cell<bool>,
     /// The time for an orderly end is over.
     pub(crate) expired: Cell<bool>,
     pub(crate) activity: Activity,
@@ -47,6 +47,7 @@ impl Link {
             socket,
             signal: Signal::default(),
             drained: Cell::new(false),
+            full: Cell::new(false),
             expired: Cell::new(false),
             activity,
             end: RefCell::new(None),
@@ -56,7 +57,6 @@ impl Link {
     /// Has the connection end in an orderly way. The first reason counts.
     pub(crate) fn end(&self, end: End) {
         self.end.borrow_mut().get_or_insert(end);
-        self.socket.stop_receiving();
         self.signal.set();
     }
 
@@ -77,27 +77,31 @@ impl Link {
 
 /// Takes an accepted socket in, or if the shard is full tells it so.
 pub(crate) fn start<P: Engine>(shard: &Rc<Shard<P>>, socket: Socket, protocol: Protocol, channel: &Rc<str>) {
-    if shard.is_full() {
-        return refuse(shard, &socket, protocol);
-    }
-    let link = shard.open(socket, protocol);
     let limits = &shard.limits;
     match protocol {
         Protocol::Plain => {
             let limits = Limits { max_frame: limits.plain_max_frame };
-            spawn(shard, link, Plain { channel: Rc::clone(channel), limits });
+            admit(shard, socket, protocol, Plain { channel: Rc::clone(channel), limits });
         }
         Protocol::Native => {
             let limits = Limits { max_frame: limits.native_max_frame };
-            spawn(shard, link, Native::new(limits));
+            admit(shard, socket, protocol, Native::new(limits));
         }
     }
 }
 
+fn admit<P: Engine, S: Session>(shard: &Rc<Shard<P>>, socket: Socket, protocol: Protocol, session: S) {
+    if shard.is_full() {
+        return refuse(shard, &socket, &session);
+    }
+    let link = shard.open(socket, protocol);
+    glommio::spawn_local(serve(Rc::clone(shard), link, session)).detach();
+}
+
 /// Says that there is no room, and closes the socket.
-fn refuse<P: Engine>(shard: &Shard<P>, socket: &Socket, protocol: Protocol) {
+fn refuse<P: Engine, S: Session>(shard: &Shard<P>, socket: &Socket, session: &S) {
     let mut farewell = Vec::new();
-    codec::farewell(protocol, Code::Full, "the server has as many connections as it may", &mut farewell);
+    session.farewell(&End::new(Code::Full, "the server has as many connections as it may"), &mut farewell);
     // It has just been accepted: the few bytes fit, unless it has gone already.
     let _ = socket.send(&farewell);
     socket.finish_sending();
@@ -106,17 +110,13 @@ fn refuse<P: Engine>(shard: &Shard<P>, socket: &Socket, protocol: Protocol) {
     shard.count_closed(Code::Full);
 }
 
-fn spawn<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: Rc<Link>, session: S) {
-    glommio::spawn_local(serve(Rc::clone(shard), link, session)).detach();
-}
-
 async fn serve<P: Engine, S: Session>(shard: Rc<Shard<P>>, link: Rc<Link>, mut session: S) {
     let end = match PollableFd::new(link.socket.clone()) {
         Ok(socket) => {
             let end = read(&shard, &link, &mut session, &socket).await;
             tracing::debug!(connection = %link.id, code = end.code.name(), reason = %end.text, "ends");
             if end.code != Code::Reset {
-                say_farewell(&shard, &link, &end).await;
+                say_farewell(&shard, &link, &session, &end).await;
                 linger(&shard, &link, &socket).await;
             }
             end
@@ -153,7 +153,11 @@ async fn read<P: Engine, S: Session>(
     loop {
         match turn(shard, link, session, &mut incoming) {
             Next::Readable => {
-                if let Err(error) = socket.readable().await {
+                let woken = async {
+                    link.signal.wait().await;
+                    Ok(())
+                };
+                if let Err(error) = or(woken, socket.readable()).await {
                     return End::new(Code::Reset, error.to_string());
                 }
             }
@@ -190,48 +194,47 @@ fn turn<P: Engine, S: Session>(shard: &Shard<P>, link: &Link, session: &mut S, i
     if let Some(end) = link.end.take() {
         return Next::End(end);
     }
-    if shard.must_pause(link.id, *published) {
+    if shard.must_pause(link, *published) {
         return Next::Paused;
     }
     let mut scratch = shard.scratch.borrow_mut();
     let received = match link.socket.receive(&mut scratch) {
         Received::Bytes(received) => received,
         Received::Nothing => return Next::Readable,
-        Received::End if incomplete.is_mid_frame() => {
-            return Next::End(End::new(Code::Malformed, "the stream ended inside a frame"));
-        }
-        Received::End => return Next::End(End::new(Code::Normal, "the client ended the stream")),
+        Received::End => return Next::End(End::of_stream(incomplete)),
         Received::Broken => return Next::End(End::new(Code::Reset, "the connection is broken")),
     };
-    let mut frames = 0;
     let outcome = shard.with_context(link.id, |context| {
-        let mut outcome = Ok(());
-        let decoded = incomplete.push(&session.decoder(), &scratch[..received], |frame| {
-            frames += 1;
-            outcome = session.on_frame(frame, context);
-            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
+        let outcome = corecast_session::receive(session, incomplete, &scratch[..received], context);
         *published = context.published;
-        link.activity.received(shard.clock.now(), frames, incomplete.is_mid_frame());
-        outcome.and(decoded.map_err(End::from))
+        outcome
     });
+    let frames = match outcome {
+        Ok(frames) => frames,
+        Err(end) => return Next::End(end),
+    };
+    link.activity.received(shard.clock.now(), frames, incomplete.is_mid_frame());
     let debt = rate.as_mut().map_or(Duration::ZERO, |rate| rate.charge(frames, received));
-    match outcome {
-        Err(end) => Next::End(end),
-        Ok(()) if !debt.is_zero() => match shard.limits.rate.over {
+    if debt.is_zero() {
+        if received == scratch.len() {
+            Next::Again
+        } else if shard.must_pause(link, *published) {
+            Next::Paused
+        } else {
+            Next::Readable
+        }
+    } else {
+        match shard.limits.rate.over {
             OverRate::Pause => Next::TooFast(debt),
             OverRate::Close => Next::End(End::new(Code::RateExceeded, "the client sent faster than it may")),
-        },
-        Ok(()) if received == scratch.len() => Next::Again,
-        Ok(()) if shard.must_pause(link.id, *published) => Next::Paused,
-        Ok(()) => Next::Readable,
+        }
     }
 }
 
 /// Tells the peer why, behind everything that it was already sent a part of.
-async fn say_farewell<P: Engine>(shard: &Rc<Shard<P>>, link: &Link, end: &End) {
+async fn say_farewell<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session: &S, end: &End) {
     let mut farewell = Vec::new();
-    codec::farewell(link.activity.protocol(), end.code, &end.text, &mut farewell);
+    session.farewell(end, &mut farewell);
     link.drained.set(false);
     shard.end(link.id, &farewell);
     while !link.drained.get() && !link.expired.get() {

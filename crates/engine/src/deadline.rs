@@ -7,7 +7,7 @@
 //! not answering a PING that stands behind what it has not taken.
 
 use crate::config::{Limits, Protocol};
-use crate::session::End;
+use corecast_session::End;
 use corecast_wire::Code;
 use std::cell::Cell;
 use std::time::{Duration, Instant};

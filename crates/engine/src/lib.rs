@@ -2,7 +2,7 @@
 //!
 //! One shard is one thread pinned to one CPU (as firmly as [`Affinity`] says) with its own executor, its own SO_REUSEPORT listeners and
 //! its own connections. What a shard keeps of a message and whom it sends it is `corecast_fanout`'s;
-//! what a frame means is for the sessions to say; here bytes and wake-ups move.
+//! what a frame means is `corecast_session`'s; here bytes and wake-ups move.
 //!
 //! Invariants: a descriptor is owned by one shard, read by it alone and closed by it alone, at the end
 //! of a tick. No borrow lives across an `.await`. No shard ever waits for another: what a full mailbox
@@ -25,7 +25,6 @@ mod mesh;
 mod pause;
 mod rate;
 mod server;
-mod session;
 mod shard;
 mod signal;
 mod socket;

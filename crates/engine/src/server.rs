@@ -2,7 +2,7 @@
 
 use crate::accept::Door;
 use crate::affinity::{self, Place};
-use crate::codec::{Codec, encoding};
+use crate::codec::encoding;
 use crate::config::{Config, Lag, Listener, PolicyKind, Protocol};
 use crate::error::{RunError, StartError};
 use crate::mesh::{Mesh, Post, mesh};
@@ -10,6 +10,7 @@ use crate::shard::{Engine, Shard, Tally, run};
 use crate::{io_uring, listener};
 use corecast_fanout::policy::{Directory, Mutex, MutexDirectory, Sharded, Snapshot, SnapshotDirectory};
 use corecast_fanout::{Counters, ShardId};
+use corecast_session::Codec;
 use corecast_wire::{ChannelName, Code};
 use flume::{Receiver, Sender};
 use glommio::{LocalExecutorBuilder, Placement};

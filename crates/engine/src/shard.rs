@@ -7,11 +7,11 @@ use crate::config::{Limits, Protocol, Tuning};
 use crate::connection::Link;
 use crate::deadline::{Activity, Clock, Due};
 use crate::mesh::{Mesh, watch};
-use crate::session::{Context, End};
 use crate::signal::Signal;
 use crate::socket::Socket;
 use crate::tick::{sweep, tick};
 use corecast_fanout::{ConnectionId, Counters, Policy, ShardId};
+use corecast_session::{Context, End};
 use corecast_wire::Code;
 use glommio::io::PollableFd;
 use rustix::event::{EventfdFlags, eventfd};
@@ -155,16 +155,18 @@ impl<P: Engine> Shard<P> {
     }
 
     /// Whether a connection must not be read now; if so, its signal is set when that may have changed.
-    pub(crate) fn must_pause(&self, id: ConnectionId, published: bool) -> bool {
+    pub(crate) fn must_pause(&self, link: &Link, published: bool) -> bool {
         let policy = self.policy.borrow();
         let congested = published && (self.mesh.is_congested() || policy.is_saturated());
+        // The flush that comes sends the answers, or finds the socket full: then that they have left is told.
+        let unread = policy.backlog(link.id) > self.limits.control_bytes;
         // What a connection says behind a SUBSCRIBE is read when that has taken effect: so a `plain`
         // connection, which is not answered, hears itself and everybody from its first frame on.
-        if congested || policy.awaits_subscription(id) {
-            self.paused.borrow_mut().push(id);
+        if congested || policy.awaits_subscription(link.id) || (unread && !link.full.get()) {
+            self.paused.borrow_mut().push(link.id);
             return true;
         }
-        self.is_stopping() || policy.backlog(id) > self.limits.control_bytes
+        self.is_stopping() || unread
     }
 
     /// Waits for one trip through the ring, in which all that is ready elsewhere has its turn.

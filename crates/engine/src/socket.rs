@@ -48,11 +48,6 @@ impl Socket {
         let _ = rustix::net::shutdown(&*self.0, Shutdown::Write);
     }
 
-    /// Makes the socket readable, with nothing more to read behind what has come.
-    pub(crate) fn stop_receiving(&self) {
-        let _ = rustix::net::shutdown(&*self.0, Shutdown::Read);
-    }
-
     /// Has the close reset the connection: what the peer has not taken is dropped, here and in the kernel.
     pub(crate) fn reset_on_close(&self) {
         // Without it the kernel goes on trying for a while; that is all.

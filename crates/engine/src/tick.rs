@@ -11,9 +11,9 @@ use crate::connection::Link;
 use crate::deadline::Due;
 use crate::mesh::Post;
 use crate::pause::Pause;
-use crate::session::End;
 use crate::shard::{Engine, Shard};
 use corecast_fanout::{ConnectionId, Effect};
+use corecast_session::End;
 use corecast_wire::Code;
 use futures_lite::future::or;
 use glommio::io::PollableFd;
@@ -149,9 +149,15 @@ impl<P: Engine> Shard<P> {
 
     fn carry_out(&self, effect: Effect, full: &mut Vec<ConnectionId>) {
         match effect {
-            Effect::Full(id) => full.push(id),
+            Effect::Full(id) => {
+                if let Some(link) = self.link(id) {
+                    link.full.set(true);
+                    full.push(id);
+                }
+            }
             Effect::Drained(id) => {
                 if let Some(link) = self.link(id) {
+                    link.full.set(false);
                     link.drained.set(true);
                     link.signal.set();
                 }

@@ -80,3 +80,24 @@ fn one_connection_too_many_is_told_so_and_the_others_are_served() {
         assert!(server.stop().closed[&Code::Full] >= 101);
     });
 }
+
+/// More answers than the bound from one read: the connection is not read until they have left, and then it is.
+#[test]
+fn answers_over_the_bound_pause_a_connection_only_until_they_have_left() {
+    everywhere(|policy, shards| {
+        let mut config = LocalServer::config(policy, shards);
+        config.limits.control_bytes = 64;
+        let server = LocalServer::start(config);
+        let mut peer = Peer::connect_native(server.address(Protocol::Native));
+        for _ in 0..3 {
+            let mut pings = Vec::new();
+            for _ in 0..10 {
+                native::encode(&Frame::Ping(&[7; 100]), &mut pings);
+            }
+            peer.send(&pings);
+            for _ in 0..10 {
+                peer.expect_native(&Frame::Pong(&[7; 100]));
+            }
+        }
+    });
+}

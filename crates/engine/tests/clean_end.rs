@@ -72,3 +72,27 @@ fn a_subscriber_that_does_not_read_delays_the_end_only_so_long() {
     assert!(begin.elapsed() < DEADLINE / 2, "the end took {:?}", begin.elapsed());
     drop(stalled);
 }
+
+/// A socket that is closed while its peer still writes is reset, and what the peer has not read is lost with
+/// it: so the server reads on, and drops what it reads, until the peer ends too.
+#[test]
+fn who_still_writes_when_the_server_stops_is_not_reset() {
+    everywhere(|policy, shards| {
+        let mut config = LocalServer::config(policy, shards);
+        config.limits.linger = DEADLINE / 2;
+        let server = LocalServer::start(config);
+        let mut peer = Peer::connect_native(server.address(Protocol::Native));
+        peer.subscribe("news");
+        let writing = std::thread::spawn(move || {
+            peer.expect_refusal(Code::GoingAway);
+            // More than the buffers of two sockets hold.
+            let bytes = vec![0; 256 * 1024];
+            for _ in 0..64 {
+                peer.send(&bytes);
+            }
+        });
+        let summary = server.stop();
+        writing.join().expect("the server takes what still comes");
+        assert_eq!(summary.closed.get(&Code::GoingAway), Some(&1));
+    });
+}

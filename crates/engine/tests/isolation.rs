@@ -103,7 +103,7 @@ fn where_lag_disconnects_the_reason_is_the_last_frame() {
         assert_eq!(Code::from_number(code), Some(Code::Lagged));
         stalled.expect_end();
         publish(&mut publisher, &mut healthy, FLOOD..FLOOD + 1);
-        drop(stalled);
+        drop((stalled, healthy, publisher));
         assert_eq!(server.stop().closed.get(&Code::Lagged), Some(&1));
     });
 }

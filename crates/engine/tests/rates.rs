@@ -57,10 +57,13 @@ fn a_connection_that_sends_too_many_frames_is_read_when_they_are_paid_for() {
 fn bytes_have_a_rate_of_their_own() {
     let server = server(RateLimit { bytes: 64 * 1024, ..RateLimit::default() });
     let mut fast = Peer::connect_native(server.address(Protocol::Native));
+    fast.subscribe("news");
     let since = Instant::now();
-    let channel = ChannelName::new("nobody").expect("a valid name");
+    let channel = ChannelName::new("news").expect("a valid name");
     let payload = vec![0; 90 * 1024];
     fast.send_native(&Frame::Publish(Publish { channel, payload: &payload, ack: None, no_echo: false }));
+    // Behind what it has paid for, the next read is late.
+    fast.expect_native(&Frame::Message { channel, payload: &payload });
     let waited = read_again(&mut fast, since);
     assert!(waited >= Duration::from_millis(390), "{waited:?}");
 }

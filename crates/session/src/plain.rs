@@ -1,16 +1,17 @@
 //! `plain`: every frame goes to every connection of the listener.
 
-use super::{Context, End, Session};
-use crate::shard::Engine;
-use corecast_fanout::Publication;
+use crate::{Context, End, Session};
+use corecast_fanout::{Outlet, Policy, Publication};
 use corecast_wire::{Limits, plain};
 use std::rc::Rc;
 
 /// A connection of a `plain` listener.
 #[derive(Debug)]
-pub(crate) struct Plain {
-    pub(crate) channel: Rc<str>,
-    pub(crate) limits: Limits,
+pub struct Plain {
+    /// The channel of the listener.
+    pub channel: Rc<str>,
+    /// What is accepted.
+    pub limits: Limits,
 }
 
 impl Session for Plain {
@@ -20,14 +21,16 @@ impl Session for Plain {
         plain::Decoder { limits: self.limits }
     }
 
-    fn opened<P: Engine>(&mut self, context: &mut Context<'_, P>) {
+    fn opened<O: Outlet, P: Policy<O>>(&mut self, context: &mut Context<'_, P>) {
         let only = context.policy.subscribe(context.id, &self.channel, &[]);
         debug_assert!(only.is_ok(), "one subscription is within every limit");
     }
 
-    fn on_frame<P: Engine>(&mut self, payload: &[u8], context: &mut Context<'_, P>) -> Result<(), End> {
+    fn on_frame<O: Outlet, P: Policy<O>>(&mut self, payload: &[u8], context: &mut Context<'_, P>) -> Result<(), End> {
         context.published = true;
         context.policy.publish(context.id, &Publication { channel: &self.channel, payload, no_echo: false });
         Ok(())
     }
+
+    fn farewell(&self, _end: &End, _out: &mut Vec<u8>) {}
 }

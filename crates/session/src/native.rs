@@ -1,24 +1,24 @@
 //! `native`: channels, acknowledgements, codes.
 
-use super::{Context, End, Session};
-use crate::shard::Engine;
-use corecast_fanout::Publication;
-use corecast_wire::native::{self, Frame, Publish, VERSION};
+use crate::{Context, End, Session};
+use corecast_fanout::{Outlet, Policy, Publication};
+use corecast_wire::native::{self, Frame, Publish, Reason, VERSION};
 use corecast_wire::{ChannelName, Code, Limits};
 
 /// A connection of a `native` listener.
 #[derive(Debug)]
-pub(crate) struct Native {
+pub struct Native {
     limits: Limits,
     greeted: bool,
 }
 
 impl Native {
-    pub(crate) fn new(limits: Limits) -> Self {
+    /// One that has not greeted yet.
+    pub fn new(limits: Limits) -> Self {
         Self { limits, greeted: false }
     }
 
-    fn greet<P: Engine>(&mut self, frame: &Frame<'_>, context: &mut Context<'_, P>) -> Result<(), End> {
+    fn greet<O: Outlet, P: Policy<O>>(&mut self, frame: &Frame<'_>, context: &mut Context<'_, P>) -> Result<(), End> {
         let Frame::Hello { version } = *frame else {
             return Err(End::new(Code::HelloExpected, "the first frame must be HELLO"));
         };
@@ -39,9 +39,9 @@ impl Session for Native {
         native::Decoder::new(self.limits)
     }
 
-    fn opened<P: Engine>(&mut self, _context: &mut Context<'_, P>) {}
+    fn opened<O: Outlet, P: Policy<O>>(&mut self, _context: &mut Context<'_, P>) {}
 
-    fn on_frame<P: Engine>(&mut self, frame: Frame<'_>, context: &mut Context<'_, P>) -> Result<(), End> {
+    fn on_frame<O: Outlet, P: Policy<O>>(&mut self, frame: Frame<'_>, context: &mut Context<'_, P>) -> Result<(), End> {
         if !self.greeted {
             return self.greet(&frame, context);
         }
@@ -72,15 +72,21 @@ impl Session for Native {
             | Frame::Error(_) => Err(End::new(Code::UnexpectedKind, "only a server sends this frame")),
         }
     }
+
+    fn farewell(&self, end: &End, out: &mut Vec<u8>) {
+        let reason = Reason::new(end.code, &end.text);
+        let frame = if end.code.is_violation() { Frame::Error(reason) } else { Frame::Close(reason) };
+        native::encode(&frame, out);
+    }
 }
 
-fn subscribe<P: Engine>(channel: ChannelName<'_>, context: &mut Context<'_, P>) -> Result<(), End> {
+fn subscribe<O: Outlet, P: Policy<O>>(channel: ChannelName<'_>, context: &mut Context<'_, P>) -> Result<(), End> {
     let frame = encode(&Frame::Subscribed(channel), context.answer);
     let subscribed = context.policy.subscribe(context.id, channel.as_str(), frame);
     subscribed.map_err(|error| End::new(Code::TooManySubscriptions, error.to_string()))
 }
 
-fn publish<P: Engine>(publish: &Publish<'_>, context: &mut Context<'_, P>) {
+fn publish<O: Outlet, P: Policy<O>>(publish: &Publish<'_>, context: &mut Context<'_, P>) {
     let Publish { channel, payload, ack, no_echo } = *publish;
     context.published = true;
     context.policy.publish(context.id, &Publication { channel: channel.as_str(), payload, no_echo });
@@ -89,7 +95,7 @@ fn publish<P: Engine>(publish: &Publish<'_>, context: &mut Context<'_, P>) {
     }
 }
 
-fn answer<P: Engine>(frame: &Frame<'_>, context: &mut Context<'_, P>) {
+fn answer<O: Outlet, P: Policy<O>>(frame: &Frame<'_>, context: &mut Context<'_, P>) {
     let frame = encode(frame, context.answer);
     context.policy.answer(context.id, frame);
 }

@@ -1,0 +1,112 @@
+//! What a frame means: one file a protocol, behind one trait.
+//!
+//! Owns each protocol's side of a connection ([`Session`]: frames in, calls of a [`Policy`] and answers out)
+//! and how messages look in it ([`Codec`]). A plain state machine: the engine gives it what a socket
+//! received, the simulator and the fuzz targets whatever they like.
+//!
+//! Invariants: nothing outside this crate knows which protocol a connection speaks. What a peer sends never
+//! panics; it ends the connection with an [`End`].
+//!
+//! Absent here: sockets, clocks, layouts (`corecast_wire`), who gets what (`corecast_fanout`).
+#![forbid(unsafe_code)]
+
+mod codec;
+mod native;
+mod plain;
+
+pub use codec::{Codec, NATIVE, PLAIN};
+pub use native::Native;
+pub use plain::Plain;
+
+use corecast_fanout::{ConnectionId, Outlet, Policy};
+use corecast_wire::{Code, Decode, DecodeError, Reassembly};
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+/// One connection's side of its protocol.
+pub trait Session: 'static {
+    /// Makes frames of bytes.
+    type Decoder: Decode;
+
+    /// The decoder, with the listener's limits.
+    fn decoder(&self) -> Self::Decoder;
+
+    /// The connection has come.
+    fn opened<O: Outlet, P: Policy<O>>(&mut self, context: &mut Context<'_, P>);
+
+    /// A frame has come.
+    ///
+    /// # Errors
+    /// Why the connection ends.
+    fn on_frame<O: Outlet, P: Policy<O>>(
+        &mut self,
+        frame: <Self::Decoder as Decode>::Frame<'_>,
+        context: &mut Context<'_, P>,
+    ) -> Result<(), End>;
+
+    /// Appends what tells the peer why the connection ends, if the protocol can.
+    fn farewell(&self, end: &End, out: &mut Vec<u8>);
+}
+
+/// What a frame may act on.
+#[derive(Debug)]
+pub struct Context<'a, P> {
+    /// The shard's policy.
+    pub policy: &'a mut P,
+    /// The connection.
+    pub id: ConnectionId,
+    /// For encoding answers: the last one's bytes, or none.
+    pub answer: &'a mut Vec<u8>,
+    /// Set when something was published: then the owner ends the batch ([`Policy::commit`]).
+    pub published: bool,
+}
+
+/// Why a connection ends.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// For the peer, the log and the counters.
+    pub code: Code,
+    /// For a person.
+    pub text: Cow<'static, str>,
+}
+
+impl End {
+    /// This code, in these words.
+    pub fn new(code: Code, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, text: text.into() }
+    }
+
+    /// The peer has sent its last byte, with this left of an incomplete frame.
+    pub fn of_stream(incomplete: &Reassembly) -> Self {
+        if incomplete.is_mid_frame() {
+            return Self::new(Code::Malformed, "the stream ended inside a frame");
+        }
+        Self::new(Code::Normal, "the client ended the stream")
+    }
+}
+
+impl From<DecodeError> for End {
+    fn from(error: DecodeError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+/// Hands the frames that `bytes` complete to the session, in order, until one ends the connection; how many they
+/// were.
+///
+/// # Errors
+/// Why the connection ends. The frames before have taken effect, nothing behind has.
+pub fn receive<S: Session, O: Outlet, P: Policy<O>>(
+    session: &mut S,
+    incomplete: &mut Reassembly,
+    bytes: &[u8],
+    context: &mut Context<'_, P>,
+) -> Result<usize, End> {
+    let (mut outcome, mut frames) = (Ok(()), 0);
+    let decoded = incomplete.push(&session.decoder(), bytes, |frame| {
+        frames += 1;
+        outcome = session.on_frame(frame, context);
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    outcome.and(decoded.map_err(End::from)).map(|()| frames)
+}
