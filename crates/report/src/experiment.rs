@@ -90,14 +90,15 @@ fn assembled(mut runs: Vec<(String, u64, Run)>) -> Results {
     // Stable: contestants stay in the order of their first file, and so do runs without a number.
     runs.sort_by_key(|(_, round, _)| *round);
     let mut entries: Vec<Entry> = Vec::new();
-    for (name, _, run) in runs {
+    for (name, round, run) in runs {
         let load = Load(run.settings().get("load").cloned().unwrap_or_default());
-        match entries.iter_mut().find(|entry| entry.name == name && entry.load == load) {
-            Some(entry) => entry.runs.push(run),
-            None => {
-                entries.push(Entry { name, load, server: String::new(), runs: vec![run], unclean_ends: Vec::new() });
-            }
-        }
+        let known = entries.iter().position(|entry| entry.name == name && entry.load == load);
+        let known = known.unwrap_or_else(|| {
+            entries.push(Entry::new(name, load));
+            entries.len() - 1
+        });
+        entries[known].runs.push(run);
+        entries[known].rounds.push(round);
     }
     Results { reference: String::new(), entries }
 }

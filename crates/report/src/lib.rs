@@ -8,7 +8,7 @@
 //! use corecast_report::{Metric, Requirement, Verdict};
 //!
 //! let verdict = Verdict::new(Metric::P99, "mutex", vec![0.31, 0.27, 0.33, 0.30, 0.36, 0.29, 0.32]);
-//! assert_eq!(verdict.to_string(), "p99 0.310 × mutex, 95 % 0.270 to 0.360");
+//! assert_eq!(verdict.to_string(), "p99 0.310 × mutex, 95 % 0.290 to 0.330");
 //! let requirement: Requirement = "p99<=0.8".parse()?;
 //! assert!(requirement.judge(&verdict).held);
 //! # Ok::<(), corecast_report::RequirementError>(())

@@ -23,15 +23,36 @@ pub struct Entry {
     /// How its server was started or where it ran; may be empty.
     #[serde(default)]
     pub server: String,
-    /// One of each round: a pair of runs is one round of two contestants.
+    /// One of each round.
     #[serde(rename = "reports")]
     pub runs: Vec<Run>,
+    /// The number of each run's round, where they are not 1, 2, 3 and so on: a round may have given no report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<u64>,
     /// What went wrong with servers of this contestant as they were stopped.
     #[serde(default)]
     pub unclean_ends: Vec<String>,
 }
 
 impl Entry {
+    /// A contestant that has not run yet.
+    pub fn new(name: impl Into<String>, load: Load) -> Self {
+        let (runs, rounds) = (Vec::new(), Vec::new());
+        Self { name: name.into(), load, server: String::new(), runs, rounds, unclean_ends: Vec::new() }
+    }
+
+    /// The runs with the numbers of their rounds.
+    pub fn numbered(&self) -> impl Iterator<Item = (u64, &Run)> {
+        let counted = (1..).skip(self.rounds.len());
+        self.rounds.iter().copied().chain(counted).zip(&self.runs)
+    }
+
+    /// The runs of the same round of this contestant and another: the pairs that ratios are taken of.
+    pub fn pairs<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a Run, &'a Run)> {
+        let same_round = |number| other.numbered().find(move |(round, _)| *round == number);
+        self.numbered().filter_map(move |(number, run)| Some((run, same_round(number)?.1)))
+    }
+
     /// Whether every check held in every round, and every server ended cleanly.
     pub fn passed(&self) -> bool {
         self.unclean_ends.is_empty() && self.runs.iter().all(Run::passed)
@@ -50,12 +71,12 @@ impl Entry {
     /// What there is to say about its rounds; the same but for figures is said once.
     pub(crate) fn remarks(&self) -> Vec<String> {
         let mut remarks: Vec<Remark> = Vec::new();
-        for (round, run) in self.runs.iter().enumerate() {
+        for (round, run) in self.numbered() {
             for text in run.remarks() {
                 let kind: String = text.chars().filter(|letter| !letter.is_ascii_digit()).collect();
                 match remarks.iter_mut().find(|remark| remark.kind == kind) {
-                    Some(remark) => remark.rounds.push(round + 1),
-                    None => remarks.push(Remark { kind, text, rounds: vec![round + 1] }),
+                    Some(remark) => remark.rounds.push(round),
+                    None => remarks.push(Remark { kind, text, rounds: vec![round] }),
                 }
             }
         }
@@ -79,16 +100,16 @@ struct Remark {
     kind: String,
     /// As it was said of the first of the rounds.
     text: String,
-    rounds: Vec<usize>,
+    rounds: Vec<u64>,
 }
 
 impl Remark {
     fn in_words(&self, all: usize) -> String {
         let Self { text, rounds, .. } = self;
-        let numbers = rounds.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        let numbers = rounds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         match rounds.len() {
             1 => format!("round {numbers}: {text}"),
-            some if some == all => format!("every round, figures of round 1: {text}"),
+            some if some == all => format!("every round, figures of round {}: {text}", rounds[0]),
             _ => format!("rounds {numbers}, figures of round {}: {text}", rounds[0]),
         }
     }

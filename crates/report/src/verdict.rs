@@ -33,11 +33,11 @@ impl Verdict {
     /// From two contestants. Of rounds that only one of them ran, nothing is used; a pair of which one run lacks
     /// the metric, or in which B's is zero, has no ratio.
     pub fn of(metric: Metric, a: &Entry, b: &Entry) -> Self {
-        let pairs = || a.runs.iter().zip(&b.runs);
-        let usable = pairs().filter(|(a, b)| a.usable() && b.usable());
+        let pairs = || a.pairs(b);
+        let usable = || pairs().filter(|(a, b)| a.usable() && b.usable());
         let ratio = |(a, b)| metric.of(b).filter(|b| *b > 0.0).and_then(|b| Some(metric.of(a)? / b));
-        let left_out = pairs().count() - usable.clone().count();
-        Self { left_out, ..Self::new(metric, b.name.clone(), usable.filter_map(ratio).collect()) }
+        let left_out = pairs().count() - usable().count();
+        Self { left_out, ..Self::new(metric, b.name.clone(), usable().filter_map(ratio).collect()) }
     }
 
     /// The middle ratio, if there is any.

@@ -61,9 +61,10 @@ impl FromStr for Started {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (policy, rest) = text.split_once(',').unwrap_or((text, ""));
+        let mut parts = text.split(',');
+        let policy = parts.next().unwrap_or_default();
         let mut started = Spec::policy(policy);
-        for part in rest.split(',').filter(|_| !rest.is_empty()) {
+        for part in parts {
             match part.split_once('=') {
                 Some(("protocol", value)) => {
                     let protocol =

@@ -4,7 +4,7 @@ use corecast_report::{Entry, Load, Results, Run};
 use serde_json::{Value, json};
 
 /// A report whose latency percentiles follow from `p50`, under a paced load.
-pub fn report(p50: f64) -> Value {
+pub(crate) fn report(p50: f64) -> Value {
     json!({
         "version": "0.1.0",
         "host": { "kernel": "6.1.0", "cpu": "Test CPU", "cpus": 4 },
@@ -24,33 +24,32 @@ pub fn report(p50: f64) -> Value {
 }
 
 /// A report with one field set, by its JSON pointer.
-pub fn with(mut report: Value, pointer: &str, value: Value) -> Value {
+pub(crate) fn with(mut report: Value, pointer: &str, value: Value) -> Value {
     let (parent, field) = pointer.rsplit_once('/').expect("a JSON pointer");
     report.pointer_mut(parent).expect("the parent is there")[field] = value;
     report
 }
 
-pub fn run(report: Value) -> Run {
+pub(crate) fn run(report: Value) -> Run {
     Run::try_from(report).expect("the report of a run")
 }
 
-pub fn paced() -> Load {
+pub(crate) fn paced() -> Load {
     serde_json::from_value(json!({ "paced": { "rate": 100 } })).expect("a load")
 }
 
 /// A contestant under the paced load, with one report a round.
-pub fn entry(name: &str, reports: Vec<Value>) -> Entry {
-    let runs = reports.into_iter().map(run).collect();
-    Entry { name: name.to_owned(), load: paced(), server: String::new(), runs, unclean_ends: Vec::new() }
+pub(crate) fn entry(name: &str, reports: Vec<Value>) -> Entry {
+    Entry { runs: reports.into_iter().map(run).collect(), ..Entry::new(name, paced()) }
 }
 
 /// A contestant whose rounds had these medians of latency.
-pub fn rounds(name: &str, p50s: &[f64]) -> Entry {
+pub(crate) fn rounds(name: &str, p50s: &[f64]) -> Entry {
     entry(name, p50s.iter().map(|p50| report(*p50)).collect())
 }
 
 /// Contestants held against the last.
-pub fn results(entries: Vec<Entry>) -> Results {
+pub(crate) fn results(entries: Vec<Entry>) -> Results {
     let reference = entries.last().expect("a contestant").name.clone();
     Results { reference, entries }
 }
