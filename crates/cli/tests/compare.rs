@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use corecast_testkit::{Deadline, Finished, Process};
+use corecast_engine::Protocol;
+use corecast_testkit::{Deadline, Finished, Process, ServerProcess};
 use serde_json::Value;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
@@ -60,6 +61,18 @@ fn a_and_b_run_in_turns_and_have_a_verdict() {
     let server = json.pointer("/entries/0/server").and_then(Value::as_str).unwrap();
     assert!(server.contains(" serve --policy sharded") && server.ends_with("--flush-pause 0"), "{server}");
     assert!(json.pointer("/entries/0/reports/1/latency_curve/0").is_some(), "a curve for the page");
+}
+
+#[test]
+fn programs_and_running_servers_are_contestants_too() {
+    let running = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0"]);
+    let (address, pid) = (running.address(Protocol::Native), running.process.id());
+    let b = format!("--b=other={address},protocol=native,pid={pid}");
+    let text = measured(&["--a=mutex", "--a-bin", BINARY, &b, "--rounds=1", "--require=cpu<=10000"], 0);
+    assert!(text.contains(&format!("mutex of {BINARY} against other; saturate")), "{text}");
+    assert!(text.contains("cpu<=10000: held: median "), "{text}");
+    let finished = compare(&[&SMALL[..], &["--a=sharded", "--b=sharded", "--b-bin=/absent/corecast"]].concat());
+    assert!(finished.code == 1 && finished.stderr.contains("/absent/corecast: "), "{finished:?}");
 }
 
 #[test]

@@ -22,6 +22,11 @@ pub(crate) fn three_digits(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+/// A ratio: three decimals, so that 1.003 is not shown as 1.
+pub(crate) fn ratio(value: f64) -> String {
+    if value < 9.9995 { format!("{value:.3}") } else { three_digits(value) }
+}
+
 /// A time given in microseconds, in µs, ms or s.
 pub(crate) fn time(us: f64) -> String {
     match us {
@@ -54,6 +59,7 @@ mod tests {
         for (value, text) in cases {
             assert_eq!(three_digits(value), text);
         }
+        assert_eq!((ratio(1.003).as_str(), ratio(0.31).as_str(), ratio(12.345).as_str()), ("1.003", "0.310", "12.3"));
         assert_eq!((scaled(12_345_678.0).as_str(), scaled(45_600.0).as_str()), ("12.3 M", "45.6 k"));
         assert_eq!((time(12_345.0).as_str(), time(12_345_678.0).as_str()), ("12.3 ms", "12.3 s"));
     }

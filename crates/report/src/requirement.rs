@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::figures::three_digits;
+use crate::figures;
 use crate::{MIN_PAIRS, Metric, RequirementError, Verdict};
 
 /// A metric, `<=` or `>=`, and a ratio A ÷ B: `p99<=0.8`.
@@ -49,7 +49,7 @@ impl Requirement {
             None => format!("; {} of {MIN_PAIRS} pairs for an interval: not settled", verdict.ratios.len()),
         };
         let state = if held { "held" } else { "NOT HELD" };
-        Judgement { held, settled, text: format!("{self}: {state}: median {}{doubt}", three_digits(ratio)) }
+        Judgement { held, settled, text: format!("{self}: {state}: median {}{doubt}", figures::ratio(ratio)) }
     }
 }
 

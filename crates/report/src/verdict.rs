@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::figures::three_digits;
+use crate::figures;
 use crate::{Entry, Interval, MIN_PAIRS, Metric, interval_of_median, median};
 
 /// The ratio of a metric of A to that of B, pair by pair.
@@ -58,7 +58,7 @@ impl fmt::Display for Verdict {
         match (self.median(), interval) {
             (None, _) => write!(out, "{metric}: no pair of runs has figures to divide")?,
             (Some(ratio), None) => {
-                let (ratio, pairs) = (three_digits(ratio), ratios.len());
+                let (ratio, pairs) = (figures::ratio(ratio), ratios.len());
                 let pairs = if pairs == 1 { "1 pair".to_owned() } else { format!("{pairs} pairs") };
                 write!(out, "{metric}: no difference shown: {ratio} × {against} in {pairs}; ")?;
                 write!(out, "an interval needs {MIN_PAIRS}")?;
@@ -66,7 +66,7 @@ impl fmt::Display for Verdict {
             (Some(ratio), Some(interval)) => {
                 let shown =
                     if self.differs() { format!("{metric}") } else { format!("{metric}: no difference shown:") };
-                write!(out, "{shown} {} × {against}, 95 % {interval}", three_digits(ratio))?;
+                write!(out, "{shown} {} × {against}, 95 % {interval}", figures::ratio(ratio))?;
             }
         }
         match self.left_out {
@@ -79,6 +79,6 @@ impl fmt::Display for Verdict {
 
 impl fmt::Display for Interval {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} to {}", three_digits(self.low), three_digits(self.high))
+        write!(out, "{} to {}", figures::ratio(self.low), figures::ratio(self.high))
     }
 }

@@ -1,6 +1,6 @@
 //! `corecast compare`: contestants in turns under the same load.
 //!
-//! Two forms share the load and the runner: a table of many ([`table`](self::table)), and A against B with
+//! Two forms share the load and the runner: a table of many ([`table`]), and A against B with
 //! verdicts ([`pair`]).
 
 mod contestant;

@@ -31,14 +31,18 @@ pub(super) fn percentiles(id: &str, entries: &[&Entry], legend: &Markup) -> Mark
     chart(caption, x, "latency", series, legend)
 }
 
-/// The median of the rounds' curves where they have the same percentiles; without curves, the percentiles that
-/// every report has.
+/// The median of the rounds' curves where they have the same percentiles, else the curve of the round in the
+/// middle; without curves, the percentiles that every report has.
 fn curve(entry: &Entry) -> Vec<Point> {
     let curves: Vec<Vec<Point>> = entry.runs.iter().map(Run::latency_curve).collect();
     // A round with fewer deliveries has a shorter curve: what all have is drawn.
     let common = curves.iter().map(Vec::len).min().unwrap_or_default();
     if common < 2 {
         return summary_points(entry);
+    }
+    let same = |curve: &Vec<Point>| curve.iter().zip(&curves[0]).all(|((a, _), (b, _))| (a - b).abs() < 1e-9);
+    if !curves.iter().all(same) {
+        return middle_run(entry).map(Run::latency_curve).unwrap_or_default();
     }
     let at = |point: usize| {
         let values: Vec<f64> = curves.iter().map(|curve| curve[point].1).collect();

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::figures::three_digits;
+use crate::figures;
 use crate::{Entry, Load, Metric, RESAMPLES, Results, Verdict};
 
 /// A table that scrolls in itself where the page is narrower; reachable with the keyboard, so that it can. Its
@@ -68,7 +68,7 @@ pub(super) fn verdicts(results: &Results) -> Markup {
                 th scope="col" { "ratio" }
                 th scope="col" { "95 %" }
                 th scope="col" { "pairs" }
-                th scope="col" { "verdict" }
+                th.words scope="col" { "verdict" }
             } }
             @for (entry, verdicts) in &verdicts {
                 tbody {
@@ -98,7 +98,7 @@ fn row(verdict: &Verdict) -> Markup {
     html! {
         tr {
             th scope="row" { (verdict.metric) }
-            td { (verdict.median().map_or_else(|| "-".to_owned(), three_digits)) }
+            td { (verdict.median().map_or_else(|| "-".to_owned(), figures::ratio)) }
             td.number { (interval) }
             td.number { (verdict.ratios.len()) @if verdict.left_out > 0 { " (" (verdict.left_out) " left out)" } }
             td class={ "words " (class) } { (words) }

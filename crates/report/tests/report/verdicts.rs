@@ -37,7 +37,7 @@ fn an_interval_that_holds_1_shows_no_difference() {
     let ratios = vec![0.9, 0.95, 0.97, 1.01, 1.02, 1.06, 1.1];
     let verdict = Verdict::new(Metric::P99, "mutex", ratios);
     assert!(!verdict.differs());
-    assert_eq!(verdict.to_string(), "p99: no difference shown: 1.01 × mutex, 95 % 0.950 to 1.06");
+    assert_eq!(verdict.to_string(), "p99: no difference shown: 1.010 × mutex, 95 % 0.950 to 1.060");
 }
 
 #[test]
