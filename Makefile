@@ -4,8 +4,12 @@ CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CORECAST := $(TARGET_DIR)/release/corecast
 
-# What `make demo` passes to `corecast compare`, e.g. `make demo ARGS="--subscribers 100"`.
+# What `make demo` passes to `corecast compare`, and `make bench` and `make bench-peers` to scripts/bench.sh, such as
+# `make demo ARGS="--subscribers 100"` and `make bench ARGS="--scenarios paced,saturate --rounds 3"`.
 ARGS ?=
+
+# The results that `make report` draws: by default what was measured last.
+RESULTS ?= $(shell ls -dt results/*/ 2>/dev/null | head -n 1)
 
 .DEFAULT_GOAL := help
 
@@ -20,6 +24,21 @@ build: ## Build the corecast binary in release
 .PHONY: demo
 demo: build ## Compare the policies under 1,000 subscribers and 8 publishers (ARGS=... for compare's flags)
 	$(CORECAST) compare $(ARGS)
+
+.PHONY: bench
+bench: build ## Measure the policies in every scenario, into results/ (ARGS=... for scripts/bench.sh)
+	CORECAST=$(CORECAST) scripts/bench.sh $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: build ## The same with redis-server and nats-server beside them
+	CORECAST=$(CORECAST) scripts/peers.sh scripts/bench.sh --peer @redis --peer @nats $(ARGS)
+
+.PHONY: report
+report: build ## Draw the latest results as an HTML page (RESULTS=results/DIRECTORY for others)
+	@test -n "$(RESULTS)" || { echo "there are no results: make bench" >&2; exit 2; }
+	$(CORECAST) report $$(find $(RESULTS) -name '*.json' | sort -V) --title "Corecast measured: $(notdir $(patsubst %/,%,$(RESULTS)))" \
+		--html $(patsubst %/,%,$(RESULTS))/report.html
+	@echo $(patsubst %/,%,$(RESULTS))/report.html
 
 .PHONY: test
 test: ## Run every test, the documentation's examples included

@@ -122,7 +122,7 @@ pub(crate) fn reason(error: &clap::Error) -> String {
 }
 
 /// What clap says and the tip that it gives, without its usage and colours, on one line.
-fn in_short(error: &clap::Error) -> String {
+pub(crate) fn in_short(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let (said, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
     let tips = rest.split("\n\n").filter(|paragraph| paragraph.trim_start().starts_with("tip: "));

@@ -19,6 +19,7 @@ mod listen;
 mod logging;
 mod period;
 mod publish;
+mod report;
 mod serve;
 mod settings;
 mod size;
@@ -55,8 +56,12 @@ enum Command {
     Subscribe(subscribe::Arguments),
     /// Put load on a running server and measure it
     Bench(bench::Arguments),
-    /// Measure the policies against each other on this machine
-    Compare(compare::Arguments),
+    /// Measure policies, settings, binaries and other servers against each other on this machine
+    #[command(after_long_help = COMPARE_HELP)]
+    Compare(Box<compare::Arguments>),
+    /// Show result files as text or as an HTML page
+    #[command(after_long_help = REPORT_HELP)]
+    Report(report::Arguments),
     /// Examine what of this machine a server depends on
     #[command(after_long_help = DOCTOR_HELP)]
     Doctor(doctor::Arguments),
@@ -122,6 +127,40 @@ Examples:
     corecast doctor
     corecast doctor --cpus 2-5 --connections 100000 --json";
 
+const COMPARE_HELP: &str = "\
+Without --a, the policies and peers run in turns, and a table has the medians. With --a and --b, two \
+contestants run in rounds A B, B A, A B and so on; each round gives one ratio A ÷ B of each metric. A verdict \
+is the median of the ratios with a 95 % interval (percentile bootstrap over the rounds, Efron 1979), which \
+needs 6 rounds; an interval that holds 1 shows no difference.
+
+--require holds the median against a bound; whether the interval settles it is said beside it. Metrics: \
+deliveries, p50, p99, p99.9, max, completion-p99, cpu. Latencies are compared under --rate, deliveries under \
+--closed-loop, CPU time under both, and a requirement holds only if it holds under each.
+
+A SPEC is a policy with flags of serve, or a server that runs: POLICY[,FLAG=VALUE...] or \
+NAME=HOST:PORT[,protocol=PROTOCOL][,pid=PID].
+
+Exit codes: 0 every check and requirement held; 1 one did not, or a measurement could not be made; 2 something \
+to put right first, such as a requirement or baseline that cannot be read.
+
+Examples:
+    corecast compare --rounds 3
+    corecast compare --a sharded --b mutex --require 'p99<=0.8' --require 'cpu<=0.9'
+    corecast compare --a sharded,flush-pause=0 --b sharded --closed-loop 0
+    corecast compare --a sharded --a-bin new/corecast --b sharded --b-bin old/corecast
+    corecast compare --a sharded --b redis=127.0.0.1:6379,pid=123
+    corecast compare --a sharded --save-baseline before.json
+    corecast compare --a sharded --baseline before.json";
+
+const REPORT_HELP: &str = "\
+A FILE is what 'compare --json', 'compare --save-baseline' or 'bench --json' wrote. Runs of bench that lie in \
+one directory are shown together: the file's name is the contestant, and sharded.1.json, sharded.2.json are \
+its rounds.
+
+Examples:
+    corecast report results/today/*.json --html today.html
+    corecast report results/today/paced/*.json --reference sharded";
+
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let command = match command_line::parse::<CommandLine>(&arguments) {
@@ -134,7 +173,8 @@ fn main() -> ExitCode {
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Subscribe(arguments) => subscribe::run(&arguments),
         Command::Bench(arguments) => bench::run(arguments),
-        Command::Compare(arguments) => compare::run(arguments),
+        Command::Compare(arguments) => compare::run(*arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
     };
     outcome.unwrap_or_else(|error| failed(&error))

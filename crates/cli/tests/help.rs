@@ -13,7 +13,7 @@ fn help(arguments: &[&str]) -> String {
 #[test]
 fn every_subcommand_has_help() {
     let overview = help(&["--help"]);
-    for subcommand in ["serve", "pub", "sub", "bench", "compare", "doctor"] {
+    for subcommand in ["serve", "pub", "sub", "bench", "compare", "report", "doctor"] {
         assert!(overview.lines().any(|line| line.trim_start().starts_with(subcommand)), "{overview}");
         assert!(help(&[subcommand, "--help"]).contains("Usage: corecast "), "{subcommand}");
     }

@@ -4,6 +4,7 @@
 use crate::server_process::{ServerOptions, ServerProcess};
 use crate::{Error, Load, Protocol, Report, Settings, run};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::net::SocketAddr;
 
 /// Who is measured.
@@ -31,6 +32,18 @@ pub enum Origin {
     },
 }
 
+impl fmt::Display for Origin {
+    /// The command that starts it, or its address.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started(options) => {
+                write!(formatter, "{} serve {}", options.binary.display(), options.arguments.join(" "))
+            }
+            Self::Running { address, .. } => write!(formatter, "at {address}"),
+        }
+    }
+}
+
 /// What is measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -46,7 +59,7 @@ pub struct Plan {
     pub reference: String,
 }
 
-/// All reports of a comparison.
+/// All reports of a comparison. The crate `corecast-report` makes tables, verdicts and charts of its JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The contestant that the others are held against.
@@ -62,6 +75,9 @@ pub struct Entry {
     pub name: String,
     /// The load.
     pub load: Load,
+    /// How its server was started or where it ran: what the name leaves out.
+    #[serde(default)]
+    pub server: String,
     /// One report of each round.
     pub reports: Vec<Report>,
     /// What went wrong with servers of this contestant as they were stopped.
@@ -78,26 +94,6 @@ impl Entry {
     pub fn valid(&self) -> bool {
         self.reports.iter().all(|report| report.validity.valid)
     }
-
-    /// The middle of a figure over the rounds, and its least and greatest. Without figures, none.
-    pub fn spread(&self, figure: impl Fn(&Report) -> Option<f64>) -> Option<Spread> {
-        let mut values: Vec<f64> = self.reports.iter().filter_map(figure).collect();
-        values.sort_by(f64::total_cmp);
-        let (least, greatest) = (*values.first()?, *values.last()?);
-        let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
-        Some(Spread { least, median: f64::midpoint(low, high), greatest })
-    }
-}
-
-/// A figure over several rounds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Spread {
-    /// The least.
-    pub least: f64,
-    /// The middle; of an even number, the mean of the two in the middle.
-    pub median: f64,
-    /// The greatest.
-    pub greatest: f64,
 }
 
 impl Comparison {
@@ -110,7 +106,8 @@ impl Comparison {
         for &load in &plan.loads {
             for contestant in &plan.contestants {
                 let name = contestant.name.clone();
-                entries.push(Entry { name, load, reports: Vec::new(), unclean_ends: Vec::new() });
+                let server = contestant.origin.to_string();
+                entries.push(Entry { name, load, server, reports: Vec::new(), unclean_ends: Vec::new() });
             }
         }
         for round in 0..plan.rounds {

@@ -50,6 +50,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) last_arrival_ns: u64,
     pub(crate) counts: Counts,
     pub(crate) latency: Percentiles,
+    pub(crate) latency_curve: Vec<(f64, f64)>,
     pub(crate) lateness: Percentiles,
     pub(crate) traffic: Traffic,
 }
@@ -74,6 +75,7 @@ pub(crate) fn evaluate(evidence: Evidence<'_>) -> Report {
                 .a_second(evidence.to.traffic.received_bytes - evidence.from.traffic.received_bytes),
         },
         latency_us: evidence.latency,
+        latency_curve: evidence.latency_curve,
         server,
         checks: Checks { disconnected: evidence.disconnected as u64, ..evidence.checks },
         generator,

@@ -52,11 +52,10 @@ mod run;
 mod sender;
 mod server_process;
 mod settings;
-mod table;
 mod text;
 mod usage;
 
-pub use comparison::{Comparison, Contestant, Entry, Origin, Plan, Spread};
+pub use comparison::{Comparison, Contestant, Entry, Origin, Plan};
 pub use error::Error;
 pub use evaluation::LATENESS_BOUND_US;
 pub use host::{Host, allowed_cpus};

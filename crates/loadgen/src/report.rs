@@ -19,6 +19,10 @@ pub struct Report {
     /// From when a message was due (open loop) or made (closed loop) to when a subscriber had it, for
     /// messages due in the measured window. Deliveries to publishers are left out.
     pub latency_us: Percentiles,
+    /// The same latency as a curve: percentile and microseconds. Ten points to each further nine, from the
+    /// least time to the last percentile with a whole time above it, at most 99.9999 %.
+    #[serde(default)]
+    pub latency_curve: Vec<(f64, f64)>,
     /// What was wrong with the deliveries of the whole run, warm-up included.
     pub checks: Checks,
     /// What the server used, if its process was given.

@@ -83,6 +83,8 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, dialect: D) -> Result<R
     let memory_loaded = memory()?;
     run.drain()?;
     let Run { fleet, drive, intake, sender, lateness, .. } = run;
+    let checks = intake.checks(|publisher, channel| sender.sent(publisher, channel));
+    let (latency, latency_curve) = intake.latency.summary_and_curve();
     Ok(evaluate(Evidence {
         settings,
         host,
@@ -92,11 +94,12 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, dialect: D) -> Result<R
         total_messages: sender.messages,
         expected: sender.expected,
         memory: memory_before.zip(memory_attached).zip(memory_loaded),
-        checks: intake.checks(|publisher, channel| sender.sent(publisher, channel)),
+        checks,
         disconnected: fleet.connections.iter().filter(|connection| connection.stage == Stage::Closed).count(),
         last_arrival_ns: intake.last_arrival_ns,
         counts: intake.counts,
-        latency: intake.latency.summary(),
+        latency,
+        latency_curve,
         lateness: lateness.summary(),
         traffic: fleet.traffic,
     }))

@@ -1,4 +1,4 @@
-//! Contestants take turns, and every report reaches the table and the JSON.
+//! Contestants take turns, and every report reaches the JSON.
 
 mod support;
 
@@ -46,10 +46,6 @@ fn rounds_go_back_and_forth_and_faults_fail_the_whole() {
     let passed: Vec<bool> = comparison.entries.iter().map(corecast_loadgen::Entry::passed).collect();
     assert_eq!(passed, [true, false, true, false]);
 
-    let table = comparison.to_string();
-    for word in ["sound", "lossy", "FAILED", "deliveries/s", "CPU/delivery", "paced, 200", "saturate, 8"] {
-        assert!(table.contains(word), "{word} is missing:\n{table}");
-    }
     let json = serde_json::to_string(&comparison).unwrap();
     let read: Comparison = serde_json::from_str(&json).unwrap();
     assert_eq!(read.entries.len(), 4);

@@ -1,0 +1,236 @@
+//! Who is measured: a server to start, with any flags of `serve`, or one that runs.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::Context;
+use clap::{Args as _, Command, FromArgMatches as _};
+use corecast_loadgen::{Contestant, Origin, Protocol, ServerOptions};
+
+use crate::bench::resolve;
+use crate::command_line::{SetupError, in_short, reason};
+use crate::settings::Settings;
+
+/// `POLICY[,FLAG=VALUE…]` or `NAME=HOST:PORT[,…]`.
+#[derive(Clone, Debug)]
+pub(crate) enum Spec {
+    /// To be started.
+    Started(Started),
+    /// Runs already.
+    Running(Running),
+}
+
+impl Spec {
+    /// A policy with the defaults of `serve`.
+    pub(super) fn policy(policy: &str) -> Started {
+        Started { policy: policy.to_owned(), protocol: None, flags: Vec::new() }
+    }
+}
+
+impl FromStr for Spec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let first = text.split(',').next().unwrap_or_default();
+        if first.contains('=') { text.parse().map(Self::Running) } else { text.parse().map(Self::Started) }
+    }
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started(started) => started.fmt(formatter),
+            Self::Running(running) => formatter.write_str(&running.name),
+        }
+    }
+}
+
+/// A server to start.
+#[derive(Clone, Debug)]
+pub(crate) struct Started {
+    policy: String,
+    /// What it is spoken to in, if not what the others are.
+    protocol: Option<Protocol>,
+    /// Flags of `serve` without their dashes, and their values.
+    flags: Vec<(String, String)>,
+}
+
+impl FromStr for Started {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.split(',');
+        let policy = parts.next().unwrap_or_default();
+        let mut started = Spec::policy(policy);
+        for part in parts {
+            match part.split_once('=') {
+                Some(("protocol", value)) => {
+                    let protocol =
+                        value.parse().map_err(|_| format!("'{text}': protocol={value} is not spoken here"))?;
+                    started.protocol = Some(protocol);
+                }
+                Some(("listen", _)) => return Err(format!("'{text}': the listener is chosen here; give protocol")),
+                Some((flag, value)) if !flag.is_empty() => {
+                    started.flags.push((flag.replace('_', "-"), value.to_owned()));
+                }
+                // The second CPU of `cpus=0,2`.
+                _ => match started.flags.last_mut() {
+                    Some((_, value)) if !part.is_empty() => *value = format!("{value},{part}"),
+                    _ => return Err(format!("'{text}': '{part}' is not FLAG=VALUE")),
+                },
+            }
+        }
+        if policy.is_empty() { Err(format!("'{text}' names no policy")) } else { Ok(started) }
+    }
+}
+
+impl fmt::Display for Started {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.policy)?;
+        if let Some(protocol) = self.protocol {
+            write!(formatter, ",protocol={protocol}")?;
+        }
+        self.flags.iter().try_for_each(|(flag, value)| write!(formatter, ",{flag}={value}"))
+    }
+}
+
+/// A server that already runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    pub(super) name: String,
+    protocol: Protocol,
+    address: SocketAddr,
+    pid: Option<u32>,
+}
+
+impl Running {
+    pub(super) fn contestant(&self, name: String) -> Contestant {
+        let origin = Origin::Running { address: self.address, pid: self.pid };
+        Contestant { name, protocol: self.protocol, origin }
+    }
+}
+
+impl FromStr for Running {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || format!("'{text}' is no running server; write for example redis=127.0.0.1:6379,pid=123");
+        let (name, rest) = text.split_once('=').ok_or_else(bad)?;
+        let mut parts = rest.split(',');
+        let address = resolve(parts.next().ok_or_else(bad)?)?;
+        let (mut protocol, mut pid) = (name, None);
+        for part in parts {
+            match part.split_once('=') {
+                Some(("protocol", value)) => protocol = value,
+                Some(("pid", value)) => pid = Some(value.parse().map_err(|_| bad())?),
+                _ => return Err(bad()),
+            }
+        }
+        let protocol = protocol.parse().map_err(|_| format!("'{text}': protocol={protocol} is not spoken here"))?;
+        Ok(Self { name: name.to_owned(), protocol, address, pid })
+    }
+}
+
+/// How servers are started, but for what each has of its own.
+pub(super) struct Server {
+    binary: PathBuf,
+    /// Another program may know other flags.
+    is_this_program: bool,
+    protocol: Protocol,
+    /// Empty where there is nothing to part.
+    cpus: String,
+}
+
+impl Server {
+    /// `binary` is this program by default.
+    pub(super) fn new(binary: Option<PathBuf>, protocol: Protocol, cpus: String) -> anyhow::Result<Self> {
+        let is_this_program = binary.is_none();
+        let binary = match binary {
+            Some(binary) => binary,
+            None => std::env::current_exe().context("cannot tell where this program is; name one with a flag")?,
+        };
+        Ok(Self { binary, is_this_program, protocol, cpus })
+    }
+
+    /// Flags that this program's `serve` would refuse are refused before anything is measured.
+    pub(super) fn contestant(&self, name: String, started: &Started) -> anyhow::Result<Contestant> {
+        let mut arguments = vec!["--policy".to_owned(), started.policy.clone()];
+        if !self.cpus.is_empty() && started.flags.iter().all(|(flag, _)| flag != "cpus") {
+            arguments.extend(["--cpus".to_owned(), self.cpus.clone()]);
+        }
+        arguments.extend(started.flags.iter().flat_map(|(flag, value)| [format!("--{flag}"), value.clone()]));
+        if self.is_this_program {
+            check(&arguments).map_err(|reason| SetupError(format!("'{started}': {reason}")))?;
+        }
+        let protocol = started.protocol.unwrap_or(self.protocol);
+        let options = ServerOptions { binary: self.binary.clone(), protocols: vec![protocol], arguments };
+        Ok(Contestant { name, protocol, origin: Origin::Started(options) })
+    }
+}
+
+/// Parses flags as `serve` would, without this process's variables, which a started server does not see.
+fn check(arguments: &[String]) -> Result<(), String> {
+    let explain = |error: clap::Error| match error.kind() {
+        clap::error::ErrorKind::InvalidValue | clap::error::ErrorKind::ValueValidation => reason(&error),
+        _ => in_short(&error),
+    };
+    let command = Settings::augment_args(Command::new("serve"))
+        .mut_args(|argument| argument.env(clap::builder::Resettable::Reset))
+        .no_binary_name(true);
+    let matches = command.try_get_matches_from(arguments).map_err(explain)?;
+    let settings = Settings::from_arg_matches(&matches).map_err(explain)?;
+    settings.engine().map(drop).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_server_is_named_after_its_protocol_or_says_it() {
+        let peer: Running = "redis=127.0.0.1:6379,pid=123".parse().unwrap();
+        assert_eq!((peer.protocol, peer.pid), (Protocol::Redis, Some(123)));
+        let peer: Running = "muduo=127.0.0.1:7000,protocol=plain".parse().unwrap();
+        assert_eq!((peer.name.as_str(), peer.protocol, peer.pid), ("muduo", Protocol::Plain, None));
+    }
+
+    #[test]
+    fn what_is_no_running_server_is_named() {
+        for text in ["redis", "redis=", "muduo=127.0.0.1:7000", "redis=127.0.0.1:1,pid=x", "redis=127.0.0.1:1,x=y"] {
+            assert!(text.parse::<Running>().is_err_and(|error| error.contains('\'')), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_spec_is_a_policy_with_flags_or_an_address() {
+        let spec: Spec = "sharded,cpus=0,2-3,flush_pause=0".parse().unwrap();
+        let Spec::Started(started) = &spec else { panic!("{spec:?}") };
+        let flags = [("cpus", "0,2-3"), ("flush-pause", "0")].map(|(flag, value)| (flag.into(), value.into()));
+        assert_eq!((started.policy.as_str(), &started.flags[..]), ("sharded", &flags[..]));
+        assert_eq!(spec.to_string(), "sharded,cpus=0,2-3,flush-pause=0");
+        let spec: Spec = "redis=127.0.0.1:6379".parse().unwrap();
+        assert!(matches!(spec, Spec::Running(_)), "{spec:?}");
+    }
+
+    #[test]
+    fn what_is_no_spec_is_named() {
+        for text in ["", ",", "sharded,", "sharded,0", "sharded,=1", "sharded,listen=x", "sharded,protocol=gopher"] {
+            let error = text.parse::<Spec>().unwrap_err();
+            assert!(error.contains(&format!("'{text}'")), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn flags_are_those_of_serve() {
+        let server = Server::new(None, Protocol::Native, String::new()).unwrap();
+        let refused = |text: &str| server.contestant("a".into(), &text.parse().unwrap()).unwrap_err().to_string();
+        assert!(refused("shraded").contains("none of sharded"), "{}", refused("shraded"));
+        assert!(refused("sharded,shard=2").contains("--shard"), "{}", refused("sharded,shard=2"));
+        assert!(refused("sharded,shards=x").contains("'x'"), "{}", refused("sharded,shards=x"));
+        let contestant = server.contestant("a".into(), &"mutex,shards=2".parse().unwrap()).unwrap();
+        let Origin::Started(options) = contestant.origin else { panic!("{contestant:?}") };
+        assert_eq!(options.arguments, ["--policy", "mutex", "--shards", "2"]);
+    }
+}

@@ -1,0 +1,182 @@
+//! A against B, or against what A was at another time.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use clap::{ArgGroup, Args};
+use corecast_loadgen::{Contestant, Host};
+use corecast_report::{Baseline, Entry, Load, MIN_PAIRS, Requirement, Results, Verdict};
+use serde_json::{Map, Value};
+
+use super::contestant::{Server, Spec};
+use super::load::LoadArguments;
+use super::{measure, write_json};
+use crate::command_line::SetupError;
+
+/// Who A and B are, and what is asked of A.
+#[derive(Args, Debug)]
+#[command(
+    next_help_heading = "A against B",
+    group = ArgGroup::new("against").args(["b", "baseline", "save_baseline"]).multiple(true)
+)]
+pub(crate) struct PairArguments {
+    /// The contestant A, such as sharded or sharded,shards=2 or redis=127.0.0.1:6379,pid=123.
+    #[arg(long, value_name = "SPEC", requires = "against")]
+    #[arg(conflicts_with_all = ["policies", "bin", "peers", "reference"])]
+    a: Option<Spec>,
+
+    /// The contestant B, by which A is divided.
+    #[arg(long, value_name = "SPEC", requires = "a", conflicts_with = "baseline")]
+    b: Option<Spec>,
+
+    /// The program whose `serve` is A [default: this one]
+    #[arg(long, value_name = "FILE", requires = "a")]
+    a_bin: Option<PathBuf>,
+
+    /// The program whose `serve` is B [default: this one]
+    #[arg(long, value_name = "FILE", requires = "b")]
+    b_bin: Option<PathBuf>,
+
+    /// A bound for the median ratio A ÷ B, such as 'p99<=0.8'; repeatable.
+    #[arg(long = "require", value_name = "METRIC<=NUMBER", requires = "a")]
+    requirements: Vec<Requirement>,
+
+    /// Divide A by the runs in this file instead of by B: runs of --save-baseline under the same load.
+    #[arg(long, value_name = "FILE", requires = "a")]
+    baseline: Option<PathBuf>,
+
+    /// Write the runs of A to this file, to compare with later.
+    #[arg(long, value_name = "FILE", requires = "a")]
+    save_baseline: Option<PathBuf>,
+}
+
+/// What a ratio to a baseline is worth.
+const ACROSS_TIME: &str = "\
+The baseline was measured at another time: its ratios also hold what has changed on this machine since, and say
+less than those of A and B in turns.";
+
+impl PairArguments {
+    /// A, if this form of the command was asked for.
+    pub(super) fn a(&self) -> Option<&Spec> {
+        self.a.as_ref()
+    }
+
+    /// Measures, prints, and saves what is to be saved; whether every check and requirement held.
+    pub(super) fn run(&self, a: &Spec, load: &LoadArguments, json: Option<&Path>) -> anyhow::Result<bool> {
+        let baseline = self.baseline.as_deref().map(read_baseline).transpose()?;
+        let (a, b) = self.contestants(a, load)?;
+        let name = a.name.clone();
+        let reference = b.as_ref().map(|b| b.name.clone()).or(baseline.as_ref().and_then(Baseline::name));
+        let plan = load.plan([a].into_iter().chain(b).collect(), reference.unwrap_or_default(), MIN_PAIRS)?;
+        let loads = plan.loads.iter().map(from_json).collect::<anyhow::Result<Vec<Load>>>()?;
+        self.check_requirements(&loads)?;
+        if let Some(baseline) = &baseline {
+            let settings: Map<String, Value> = from_json(&plan.settings)?;
+            baseline.check(&settings, &loads).map_err(|error| SetupError(error.to_string()))?;
+        }
+
+        let (mut results, passed) = measure(&plan)?;
+        let of_a: Vec<Entry> = results.entries.iter().filter(|entry| entry.name == name).cloned().collect();
+        if let Some(baseline) = &baseline {
+            results.entries.extend(baseline.entries_under(&loads));
+        }
+        print!("\n{results}\n{}", results.verdicts_text());
+        if let Some(baseline) = &baseline {
+            println!("\n{}", remarks_on(baseline)?);
+        }
+        let held = self.judge(&results, &name);
+        if let Some(path) = &self.save_baseline {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            write_json(path, &Baseline::new(of_a, env!("CARGO_PKG_VERSION"), now))?;
+            eprintln!("the runs of {name} are in {}", path.display());
+        }
+        if let Some(path) = json {
+            write_json(path, &results)?;
+        }
+        Ok(passed && held)
+    }
+
+    fn contestants(&self, a: &Spec, load: &LoadArguments) -> anyhow::Result<(Contestant, Option<Contestant>)> {
+        let (a_name, b_name) = self.names(a);
+        let a = contestant(a_name, a, self.a_bin.clone(), "--a-bin", load)?;
+        let b = self.b.as_ref().map(|b| contestant(b_name, b, self.b_bin.clone(), "--b-bin", load)).transpose()?;
+        Ok((a, b))
+    }
+
+    /// The specs, with their programs if those were named. The same twice is a fair question: it asks what
+    /// difference there is without any.
+    fn names(&self, a: &Spec) -> (String, String) {
+        let named = |spec: &Spec, binary: &Option<PathBuf>| match binary {
+            Some(binary) => format!("{spec} of {}", binary.display()),
+            None => spec.to_string(),
+        };
+        let a = named(a, &self.a_bin);
+        let b = self.b.as_ref().map(|b| named(b, &self.b_bin)).unwrap_or_default();
+        if a == b { (format!("{a} (A)"), format!("{b} (B)")) } else { (a, b) }
+    }
+
+    /// A requirement that no load could answer is found before minutes are spent.
+    fn check_requirements(&self, loads: &[Load]) -> Result<(), SetupError> {
+        if !self.requirements.is_empty() && self.b.is_none() && self.baseline.is_none() {
+            return Err(SetupError("--require needs --b or --baseline to divide by".to_owned()));
+        }
+        let answered = |requirement: &Requirement| loads.iter().any(|load| requirement.metric.applies(load));
+        match self.requirements.iter().find(|requirement| !answered(requirement)) {
+            None => Ok(()),
+            Some(requirement) => Err(SetupError(format!(
+                "--require: '{requirement}' is compared under no load that is measured: \
+                 deliveries need --closed-loop, latencies --rate"
+            ))),
+        }
+    }
+
+    /// Prints what became of each requirement under each load that it applies to; whether all were kept.
+    fn judge(&self, results: &Results, a: &str) -> bool {
+        let mut held = true;
+        for requirement in &self.requirements {
+            for entry in results.entries.iter().filter(|entry| entry.name == a) {
+                let reference =
+                    results.reference_under(&entry.load).filter(|_| requirement.metric.applies(&entry.load));
+                let Some(reference) = reference else { continue };
+                let judgement = requirement.judge(&Verdict::of(requirement.metric, entry, reference));
+                println!("{}; {}", judgement.text, entry.load);
+                held &= judgement.held;
+            }
+        }
+        held
+    }
+}
+
+fn contestant(
+    name: String,
+    spec: &Spec,
+    binary: Option<PathBuf>,
+    flag: &str,
+    load: &LoadArguments,
+) -> anyhow::Result<Contestant> {
+    match spec {
+        Spec::Started(started) => Server::new(binary, load.protocol, load.server_cpus()?)?.contestant(name, started),
+        Spec::Running(_) if binary.is_some() => {
+            Err(SetupError(format!("{flag}: '{spec}' runs already; nothing is started for it")).into())
+        }
+        Spec::Running(running) => Ok(running.contestant(name)),
+    }
+}
+
+fn read_baseline(path: &Path) -> anyhow::Result<Baseline> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| SetupError(format!("{file}: {error}")))?;
+    Ok(Baseline::read(&file, &text).map_err(|error| SetupError(error.to_string()))?)
+}
+
+fn remarks_on(baseline: &Baseline) -> anyhow::Result<String> {
+    let differences = baseline.host_differences(&from_json(&Host::here())?);
+    let warnings = differences.iter().map(|difference| format!("\nWARNING: the host differs: {difference}"));
+    Ok(format!("{ACROSS_TIME}{}", warnings.collect::<Vec<_>>().concat()))
+}
+
+/// What the load generator has as a type, as the JSON that it writes of it.
+fn from_json<T: serde::de::DeserializeOwned>(value: &impl serde::Serialize) -> anyhow::Result<T> {
+    serde_json::from_value(serde_json::to_value(value)?).context("the load generator's JSON")
+}

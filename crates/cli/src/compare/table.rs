@@ -1,0 +1,49 @@
+//! Many contestants in one table.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::contestant::{Running, Server, Spec};
+use super::load::LoadArguments;
+use super::{measure, write_json};
+
+/// Who is in the table.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "A table of many")]
+pub(crate) struct TableArguments {
+    /// The policies to compare, each in a server of its own that is started for each measurement.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "sharded,mutex,snapshot")]
+    policies: Vec<String>,
+
+    /// The program whose `serve` is measured [default: this one]
+    #[arg(long, value_name = "FILE")]
+    bin: Option<PathBuf>,
+
+    /// Another server that already runs, such as redis=127.0.0.1:6379,pid=123; repeatable.
+    ///
+    /// NAME=HOST:PORT, then optionally ,protocol=PROTOCOL if NAME is none, and ,pid=PID for its CPU time.
+    #[arg(long = "peer", value_name = "PEER")]
+    peers: Vec<Running>,
+
+    /// The contestant that the others are divided by.
+    #[arg(long, value_name = "NAME", default_value = "mutex")]
+    reference: String,
+}
+
+impl TableArguments {
+    /// Measures and prints the table; whether every check held.
+    pub(super) fn run(&self, load: &LoadArguments, json: Option<&Path>) -> anyhow::Result<bool> {
+        let server = Server::new(self.bin.clone(), load.protocol, load.server_cpus()?)?;
+        let policies = self.policies.iter().map(|policy| server.contestant(policy.clone(), &Spec::policy(policy)));
+        let mut contestants = policies.collect::<Result<Vec<_>, _>>()?;
+        contestants.extend(self.peers.iter().map(|peer| peer.contestant(peer.name.clone())));
+        let plan = load.plan(contestants, self.reference.clone(), 1)?;
+        let (results, held) = measure(&plan)?;
+        print!("\n{results}");
+        if let Some(path) = json {
+            write_json(path, &results)?;
+        }
+        Ok(held)
+    }
+}

@@ -1,0 +1,138 @@
+//! `corecast compare`: who is compared, what is printed, and the exit codes.
+
+use std::path::Path;
+
+use corecast_engine::Protocol;
+use corecast_testkit::{Deadline, Finished, Process, ServerProcess};
+use serde_json::Value;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
+
+/// A load that ends soon; what it measures is not looked at.
+const SMALL: [&str; 6] =
+    ["--subscribers=8", "--publishers=2", "--rate=0", "--closed-loop=8", "--warmup=20ms", "--duration=50ms"];
+
+fn compare(arguments: &[&str]) -> Finished {
+    Process::start(BINARY, [&["compare"], arguments].concat()).finish(Deadline::start())
+}
+
+#[track_caller]
+fn measured(arguments: &[&str], code: i32) -> String {
+    let finished = compare(&[&SMALL[..], arguments].concat());
+    assert_eq!(finished.code, code, "{finished:?}");
+    String::from_utf8(finished.stdout).expect("UTF-8")
+}
+
+#[track_caller]
+fn refused(arguments: &[&str]) -> String {
+    compare(arguments).complaint(2).to_owned()
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).expect("the file was written")).expect("JSON")
+}
+
+#[test]
+fn many_contestants_have_one_table() {
+    let text = measured(&["--policies=sharded,mutex", "--rounds=1"], 0);
+    for part in ["saturate, 8 messages in flight", "  sharded ", "  mutex ", "deliveries/s ×", " held\n"] {
+        assert!(text.contains(part), "'{part}' is missing:\n{text}");
+    }
+}
+
+#[test]
+fn a_and_b_run_in_turns_and_have_a_verdict() {
+    let directory = tempfile::tempdir().unwrap();
+    let json = directory.path().join("pair.json");
+    let arguments = ["--a=sharded,flush-pause=0", "--b=mutex", "--rounds=2", "--require=deliveries>=0.0001"];
+    let arguments = [&arguments[..], &["--json", json.to_str().unwrap()]].concat();
+    let text = measured(&arguments, 0);
+    for part in [
+        "sharded,flush-pause=0 against mutex; saturate, 8 messages in flight\n",
+        "  deliveries/s: no difference shown: ",
+        "in 2 pairs; an interval needs 6\n",
+        "deliveries>=0.0001: held: median ",
+        "2 of 6 pairs for an interval: not settled",
+    ] {
+        assert!(text.contains(part), "'{part}' is missing:\n{text}");
+    }
+    let json = read(&json);
+    assert_eq!(json["reference"], "mutex");
+    let server = json.pointer("/entries/0/server").and_then(Value::as_str).unwrap();
+    assert!(server.contains(" serve --policy sharded") && server.ends_with("--flush-pause 0"), "{server}");
+    assert!(json.pointer("/entries/0/reports/1/latency_curve/0").is_some(), "a curve for the page");
+}
+
+#[test]
+fn programs_and_running_servers_are_contestants_too() {
+    let running = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0"]);
+    let (address, pid) = (running.address(Protocol::Native), running.process.id());
+    let b = format!("--b=other={address},protocol=native,pid={pid}");
+    let text = measured(&["--a=mutex", "--a-bin", BINARY, &b, "--rounds=1", "--require=cpu<=10000"], 0);
+    assert!(text.contains(&format!("mutex of {BINARY} against other; saturate")), "{text}");
+    assert!(text.contains("cpu<=10000: held: median "), "{text}");
+    let finished = compare(&[&SMALL[..], &["--a=sharded", "--b=sharded", "--b-bin=/absent/corecast"]].concat());
+    assert!(finished.code == 1 && finished.stderr.contains("/absent/corecast: "), "{finished:?}");
+}
+
+#[test]
+fn a_requirement_that_is_not_kept_is_exit_code_1() {
+    let arguments = ["--a=sharded", "--b=sharded", "--rounds=1", "--require=deliveries>=1000"];
+    let text = measured(&arguments, 1);
+    assert!(text.contains("deliveries>=1000: NOT HELD: median "), "{text}");
+    assert!(text.contains("sharded (A) against sharded (B)"), "{text}");
+}
+
+#[test]
+fn a_baseline_is_saved_and_compared_with_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("base.json");
+    let name = file.to_str().unwrap();
+    measured(&["--a=sharded,shards=1", "--rounds=1", "--save-baseline", name], 0);
+    let mut saved = read(&file);
+    assert_eq!((&saved["format"], &saved["format_version"]), (&"corecast-baseline".into(), &1.into()));
+    assert!(saved["host"]["kernel"].is_string(), "{saved}");
+
+    saved["host"]["kernel"] = "2.6.32".into();
+    std::fs::write(&file, saved.to_string()).unwrap();
+    let text = measured(&["--a=sharded", "--rounds=1", "--baseline", name, "--require=deliveries>=0.0001"], 0);
+    for part in [
+        "sharded against baseline sharded,shards=1; saturate",
+        "The baseline was measured at another time",
+        "WARNING: the host differs: kernel: \"2.6.32\" then",
+        "deliveries>=0.0001: held",
+    ] {
+        assert!(text.contains(part), "'{part}' is missing:\n{text}");
+    }
+
+    let other_load = [&SMALL[..], &["--a=sharded", "--baseline", name, "--payload=100"]].concat();
+    assert!(refused(&other_load).contains("payload bytes: 64 then, 100 now"));
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_before_anything_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("bad.json");
+    std::fs::write(&file, "{}").unwrap();
+    let bad = file.to_str().unwrap();
+    for (arguments, reason) in [
+        (&["--a=sharded"][..], "--b <SPEC>"),
+        (&["--b=sharded"], "--a <SPEC>"),
+        (&["--a=sharded", "--b=mutex", "--policies=mutex"], "cannot be used with"),
+        (&["--a=shraded", "--b=mutex"], "'shraded' is none of sharded"),
+        (&["--a=sharded,shard=2", "--b=mutex"], "'--shard'"),
+        (&["--a=sharded,2", "--b=mutex"], "--a: 'sharded,2': '2' is not FLAG=VALUE"),
+        (&["--a=redis=127.0.0.1:1", "--a-bin=x", "--b=mutex"], "--a-bin: 'redis' runs already"),
+        (&["--a=sharded", "--b=mutex", "--require=p99<0.8"], "--require: 'p99<0.8' is no requirement"),
+        (&["--a=sharded", "--b=mutex", "--rate=0", "--require=p99<=0.8"], "under no load that is measured"),
+        (&["--a=sharded", "--save-baseline=x.json", "--require=p99<=0.8"], "--require needs --b or --baseline"),
+        (&["--a=sharded", "--baseline", bad], "bad.json: not a baseline"),
+        (&["--a=sharded", "--baseline=absent.json"], "absent.json: No such file"),
+        (&["--rate=0", "--closed-loop=0"], "nothing is left to measure"),
+        (&["--load-cpus=1023"], "CPU 1023"),
+        (&["--cpus=1023"], "CPU 1023"),
+    ] {
+        let complaint = refused(arguments);
+        assert!(complaint.contains(reason), "{arguments:?}: {complaint}");
+    }
+}

@@ -1,0 +1,46 @@
+//! One bar for each contestant, with its spread.
+
+use maud::{Markup, html};
+
+use super::{Axis, Caption, WIDTH, figure, number, series_class};
+use crate::Spread;
+use crate::figures::float;
+
+/// A row: the name above the bar, so that long names have the whole width.
+const ROW: f64 = 44.0;
+const BAR_TOP: f64 = 19.0;
+const BAR_HEIGHT: f64 = 15.0;
+/// What the longest figure beside a bar takes.
+const FIGURE_WIDTH: f64 = 84.0;
+
+/// One contestant's bar.
+#[derive(Clone, Debug)]
+pub(crate) struct Bar<'a> {
+    /// Which contestant: its colour.
+    pub(crate) index: usize,
+    pub(crate) name: &'a str,
+    pub(crate) spread: Spread,
+}
+
+/// A chart of bars from zero, each to its median, with a whisker from the least to the greatest.
+pub(crate) fn bars(caption: &Caption, bars: &[Bar<'_>], format: fn(f64) -> String) -> Option<Markup> {
+    let axis = Axis::linear("", bars.iter().map(|bar| bar.spread.greatest))?;
+    let place = |value: f64| axis.place(value) * (WIDTH - FIGURE_WIDTH);
+    let drawing = html! {
+        @for (row, bar) in bars.iter().enumerate() {
+            @let top = float(row) * ROW;
+            @let middle = top + BAR_TOP + BAR_HEIGHT / 2.0;
+            @let (least, greatest) = (place(bar.spread.least), place(bar.spread.greatest));
+            text x="0" y=(number(top + 14.0)) { (bar.name) }
+            rect class={ "bar " (series_class(bar.index)) } x="0" y=(number(top + BAR_TOP))
+                width=(number(place(bar.spread.median))) height=(BAR_HEIGHT) {}
+            @if bar.spread.least < bar.spread.greatest {
+                path.whisker d={ "M" (number(least)) " " (number(middle)) "H" (number(greatest))
+                    "M" (number(least)) " " (number(middle - 5.0)) "v10M" (number(greatest)) " "
+                    (number(middle - 5.0)) "v10" } {}
+            }
+            text.figure x=(number(greatest + 6.0)) y=(number(middle)) dy="0.35em" { (format(bar.spread.median)) }
+        }
+    };
+    Some(figure(caption, float(bars.len()) * ROW, &drawing, &html! {}))
+}

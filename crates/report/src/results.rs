@@ -1,0 +1,169 @@
+//! Runs of several contestants, as `corecast compare` writes them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Load, Metric, Run, Spread, Verdict};
+
+/// All runs of one comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// The contestant that the others are held against.
+    pub reference: String,
+    /// Load by load, contestant by contestant.
+    pub entries: Vec<Entry>,
+}
+
+/// One contestant under one load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The contestant.
+    pub name: String,
+    /// The load.
+    pub load: Load,
+    /// How its server was started or where it ran; may be empty.
+    #[serde(default)]
+    pub server: String,
+    /// One of each round.
+    #[serde(rename = "reports")]
+    pub runs: Vec<Run>,
+    /// The number of each run's round, where they are not 1, 2, 3 and so on: a round may have given no report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<u64>,
+    /// What went wrong with servers of this contestant as they were stopped.
+    #[serde(default)]
+    pub unclean_ends: Vec<String>,
+}
+
+impl Entry {
+    /// A contestant that has not run yet.
+    pub fn new(name: impl Into<String>, load: Load) -> Self {
+        let (runs, rounds) = (Vec::new(), Vec::new());
+        Self { name: name.into(), load, server: String::new(), runs, rounds, unclean_ends: Vec::new() }
+    }
+
+    /// The runs with the numbers of their rounds.
+    pub fn numbered(&self) -> impl Iterator<Item = (u64, &Run)> {
+        let counted = (1..).skip(self.rounds.len());
+        self.rounds.iter().copied().chain(counted).zip(&self.runs)
+    }
+
+    /// The runs of the same round of this contestant and another: the pairs that ratios are taken of.
+    pub fn pairs<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a Run, &'a Run)> {
+        let same_round = |number| other.numbered().find(move |(round, _)| *round == number);
+        self.numbered().filter_map(move |(number, run)| Some((run, same_round(number)?.1)))
+    }
+
+    /// Whether every check held in every round, and every server ended cleanly.
+    pub fn passed(&self) -> bool {
+        self.unclean_ends.is_empty() && self.runs.iter().all(Run::passed)
+    }
+
+    /// Whether the figures of every round can be used.
+    pub fn valid(&self) -> bool {
+        self.runs.iter().all(Run::valid)
+    }
+
+    /// A metric over the rounds; none if no run has it.
+    pub fn spread(&self, metric: Metric) -> Option<Spread> {
+        Spread::of(&self.runs.iter().filter_map(|run| metric.of(run)).collect::<Vec<_>>())
+    }
+
+    /// What there is to say about its rounds; the same but for figures is said once.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let mut remarks: Vec<Remark> = Vec::new();
+        for (round, run) in self.numbered() {
+            for text in run.remarks() {
+                let kind: String = text.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+                match remarks.iter_mut().find(|remark| remark.kind == kind) {
+                    Some(remark) => remark.rounds.push(round),
+                    None => remarks.push(Remark { kind, text, rounds: vec![round] }),
+                }
+            }
+        }
+        let ends = self.unclean_ends.iter().map(|end| format!("the server did not end cleanly: {end}"));
+        remarks.iter().map(|remark| remark.in_words(self.runs.len())).chain(ends).collect()
+    }
+
+    /// `held`, `FAILED` or `INVALID`.
+    pub(crate) fn state(&self) -> &'static str {
+        match (self.passed(), self.valid()) {
+            (false, _) => "FAILED",
+            (true, false) => "INVALID",
+            (true, true) => "held",
+        }
+    }
+}
+
+/// What was said of several rounds.
+struct Remark {
+    /// The text without its digits.
+    kind: String,
+    /// As it was said of the first of the rounds.
+    text: String,
+    rounds: Vec<u64>,
+}
+
+impl Remark {
+    fn in_words(&self, all: usize) -> String {
+        let Self { text, rounds, .. } = self;
+        let numbers = rounds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        match rounds.len() {
+            1 => format!("round {numbers}: {text}"),
+            some if some == all => format!("every round, figures of round {}: {text}", rounds[0]),
+            _ => format!("rounds {numbers}, figures of round {}: {text}", rounds[0]),
+        }
+    }
+}
+
+impl Results {
+    /// Whether every check held everywhere. Invalid figures change nothing here: deliveries were still verified.
+    pub fn passed(&self) -> bool {
+        self.entries.iter().all(Entry::passed)
+    }
+
+    /// The loads in their order, each with its contestants.
+    pub fn by_load(&self) -> Vec<(&Load, Vec<&Entry>)> {
+        let mut loads: Vec<(&Load, Vec<&Entry>)> = Vec::new();
+        for entry in &self.entries {
+            match loads.iter_mut().find(|(load, _)| **load == entry.load) {
+                Some((_, entries)) => entries.push(entry),
+                None => loads.push((&entry.load, vec![entry])),
+            }
+        }
+        loads
+    }
+
+    /// The reference under this load.
+    pub fn reference_under(&self, load: &Load) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name == self.reference && entry.load == *load)
+    }
+
+    /// Each contestant but the reference against it, in each metric that says something under the load and
+    /// that both have.
+    pub fn verdicts(&self) -> Vec<(&Entry, Vec<Verdict>)> {
+        let others = self.entries.iter().filter(|entry| entry.name != self.reference);
+        let against = |entry: &Entry| {
+            let reference = self.reference_under(&entry.load)?;
+            let metrics = Metric::ALL.into_iter().filter(|metric| metric.applies(&entry.load));
+            let both = metrics.filter(|metric| entry.spread(*metric).and(reference.spread(*metric)).is_some());
+            Some(both.map(|metric| Verdict::of(metric, entry, reference)).collect::<Vec<_>>())
+        };
+        others.filter_map(|entry| Some((entry, against(entry)?))).collect()
+    }
+
+    /// The entries with what there is to say about each.
+    pub(crate) fn remarks(&self) -> Vec<(&Entry, Vec<String>)> {
+        let all = self.entries.iter().map(|entry| (entry, entry.remarks()));
+        all.filter(|(_, remarks)| !remarks.is_empty()).collect()
+    }
+
+    /// The first run of all, for what all have in common.
+    pub(crate) fn first_run(&self) -> Option<&Run> {
+        self.entries.iter().find_map(|entry| entry.runs.first())
+    }
+
+    /// The most rounds of a contestant.
+    pub(crate) fn rounds(&self) -> usize {
+        self.entries.iter().map(|entry| entry.runs.len()).max().unwrap_or_default()
+    }
+}

@@ -1,0 +1,131 @@
+//! One run, as the load generator reported it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Ladder, Moment};
+
+/// The report of one run, whole: what this version does not know is kept and written again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Value", into = "Value")]
+pub struct Run(Value);
+
+/// What every report has had from the first version on.
+const REQUIRED: [&str; 4] = ["/deliveries/measured_per_second", "/latency_us/p99", "/validity/valid", "/settings/load"];
+/// Of these, those that are read name by name.
+const REQUIRED_OBJECTS: [&str; 3] = ["/checks", "/settings", "/host"];
+
+impl TryFrom<Value> for Run {
+    type Error = String;
+
+    fn try_from(report: Value) -> Result<Self, String> {
+        let absent = REQUIRED.iter().find(|pointer| report.pointer(pointer).is_none());
+        let object = |pointer: &&&str| report.pointer(pointer).is_none_or(|value| !value.is_object());
+        match absent.or_else(|| REQUIRED_OBJECTS.iter().find(object)) {
+            Some(pointer) => Err(format!("not the report of a run: it has no {}", pointer[1..].replace('/', "."))),
+            None => Ok(Self(report)),
+        }
+    }
+}
+
+impl From<Run> for Value {
+    fn from(run: Run) -> Self {
+        run.0
+    }
+}
+
+impl Run {
+    /// Whether every check of the deliveries held. `foreign` deliveries are no fault of the server's.
+    pub fn passed(&self) -> bool {
+        let failed = |(name, count): (&String, &Value)| name != "foreign" && count.as_f64() != Some(0.0);
+        !self.object("/checks").iter().any(failed)
+    }
+
+    /// Whether its figures are what they claim to be.
+    pub fn valid(&self) -> bool {
+        self.0.pointer("/validity/valid") == Some(&Value::Bool(true))
+    }
+
+    /// Whether its figures may take part in a ratio.
+    pub fn usable(&self) -> bool {
+        self.passed() && self.valid()
+    }
+
+    /// What there is to say about it: checks that failed, why its figures are invalid, and notes.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if !self.passed() {
+            remarks.push(format!("FAILED: {}", self.failed_checks()));
+        }
+        remarks.extend(self.texts("/validity/reasons").map(|reason| format!("INVALID: {reason}")));
+        remarks.extend(self.texts("/validity/notes").map(str::to_owned));
+        let unread = [("timeline", self.timeline().err()), ("ladder", self.ladder().err())];
+        for (field, error) in unread {
+            remarks.extend(error.map(|error| format!("its {field} is of a form that is not read here: {error}")));
+        }
+        remarks
+    }
+
+    fn failed_checks(&self) -> String {
+        let counts = self.object("/checks").iter();
+        let wrong = counts.filter(|(name, count)| *name != "foreign" && count.as_f64() != Some(0.0));
+        wrong.map(|(name, count)| format!("{count} {}", name.replace('_', " "))).collect::<Vec<_>>().join(", ")
+    }
+
+    fn texts(&self, pointer: &str) -> impl Iterator<Item = &str> {
+        let list = self.0.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(Value::as_str)
+    }
+
+    /// Percentile and microseconds, ascending; empty if the report has no curve.
+    pub fn latency_curve(&self) -> Vec<(f64, f64)> {
+        let points = self.0.get("latency_curve").and_then(Value::as_array).into_iter().flatten();
+        points.filter_map(|point| Some((point.get(0)?.as_f64()?, point.get(1)?.as_f64()?))).collect()
+    }
+
+    /// Latency over the time of the run; empty if the report has none.
+    ///
+    /// # Errors
+    /// It has one, in another form.
+    pub fn timeline(&self) -> Result<Vec<Moment>, String> {
+        self.optional("timeline").map(Option::unwrap_or_default)
+    }
+
+    /// The rates that were climbed, if the report has a ladder.
+    ///
+    /// # Errors
+    /// It has one, in another form.
+    pub fn ladder(&self) -> Result<Option<Ladder>, String> {
+        self.optional("ladder")
+    }
+
+    fn optional<'a, T: Deserialize<'a>>(&'a self, field: &str) -> Result<Option<T>, String> {
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => T::deserialize(value).map(Some).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// What was asked for.
+    pub fn settings(&self) -> &Map<String, Value> {
+        self.object("/settings")
+    }
+
+    /// The machine.
+    pub fn host(&self) -> &Map<String, Value> {
+        self.object("/host")
+    }
+
+    /// The version of the generator.
+    pub fn version(&self) -> &str {
+        self.0.get("version").and_then(Value::as_str).unwrap_or("unknown")
+    }
+
+    fn object(&self, pointer: &str) -> &Map<String, Value> {
+        self.0.pointer(pointer).and_then(Value::as_object).expect("held against REQUIRED_OBJECTS when it was read")
+    }
+
+    pub(crate) fn number(&self, pointer: &str) -> Option<f64> {
+        self.0.pointer(pointer)?.as_f64()
+    }
+}

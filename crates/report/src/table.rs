@@ -1,0 +1,177 @@
+//! Results as text, in lines of at most [`TABLE_WIDTH`] columns.
+
+use std::fmt::{self, Write};
+
+use crate::figures::three_digits;
+use crate::{Entry, Load, Metric, Results, Run};
+
+/// The columns of a terminal that the tables fit in.
+pub const TABLE_WIDTH: usize = 100;
+
+/// The longest name that stands in a table; a longer one is cut there, and whole above it.
+const LONGEST_NAME: usize = 22;
+
+/// The medians that are shown under a load, the ones that it is about first.
+fn columns(load: &Load) -> &'static [Metric] {
+    if load.is_saturating() {
+        &[Metric::Deliveries, Metric::P50, Metric::P99, Metric::Cpu]
+    } else {
+        &[Metric::P50, Metric::P99, Metric::P999, Metric::Max, Metric::Cpu]
+    }
+}
+
+/// The medians that are also divided by the reference's.
+fn divided(load: &Load) -> [Metric; 2] {
+    [if load.is_saturating() { Metric::Deliveries } else { Metric::P99 }, Metric::Cpu]
+}
+
+/// The figures whose ranges over the rounds are shown.
+fn ranged(load: &Load) -> [Metric; 3] {
+    let [first, cpu] = divided(load);
+    [first, if load.is_saturating() { Metric::P99 } else { Metric::P50 }, cpu]
+}
+
+impl fmt::Display for Results {
+    /// A table for each load, with ranges where there are several rounds, and what is to be said about the runs.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(run) = self.first_run() else { return Ok(()) };
+        write_conditions(run, self.rounds(), out)?;
+        let names = Names::new(&self.entries, out)?;
+        for (load, entries) in self.by_load() {
+            writeln!(out, "\n{load}")?;
+            write_aligned(&self.medians(load, &entries, &names), out)?;
+            if entries.iter().any(|entry| entry.runs.len() > 1) {
+                writeln!(out, "  least to greatest")?;
+                write_aligned(&ranges(load, &entries, &names), out)?;
+            }
+        }
+        for (entry, remarks) in self.remarks() {
+            writeln!(out, "\n{}, {}", entry.name, entry.load)?;
+            remarks.iter().try_for_each(|remark| writeln!(out, "  {remark}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Results {
+    fn medians(&self, load: &Load, entries: &[&Entry], names: &Names) -> Vec<Vec<String>> {
+        let (columns, divided) = (columns(load), divided(load));
+        let mut header = vec![String::new()];
+        header.extend(columns.iter().map(|metric| short_title(*metric).to_owned()));
+        header.extend(divided.map(|metric| format!("{} ×", short_title(metric))));
+        header.push("checks".to_owned());
+        let row = |entry: &&Entry| {
+            let mut row = vec![names.of(entry)];
+            let median = |entry: &Entry, metric| entry.spread(metric).map(|spread| spread.median);
+            row.extend(columns.iter().map(|metric| or_dash(median(entry, *metric).map(|it| metric.format(it)))));
+            let ratio = |metric| {
+                let reference = median(self.reference_under(load)?, metric).filter(|value| *value > 0.0)?;
+                Some(three_digits(median(entry, metric)? / reference))
+            };
+            row.extend(divided.map(|metric| or_dash(ratio(metric))));
+            row.push(entry.state().to_owned());
+            row
+        };
+        std::iter::once(header).chain(entries.iter().map(row)).collect()
+    }
+}
+
+fn ranges(load: &Load, entries: &[&Entry], names: &Names) -> Vec<Vec<String>> {
+    let mut header = vec![String::new()];
+    header.extend(ranged(load).map(|metric| short_title(metric).to_owned()));
+    let row = |entry: &&Entry| {
+        let range = |metric: Metric| or_dash(entry.spread(metric).map(|spread| spread.range(metric.formatter())));
+        std::iter::once(names.of(entry)).chain(ranged(load).map(range)).collect()
+    };
+    std::iter::once(header).chain(entries.iter().map(row)).collect()
+}
+
+impl Results {
+    /// What [`Results::verdicts`] says, a paragraph for each contestant and load.
+    pub fn verdicts_text(&self) -> String {
+        let paragraph = |(entry, verdicts): (&Entry, Vec<crate::Verdict>)| {
+            let heading = format!("{} against {}; {}\n", entry.name, self.reference, entry.load);
+            verdicts.iter().fold(heading, |text, verdict| text + &format!("  {verdict}\n"))
+        };
+        self.verdicts().into_iter().map(paragraph).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn or_dash(cell: Option<String>) -> String {
+    cell.unwrap_or_else(|| "-".to_owned())
+}
+
+fn short_title(metric: Metric) -> &'static str {
+    if metric == Metric::Cpu { "CPU" } else { metric.title() }
+}
+
+fn write_conditions(run: &Run, rounds: usize, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let setting = |name| run.settings().get(name).map_or_else(|| "?".to_owned(), plain);
+    let fact = |name| run.host().get(name).map_or_else(|| "?".to_owned(), plain);
+    writeln!(
+        out,
+        "{} subscribers, {} publishers, {} channels, {}-byte payloads; {} s measured; rounds: {rounds}",
+        setting("subscribers"),
+        setting("publishers"),
+        setting("channels"),
+        setting("payload_bytes"),
+        setting("duration_seconds"),
+    )?;
+    writeln!(out, "{}, {} CPUs, Linux {}", fact("cpu"), fact("cpus"), fact("kernel"))?;
+    writeln!(out, "Medians of the rounds; CPU: of the server, for one delivery; ×: how often the reference's.")
+}
+
+/// A JSON value without the quotes of a text.
+pub(crate) fn plain(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// What the contestants are called in the tables.
+struct Names(Vec<(String, String)>);
+
+impl Names {
+    /// Writes the whole names of those that are too long.
+    fn new(entries: &[Entry], out: &mut fmt::Formatter<'_>) -> Result<Self, fmt::Error> {
+        let mut names: Vec<(String, String)> = Vec::new();
+        for entry in entries {
+            if names.iter().any(|(name, _)| *name == entry.name) {
+                continue;
+            }
+            let short = if entry.name.chars().count() > LONGEST_NAME {
+                let mark = format!("[{}] ", names.len() + 1);
+                writeln!(out, "{mark}is {}", entry.name)?;
+                let kept = LONGEST_NAME - mark.chars().count() - 1;
+                format!("{mark}{}…", entry.name.chars().take(kept).collect::<String>())
+            } else {
+                entry.name.clone()
+            };
+            names.push((entry.name.clone(), short));
+        }
+        Ok(Self(names))
+    }
+
+    fn of(&self, entry: &Entry) -> String {
+        let found = self.0.iter().find(|(name, _)| *name == entry.name);
+        format!("  {}", found.map_or(entry.name.as_str(), |(_, short)| short))
+    }
+}
+
+/// Pads each column to its widest cell: the first and a last one of words to the left, figures to the right.
+fn write_aligned(rows: &[Vec<String>], out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in rows {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            match column {
+                0 => write!(line, "{cell:<width$}")?,
+                _ => write!(line, "  {cell:>width$}")?,
+            }
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! What the crate says of results, through its public surface.
+
+mod files;
+mod page;
+mod statistics;
+mod support;
+mod table;
+mod verdicts;

@@ -1,0 +1,64 @@
+//! The table of results: what is in it, and that it fits.
+
+use crate::support::{entry, report, results, rounds, with};
+use corecast_report::TABLE_WIDTH;
+use serde_json::json;
+
+#[test]
+fn medians_ratios_and_ranges_are_in_the_table() {
+    let text = results(vec![rounds("sharded", &[100.0, 300.0, 200.0]), rounds("mutex", &[400.0; 3])]).to_string();
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    let medians =
+        ["sharded", "200", "µs", "400", "µs", "600", "µs", "1000", "µs", "0.200", "µs", "0.500", "0.500", "held"];
+    assert!(rows.iter().any(|row| *row == medians), "{text}");
+    let ranges = ["sharded", "200", "to", "600", "µs", "100", "to", "300", "µs", "0.100", "to", "0.300", "µs"];
+    assert!(rows.iter().any(|row| *row == ranges), "{text}");
+    assert!(text.contains("1000 subscribers") && text.contains("Test CPU, 4 CPUs, Linux 6.1.0"), "{text}");
+}
+
+#[test]
+fn no_line_of_it_is_wider_than_a_terminal() {
+    let long = "sharded,flush-pause=0,max-flush-pause=2ms,shards=16 of /opt/corecast/bin/corecast";
+    let saturate = |report| with(report, "/deliveries/measured_per_second", json!(123_456_789.0));
+    let wide: Vec<_> = [12_345.0, 99_999.0, 54_321.0].map(report).into_iter().map(saturate).collect();
+    let mut all = results(vec![entry(long, wide.clone()), entry("mutex", wide)]);
+    let mut under_saturation = all.entries.clone();
+    for entry in &mut under_saturation {
+        entry.load = serde_json::from_value(json!({ "saturate": { "in_flight": 256 } })).unwrap();
+    }
+    all.entries.extend(under_saturation);
+    let text = all.to_string();
+    assert!(text.contains(&format!("[1] is {long}")), "{text}");
+    for line in text.lines() {
+        assert!(line.chars().count() <= TABLE_WIDTH, "{} columns: {line}", line.chars().count());
+    }
+}
+
+#[test]
+fn failures_are_in_the_row_and_said_once_below() {
+    let failed = with(report(1.0), "/checks/lost", json!(12));
+    let late = |p99| {
+        let invalid = with(report(1.0), "/validity/valid", json!(false));
+        with(invalid, "/validity/reasons", json!([format!("generator late: p99 {p99} µs")]))
+    };
+    let mut all = results(vec![entry("lossy", vec![failed]), entry("late", vec![late(1200), report(1.0), late(3400)])]);
+    all.entries[1].unclean_ends.push("signal: 9".to_owned());
+    let text = all.to_string();
+    for part in [
+        "lossy, paced, 100 messages a second\n  round 1: FAILED: 12 lost\n",
+        "  rounds 1, 3, figures of round 1: INVALID: generator late: p99 1200 µs\n",
+        "  the server did not end cleanly: signal: 9\n",
+    ] {
+        assert!(text.contains(part), "'{part}' is missing:\n{text}");
+    }
+    assert!(!all.passed());
+    all.entries[1].unclean_ends.clear();
+    assert!(all.to_string().lines().any(|line| line.starts_with("  late") && line.ends_with("INVALID")), "{text}");
+}
+
+#[test]
+fn a_series_of_another_form_is_said_not_dropped() {
+    let strange = with(report(1.0), "/timeline", json!("a picture"));
+    let text = results(vec![entry("a", vec![strange])]).to_string();
+    assert!(text.contains("round 1: its timeline is of a form that is not read here"), "{text}");
+}

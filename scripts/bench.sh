@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# Runs scenarios of `corecast bench` against several servers in turns, and writes results/<date>-<commit>/.
+#
+#   scripts/bench.sh [--scenarios LIST] [--policies LIST] [--peer PEER]... [--rounds COUNT] [--out DIRECTORY] [-- FLAG...]
+#
+#   --scenarios LIST   of light,sparse,paced,overload,saturate,ladder,large,channels,churn,stall,storm,idle; default: all
+#   --policies LIST    policies of `corecast serve`, each started for each run; default: sharded,mutex,snapshot
+#   --peer PEER        a server that runs, as `corecast compare` takes it: redis=127.0.0.1:6379,pid=123; repeatable
+#   --rounds COUNT     default: 6, which a verdict with an interval needs; every other round goes backwards
+#   --out DIRECTORY    default: results/<date>-<commit>
+#   -- FLAG...         further flags of `corecast bench`, such as --duration 1s
+#
+# A run is DIRECTORY/SCENARIO/CONTESTANT.ROUND.json, as `corecast report` reads it; beside it lies what the run said on
+# standard error, if anything. SERVER_CPUS (default: all but the last) pins started servers, and peers whose pid is
+# given; LOAD_CPUS (default: the last) the load. CORECAST is the binary (default: target/release/corecast).
+# The exit code is 0 only if every run's checks held and its figures are valid.
+set -euo pipefail
+
+usage() { sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+
+all=light,sparse,paced,overload,saturate,ladder,large,channels,churn,stall,storm,idle
+root=$(cd "$(dirname "$0")/.." && pwd)
+corecast=${CORECAST:-${CARGO_TARGET_DIR:-$root/target}/release/corecast}
+scenarios=$all policies=sharded,mutex,snapshot rounds=6 out='' peers=() flags=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --) shift; flags=("$@"); break ;;
+        --scenarios | --policies | --peer | --rounds | --out) [ $# -ge 2 ] || usage ;;&
+        --scenarios) scenarios=$2 ;;
+        --policies) policies=$2 ;;
+        --peer) peers+=("$2") ;;
+        --rounds) rounds=$2 ;;
+        --out) out=$2 ;;
+        *) usage ;;
+    esac
+    shift 2
+done
+IFS=, read -ra scenarios <<<"$scenarios"
+IFS=, read -ra policies <<<"$policies"
+for scenario in "${scenarios[@]}"; do
+    [[ ",$all," == *",$scenario,"* ]] || { echo "bench.sh: '$scenario' is none of ${all//,/, }" >&2; exit 2; }
+done
+[[ $rounds =~ ^[1-9][0-9]*$ ]] || { echo "bench.sh: --rounds: '$rounds' is no count" >&2; exit 2; }
+[ -x "$corecast" ] || { echo "bench.sh: there is no $corecast: make build, or set CORECAST" >&2; exit 2; }
+"$corecast" bench --help | grep -q -e '--scenario' ||
+    { echo "bench.sh: $corecast bench knows no --scenario" >&2; exit 2; }
+
+# The CPUs of this process: the last for the load, the others for servers. One CPU cannot be parted.
+allowed=$(python3 -c 'import os; print(*sorted(os.sched_getaffinity(0)))')
+read -ra allowed <<<"$allowed"
+load_cpus=${LOAD_CPUS:-${allowed[-1]}}
+others=("${allowed[@]:0:${#allowed[@]}-1}")
+[ ${#others[@]} -gt 0 ] || others=("${allowed[@]}")
+server_cpus=${SERVER_CPUS:-$(IFS=,; echo "${others[*]}")}
+
+if [ -z "$out" ]; then
+    commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
+    [ -z "$(git -C "$root" status --porcelain 2>/dev/null)" ] || commit+=-changed
+    out=$root/results/$(date -u +%Y-%m-%d)-$commit
+fi
+mkdir -p "$out"
+
+scratch=$(mktemp -d)
+server=''
+stop_server() {
+    [ -z "$server" ] && return
+    kill "$server" 2>/dev/null || true
+    local status=0
+    wait "$server" || status=$?
+    server=''
+    return "$status"
+}
+finish() {
+    stop_server || true
+    rm -rf "$scratch"
+}
+trap finish EXIT
+
+start_server() { # POLICY; sets address
+    # Of the server before it, whose line must not be taken for this one's.
+    : >"$scratch/ready"
+    "$corecast" serve --policy "$1" --cpus "$server_cpus" --listen native://127.0.0.1:0 \
+        >>"$scratch/ready" 2>"$scratch/log" &
+    server=$!
+    for _ in $(seq 200); do
+        address=$(awk '$1 == "listening" { print $3; exit }' "$scratch/ready")
+        [ -z "$address" ] || return 0
+        kill -0 "$server" 2>/dev/null || break
+        sleep 0.05
+    done
+    cat "$scratch/log" >&2
+    echo "bench.sh: the server of policy $1 did not say where it listens" >&2
+    exit 1
+}
+
+failures=0
+load() { # SCENARIO NAME ROUND FLAG...
+    local file=$out/$1/$2.$3 scenario=$1
+    shift 3
+    mkdir -p "$out/$scenario"
+    if ! "$corecast" bench --scenario "$scenario" --cpus "$load_cpus" --json "$@" "${flags[@]}" \
+        >"$file.json" 2>"$file.err"; then
+        echo "  failed or invalid: $file.json $(head -n 1 "$file.err")" >&2
+        failures=$((failures + 1))
+    fi
+    # A run that gave no report leaves nothing that `corecast report` could not read.
+    [ -s "$file.json" ] || rm -f "$file.json"
+    [ -s "$file.err" ] || rm -f "$file.err"
+}
+
+measure() { # SCENARIO ROUND CONTESTANT
+    echo "$1, round $2 of $rounds: ${3%%=*}" >&2
+    if [[ $3 != *=* ]]; then
+        start_server "$3"
+        load "$1" "$3" "$2" --address "$address" --server-pid "$server"
+        stop_server || { echo "  failed: the server of policy $3 did not end cleanly" >&2; failures=$((failures + 1)); }
+        return
+    fi
+    local name=${3%%=*} part parts
+    IFS=, read -ra parts <<<"${3#*=}"
+    local arguments=(--address "${parts[0]}") protocol=$name
+    for part in "${parts[@]:1}"; do
+        case $part in
+            protocol=*) protocol=${part#*=} ;;
+            pid=*)
+                arguments+=(--server-pid "${part#*=}")
+                taskset -a -c -p "$server_cpus" "${part#*=}" >/dev/null
+                ;;
+            *) echo "bench.sh: --peer: '$part' is neither protocol=… nor pid=…" >&2; exit 2 ;;
+        esac
+    done
+    load "$1" "$name" "$2" --protocol "$protocol" "${arguments[@]}"
+}
+
+contestants=("${policies[@]}" "${peers[@]}")
+for scenario in "${scenarios[@]}"; do
+    for ((round = 1; round <= rounds; round++)); do
+        for ((turn = 0; turn < ${#contestants[@]}; turn++)); do
+            place=$turn
+            ((round % 2)) || place=$((${#contestants[@]} - 1 - turn))
+            measure "$scenario" "$round" "${contestants[place]}"
+        done
+    done
+done
+echo "$out"
+[ "$failures" -eq 0 ] || { echo "bench.sh: $failures failures" >&2; exit 1; }
