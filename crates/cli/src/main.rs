@@ -15,6 +15,7 @@ mod config_file;
 mod connection;
 mod cpus;
 mod listen;
+mod live;
 mod logging;
 mod period;
 mod publish;
@@ -53,7 +54,7 @@ enum Command {
     #[command(name = "sub", after_long_help = SUB_HELP)]
     Subscribe(subscribe::Arguments),
     /// Put load on a running server and measure it
-    Bench(bench::Arguments),
+    Bench(Box<bench::Arguments>),
     /// Measure the policies against each other on this machine
     Compare(compare::Arguments),
 }
@@ -120,7 +121,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Subscribe(arguments) => subscribe::run(&arguments),
-        Command::Bench(arguments) => bench::run(arguments),
+        Command::Bench(arguments) => bench::run(*arguments),
         Command::Compare(arguments) => compare::run(arguments),
     };
     outcome.unwrap_or_else(|error| failed(&error))

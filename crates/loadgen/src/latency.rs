@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Nanoseconds from 1 to 60 s (longer counts as 60 s), to 3 significant digits.
 ///
 /// Equal times in a row are recorded at once: what one publisher sent in one go arrives in one receive.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Latency {
     histogram: Histogram<u64>,
     last_ns: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Latency {
 
 /// The longest time told apart, in nanoseconds.
 const LONGEST_NS: u64 = 60_000_000_000;
-const SIGNIFICANT_DIGITS: u8 = 3;
+pub(crate) const SIGNIFICANT_DIGITS: u8 = 3;
 
 impl Latency {
     pub(crate) fn new() -> Self {
@@ -34,18 +34,44 @@ impl Latency {
         self.repeats += 1;
     }
 
-    pub(crate) fn summary(mut self) -> Percentiles {
-        self.histogram.saturating_record_n(self.last_ns, self.repeats);
-        let at = |quantile: f64| float(self.histogram.value_at_quantile(quantile)) / 1000.0;
+    /// The histogram with all that was recorded.
+    pub(crate) fn histogram(&mut self) -> &Histogram<u64> {
+        // To record a time no times would still make it the greatest.
+        if self.repeats > 0 {
+            self.histogram.saturating_record_n(self.last_ns, std::mem::take(&mut self.repeats));
+        }
+        &self.histogram
+    }
+
+    /// Takes what another has recorded.
+    pub(crate) fn add(&mut self, other: &mut Self) {
+        self.histogram.add(other.histogram()).expect("all have the same bounds");
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.histogram.reset();
+        (self.last_ns, self.repeats) = (0, 0);
+    }
+
+    /// A quantile in microseconds.
+    pub(crate) fn at_us(&mut self, quantile: f64) -> f64 {
+        float(self.histogram().value_at_quantile(quantile)) / 1000.0
+    }
+
+    pub(crate) fn max_us(&mut self) -> f64 {
+        float(self.histogram().max()) / 1000.0
+    }
+
+    pub(crate) fn summary(&mut self) -> Percentiles {
         Percentiles {
-            count: self.histogram.len(),
-            mean: self.histogram.mean().round() / 1000.0,
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-            p999: at(0.999),
-            p9999: at(0.9999),
-            max: float(self.histogram.max()) / 1000.0,
+            count: self.histogram().len(),
+            mean: self.histogram().mean().round() / 1000.0,
+            p50: self.at_us(0.5),
+            p90: self.at_us(0.9),
+            p99: self.at_us(0.99),
+            p999: self.at_us(0.999),
+            p9999: self.at_us(0.9999),
+            max: self.max_us(),
         }
     }
 }
@@ -86,5 +112,17 @@ mod tests {
         for (value, expected) in [(summary.p50, 5000.0), (summary.p99, 9900.0), (summary.max, 10_000.0)] {
             assert!((value / expected - 1.0).abs() < 1e-3, "{value} for {expected}");
         }
+    }
+
+    #[test]
+    fn what_is_added_and_cleared_counts_once() {
+        let (mut all, mut part) = (Latency::new(), Latency::new());
+        for _ in 0..2 {
+            part.record(5000);
+            part.record(5000);
+            all.add(&mut part);
+            part.clear();
+        }
+        assert_eq!((all.summary().count, part.summary().count), (4, 0));
     }
 }
