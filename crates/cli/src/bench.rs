@@ -1,16 +1,22 @@
 //! `corecast bench`: load against any running server.
 
+use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{ArgGroup, Args};
-use corecast_loadgen::{Error, Load, Protocol, Settings};
+use corecast_loadgen::{
+    Climb, Error, Ladder, Load, Popularity, Protocol, Scenario, Settings, builtin_scenarios, measure,
+};
 
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange};
+use crate::live::Live;
 use crate::period::Period;
 
-/// The flags of `corecast bench`.
+/// The flags of `corecast bench`. What is not given is as the scenario says, or as in the default.
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("load").args(["rate", "closed_loop"]))]
 pub(crate) struct Arguments {
@@ -25,25 +31,47 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PROTOCOL", default_value_t = Protocol::Native)]
     protocol: Protocol,
 
-    /// Connections that receive; each subscribes to one channel, round robin.
-    #[arg(long, value_name = "COUNT", default_value_t = 100)]
-    subscribers: usize,
+    /// A named load, or a file that describes one; other flags override what it says.
+    ///
+    /// --list-scenarios has the names. benches/scenarios in the sources has their files, as models for others.
+    #[arg(long, value_name = "NAME_OR_FILE")]
+    scenario: Option<String>,
 
-    /// Connections that send, beside the subscribers.
-    #[arg(long, value_name = "COUNT", default_value_t = 8)]
-    publishers: usize,
+    /// List the named loads, one a line, and end.
+    #[arg(long)]
+    list_scenarios: bool,
 
-    /// Channels; each publisher sends to them round robin.
-    #[arg(long, value_name = "COUNT", default_value_t = 1)]
-    channels: usize,
+    /// Connections that receive [default: 100]
+    #[arg(long, value_name = "COUNT")]
+    subscribers: Option<usize>,
 
-    /// What the names of the channels begin with; a number follows.
-    #[arg(long, value_name = "TEXT", default_value = "bench")]
-    channel_prefix: String,
+    /// Channels that each of them subscribes to, round robin [default: 1]
+    #[arg(long, value_name = "COUNT")]
+    subscriptions: Option<usize>,
 
-    /// Bytes of each payload, at least 32: the header that makes it verifiable.
-    #[arg(long, value_name = "BYTES", default_value_t = 64)]
-    payload: usize,
+    /// Connections that send, beside the subscribers [default: 8]
+    #[arg(long, value_name = "COUNT")]
+    publishers: Option<usize>,
+
+    /// Channels; each publisher sends to them round robin, or as --zipf says [default: 1]
+    #[arg(long, value_name = "COUNT")]
+    channels: Option<usize>,
+
+    /// Messages prefer some channels: the k-th gets a part in proportion to 1 / k^EXPONENT.
+    #[arg(long, value_name = "EXPONENT")]
+    zipf: Option<f64>,
+
+    /// Which order of channels --zipf gives [default: 0]
+    #[arg(long, value_name = "NUMBER", requires = "zipf")]
+    seed: Option<u64>,
+
+    /// What the names of the channels begin with; a number follows [default: bench]
+    #[arg(long, value_name = "TEXT")]
+    channel_prefix: Option<String>,
+
+    /// Bytes of each payload, at least 32: the header that makes it verifiable [default: 64]
+    #[arg(long, value_name = "BYTES")]
+    payload: Option<usize>,
 
     /// Open loop: messages a second, all publishers together, evenly spaced [default: 100]
     ///
@@ -54,26 +82,30 @@ pub(crate) struct Arguments {
 
     /// Closed loop: messages that are always under way, all publishers together.
     ///
-    /// A publisher sends the next when every subscriber has one of its. This finds the greatest rate;
-    /// the latency is that of a full pipe.
+    /// Each publisher has one witness among the subscribers of each channel and sends the next message when the
+    /// witness has one of its. This finds the greatest rate; the latency is that of a full pipe.
     #[arg(long, value_name = "IN_FLIGHT")]
     closed_loop: Option<usize>,
 
-    /// Load before the measured window.
-    #[arg(long, value_name = "TIME", default_value = "1s")]
-    warmup: Period,
+    /// Load before the measured window [default: 1s]
+    #[arg(long, value_name = "TIME")]
+    warmup: Option<Period>,
 
-    /// The measured window.
-    #[arg(long, value_name = "TIME", default_value = "5s")]
-    duration: Period,
+    /// The measured window [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    duration: Option<Period>,
 
-    /// How long to wait behind the window for deliveries under way; what has not come then is lost.
-    #[arg(long, value_name = "TIME", default_value = "5s")]
-    drain_timeout: Period,
+    /// One step of the timeline in the JSON [default: 1s]
+    #[arg(long, value_name = "TIME")]
+    interval: Option<Period>,
 
-    /// How long all connections together may take to be attached.
-    #[arg(long, value_name = "TIME", default_value = "30s")]
-    attach_timeout: Period,
+    /// How long to wait behind the window for deliveries under way; what has not come then is lost [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    drain_timeout: Option<Period>,
+
+    /// How long all connections together may take to be attached [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    attach_timeout: Option<Period>,
 
     /// The server's process on this machine, whose CPU time and memory to report.
     #[arg(long, value_name = "PID")]
@@ -86,40 +118,115 @@ pub(crate) struct Arguments {
     /// Print the report as one JSON document.
     #[arg(long)]
     json: bool,
+
+    /// Write the distribution of the latency to this file, for `HdrHistogram`'s plotter; in milliseconds.
+    #[arg(long, value_name = "FILE")]
+    hgrm: Option<PathBuf>,
 }
 
 /// Runs the load and prints what came of it; a success if every check held and the figures are valid.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let json = arguments.json;
-    let report = corecast_loadgen::run(&arguments.settings()?).map_err(explain)?;
+    if arguments.list_scenarios {
+        for (name, summary) in builtin_scenarios() {
+            println!("{name:<9} {summary}");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (json, hgrm) = (arguments.json, arguments.hgrm.clone());
+    let (settings, climb) = arguments.load()?;
+    let live = Live::on_terminal();
+    let passed = match climb {
+        Some(_) if hgrm.is_some() => {
+            return Err(SetupError("--hgrm: a ladder has a distribution for each of its steps".to_owned()).into());
+        }
+        Some(climb) => run_ladder(&settings, climb, live.as_ref(), json)?,
+        None => run_once(&settings, live.as_ref(), json, hgrm.as_deref())?,
+    };
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_once(settings: &Settings, live: Option<&Live>, json: bool, hgrm: Option<&Path>) -> anyhow::Result<bool> {
+    // A file that cannot be written is noticed before the load, not behind it.
+    if let Some(path) = hgrm {
+        fs::write(path, "").with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let outcome = measure(settings, live.map(|live| |progress| live.show(&progress)));
+    live.inspect(|live| live.clear());
+    let measurement = outcome.map_err(explain)?;
+    let report = &measurement.report;
     if json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        println!("{}", serde_json::to_string_pretty(report)?);
     } else {
         print!("{report}");
     }
-    Ok(if report.passed() && report.validity.valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if let Some(path) = hgrm {
+        fs::write(path, measurement.latency.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(report.passed() && report.validity.valid)
+}
+
+fn run_ladder(settings: &Settings, climb: Climb, live: Option<&Live>, json: bool) -> anyhow::Result<bool> {
+    let on_step = |step, rate| {
+        live.inspect(|live| live.clear());
+        eprintln!("step {step}: {rate} messages a second");
+    };
+    let outcome = Ladder::run(settings, climb, on_step, live.map(|live| |progress| live.show(&progress)));
+    live.inspect(|live| live.clear());
+    let ladder = outcome.map_err(explain)?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&ladder)?);
+    } else {
+        print!("{ladder}");
+    }
+    Ok(ladder.passed())
 }
 
 impl Arguments {
-    fn settings(self) -> anyhow::Result<Settings> {
-        let load = match (self.closed_loop, self.rate) {
-            (Some(in_flight), _) => Load::Saturate { in_flight },
-            (None, rate) => Load::Paced { rate: rate.unwrap_or(100) },
-        };
-        Ok(Settings {
-            subscribers: self.subscribers,
-            publishers: self.publishers,
-            channels: self.channels,
-            channel_prefix: self.channel_prefix,
-            payload_bytes: self.payload,
-            warmup: self.warmup.0,
-            duration: self.duration.0,
-            drain_timeout: self.drain_timeout.0,
-            attach_timeout: self.attach_timeout.0,
-            server_pid: self.server_pid,
-            cpus: generator_cpus(&self.cpus)?,
-            ..Settings::new(self.address, self.protocol, load)
-        })
+    /// The settings, and how to climb if the scenario is a ladder whose rates no flag replaces.
+    fn load(self) -> anyhow::Result<(Settings, Option<Climb>)> {
+        let scenario = self.scenario.as_deref().map(Scenario::find).transpose().map_err(explain)?.unwrap_or_default();
+        let mut settings = Settings::new(self.address, self.protocol, Load::Paced { rate: 100 });
+        scenario.apply(&mut settings);
+        let replaced = self.rate.is_some() || self.closed_loop.is_some();
+        self.override_counts(&mut settings);
+        self.override_times(&mut settings);
+        settings.server_pid = self.server_pid;
+        settings.cpus = generator_cpus(&self.cpus)?;
+        scenario.disturb(&mut settings);
+        Ok((settings, scenario.climb().filter(|_| !replaced)))
+    }
+
+    fn override_counts(&self, settings: &mut Settings) {
+        put(&mut settings.subscribers, self.subscribers);
+        put(&mut settings.subscriptions, self.subscriptions);
+        put(&mut settings.publishers, self.publishers);
+        put(&mut settings.channels, self.channels);
+        put(&mut settings.channel_prefix, self.channel_prefix.clone());
+        put(&mut settings.payload_bytes, self.payload);
+        put(&mut settings.load, self.rate.map(|rate| Load::Paced { rate }));
+        put(&mut settings.load, self.closed_loop.map(|in_flight| Load::Saturate { in_flight }));
+        let seed = self.seed.unwrap_or_default();
+        put(&mut settings.popularity, self.zipf.map(|exponent| Popularity::Zipf { exponent, seed }));
+    }
+
+    fn override_times(&self, settings: &mut Settings) {
+        let times = [
+            (&mut settings.warmup, self.warmup),
+            (&mut settings.duration, self.duration),
+            (&mut settings.interval, self.interval),
+            (&mut settings.drain_timeout, self.drain_timeout),
+            (&mut settings.attach_timeout, self.attach_timeout),
+        ];
+        for (time, flag) in times {
+            put(time, flag.map(|period| period.0));
+        }
+    }
+}
+
+/// What is given replaces what was there.
+fn put<T>(to: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *to = given;
     }
 }
 
@@ -134,7 +241,9 @@ pub(crate) fn generator_cpus(ranges: &[CpuRange]) -> anyhow::Result<Vec<usize>> 
 /// A flag that the load cannot be run with is the user's to put right.
 pub(crate) fn explain(error: Error) -> anyhow::Error {
     match error {
-        Error::Setting { .. } | Error::DescriptorLimit { .. } => SetupError(error.to_string()).into(),
+        Error::Setting { .. } | Error::Scenario(_) | Error::DescriptorLimit { .. } => {
+            SetupError(error.to_string()).into()
+        }
         error => error.into(),
     }
 }

@@ -16,6 +16,7 @@ mod connection;
 mod cpus;
 mod doctor;
 mod listen;
+mod live;
 mod logging;
 mod period;
 mod publish;
@@ -55,7 +56,7 @@ enum Command {
     #[command(name = "sub", after_long_help = SUB_HELP)]
     Subscribe(subscribe::Arguments),
     /// Put load on a running server and measure it
-    Bench(bench::Arguments),
+    Bench(Box<bench::Arguments>),
     /// Measure policies, settings, binaries and other servers against each other on this machine
     #[command(after_long_help = COMPARE_HELP)]
     Compare(Box<compare::Arguments>),
@@ -172,7 +173,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Subscribe(arguments) => subscribe::run(&arguments),
-        Command::Bench(arguments) => bench::run(arguments),
+        Command::Bench(arguments) => bench::run(*arguments),
         Command::Compare(arguments) => compare::run(*arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

@@ -6,7 +6,7 @@
 
 use crate::clock::{Clock, duration_ns};
 use crate::connection::{Connection, Stage};
-use crate::dialect::{Dialect, Item};
+use crate::dialect::{Channel, Dialect, Item};
 use crate::fleet::{Fleet, Sink, subject};
 use crate::payload::{Header, PROBE, Reading, Stamp};
 use crate::{Error, Settings};
@@ -30,7 +30,7 @@ pub(crate) fn attach<D: Dialect>(
     let deadline_ns = clock.now_ns() + duration_ns(settings.attach_timeout);
     let mut fleet = Fleet::new(settings, names, dialect, clock)?;
     connect(&mut fleet, settings, names, deadline_ns)?;
-    if D::SUBSCRIBER_ANSWERS == 0 {
+    if D::subscriber_answers(settings.subscriptions) == 0 {
         probe(&mut fleet, settings, stamp, deadline_ns)?;
     }
     Ok(fleet)
@@ -54,18 +54,19 @@ fn connect<D: Dialect>(
         }
         fleet.wait(&mut events, deadline_ns)?;
         for event in &events {
-            attached += usize::from(advance(fleet, settings, names, event)?);
+            attached += usize::from(advance(fleet, settings, names, event, &mut Nobody)?);
         }
     }
     Ok(())
 }
 
 /// Takes a connection one event further; true if that attached it.
-fn advance<D: Dialect>(
+pub(crate) fn advance<D: Dialect>(
     fleet: &mut Fleet<D>,
     settings: &Settings,
     names: &[String],
     event: &Event,
+    newcomer: &mut impl Newcomer,
 ) -> Result<bool, Error> {
     let (index, flags) = subject(event);
     let before = fleet.connections[index].stage;
@@ -76,25 +77,25 @@ fn advance<D: Dialect>(
         fleet.connections[index].connected(settings.address)?;
         introduce(fleet, settings, names, index)?;
     }
-    let mut greeter = Greeter::default();
+    let closed = |fleet: &Fleet<D>, reason| Error::Closed { connection: index, role: fleet.role(index), reason };
+    let answers = match fleet.connections[index].stage {
+        Stage::Greeting { answers } => answers,
+        Stage::Attached => 0,
+        Stage::Connecting => return Ok(false),
+        Stage::Closed => return Err(closed(fleet, "before it was attached".to_owned())),
+    };
+    let mut greeter = Greeter { answers, refusal: None, newcomer };
     fleet.serve(event, &mut greeter)?;
-    if let Some(reason) = greeter.refusal {
-        return Err(Error::Closed { connection: index, role: fleet.role(index), reason });
+    let Greeter { answers, refusal, .. } = greeter;
+    if let Some(reason) = refusal {
+        return Err(closed(fleet, reason));
     }
-    match fleet.connections[index].stage {
-        Stage::Closed => {
-            let reason = "before it was attached".to_owned();
-            Err(Error::Closed { connection: index, role: fleet.role(index), reason })
-        }
-        Stage::Greeting { answers } => {
-            let answers = answers.saturating_sub(greeter.answers);
-            let stage = if answers == 0 { Stage::Attached } else { Stage::Greeting { answers } };
-            fleet.connections[index].stage = stage;
-            Ok(stage == Stage::Attached)
-        }
-        Stage::Attached => Ok(before == Stage::Connecting),
-        Stage::Connecting => Ok(false),
+    if fleet.connections[index].stage == Stage::Closed {
+        return Err(closed(fleet, "before it was attached".to_owned()));
     }
+    let stage = if answers == 0 { Stage::Attached } else { Stage::Greeting { answers } };
+    fleet.connections[index].stage = stage;
+    Ok(stage == Stage::Attached && before != stage)
 }
 
 /// Sends the first bytes.
@@ -106,32 +107,70 @@ fn introduce<D: Dialect>(
 ) -> Result<(), Error> {
     let out = fleet.connections[index].outbox.buffer();
     let answers = if index < settings.subscribers {
-        fleet.dialect.subscribe(&names[settings.channel_of(index)], out);
-        D::SUBSCRIBER_ANSWERS
+        let channel = |number: usize| Channel { name: &names[number], number };
+        fleet.dialect.subscribe(settings.channels_of(index).map(channel), out);
+        D::subscriber_answers(settings.subscriptions)
     } else {
         fleet.dialect.greet(out);
         D::PUBLISHER_ANSWERS
     };
-    fleet.connections[index].stage = Stage::Greeting { answers };
+    fleet.connections[index].stage = if answers == 0 { Stage::Attached } else { Stage::Greeting { answers } };
     fleet.flush(index)
 }
 
-/// Counts the answers of one connection.
-#[derive(Default)]
-struct Greeter {
-    answers: usize,
-    refusal: Option<String>,
+/// Whom what a connection is sent is meant for, and who is told when it is attached.
+pub(crate) trait Newcomer: Sink {
+    /// The last answer is here. What is behind it in the same receive has not been looked at.
+    fn attached(&mut self);
 }
 
-impl Sink for Greeter {
+/// Nobody listens before the load begins.
+struct Nobody;
+
+impl Sink for Nobody {
     fn deliver(&mut self, _payload: &[u8]) {}
+
+    fn item(&mut self, _item: Item<'_>) {}
+}
+
+impl Newcomer for Nobody {
+    fn attached(&mut self) {}
+}
+
+/// Counts the answers of one connection.
+struct Greeter<'n, N> {
+    /// How many are to come.
+    answers: usize,
+    refusal: Option<String>,
+    newcomer: &'n mut N,
+}
+
+impl<N: Newcomer> Sink for Greeter<'_, N> {
+    fn begin(&mut self, connection: usize, now_ns: u64) {
+        self.newcomer.begin(connection, now_ns);
+    }
+
+    fn deliver(&mut self, payload: &[u8]) {
+        self.newcomer.deliver(payload);
+    }
 
     fn item(&mut self, item: Item<'_>) {
         match item {
-            Item::Answer => self.answers += 1,
-            Item::Refusal(reason) => self.refusal = Some(String::from_utf8_lossy(reason).into_owned()),
-            _ => {}
+            Item::Answer if self.answers > 0 => {
+                self.answers -= 1;
+                if self.answers == 0 {
+                    self.newcomer.attached();
+                }
+            }
+            Item::Refusal(reason) if self.answers > 0 => {
+                self.refusal = Some(String::from_utf8_lossy(reason).into_owned());
+            }
+            item => self.newcomer.item(item),
         }
+    }
+
+    fn end(&mut self) {
+        self.newcomer.end();
     }
 }
 

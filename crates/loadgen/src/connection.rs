@@ -27,9 +27,17 @@ pub(crate) struct Connection {
     /// The beginning of an item whose end has not come. Its memory stays, for the next one.
     pub(crate) tail: Vec<u8>,
     pub(crate) outbox: Outbox,
+    /// Not read, whatever comes.
+    pub(crate) paused: bool,
+    /// Tells its events from those of the connections that had its index before.
+    pub(crate) generation: u32,
 }
 
 impl Connection {
+    pub(crate) fn new(socket: OwnedFd, stage: Stage) -> Self {
+        Self { socket, stage, tail: Vec::new(), outbox: Outbox::default(), paused: false, generation: 0 }
+    }
+
     /// Loopback connections per source address, below the 28,232 ports that Linux hands out by default.
     const PER_SOURCE_ADDRESS: usize = 20_000;
 
@@ -44,12 +52,7 @@ impl Connection {
         }
         match socket.connect(&SockAddr::from(address)) {
             Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => Err(failed(error)),
-            _ => Ok(Self {
-                socket: socket.into(),
-                stage: Stage::Connecting,
-                tail: Vec::new(),
-                outbox: Outbox::default(),
-            }),
+            _ => Ok(Self::new(socket.into(), Stage::Connecting)),
         }
     }
 

@@ -16,18 +16,26 @@ pub(crate) use plain::Plain;
 pub(crate) use redis::Redis;
 pub(crate) use shape::Shape;
 
+/// A channel: its name, and its number for protocols in which a subscription has one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Channel<'n> {
+    pub(crate) name: &'n str,
+    pub(crate) number: usize,
+}
+
 /// A protocol in the client's direction.
 pub(crate) trait Dialect {
     /// Whether publishers are sent every message too.
     const PUBLISHERS_RECEIVE: bool;
-    /// How many [`Item::Answer`]s prove that a subscriber is attached. None: the protocol cannot say, and
-    /// the run proves it with probes.
-    const SUBSCRIBER_ANSWERS: usize;
     /// How many [`Item::Answer`]s show that a publisher may begin.
     const PUBLISHER_ANSWERS: usize;
 
-    /// Appends what a subscriber sends first.
-    fn subscribe(&self, channel: &str, out: &mut Vec<u8>);
+    /// How many [`Item::Answer`]s prove that a subscriber has this many subscriptions. None: the protocol
+    /// cannot say, and the run proves it with probes.
+    fn subscriber_answers(subscriptions: usize) -> usize;
+
+    /// Appends what a subscriber of these channels sends first.
+    fn subscribe<'n>(&self, channels: impl Iterator<Item = Channel<'n>>, out: &mut Vec<u8>);
 
     /// Appends what a publisher sends first.
     fn greet(&self, out: &mut Vec<u8>);
@@ -36,7 +44,7 @@ pub(crate) trait Dialect {
     fn publish(&self, channel: &str, payload: &[u8], out: &mut Vec<u8>);
 
     /// What a message of a channel looks like when it arrives.
-    fn shape(&self, channel: &str, payload_len: usize) -> Shape;
+    fn shape(&self, channel: Channel<'_>, payload_len: usize) -> Shape;
 
     /// Appends the answer to [`Item::Ping`].
     fn pong(&self, body: &[u8], out: &mut Vec<u8>);
@@ -78,13 +86,14 @@ pub(crate) struct Fault(pub(crate) String);
 /// Checks that the shape of a message is what the decoder makes of it.
 #[cfg(test)]
 fn assert_shape<D: Dialect>(dialect: &D, message: &[u8], channel: &str, payload: &[u8]) {
-    let shape = dialect.shape(channel, payload.len());
+    let shape = dialect.shape(Channel { name: channel, number: 1 }, payload.len());
     let delivery = Item::Delivery { channel: channel.as_bytes(), payload };
     assert_eq!(dialect.decode(message), Ok(Decoded::Item(delivery, message.len())));
     assert_eq!(shape.payload(message), Some((payload, message.len())));
     assert_eq!(shape.payload(&message[..message.len() - 1]), None);
     if !channel.is_empty() {
-        assert_eq!(dialect.shape(&"x".repeat(channel.len()), payload.len()).payload(message), None);
+        let other = Channel { name: &"x".repeat(channel.len()), number: 1 };
+        assert_eq!(dialect.shape(other, payload.len()).payload(message), None);
     }
 }
 

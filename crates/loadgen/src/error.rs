@@ -18,6 +18,9 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// There is no such scenario, or its file is not one.
+    #[error("{0}")]
+    Scenario(String),
     /// More connections than this process may hold descriptors.
     #[error("{needed} descriptors are needed and {limit} allowed: raise the hard limit (ulimit -Hn) or connect fewer")]
     DescriptorLimit {

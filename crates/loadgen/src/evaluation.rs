@@ -5,8 +5,12 @@ use crate::figures::float;
 use crate::fleet::Traffic;
 use crate::intake::Counts;
 use crate::report::{Deliveries, GeneratorCost, Messages, ServerCost, Validity};
-use crate::usage::CpuTime;
-use crate::{Checks, Host, Load, Percentiles, Report, Settings};
+use crate::usage::{CpuTime, MachineTime};
+use crate::{
+    Checks, Disturbance, Environment, Host, Interval, Load, Percentiles, Phase, Reconnections, Report, Settings,
+    Stalled,
+};
+use std::time::Duration;
 
 /// The greatest p99 of the generator's lateness at which an open-loop run is valid, in microseconds.
 pub const LATENESS_BOUND_US: f64 = 1000.0;
@@ -17,6 +21,9 @@ const BUSY_GENERATOR: f64 = 0.95;
 /// The part of the window in which the generator was kept waiting for a CPU, from which on something else
 /// had a hand in the figures.
 const BUSY_MACHINE: f64 = 0.02;
+/// The CPUs used by others, from which on the same is said of them. The server's work in the kernel's own threads is
+/// counted there too.
+const BUSY_OTHERS: f64 = 0.1;
 /// A closed loop in which nothing arrived for this part of the window has come to a halt.
 const STALL_DIVISOR: u64 = 4;
 
@@ -29,7 +36,10 @@ pub(crate) struct Sample {
     pub(crate) traffic: Traffic,
     /// The generator's thread.
     pub(crate) generator: CpuTime,
+    /// All of the generator's process.
+    pub(crate) process: CpuTime,
     pub(crate) server: Option<CpuTime>,
+    pub(crate) machine: Option<MachineTime>,
 }
 
 /// All that a run saw.
@@ -37,6 +47,7 @@ pub(crate) struct Sample {
 pub(crate) struct Evidence<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) host: Host,
+    pub(crate) environment: Environment,
     pub(crate) from: Sample,
     pub(crate) to: Sample,
     /// Messages due in the window; none in a closed loop.
@@ -51,6 +62,14 @@ pub(crate) struct Evidence<'a> {
     pub(crate) counts: Counts,
     pub(crate) latency: Percentiles,
     pub(crate) latency_curve: Vec<(f64, f64)>,
+    pub(crate) completion: Percentiles,
+    pub(crate) skew: Percentiles,
+    /// Whether there were too many messages under way to follow.
+    pub(crate) completion_overflowed: bool,
+    pub(crate) intervals: Vec<Interval>,
+    pub(crate) phases: Vec<Phase>,
+    pub(crate) reconnections: Option<Reconnections>,
+    pub(crate) stalled: Option<Stalled>,
     pub(crate) lateness: Percentiles,
     pub(crate) traffic: Traffic,
 }
@@ -60,24 +79,34 @@ pub(crate) fn evaluate(evidence: Evidence<'_>) -> Report {
     let messages = messages(&evidence);
     let server = server(&evidence);
     let generator = generator(&evidence);
+    let environment = environment(&evidence);
+    let checks = Checks { disconnected: evidence.disconnected as u64, ..evidence.checks.clone() };
     Report {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         settings: evidence.settings.clone(),
-        validity: validity(&evidence, &messages, server.as_ref(), &generator),
+        validity: validity(&evidence, &messages, server.as_ref(), &generator, &environment),
+        environment,
         messages,
         deliveries: Deliveries {
-            expected: evidence.expected,
-            arrived: counts.to_subscribers + counts.to_publishers,
+            expected: expected(&evidence),
+            arrived: counts.arrived(),
             measured: counts.measured_to_subscribers,
             measured_per_second: evidence.a_second(counts.measured_to_subscribers),
             measured_to_publishers: counts.measured_to_publishers,
+            payload_bytes_per_second: evidence.payload_a_second(counts.measured_to_subscribers),
             received_bytes_per_second: evidence
                 .a_second(evidence.to.traffic.received_bytes - evidence.from.traffic.received_bytes),
         },
         latency_us: evidence.latency,
         latency_curve: evidence.latency_curve,
+        completion_us: evidence.completion,
+        skew_us: evidence.skew,
+        timeline: evidence.intervals,
+        phases: evidence.phases,
+        reconnections: evidence.reconnections,
+        stalled: evidence.stalled,
         server,
-        checks: Checks { disconnected: evidence.disconnected as u64, ..evidence.checks },
+        checks,
         generator,
         host: evidence.host,
     }
@@ -93,6 +122,10 @@ impl Evidence<'_> {
         float(count) / self.window_seconds()
     }
 
+    fn payload_a_second(&self, count: u64) -> f64 {
+        self.a_second(count) * float(self.settings.payload_bytes as u64)
+    }
+
     /// The time between the two samples, which CPU times are held against.
     fn sampled_seconds(&self) -> f64 {
         seconds(self.to.at_ns - self.from.at_ns)
@@ -100,7 +133,29 @@ impl Evidence<'_> {
 
     /// The server's work in the window.
     fn deliveries(&self) -> u64 {
-        self.counts.measured_to_subscribers + self.counts.measured_to_publishers
+        self.counts.measured()
+    }
+}
+
+/// Deliveries that were owed: where everybody stays, what the messages make.
+fn expected(evidence: &Evidence<'_>) -> u64 {
+    if matches!(evidence.settings.disturbance, Disturbance::None | Disturbance::Stall { .. }) {
+        return evidence.expected;
+    }
+    evidence.counts.arrived() + evidence.checks.lost + evidence.counts.accounted
+}
+
+/// With what else ran while the window did.
+fn environment(evidence: &Evidence<'_>) -> Environment {
+    let (from, to) = (&evidence.from, &evidence.to);
+    let machine = to.machine.zip(from.machine).map(|(to, from)| to.since(from));
+    let ours = to.process.since(from.process).total;
+    let servers = to.server.zip(from.server).map_or(Duration::ZERO, |(to, from)| to.since(from).total);
+    let cpus = |time: Duration| time.as_secs_f64() / evidence.sampled_seconds();
+    Environment {
+        others_cpus: machine.map(|machine| cpus(machine.busy.saturating_sub(ours + servers))),
+        stolen_cpus: machine.map(|machine| cpus(machine.stolen)),
+        ..evidence.environment.clone()
     }
 }
 
@@ -112,6 +167,8 @@ fn messages(evidence: &Evidence<'_>) -> Messages {
         achieved,
         offered_per_second: evidence.a_second(offered),
         achieved_per_second: evidence.a_second(achieved),
+        offered_bytes_per_second: evidence.payload_a_second(offered),
+        achieved_bytes_per_second: evidence.payload_a_second(achieved),
         total: evidence.total_messages,
     }
 }
@@ -120,13 +177,19 @@ fn server(evidence: &Evidence<'_>) -> Option<ServerCost> {
     let used = evidence.to.server?.since(evidence.from.server?);
     let ((before, attached), loaded) = evidence.memory?;
     let cpu_seconds = used.total.as_secs_f64();
+    let per_delivery = ratio(cpu_seconds * 1e6, evidence.deliveries());
+    // The two are sampled in ticks, the total is exact.
+    let ticks = (used.user + used.system).as_secs_f64();
+    let part = |time: Duration| if ticks > 0.0 { time.as_secs_f64() / ticks } else { 0.0 };
     Some(ServerCost {
         cpu_seconds,
         user_seconds: used.user.as_secs_f64(),
         system_seconds: used.system.as_secs_f64(),
         cpus_used: cpu_seconds / evidence.sampled_seconds(),
         waited_cpus: used.waited.as_secs_f64() / evidence.sampled_seconds(),
-        cpu_us_per_delivery: ratio(cpu_seconds * 1e6, evidence.deliveries()),
+        cpu_us_per_delivery: per_delivery,
+        user_us_per_delivery: per_delivery * part(used.user),
+        system_us_per_delivery: per_delivery * part(used.system),
         memory_before_bytes: before,
         memory_attached_bytes: attached,
         memory_loaded_bytes: loaded,
@@ -154,6 +217,7 @@ fn validity(
     messages: &Messages,
     server: Option<&ServerCost>,
     generator: &GeneratorCost,
+    environment: &Environment,
 ) -> Validity {
     let mut reasons = Vec::new();
     let mut notes = Vec::new();
@@ -179,6 +243,12 @@ fn validity(
         notes.push(format!(
             "the machine was not quiet: something else had the generator's CPU for {percent:.0} % of the time"
         ));
+    }
+    if let Some(others) = environment.others_cpus.filter(|cpus| *cpus > BUSY_OTHERS) {
+        notes.push(format!("other programs used {others:.2} CPUs in the window"));
+    }
+    if evidence.completion_overflowed {
+        notes.push("completion was followed in part only: too many messages were under way".to_owned());
     }
     if evidence.checks.foreign > 0 {
         notes.push("other load ran on the same channels".to_owned());

@@ -43,6 +43,12 @@ pub(crate) fn float(count: u64) -> f64 {
     count as f64
 }
 
+/// A figure as a count, its fraction cut off; what is below 0 is 0.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the conversion saturates, which is meant")]
+pub(crate) fn whole(figure: f64) -> usize {
+    figure as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

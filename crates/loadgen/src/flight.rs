@@ -12,7 +12,7 @@ use crate::Settings;
 #[derive(Debug)]
 pub(crate) struct Flight {
     channels: usize,
-    /// By (publisher, channel): the subscriber whose delivery completes a message.
+    /// By (publisher, channel): the subscription whose delivery completes a message.
     witness: Vec<usize>,
     /// Messages that each publisher may send.
     credit: Vec<usize>,
@@ -23,7 +23,7 @@ impl Flight {
     pub(crate) fn new(settings: &Settings, in_flight: usize) -> Self {
         let each = in_flight / settings.publishers;
         let witness = |publisher: usize, channel| {
-            // Spread over the audience: subscriber s has channel s modulo the number of channels.
+            // Spread over the audience: subscription s is of channel s modulo the number of channels.
             let audience = settings.audience(channel);
             (publisher * audience / settings.publishers) * settings.channels + channel
         };
@@ -37,10 +37,10 @@ impl Flight {
         }
     }
 
-    /// A subscriber is done with a message.
+    /// A subscription is done with a message.
     #[inline]
-    pub(crate) fn settle(&mut self, subscriber: usize, publisher: usize, channel: usize) {
-        if self.witness[publisher * self.channels + channel] == subscriber {
+    pub(crate) fn settle(&mut self, subscription: usize, publisher: usize, channel: usize) {
+        if self.witness[publisher * self.channels + channel] == subscription {
             self.credit[publisher] += 1;
             self.total_credit += 1;
         }

@@ -17,6 +17,10 @@ pub struct Host {
     pub cpu: String,
     /// CPUs that this process may use.
     pub cpus: usize,
+    /// How the first CPU's frequency is governed, where the kernel says.
+    pub governor: Option<String>,
+    /// The commit that the generator was built from, where `CORECAST_COMMIT` named it at build time.
+    pub commit: Option<String>,
 }
 
 impl Host {
@@ -30,6 +34,10 @@ impl Host {
             kernel: kernel.unwrap_or_else(|_| unknown()),
             cpu: model.map_or_else(unknown, |(_, model)| model.to_owned()),
             cpus: available_parallelism().map_or(1, usize::from),
+            governor: fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+                .ok()
+                .map(|governor| governor.trim().to_owned()),
+            commit: option_env!("CORECAST_COMMIT").map(str::to_owned),
         }
     }
 }

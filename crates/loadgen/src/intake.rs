@@ -1,11 +1,12 @@
 //! The receiving side: every delivery is verified, accounted for and timed here.
 
+use crate::completion::Completion;
 use crate::dialect::Item;
 use crate::fleet::Sink;
 use crate::flight::Flight;
-use crate::latency::Latency;
 use crate::ledger::{Arrival, Ledger};
-use crate::payload::{PROBE, Reading, Stamp};
+use crate::payload::{Header, PROBE, Reading, Stamp};
+use crate::timeline::Timeline;
 use crate::{Checks, Settings};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -14,78 +15,134 @@ use std::ops::Range;
 pub(crate) struct Intake<'a> {
     stamp: &'a Stamp,
     names: &'a [String],
-    subscribers: usize,
+    settings: &'a Settings,
     publishers: usize,
-    /// Per connection, the channel that it gets; [`PROBE`], which no message has, if it gets none.
-    channel_of: Vec<u16>,
+    /// Per connection, what it gets and how it counts.
+    receivers: Vec<Receiver>,
     ledger: Ledger,
     /// Only in a closed loop.
     pub(crate) flight: Option<Flight>,
     /// Of deliveries to subscribers whose message was due in the measured window.
-    pub(crate) latency: Latency,
+    pub(crate) timeline: Timeline,
+    pub(crate) completion: Completion,
     pub(crate) measured: Range<u64>,
     pub(crate) counts: Counts,
     pub(crate) last_arrival_ns: u64,
+    /// All but the losses, which are known in the end; those of stalled subscribers apart.
     checks: Checks,
+    stalled_checks: Checks,
     /// Per connection, deliveries that say of themselves nothing credible, and losses reported by the
     /// server: neither is lost in silence.
     accounted: HashMap<usize, u64>,
     batch: Batch,
 }
 
+/// Whose deliveries these are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Role {
+    #[default]
+    Subscriber,
+    /// Of `plain`, where publishers get everything too.
+    Publisher,
+    /// A subscriber that does not read for a while, and does not count among the others.
+    Stalled,
+}
+
+/// What a connection gets.
+#[derive(Clone, Copy, Debug, Default)]
+struct Receiver {
+    role: Role,
+    first_channel: u16,
+    /// Channels from the first one on, going round; 0 if it gets nothing.
+    subscriptions: u16,
+}
+
 /// What the deliveries of one receive have in common.
 #[derive(Clone, Copy, Debug, Default)]
 struct Batch {
     connection: usize,
-    /// The channel that the connection gets.
-    channel: u16,
+    receiver: Receiver,
+    first_subscription: usize,
+    channels: u16,
     now_ns: u64,
     /// 1 within the measured window, else 0.
     measured: u64,
 }
 
+impl Batch {
+    /// The subscription of this connection to a channel.
+    #[inline]
+    fn subscription(&self, channel: u16) -> Option<usize> {
+        let wrapped = if channel < self.receiver.first_channel { self.channels } else { 0 };
+        let nth = channel.wrapping_add(wrapped).wrapping_sub(self.receiver.first_channel);
+        (nth < self.receiver.subscriptions).then(|| self.first_subscription + usize::from(nth))
+    }
+}
+
 /// Deliveries, by receiver and time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
-    /// Different messages that subscribers have, each counted per subscriber.
+    /// Different messages that subscribers have, each counted per subscriber; those who stall left out.
     pub(crate) to_subscribers: u64,
     /// The same for publishers, where they receive.
     pub(crate) to_publishers: u64,
+    /// The same for subscribers that stall.
+    pub(crate) to_stalled: u64,
     /// Of the first, those that came within the measured window.
     pub(crate) measured_to_subscribers: u64,
     /// Of the second, those that came within the measured window.
     pub(crate) measured_to_publishers: u64,
+    /// Of the third, those that came within the measured window.
+    pub(crate) measured_to_stalled: u64,
     /// Deliveries that will not come, or not in a form that can be counted above.
-    accounted: u64,
+    pub(crate) accounted: u64,
+}
+
+impl Counts {
+    /// Deliveries that came.
+    pub(crate) fn arrived(&self) -> u64 {
+        self.to_subscribers + self.to_publishers + self.to_stalled
+    }
+
+    /// Deliveries that came within the measured window: the server's work.
+    pub(crate) fn measured(&self) -> u64 {
+        self.measured_to_subscribers + self.measured_to_publishers + self.measured_to_stalled
+    }
 }
 
 impl<'a> Intake<'a> {
-    /// `receivers` are all subscribers, and the publishers behind them where they receive.
+    /// `publishers_receive` what subscribers do.
     pub(crate) fn new(
-        settings: &Settings,
+        settings: &'a Settings,
         names: &'a [String],
         stamp: &'a Stamp,
-        receivers: usize,
+        publishers_receive: bool,
         measured: Range<u64>,
         flight: Option<Flight>,
     ) -> Self {
-        let channel_of = |index| {
-            let channel = u16::try_from(settings.channel_of(index)).expect("settings are checked");
-            if index < receivers { channel } else { PROBE }
-        };
+        let stalled = settings.disturbance.stalled(settings.subscribers);
+        let echoes = if publishers_receive { settings.publishers } else { 0 };
+        let rows = settings.publishers * (settings.all_subscriptions() + echoes);
+        let told = 0..settings.publishers * settings.subscriptions * stalled.start;
+        let mut completion = Completion::new(settings.publishers * settings.channels);
+        for row in told.clone() {
+            completion.join(stream(settings, row));
+        }
         Self {
             stamp,
             names,
-            subscribers: settings.subscribers,
+            settings,
             publishers: settings.publishers,
-            channel_of: (0..settings.connections()).map(channel_of).collect(),
-            ledger: Ledger::new(receivers, settings.publishers),
+            receivers: (0..settings.connections()).map(|index| receiver(settings, publishers_receive, index)).collect(),
+            ledger: Ledger::new(rows, &told),
             flight,
-            latency: Latency::new(),
+            timeline: Timeline::new(settings, measured.clone()),
+            completion,
             measured,
             counts: Counts::default(),
             last_arrival_ns: 0,
             checks: Checks::default(),
+            stalled_checks: Checks::default(),
             accounted: HashMap::new(),
             batch: Batch::default(),
         }
@@ -93,36 +150,104 @@ impl<'a> Intake<'a> {
 
     /// Deliveries of which nothing more is to be expected.
     pub(crate) fn settled(&self) -> u64 {
-        self.counts.to_subscribers + self.counts.to_publishers + self.counts.accounted
+        self.counts.arrived() + self.counts.accounted
+    }
+
+    /// A message is on its way to its socket.
+    pub(crate) fn sent(&mut self, publisher: usize, channel: usize, due_ns: u64) {
+        let due_ns = self.measured.contains(&due_ns).then_some(due_ns);
+        self.completion.sent(channel * self.publishers + publisher, due_ns);
+    }
+
+    /// The rows of a connection: per subscription and publisher, with the channel.
+    fn rows(&self, connection: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+        let (publishers, channels) = (self.publishers, self.settings.channels);
+        let first = self.first_subscription(connection);
+        (first..first + usize::from(self.receivers[connection].subscriptions)).flat_map(move |subscription| {
+            (0..publishers)
+                .map(move |publisher| (subscription * publishers + publisher, publisher, subscription % channels))
+        })
+    }
+
+    fn first_subscription(&self, connection: usize) -> usize {
+        // With more than one each, publishers receive nothing.
+        connection * self.settings.subscriptions
+    }
+
+    /// What a connection is to get, if it gets what was sent so far: a sequence for each of its rows.
+    pub(crate) fn owed(&self, connection: usize, sent: impl Fn(usize, usize) -> u64) -> Vec<u64> {
+        self.rows(connection).map(|(_, publisher, channel)| sent(publisher, channel)).collect()
+    }
+
+    /// Whether a connection has what is owed to it.
+    pub(crate) fn has_reached(&self, connection: usize, owed: &[u64]) -> bool {
+        self.rows(connection).zip(owed).all(|((row, ..), sequence)| self.ledger.has_reached(row, *sequence))
+    }
+
+    /// A connection is subscribed anew: owed all that is sent from now on.
+    pub(crate) fn join(&mut self, connection: usize, sent: impl Fn(usize, usize) -> u64) {
+        let rows: Vec<_> = self.rows(connection).collect();
+        for (row, publisher, channel) in rows {
+            self.ledger.join(row, sent(publisher, channel));
+            self.completion.join(stream(self.settings, row));
+        }
+    }
+
+    /// A connection is to be closed. What is `owed` and did not come is lost; else only what was skipped.
+    pub(crate) fn leave(&mut self, connection: usize, owed: Option<&[u64]>) {
+        let mut missing = 0;
+        let rows: Vec<_> = self.rows(connection).collect();
+        for (nth, (row, ..)) in rows.into_iter().enumerate() {
+            let (told, missed) = self.ledger.leave(row, owed.map(|owed| owed[nth]));
+            self.completion.leave(stream(self.settings, row), told);
+            missing += missed;
+        }
+        self.checks.lost += missing.saturating_sub(self.accounted.remove(&connection).unwrap_or_default());
     }
 
     /// Accounts for a message that is not the next one; false if it is not to be counted as a delivery.
     #[cold]
-    fn out_of_turn(&mut self, arrival: Arrival, publisher: usize, channel: usize) -> bool {
+    fn out_of_turn(&mut self, arrival: Arrival, subscription: usize, header: Header) -> bool {
+        let (publisher, channel) = (usize::from(header.publisher), usize::from(header.channel));
         match arrival {
-            Arrival::InOrder => {}
-            Arrival::Late => self.checks.reordered += 1,
+            Arrival::Late => self.checks_of_batch().reordered += 1,
             Arrival::Duplicate => {
-                self.checks.duplicated += 1;
+                self.checks_of_batch().duplicated += 1;
                 return false;
             }
-            Arrival::Ahead(skipped) => {
-                if let Some(flight) = self.flight.as_mut().filter(|_| self.batch.connection < self.subscribers) {
+            Arrival::Ahead(skipped) if self.batch.receiver.role == Role::Subscriber => {
+                let missed = header.sequence - skipped..header.sequence;
+                self.completion.miss(channel * self.publishers + publisher, missed);
+                if let Some(flight) = &mut self.flight {
                     for _ in 0..skipped {
-                        flight.settle(self.batch.connection, publisher, channel);
+                        flight.settle(subscription, publisher, channel);
                     }
                 }
             }
+            Arrival::InOrder | Arrival::Ahead(_) => {}
         }
         true
+    }
+
+    /// A delivery to a publisher or to a subscriber that stalls.
+    #[cold]
+    fn count_apart(&mut self) {
+        let Batch { receiver, measured, .. } = self.batch;
+        if receiver.role == Role::Stalled {
+            self.counts.to_stalled += 1;
+            self.counts.measured_to_stalled += measured;
+        } else {
+            self.counts.to_publishers += 1;
+            self.counts.measured_to_publishers += measured;
+        }
     }
 
     #[cold]
     fn not_ours(&mut self, reading: Reading) {
         if reading == Reading::Foreign {
-            self.checks.foreign += 1;
+            self.checks_of_batch().foreign += 1;
         } else {
-            self.checks.altered += 1;
+            self.checks_of_batch().altered += 1;
             self.account(1);
         }
     }
@@ -132,21 +257,64 @@ impl<'a> Intake<'a> {
         *self.accounted.entry(self.batch.connection).or_default() += count;
     }
 
-    /// What was wrong, once nothing more will come. `sent` gives messages per publisher and channel.
-    pub(crate) fn checks(&self, sent: impl Fn(usize, usize) -> u64) -> Checks {
-        let to_come = |connection: usize, publisher| sent(publisher, usize::from(self.channel_of[connection]));
-        let missing = self.ledger.missing(to_come);
-        let lost = |(connection, missing): (usize, &u64)| {
-            missing.saturating_sub(self.accounted.get(&connection).copied().unwrap_or_default())
-        };
-        Checks { lost: missing.iter().enumerate().map(lost).sum(), ..self.checks.clone() }
+    fn checks_of_batch(&mut self) -> &mut Checks {
+        if self.batch.receiver.role == Role::Stalled { &mut self.stalled_checks } else { &mut self.checks }
     }
+
+    /// What a connection lacks of what was sent; `sent` gives messages per publisher and channel.
+    pub(crate) fn missing(&self, connection: usize, sent: impl Fn(usize, usize) -> u64) -> u64 {
+        let missing: u64 = self
+            .rows(connection)
+            .map(|(row, publisher, channel)| self.ledger.missing_in(row, sent(publisher, channel)))
+            .sum();
+        missing.saturating_sub(self.accounted.get(&connection).copied().unwrap_or_default())
+    }
+
+    /// What was wrong, once nothing more will come; with those who stall left out.
+    pub(crate) fn checks(&self, sent: impl Fn(usize, usize) -> u64) -> Checks {
+        let counting = (0..self.receivers.len()).filter(|index| self.receivers[*index].role != Role::Stalled);
+        let lost: u64 = counting.map(|connection| self.missing(connection, &sent)).sum();
+        Checks { lost: self.checks.lost + lost, ..self.checks.clone() }
+    }
+
+    /// The same for those who stall, without their losses.
+    pub(crate) fn stalled_checks(&self) -> &Checks {
+        &self.stalled_checks
+    }
+}
+
+/// What a connection gets.
+fn receiver(settings: &Settings, publishers_receive: bool, index: usize) -> Receiver {
+    let short = |count| u16::try_from(count).expect("settings are checked");
+    let role = match index {
+        _ if index >= settings.subscribers => Role::Publisher,
+        _ if settings.disturbance.stalled(settings.subscribers).contains(&index) => Role::Stalled,
+        _ => Role::Subscriber,
+    };
+    let subscriptions = if role != Role::Publisher || publishers_receive { settings.subscriptions } else { 0 };
+    let first_channel = short(settings.channel_of(index * settings.subscriptions));
+    Receiver { role, first_channel, subscriptions: short(subscriptions) }
+}
+
+/// The stream of messages that a row gets: of one publisher on one channel.
+fn stream(settings: &Settings, row: usize) -> usize {
+    let (subscription, publisher) = (row / settings.publishers, row % settings.publishers);
+    settings.channel_of(subscription) * settings.publishers + publisher
 }
 
 impl Sink for Intake<'_> {
     fn begin(&mut self, connection: usize, now_ns: u64) {
-        let measured = u64::from(self.measured.contains(&now_ns));
-        self.batch = Batch { connection, channel: self.channel_of[connection], now_ns, measured };
+        if self.timeline.is_due(now_ns) {
+            self.timeline.advance(now_ns, self.counts.measured_to_subscribers);
+        }
+        self.batch = Batch {
+            connection,
+            receiver: self.receivers[connection],
+            first_subscription: self.first_subscription(connection),
+            channels: self.names.len().try_into().expect("settings are checked"),
+            now_ns,
+            measured: u64::from(self.measured.contains(&now_ns)),
+        };
     }
 
     #[inline]
@@ -155,33 +323,33 @@ impl Sink for Intake<'_> {
             Reading::Ours { header, intact } => (header, intact),
             reading => return self.not_ours(reading),
         };
-        let batch = self.batch;
-        let (publisher, channel) = (usize::from(header.publisher), usize::from(header.channel));
-        if header.channel != batch.channel || publisher >= self.publishers {
+        let publisher = usize::from(header.publisher);
+        let subscription = self.batch.subscription(header.channel).filter(|_| publisher < self.publishers);
+        let Some(subscription) = subscription else {
             // A probe that was still under way is nobody's fault.
-            self.checks.misrouted += u64::from(header.channel != PROBE);
+            self.checks_of_batch().misrouted += u64::from(header.channel != PROBE);
+            return;
+        };
+        if !intact {
+            self.checks_of_batch().altered += 1;
+        }
+        let arrival = self.ledger.arrive(subscription * self.publishers + publisher, header.sequence);
+        if arrival != Arrival::InOrder && !self.out_of_turn(arrival, subscription, header) {
             return;
         }
-        self.checks.altered += u64::from(!intact);
-        let arrival = self.ledger.arrive(batch.connection, publisher, header.sequence);
-        if arrival != Arrival::InOrder && !self.out_of_turn(arrival, publisher, channel) {
-            return;
-        }
-        self.last_arrival_ns = batch.now_ns;
-        if batch.connection >= self.subscribers {
-            self.counts.to_publishers += 1;
-            self.counts.measured_to_publishers += batch.measured;
-            return;
+        self.last_arrival_ns = self.batch.now_ns;
+        if self.batch.receiver.role != Role::Subscriber {
+            return self.count_apart();
         }
         self.counts.to_subscribers += 1;
-        self.counts.measured_to_subscribers += batch.measured;
+        self.counts.measured_to_subscribers += self.batch.measured;
         if arrival != Arrival::Late
             && let Some(flight) = &mut self.flight
         {
-            flight.settle(batch.connection, publisher, channel);
+            flight.settle(subscription, publisher, usize::from(header.channel));
         }
         if self.measured.contains(&header.intended_ns) {
-            self.latency.record(batch.now_ns.saturating_sub(header.intended_ns));
+            self.timeline.record(self.batch.now_ns.saturating_sub(header.intended_ns));
         }
     }
 
@@ -189,28 +357,36 @@ impl Sink for Intake<'_> {
         match item {
             // Of another length, or under another channel's name.
             Item::Delivery { channel, payload } => {
-                let own = self.names.get(usize::from(self.batch.channel));
-                if own.is_some_and(|own| own.as_bytes() == channel) {
-                    self.deliver(payload);
-                } else {
-                    self.checks.misrouted += 1;
+                let named = self.names.iter().position(|name| name.as_bytes() == channel);
+                let named = named.and_then(|index| u16::try_from(index).ok());
+                let own = named.filter(|index| self.batch.subscription(*index).is_some());
+                match (own, self.stamp.read(payload)) {
+                    (Some(own), Reading::Ours { header, .. }) if header.channel != own => {
+                        self.checks_of_batch().misrouted += u64::from(header.channel != PROBE);
+                    }
+                    (Some(_), _) => self.deliver(payload),
+                    (None, _) => self.checks_of_batch().misrouted += 1,
                 }
             }
             Item::Gap(count) => {
-                self.checks.gaps += 1;
-                self.checks.reported_lost += count;
+                self.checks_of_batch().gaps += 1;
+                self.checks_of_batch().reported_lost += count;
                 self.account(count);
             }
-            Item::Refusal(_) => self.checks.refusals += 1,
+            Item::Refusal(_) => self.checks_of_batch().refusals += 1,
             Item::Answer | Item::Ping(_) | Item::Nothing => {}
         }
+    }
+
+    fn end(&mut self) {
+        let Self { ledger, completion, settings, batch, .. } = self;
+        ledger.tell(|row, passed| completion.advance(stream(settings, row), passed, batch.now_ns));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payload::Header;
     use crate::{Load, Protocol};
 
     /// Three subscribers on two channels, one publisher; what `feed` does with them is checked against
@@ -225,7 +401,7 @@ mod tests {
         };
         let names = settings.channel_names();
         let stamp = Stamp::new(1, settings.payload_bytes);
-        let mut intake = Intake::new(&settings, &names, &stamp, 3, 0..100, None);
+        let mut intake = Intake::new(&settings, &names, &stamp, false, 0..100, None);
         for connection in 0..3 {
             intake.begin(connection, 1);
             for sequence in if connection == 1 { 0..1 } else { 0..4 } {

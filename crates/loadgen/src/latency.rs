@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Nanoseconds from 1 to 60 s (longer counts as 60 s), to 3 significant digits.
 ///
 /// Equal times in a row are recorded at once: what one publisher sent in one go arrives in one receive.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Latency {
     histogram: Histogram<u64>,
     last_ns: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Latency {
 
 /// The longest time told apart, in nanoseconds.
 const LONGEST_NS: u64 = 60_000_000_000;
-const SIGNIFICANT_DIGITS: u8 = 3;
+pub(crate) const SIGNIFICANT_DIGITS: u8 = 3;
 /// How far a curve goes: to the 99.9999th percentile.
 const CURVE_DECADES: i32 = 6;
 /// The points of a curve between 90 % and 99 %, between 99 % and 99.9 %, and so on.
@@ -43,32 +43,53 @@ impl Latency {
         self.repeats += 1;
     }
 
-    /// The summary, and the curve as [`Report::latency_curve`](crate::Report::latency_curve) has it.
-    pub(crate) fn summary_and_curve(mut self) -> (Percentiles, Vec<(f64, f64)>) {
-        self.record_repeats();
-        let resolved = |step: &i32| tail(*step) * float(self.histogram.len()) >= 1.0;
+    /// The times as [`Report::latency_curve`](crate::Report::latency_curve) has them.
+    pub(crate) fn curve(&mut self) -> Vec<(f64, f64)> {
+        let histogram = self.histogram();
+        let resolved = |step: &i32| tail(*step) * float(histogram.len()) >= 1.0;
         let steps = (0..=CURVE_DECADES * CURVE_STEPS).take_while(resolved);
-        let at = |step| float(self.histogram.value_at_quantile(1.0 - tail(step))) / 1000.0;
-        let curve = steps.map(|step| (100.0 * (1.0 - tail(step)), at(step))).collect();
-        (self.summary(), curve)
+        let at = |step| float(histogram.value_at_quantile(1.0 - tail(step))) / 1000.0;
+        steps.map(|step| (100.0 * (1.0 - tail(step)), at(step))).collect()
     }
 
-    fn record_repeats(&mut self) {
-        self.histogram.saturating_record_n(self.last_ns, std::mem::take(&mut self.repeats));
+    /// The histogram with all that was recorded.
+    pub(crate) fn histogram(&mut self) -> &Histogram<u64> {
+        // To record a time no times would still make it the greatest.
+        if self.repeats > 0 {
+            self.histogram.saturating_record_n(self.last_ns, std::mem::take(&mut self.repeats));
+        }
+        &self.histogram
     }
 
-    pub(crate) fn summary(mut self) -> Percentiles {
-        self.record_repeats();
-        let at = |quantile: f64| float(self.histogram.value_at_quantile(quantile)) / 1000.0;
+    /// Takes what another has recorded.
+    pub(crate) fn add(&mut self, other: &mut Self) {
+        self.histogram.add(other.histogram()).expect("all have the same bounds");
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.histogram.reset();
+        (self.last_ns, self.repeats) = (0, 0);
+    }
+
+    /// A quantile in microseconds.
+    pub(crate) fn at_us(&mut self, quantile: f64) -> f64 {
+        float(self.histogram().value_at_quantile(quantile)) / 1000.0
+    }
+
+    pub(crate) fn max_us(&mut self) -> f64 {
+        float(self.histogram().max()) / 1000.0
+    }
+
+    pub(crate) fn summary(&mut self) -> Percentiles {
         Percentiles {
-            count: self.histogram.len(),
-            mean: self.histogram.mean().round() / 1000.0,
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-            p999: at(0.999),
-            p9999: at(0.9999),
-            max: float(self.histogram.max()) / 1000.0,
+            count: self.histogram().len(),
+            mean: self.histogram().mean().round() / 1000.0,
+            p50: self.at_us(0.5),
+            p90: self.at_us(0.9),
+            p99: self.at_us(0.99),
+            p999: self.at_us(0.999),
+            p9999: self.at_us(0.9999),
+            max: self.max_us(),
         }
     }
 }
@@ -117,12 +138,24 @@ mod tests {
         for micro in 1..=1000 {
             latency.record(micro * 1000);
         }
-        let (summary, curve) = latency.summary_and_curve();
+        let (summary, curve) = (latency.summary(), latency.curve());
         assert_eq!(curve.len(), 31, "0 %, and ten points a decade to 99.9 %");
         for (percentile, us) in [(0.0, 1.0), (90.0, summary.p90), (99.0, summary.p99), (99.9, summary.p999)] {
             let close = |(at, value): &(f64, f64)| (at - percentile).abs() < 1e-9 && (value / us - 1.0).abs() < 2e-3;
             assert!(curve.iter().any(close), "{percentile} % is not at {us} in {curve:?}");
         }
-        assert_eq!(Latency::new().summary_and_curve().1, []);
+        assert_eq!(Latency::new().curve(), []);
+    }
+
+    #[test]
+    fn what_is_added_and_cleared_counts_once() {
+        let (mut all, mut part) = (Latency::new(), Latency::new());
+        for _ in 0..2 {
+            part.record(5000);
+            part.record(5000);
+            all.add(&mut part);
+            part.clear();
+        }
+        assert_eq!((all.summary().count, part.summary().count), (4, 0));
     }
 }

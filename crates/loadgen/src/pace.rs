@@ -9,6 +9,8 @@ pub(crate) struct Pace {
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
+/// The longest lead.
+const MAX_LEAD_NS: u64 = 2_000_000;
 
 impl Pace {
     pub(crate) fn new(start_ns: u64, rate: u64) -> Self {
@@ -27,6 +29,12 @@ impl Pace {
         self.start_ns + seconds * SECOND_NS + rest * SECOND_NS / self.rate
     }
 
+    /// How long before a message is due the generator stops sleeping and looks for events without waiting: a
+    /// CPU that sleeps may take a millisecond to wake. A tenth of the CPU at most.
+    pub(crate) fn lead_ns(&self) -> u64 {
+        (SECOND_NS / self.rate / 10).min(MAX_LEAD_NS)
+    }
+
     pub(crate) fn advance(&mut self) {
         self.next += 1;
     }
@@ -42,6 +50,13 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lead_is_a_tenth_of_the_time_between_messages() {
+        for (rate, lead_ns) in [(1, 2_000_000), (50, 2_000_000), (1000, 100_000), (1_000_000, 100)] {
+            assert_eq!(Pace::new(0, rate).lead_ns(), lead_ns);
+        }
+    }
 
     #[test]
     fn the_schedule_does_not_drift() {

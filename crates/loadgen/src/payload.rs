@@ -38,6 +38,12 @@ pub(crate) enum Reading {
     Unreadable,
 }
 
+/// The channel that a payload names, read or not.
+#[inline]
+pub(crate) fn channel_of(payload: &[u8]) -> Option<u16> {
+    payload.get(6..8)?.try_into().ok().map(u16::from_le_bytes)
+}
+
 /// Writes and reads the payloads of one run.
 #[derive(Debug)]
 pub(crate) struct Stamp {
@@ -159,6 +165,13 @@ mod tests {
                 Reading::Foreign => panic!("bit {bit} made it foreign"),
             }
         }
+    }
+
+    #[test]
+    fn the_channel_can_be_told_without_reading() {
+        let (_, payload) = written(32);
+        assert_eq!(channel_of(&payload), Some(HEADER.channel));
+        assert_eq!(channel_of(&payload[..7]), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A measurement, not a test: `cargo test --release -p corecast-loadgen receive_cost -- --ignored --nocapture`.
 
 use crate::clock::Clock;
-use crate::connection::{Connection, Outbox, Stage};
+use crate::connection::{Connection, Stage};
 use crate::dialect::{Dialect, Native, Nats, Plain, Redis};
 use crate::fleet::{Fleet, Received};
 use crate::flight::Flight;
@@ -53,12 +53,11 @@ fn measure<D: Dialect>(protocol: Protocol, dialect: D) {
     let mut feeds = Vec::new();
     for _ in 0..SUBSCRIBERS {
         let (socket, feed) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK, None).unwrap();
-        let connection = Connection { socket, stage: Stage::Attached, tail: Vec::new(), outbox: Outbox::default() };
-        fleet.add(connection).unwrap();
+        fleet.add(Connection::new(socket, Stage::Attached)).unwrap();
         feeds.push(feed);
     }
     let flight = Some(Flight::new(&settings, usize::try_from(RUN).unwrap()));
-    let mut intake = Intake::new(&settings, &names, &stamp, SUBSCRIBERS, 0..u64::MAX, flight);
+    let mut intake = Intake::new(&settings, &names, &stamp, false, 0..u64::MAX, flight);
     let mut spent = Duration::ZERO;
     let (mut bytes, mut payload) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
@@ -67,7 +66,9 @@ fn measure<D: Dialect>(protocol: Protocol, dialect: D) {
             let publisher = u16::try_from(message % PUBLISHERS).unwrap();
             let sequence = (round * RUN + message) / PUBLISHERS;
             payload.clear();
-            stamp.write(Header { publisher, channel: 0, sequence, intended_ns: clock.now_ns() }, &mut payload);
+            let intended_ns = clock.now_ns();
+            stamp.write(Header { publisher, channel: 0, sequence, intended_ns }, &mut payload);
+            intake.sent(usize::from(publisher), 0, intended_ns);
             encode(protocol, &payload, &mut bytes);
         }
         for feed in &feeds {

@@ -1,6 +1,6 @@
 //! What a run found. Rates are a second's, times in the unit of their name.
 
-use crate::{Host, Percentiles, Settings};
+use crate::{Environment, Host, Interval, Percentiles, Phase, Reconnections, Settings};
 use serde::{Deserialize, Serialize};
 
 /// What a run found.
@@ -10,6 +10,8 @@ pub struct Report {
     pub version: String,
     /// Where it ran.
     pub host: Host,
+    /// What else had a hand in it.
+    pub environment: Environment,
     /// What was asked for.
     pub settings: Settings,
     /// What was sent in the measured window.
@@ -23,6 +25,19 @@ pub struct Report {
     /// least time to the last percentile with a whole time above it, at most 99.9999 %.
     #[serde(default)]
     pub latency_curve: Vec<(f64, f64)>,
+    /// From when a message was due to when its last subscriber had it: whole broadcasts of the window. A message that
+    /// somebody never got is left out.
+    pub completion_us: Percentiles,
+    /// From when the first subscriber had a message to when the last one did, for the same messages.
+    pub skew_us: Percentiles,
+    /// The window step by step.
+    pub timeline: Vec<Interval>,
+    /// The window before, during and after what splits it, if anything does.
+    pub phases: Vec<Phase>,
+    /// What became of subscribers that left and came again, if any did.
+    pub reconnections: Option<Reconnections>,
+    /// What became of subscribers that did not read, if any did not.
+    pub stalled: Option<Stalled>,
     /// What was wrong with the deliveries of the whole run, warm-up included.
     pub checks: Checks,
     /// What the server used, if its process was given.
@@ -38,6 +53,8 @@ impl Report {
     /// [valid](Validity::valid).
     pub fn passed(&self) -> bool {
         self.checks.all_held()
+            && self.stalled.as_ref().is_none_or(Stalled::was_told)
+            && self.reconnections.is_none_or(|reconnections| reconnections.refused == 0)
     }
 }
 
@@ -52,6 +69,10 @@ pub struct Messages {
     pub offered_per_second: f64,
     /// `achieved` over the window.
     pub achieved_per_second: f64,
+    /// Bytes of payload offered, a second.
+    pub offered_bytes_per_second: f64,
+    /// Bytes of payload achieved, a second.
+    pub achieved_bytes_per_second: f64,
     /// Sent in the whole run, warm-up included.
     pub total: u64,
 }
@@ -59,7 +80,8 @@ pub struct Messages {
 /// Deliveries: one message at one receiver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Deliveries {
-    /// What the messages of the whole run make, to publishers included where they receive.
+    /// What the messages of the whole run make, to publishers included where they receive. Where subscribers come
+    /// and go, what was owed to them.
     pub expected: u64,
     /// How many of those came, each once.
     pub arrived: u64,
@@ -70,6 +92,8 @@ pub struct Deliveries {
     /// To publishers, within the window: `plain` sends them everything too. The server's work is
     /// this and `measured` together.
     pub measured_to_publishers: u64,
+    /// Bytes of payload in `measured`, a second.
+    pub payload_bytes_per_second: f64,
     /// Bytes received over the window, frames and all.
     pub received_bytes_per_second: f64,
 }
@@ -107,6 +131,30 @@ impl Checks {
     }
 }
 
+/// What became of subscribers that did not read during the window and read again behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stalled {
+    /// How many.
+    pub subscribers: u64,
+    /// What they got, each message once.
+    pub delivered: u64,
+    /// How many of them the server disconnected.
+    pub disconnected: u64,
+    /// What those did not get.
+    pub cut_off: u64,
+    /// What was wrong with the deliveries to them. `gaps` and `reported_lost` are how a server tells them what they missed,
+    /// and `refusals` how it tells them that it disconnects them; `lost` is what it was silent about.
+    pub checks: Checks,
+}
+
+impl Stalled {
+    /// Whether they got everything, or were told that they did not.
+    pub fn was_told(&self) -> bool {
+        let Checks { reported_lost, gaps, refusals, foreign, .. } = self.checks;
+        self.checks == Checks { reported_lost, gaps, foreign, refusals, ..Checks::default() }
+    }
+}
+
 /// What the server's process used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerCost {
@@ -123,6 +171,10 @@ pub struct ServerCost {
     pub waited_cpus: f64,
     /// CPU time for one delivery within the window, deliveries to publishers included.
     pub cpu_us_per_delivery: f64,
+    /// Of this in user space, by the proportion of the two above.
+    pub user_us_per_delivery: f64,
+    /// In the kernel, likewise.
+    pub system_us_per_delivery: f64,
     /// Resident memory before the first connection.
     pub memory_before_bytes: u64,
     /// Resident memory when all connections were attached.

@@ -3,6 +3,7 @@
 use crate::dialect::Dialect;
 use crate::fleet::Fleet;
 use crate::payload::{Header, Stamp};
+use crate::popularity::Chooser;
 use crate::{Error, Settings};
 
 #[derive(Debug)]
@@ -12,8 +13,7 @@ pub(crate) struct Sender<'a> {
     first_connection: usize,
     /// By (publisher, channel): messages so far, and so the next sequence.
     sequences: Vec<u64>,
-    /// Per publisher, messages so far: the round robin over channels.
-    turns: Vec<usize>,
+    chooser: Chooser,
     /// Deliveries that each channel's message makes.
     deliveries: Vec<u64>,
     /// Messages so far.
@@ -37,7 +37,7 @@ impl<'a> Sender<'a> {
             names,
             first_connection: settings.subscribers,
             sequences: vec![0; settings.publishers * settings.channels],
-            turns: (0..settings.publishers).collect(),
+            chooser: Chooser::new(settings.popularity, settings.publishers, settings.channels),
             deliveries: (0..settings.channels).map(|channel| (settings.audience(channel) + echoes) as u64).collect(),
             messages: 0,
             expected: 0,
@@ -46,11 +46,10 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Makes the publisher's next message and queues it.
-    pub(crate) fn enqueue<D: Dialect>(&mut self, fleet: &mut Fleet<D>, publisher: usize, intended_ns: u64) {
+    /// Makes the publisher's next message and queues it; gives its channel.
+    pub(crate) fn enqueue<D: Dialect>(&mut self, fleet: &mut Fleet<D>, publisher: usize, intended_ns: u64) -> usize {
         let channels = self.names.len();
-        let channel = self.turns[publisher] % channels;
-        self.turns[publisher] += 1;
+        let channel = self.chooser.next(publisher, channels);
         let sequence = &mut self.sequences[publisher * channels + channel];
         let short = |index| u16::try_from(index).expect("settings are checked");
         let header = Header { publisher: short(publisher), channel: short(channel), sequence: *sequence, intended_ns };
@@ -63,6 +62,7 @@ impl<'a> Sender<'a> {
         let before = out.len();
         fleet.dialect.publish(&self.names[channel], &self.payload, out);
         self.frame_len = out.len() - before;
+        channel
     }
 
     /// Whether the publisher's queue has room.

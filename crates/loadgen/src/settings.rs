@@ -1,10 +1,9 @@
 //! What a run does, all of it: a report carries its settings, and they are enough to repeat it.
 
-use crate::{Error, payload};
+use crate::payload::{self, PROBE};
+use crate::{Disturbance, Error, Load, Popularity, Protocol};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// One run of load against one server.
@@ -14,25 +13,33 @@ pub struct Settings {
     pub address: SocketAddr,
     /// What it speaks there.
     pub protocol: Protocol,
-    /// Connections that receive; each subscribes to one channel.
+    /// Connections that receive.
     pub subscribers: usize,
+    /// Channels that each of them subscribes to.
+    pub subscriptions: usize,
     /// Connections that send.
     pub publishers: usize,
-    /// Channels: subscribers are spread over them round robin, and so are each publisher's messages.
-    /// In `plain` there is one.
+    /// Channels: subscriptions are spread over them round robin. In `plain` there is one.
     pub channels: usize,
+    /// How a publisher's messages are spread over them.
+    pub popularity: Popularity,
     /// What the names of the channels begin with; the index follows, padded to one width.
     pub channel_prefix: String,
     /// Bytes of each payload, at least [`Settings::MIN_PAYLOAD`].
     pub payload_bytes: usize,
     /// When messages are sent.
     pub load: Load,
+    /// What becomes of subscribers during the measured window.
+    pub disturbance: Disturbance,
     /// Load before the measured window.
     #[serde(rename = "warmup_seconds", with = "seconds")]
     pub warmup: Duration,
     /// The measured window.
     #[serde(rename = "duration_seconds", with = "seconds")]
     pub duration: Duration,
+    /// One step of the timeline of the measured window.
+    #[serde(rename = "interval_seconds", with = "seconds")]
+    pub interval: Duration,
     /// How long to wait behind the window for deliveries that are still under way.
     #[serde(rename = "drain_timeout_seconds", with = "seconds")]
     pub drain_timeout: Duration,
@@ -51,7 +58,9 @@ impl Settings {
     /// The greatest payload, in bytes: frames below the default limit of every server measured.
     pub const MAX_PAYLOAD: usize = 60 * 1024;
     /// The most publishers and the most channels: their indices travel in 16 bits, one value is reserved.
-    pub const MAX_INDEX: usize = 65_535;
+    pub const MAX_INDEX: usize = PROBE as usize;
+    /// The most steps of a timeline.
+    pub const MAX_INTERVALS: u128 = 100_000;
 
     /// A run with the defaults of the command line: 100 subscribers, 8 publishers, 64 bytes, one
     /// channel, 1 s of warm-up, 5 s measured.
@@ -60,13 +69,17 @@ impl Settings {
             address,
             protocol,
             subscribers: 100,
+            subscriptions: 1,
             publishers: 8,
             channels: 1,
+            popularity: Popularity::Even,
             channel_prefix: "bench".to_owned(),
             payload_bytes: 64,
             load,
+            disturbance: Disturbance::None,
             warmup: Duration::from_secs(1),
             duration: Duration::from_secs(5),
+            interval: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(5),
             attach_timeout: Duration::from_secs(30),
             server_pid: None,
@@ -79,14 +92,26 @@ impl Settings {
         self.subscribers + self.publishers
     }
 
-    /// How many subscribers a channel has, by the round robin.
-    pub(crate) fn audience(&self, channel: usize) -> usize {
-        self.subscribers / self.channels + usize::from(channel < self.subscribers % self.channels)
+    /// All subscriptions. They are numbered: subscriber by subscriber, and each subscriber's in order.
+    pub(crate) fn all_subscriptions(&self) -> usize {
+        self.subscribers * self.subscriptions
     }
 
-    /// The channel of a subscriber, by the round robin.
-    pub(crate) fn channel_of(&self, subscriber: usize) -> usize {
-        subscriber % self.channels
+    /// How many subscriptions a channel has, by the round robin.
+    pub(crate) fn audience(&self, channel: usize) -> usize {
+        let all = self.all_subscriptions();
+        all / self.channels + usize::from(channel < all % self.channels)
+    }
+
+    /// The channel of a subscription, by the round robin.
+    pub(crate) fn channel_of(&self, subscription: usize) -> usize {
+        subscription % self.channels
+    }
+
+    /// The channels of a subscriber.
+    pub(crate) fn channels_of(&self, subscriber: usize) -> impl Iterator<Item = usize> {
+        let first = subscriber * self.subscriptions;
+        (first..first + self.subscriptions).map(|subscription| self.channel_of(subscription))
     }
 
     /// The names of the channels, all of one length, so that all frames of a run are of one length.
@@ -100,23 +125,30 @@ impl Settings {
 
     /// Whether the settings can be run.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let at_least_one =
-            [("--subscribers", self.subscribers), ("--publishers", self.publishers), ("--channels", self.channels)];
-        for (setting, value) in at_least_one {
+        let counts = [
+            ("--subscribers", self.subscribers),
+            ("--subscriptions", self.subscriptions),
+            ("--publishers", self.publishers),
+            ("--channels", self.channels),
+        ];
+        for (setting, value) in counts {
             if value == 0 {
                 return Err(Error::setting(setting, "at least 1 is needed"));
             }
         }
-        for (setting, value) in &at_least_one[1..] {
+        for (setting, value) in &counts[2..] {
             if *value > Self::MAX_INDEX {
                 return Err(Error::setting(setting, format!("at most {} are possible", Self::MAX_INDEX)));
             }
         }
-        if self.channels > self.subscribers {
-            return Err(Error::setting("--channels", "a channel without a subscriber cannot be measured"));
-        }
         if self.protocol == Protocol::Plain && self.channels > 1 {
             return Err(Error::setting("--channels", "plain has one channel"));
+        }
+        if self.subscriptions > self.channels {
+            return Err(Error::setting("--subscriptions", "there are fewer channels to subscribe to"));
+        }
+        if self.channels > self.all_subscriptions() {
+            return Err(Error::setting("--channels", "a channel without a subscriber cannot be measured"));
         }
         if !(Self::MIN_PAYLOAD..=Self::MAX_PAYLOAD).contains(&self.payload_bytes) {
             let range = format!("{} to {} bytes are possible", Self::MIN_PAYLOAD, Self::MAX_PAYLOAD);
@@ -125,7 +157,13 @@ impl Settings {
         if self.duration.is_zero() {
             return Err(Error::setting("--duration", "it must be above zero"));
         }
+        if self.interval.is_zero() || self.duration.as_nanos() / self.interval.as_nanos() > Self::MAX_INTERVALS {
+            let range = format!("it must be above zero, and at most {} fit the window", Self::MAX_INTERVALS);
+            return Err(Error::setting("--interval", range));
+        }
         self.check_channel_names()?;
+        self.popularity.check(self.channels)?;
+        self.disturbance.check(self)?;
         self.load.check(self.publishers)
     }
 
@@ -137,95 +175,6 @@ impl Settings {
             }
         }
         Ok(())
-    }
-}
-
-/// When messages are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Load {
-    /// Open loop: on a fixed schedule, whatever the server does.
-    Paced {
-        /// Messages a second, all publishers together.
-        rate: u64,
-    },
-    /// Closed loop: a fixed number of messages is always under way.
-    Saturate {
-        /// Messages under way, all publishers together; rounded down to a multiple of the publishers.
-        in_flight: usize,
-    },
-}
-
-impl Load {
-    /// The greatest rate, in messages a second: one a microsecond.
-    pub const MAX_RATE: u64 = 1_000_000;
-    /// The most messages under way.
-    pub const MAX_IN_FLIGHT: usize = 1_000_000;
-
-    fn check(self, publishers: usize) -> Result<(), Error> {
-        match self {
-            Self::Paced { rate } if !(1..=Self::MAX_RATE).contains(&rate) => {
-                Err(Error::setting("--rate", format!("1 to {} messages a second are possible", Self::MAX_RATE)))
-            }
-            Self::Saturate { in_flight } if !(publishers..=Self::MAX_IN_FLIGHT).contains(&in_flight) => {
-                let range = format!("{publishers} (one a publisher) to {} are possible", Self::MAX_IN_FLIGHT);
-                Err(Error::setting("--closed-loop", range))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Load {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Paced { rate } => write!(formatter, "paced, {rate} messages a second"),
-            Self::Saturate { in_flight } => write!(formatter, "saturate, {in_flight} messages in flight"),
-        }
-    }
-}
-
-/// What a server speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// Length and payload; every frame goes to every connection, publishers included.
-    Plain,
-    /// Corecast's own.
-    Native,
-    /// Publish and subscribe of Redis, in RESP2.
-    Redis,
-    /// Core NATS.
-    Nats,
-}
-
-impl Protocol {
-    /// Every protocol.
-    pub const ALL: [Self; 4] = [Self::Plain, Self::Native, Self::Redis, Self::Nats];
-
-    /// The name on the command line and in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-            Self::Native => "native",
-            Self::Redis => "redis",
-            Self::Nats => "nats",
-        }
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
-impl FromStr for Protocol {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        let unknown = || Error::setting("--protocol", format!("{name}: plain, native, redis or nats is possible"));
-        Self::ALL.into_iter().find(|protocol| protocol.name() == name).ok_or_else(unknown)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A report as text.
 
-use crate::figures::{distribution, scaled, three_digits};
-use crate::{Checks, Load, Report, ServerCost};
+use crate::figures::{distribution, scaled, three_digits, time};
+use crate::{Checks, Load, Reconnections, Report, ServerCost, Stalled};
 use std::fmt;
 
 impl fmt::Display for Report {
@@ -22,16 +22,18 @@ impl fmt::Display for Report {
         let messages = &self.messages;
         writeln!(
             out,
-            "messages    {} offered, {} sent: {} a second",
+            "messages    {} offered, {} sent: {} a second, {}B/s of payload",
             messages.offered,
             messages.achieved,
-            scaled(messages.achieved_per_second)
+            scaled(messages.achieved_per_second),
+            scaled(messages.achieved_bytes_per_second)
         )?;
         let deliveries = &self.deliveries;
         writeln!(
             out,
-            "deliveries  {} a second; {} of {} in the whole run",
+            "deliveries  {} a second, {}B/s of payload; {} of {} in the whole run",
             scaled(deliveries.measured_per_second),
+            scaled(deliveries.payload_bytes_per_second),
             deliveries.arrived,
             deliveries.expected
         )?;
@@ -39,6 +41,12 @@ impl fmt::Display for Report {
             writeln!(out, "            and {} to publishers in the window", deliveries.measured_to_publishers)?;
         }
         writeln!(out, "latency     {}", distribution(&self.latency_us))?;
+        writeln!(out, "completion  {}", distribution(&self.completion_us))?;
+        writeln!(out, "skew        {}", distribution(&self.skew_us))?;
+        for phase in &self.phases {
+            let name = format!("  {}", phase.name);
+            writeln!(out, "{name:<12}{} deliveries, {}", phase.latency_us.count, distribution(&phase.latency_us))?;
+        }
         if let Some(server) = &self.server {
             write_server(server, out)?;
         }
@@ -54,6 +62,12 @@ impl fmt::Display for Report {
         if let Load::Paced { .. } = settings.load {
             writeln!(out, "lateness    {}", distribution(&generator.lateness_us))?;
         }
+        if let Some(reconnections) = &self.reconnections {
+            write_reconnections(reconnections, out)?;
+        }
+        if let Some(stalled) = &self.stalled {
+            write_stalled(stalled, out)?;
+        }
         writeln!(out, "checks      {}", self.checks)?;
         for reason in &self.validity.reasons {
             writeln!(out, "INVALID     {reason}")?;
@@ -65,11 +79,35 @@ impl fmt::Display for Report {
     }
 }
 
+fn write_reconnections(reconnections: &Reconnections, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Reconnections { begun, completed, skipped, refused, .. } = reconnections;
+    let all = reconnections.all_subscribed_seconds;
+    let all = all.map_or("not all".to_owned(), |seconds| format!("all after {}", time(seconds * 1e6)));
+    writeln!(
+        out,
+        "returned    {completed} of {begun} ({all}), {refused} refused, {skipped} passed over; subscribed again: {}",
+        distribution(&reconnections.subscribe_us)
+    )
+}
+
+fn write_stalled(stalled: &Stalled, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Stalled { subscribers, delivered, disconnected, cut_off, checks } = stalled;
+    write!(
+        out,
+        "stalled     {subscribers} subscribers got {delivered}; {} gaps told them of {}, {disconnected} were \
+         disconnected and did not get {cut_off}; checks ",
+        checks.gaps, checks.reported_lost
+    )?;
+    if stalled.was_told() { writeln!(out, "all held") } else { writeln!(out, "{checks}") }
+}
+
 fn write_server(server: &ServerCost, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     writeln!(
         out,
-        "server CPU  {} µs a delivery; {:.2} CPUs used: user {:.2} s, system {:.2} s",
+        "server CPU  {} µs a delivery: user {}, system {}; {:.2} CPUs used: user {:.2} s, system {:.2} s",
         three_digits(server.cpu_us_per_delivery),
+        three_digits(server.user_us_per_delivery),
+        three_digits(server.system_us_per_delivery),
         server.cpus_used,
         server.user_seconds,
         server.system_seconds

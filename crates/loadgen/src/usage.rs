@@ -53,6 +53,36 @@ impl CpuTime {
     }
 }
 
+/// CPU time of the whole machine since it started.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct MachineTime {
+    /// All CPUs together, whoever used them.
+    pub(crate) busy: Duration,
+    /// What the hypervisor kept for itself.
+    pub(crate) stolen: Duration,
+}
+
+impl MachineTime {
+    /// Reads the account of the machine; nothing where it is not shown.
+    pub(crate) fn now() -> Option<Self> {
+        machine_time(&fs::read_to_string("/proc/stat").ok()?)
+    }
+
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self { busy: self.busy.saturating_sub(earlier.busy), stolen: self.stolen.saturating_sub(earlier.stolen) }
+    }
+}
+
+/// The line `cpu`: user, nice, system, idle, iowait, irq, softirq, steal, in ticks.
+fn machine_time(stat: &str) -> Option<MachineTime> {
+    let fields = stat.lines().next()?.strip_prefix("cpu ")?;
+    let ticks: Vec<u64> = fields.split_ascii_whitespace().map_while(|field| field.parse().ok()).collect();
+    let [user, nice, system, _idle, _iowait, irq, softirq, steal, ..] = ticks[..] else { return None };
+    let tick_ns = 1_000_000_000 / rustix::param::clock_ticks_per_second();
+    let time = |ticks: u64| Duration::from_nanos(ticks * tick_ns);
+    Some(MachineTime { busy: time(user + nice + system + irq + softirq), stolen: time(steal) })
+}
+
 /// The first two fields of `schedstat`: time on a CPU, and time ready for one.
 fn scheduled(schedstat: &str) -> Option<(Duration, Duration)> {
     let mut fields = schedstat.split_ascii_whitespace();
@@ -100,6 +130,14 @@ mod tests {
         let ticks =
             |count: u64| Duration::from_secs(count) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap();
         assert_eq!(user_and_system(stat), Some((ticks(250), ticks(50))));
+    }
+
+    #[test]
+    fn the_machine_is_busy_with_all_but_waiting() {
+        let time = machine_time("cpu  1 2 3 1000 1000 4 5 6 0 0\ncpu0 1 1 1\n").unwrap();
+        let tick = Duration::from_secs(1) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap();
+        assert_eq!((time.busy, time.stolen), (15 * tick, 6 * tick));
+        assert!(machine_time("intr 1").is_none());
     }
 
     #[test]

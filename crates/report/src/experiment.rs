@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::ladder::climbed;
 use crate::{Baseline, Entry, Error, Load, Results, Run};
 
 /// Contestants under the same loads, with a title.
@@ -68,7 +69,7 @@ fn read(path: &Path, text: &str) -> Result<File, Error> {
         }
         return Ok(File::Results(results));
     }
-    Run::try_from(value).map(File::Run).map_err(unreadable)
+    Run::try_from(climbed(value)).map(File::Run).map_err(unreadable)
 }
 
 fn stem(path: &Path) -> &str {

@@ -1,6 +1,6 @@
 //! `native`: Corecast's own protocol.
 
-use super::{Decoded, Dialect, Fault, Item, Shape};
+use super::{Channel, Decoded, Dialect, Fault, Item, Shape};
 use corecast_wire::native::{self, Decoder, Frame, Publish};
 use corecast_wire::{ChannelName, Decode, Limits, Step};
 use std::ops::Range;
@@ -22,14 +22,19 @@ impl Native {
 
 impl Dialect for Native {
     const PUBLISHERS_RECEIVE: bool = false;
-    /// WELCOME and SUBSCRIBED.
-    const SUBSCRIBER_ANSWERS: usize = 2;
     /// WELCOME.
     const PUBLISHER_ANSWERS: usize = 1;
 
-    fn subscribe(&self, channel: &str, out: &mut Vec<u8>) {
+    /// WELCOME, and a SUBSCRIBED each.
+    fn subscriber_answers(subscriptions: usize) -> usize {
+        1 + subscriptions
+    }
+
+    fn subscribe<'n>(&self, channels: impl Iterator<Item = Channel<'n>>, out: &mut Vec<u8>) {
         self.greet(out);
-        native::encode(&Frame::Subscribe(name(channel)), out);
+        for channel in channels {
+            native::encode(&Frame::Subscribe(name(channel.name)), out);
+        }
     }
 
     fn greet(&self, out: &mut Vec<u8>) {
@@ -41,10 +46,10 @@ impl Dialect for Native {
         native::encode(&Frame::Publish(publish), out);
     }
 
-    fn shape(&self, channel: &str, payload_len: usize) -> Shape {
+    fn shape(&self, channel: Channel<'_>, payload_len: usize) -> Shape {
         let mut message = Vec::new();
         let payload = &vec![0; payload_len];
-        native::encode(&Frame::Message { channel: name(channel), payload }, &mut message);
+        native::encode(&Frame::Message { channel: name(channel.name), payload }, &mut message);
         Shape::new(&message[..message.len() - payload_len], CHECKSUM, payload_len, b"")
     }
 

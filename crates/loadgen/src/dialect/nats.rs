@@ -1,7 +1,7 @@
 //! Core NATS: the part of it that a server sends to a client with one subscription.
 
 use super::cursor::{Cursor, Stop, number, stopped};
-use super::{Decoded, Dialect, Fault, Item, Shape};
+use super::{Channel, Decoded, Dialect, Fault, Item, Shape};
 use std::io::Write;
 
 #[derive(Debug)]
@@ -13,14 +13,21 @@ const CONNECT: &[u8] = b"CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":
 
 impl Dialect for Nats {
     const PUBLISHERS_RECEIVE: bool = false;
-    /// The PONG to the PING behind SUB: a server works in order.
-    const SUBSCRIBER_ANSWERS: usize = 1;
     /// The PONG to the PING behind CONNECT.
     const PUBLISHER_ANSWERS: usize = 1;
 
-    fn subscribe(&self, channel: &str, out: &mut Vec<u8>) {
+    /// The PONG to the PING behind the last SUB: a server works in order.
+    fn subscriber_answers(_subscriptions: usize) -> usize {
+        1
+    }
+
+    fn subscribe<'n>(&self, channels: impl Iterator<Item = Channel<'n>>, out: &mut Vec<u8>) {
         out.extend_from_slice(CONNECT);
-        write!(out, "SUB {channel} 1\r\nPING\r\n").expect("a vector takes every write");
+        for Channel { name, number } in channels {
+            // The identifier is padded so that all messages of a run are of one length.
+            write!(out, "SUB {name} {number:05}\r\n").expect("a vector takes every write");
+        }
+        out.extend_from_slice(b"PING\r\n");
     }
 
     fn greet(&self, out: &mut Vec<u8>) {
@@ -34,8 +41,8 @@ impl Dialect for Nats {
         out.extend_from_slice(b"\r\n");
     }
 
-    fn shape(&self, channel: &str, payload_len: usize) -> Shape {
-        Shape::new(format!("MSG {channel} 1 {payload_len}\r\n").as_bytes(), 0..0, payload_len, b"\r\n")
+    fn shape(&self, Channel { name, number }: Channel<'_>, payload_len: usize) -> Shape {
+        Shape::new(format!("MSG {name} {number:05} {payload_len}\r\n").as_bytes(), 0..0, payload_len, b"\r\n")
     }
 
     fn pong(&self, _body: &[u8], out: &mut Vec<u8>) {
@@ -107,7 +114,9 @@ mod tests {
 
     #[test]
     fn a_message_has_its_shape() {
-        crate::dialect::assert_shape(&Nats, b"MSG bench0 1 8\r\npayload!\r\n", "bench0", b"payload!");
-        assert_eq!(Nats.shape("bench0", 8).payload(b"MSG bench0 1 8\r\npayload!\r "), None);
+        crate::dialect::assert_shape(&Nats, b"MSG bench0 00001 8\r\npayload!\r\n", "bench0", b"payload!");
+        let shape = Nats.shape(Channel { name: "bench0", number: 1 }, 8);
+        assert_eq!(shape.payload(b"MSG bench0 00001 8\r\npayload!\r "), None);
+        assert_eq!(shape.payload(b"MSG bench0 00002 8\r\npayload!\r\n"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! `plain`: length and payload, everything to everybody.
 
-use super::{Decoded, Dialect, Fault, Item, Shape};
+use super::{Channel, Decoded, Dialect, Fault, Item, Shape};
 use corecast_wire::{Decode, Limits, Step, plain};
 
 #[derive(Debug)]
@@ -16,10 +16,13 @@ impl Plain {
 
 impl Dialect for Plain {
     const PUBLISHERS_RECEIVE: bool = true;
-    const SUBSCRIBER_ANSWERS: usize = 0;
     const PUBLISHER_ANSWERS: usize = 0;
 
-    fn subscribe(&self, _channel: &str, _out: &mut Vec<u8>) {}
+    fn subscriber_answers(_subscriptions: usize) -> usize {
+        0
+    }
+
+    fn subscribe<'n>(&self, _channels: impl Iterator<Item = Channel<'n>>, _out: &mut Vec<u8>) {}
 
     fn greet(&self, _out: &mut Vec<u8>) {}
 
@@ -27,7 +30,7 @@ impl Dialect for Plain {
         plain::encode(payload, out);
     }
 
-    fn shape(&self, _channel: &str, payload_len: usize) -> Shape {
+    fn shape(&self, _channel: Channel<'_>, payload_len: usize) -> Shape {
         let mut message = Vec::new();
         plain::encode(&vec![0; payload_len], &mut message);
         Shape::new(&message[..plain::HEADER_LEN], 0..0, payload_len, b"")

@@ -1,7 +1,7 @@
 //! Publish and subscribe of Redis, in RESP2: the part of it that such a server sends.
 
 use super::cursor::{Cursor, Stop, number, stopped};
-use super::{Decoded, Dialect, Fault, Item, Shape};
+use super::{Channel, Decoded, Dialect, Fault, Item, Shape};
 use std::io::Write;
 
 #[derive(Debug)]
@@ -9,13 +9,18 @@ pub(crate) struct Redis;
 
 impl Dialect for Redis {
     const PUBLISHERS_RECEIVE: bool = false;
-    /// The reply to SUBSCRIBE.
-    const SUBSCRIBER_ANSWERS: usize = 1;
     /// The reply to PING.
     const PUBLISHER_ANSWERS: usize = 1;
 
-    fn subscribe(&self, channel: &str, out: &mut Vec<u8>) {
-        command(&[b"SUBSCRIBE", channel.as_bytes()], out);
+    /// The reply to each SUBSCRIBE.
+    fn subscriber_answers(subscriptions: usize) -> usize {
+        subscriptions
+    }
+
+    fn subscribe<'n>(&self, channels: impl Iterator<Item = Channel<'n>>, out: &mut Vec<u8>) {
+        for channel in channels {
+            command(&[b"SUBSCRIBE", channel.name.as_bytes()], out);
+        }
     }
 
     fn greet(&self, out: &mut Vec<u8>) {
@@ -26,7 +31,8 @@ impl Dialect for Redis {
         command(&[b"PUBLISH", channel.as_bytes(), payload], out);
     }
 
-    fn shape(&self, channel: &str, payload_len: usize) -> Shape {
+    fn shape(&self, channel: Channel<'_>, payload_len: usize) -> Shape {
+        let channel = channel.name;
         let head = format!("*3\r\n$7\r\nmessage\r\n${}\r\n{channel}\r\n${payload_len}\r\n", channel.len());
         Shape::new(head.as_bytes(), 0..0, payload_len, b"\r\n")
     }
@@ -117,7 +123,11 @@ mod tests {
         let message = b"*3\r\n$7\r\nmessage\r\n$6\r\nbench0\r\n$8\r\npayload!\r\n";
         crate::dialect::assert_shape(&Redis, message, "bench0", b"payload!");
         assert_eq!(
-            Redis.shape("bench0", 8).payload(&message.map(|byte| if byte == b'\n' { b' ' } else { byte })),
+            Redis.shape(Channel { name: "bench0", number: 0 }, 8).payload(&message.map(|byte| if byte == b'\n' {
+                b' '
+            } else {
+                byte
+            })),
             None
         );
     }

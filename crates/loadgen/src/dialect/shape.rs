@@ -36,6 +36,11 @@ impl Shape {
         Self { head: words.collect(), head_len: head.len(), payload_len, end }
     }
 
+    /// Where the payload begins.
+    pub(crate) fn head_len(&self) -> usize {
+        self.head_len
+    }
+
     /// The payload of the message at the start of `bytes` and the length of that message, if there is one
     /// of this shape.
     #[inline]

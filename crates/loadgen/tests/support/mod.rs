@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     LoseEvery(u64),
     /// The connection is closed instead of the delivery.
     Disconnect(u64),
+    /// This delivery, and so all behind it, is made this much later.
+    Delay(u64, Duration),
     /// Nothing is sent for this time, from this message on.
     Stall(u64, Duration),
 }
@@ -143,6 +145,10 @@ impl Hub {
             Fault::LoseEvery(nth) if delivery.is_multiple_of(nth) => {}
             Fault::Duplicate(nth) if nth == delivery => {
                 self.send(connection, payload);
+                self.send(connection, payload);
+            }
+            Fault::Delay(nth, pause) if nth == delivery => {
+                sleep(pause);
                 self.send(connection, payload);
             }
             Fault::Reorder(nth) if nth == delivery => self.held = Some((connection, payload.to_vec())),

@@ -104,3 +104,24 @@ fn another_load_is_refused() {
     let error = baseline().check(&settings, &[other]).unwrap_err().to_string();
     assert!(error.contains("no load 'paced, 7 messages a second', but 'paced, 100"), "{error}");
 }
+
+#[test]
+fn a_climb_is_shown_as_the_run_at_its_knee() {
+    let step = |rate: f64, p99: f64| {
+        let step = with(report(p99 / 2.0), "/messages", json!({ "offered_per_second": rate }));
+        with(step, "/latency_us/p99", json!(p99))
+    };
+    let climb = json!({
+        "climb": { "first_rate": 500 },
+        "steps": [step(500.0, 20.0), step(750.2, 30.0), step(1125.0, 9000.0)],
+        "knee": 750,
+    });
+    let experiments = gathered(&[("results/ladder/sharded.json", climb.to_string())], None);
+    let run = experiments[0].results.first_run().expect("one run");
+    let ladder = run.ladder().expect("of the form that is read").expect("a ladder");
+    assert_eq!(ladder.knee, Some(750.0));
+    assert_eq!(ladder.rungs.iter().map(|rung| rung.kept).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(ladder.rungs[2].p99, 9000.0);
+    let shown = serde_json::to_value(run).expect("JSON");
+    assert_eq!(shown.pointer("/latency_us/p99"), Some(&json!(30.0)));
+}

@@ -99,7 +99,7 @@ fn curve_point(step: i32, factor: f64) -> Value {
 }
 
 fn moment(step: f64, factor: f64) -> Value {
-    json!({ "at_seconds": step / 10.0, "p50": factor, "p99": factor * (2.0 + step), "max": factor * 40.0 })
+    json!({ "from_seconds": step / 10.0, "p50_us": factor, "p99_us": factor * (2.0 + step), "max_us": factor * 40.0 })
 }
 
 fn experiment(entries: Vec<Entry>) -> Vec<Experiment> {

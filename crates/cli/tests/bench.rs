@@ -1,0 +1,133 @@
+//! `corecast bench`: scenarios, what overrides them, and the files that it writes.
+
+use corecast_engine::Protocol;
+use corecast_testkit::{Deadline, Finished, Process, ServerProcess};
+use serde_json::Value;
+use std::fs;
+use std::time::Duration;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
+
+/// A short, small load, whatever the scenario says.
+const SMALL: [&str; 8] = ["--subscribers", "20", "--publishers", "2", "--warmup", "50ms", "--duration", "300ms"];
+
+fn bench(arguments: &[&str]) -> Finished {
+    let deadline = Deadline::after(Duration::from_mins(1));
+    Process::start(BINARY, [&["bench"], arguments].concat()).finish(deadline)
+}
+
+fn bench_small(server: &ServerProcess, arguments: &[&str]) -> Finished {
+    let address = server.address(Protocol::Native).to_string();
+    bench(&[&["--address", &address], &SMALL[..], arguments].concat())
+}
+
+/// The report, whether the machine was quiet enough for it to be valid or not.
+fn report(finished: &Finished) -> Value {
+    let report: Value =
+        serde_json::from_slice(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:?}"));
+    let valid = report["validity"]["valid"].as_bool().expect("a verdict");
+    assert_eq!(finished.code, i32::from(!valid), "{finished:?}");
+    assert_eq!(finished.stderr, "", "no live display where standard error is no terminal");
+    report
+}
+
+#[test]
+fn scenarios_are_listed_one_a_line() {
+    let finished = bench(&["--list-scenarios"]);
+    let list = String::from_utf8(finished.stdout).unwrap();
+    let names: Vec<&str> = list.lines().map(|line| line.split_once(' ').expect("a summary").0).collect();
+    let expected = [
+        "light", "sparse", "paced", "overload", "saturate", "ladder", "large", "channels", "churn", "stall", "storm",
+        "idle",
+    ];
+    assert_eq!((finished.code, names.as_slice()), (0, &expected[..]));
+}
+
+#[test]
+fn a_flag_overrides_the_scenario_and_the_scenario_the_default() {
+    let server = ServerProcess::start(BINARY, &[]);
+    let report = report(&bench_small(&server, &["--scenario", "storm", "--rate", "200", "--json"]));
+    assert_eq!(report["settings"]["load"]["paced"]["rate"], 200);
+    assert_eq!(report["settings"]["subscribers"], 20);
+    assert_eq!(report["settings"]["interval_seconds"], 0.1);
+    assert_eq!(report["settings"]["disturbance"]["storm"]["at_seconds"], 0.15);
+    assert_eq!(report["reconnections"]["completed"], 20);
+    assert_eq!(report["checks"]["lost"], 0);
+}
+
+#[test]
+fn many_channels_fit_a_scenario_made_smaller() {
+    let server = ServerProcess::start(BINARY, &[]);
+    let smaller = ["--scenario", "channels", "--channels", "200", "--rate", "500", "--json"];
+    let report = report(&bench_small(&server, &smaller));
+    assert_eq!(report["settings"]["subscriptions"], 30);
+    assert_eq!(report["settings"]["popularity"]["zipf"]["exponent"], 1.0);
+    assert_eq!(report["deliveries"]["arrived"], report["deliveries"]["expected"]);
+}
+
+#[test]
+fn the_report_names_the_machine_and_what_the_server_cost() {
+    let server = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0", "--cpus", "0"]);
+    let pid = server.process.id().to_string();
+    let report = report(&bench_small(&server, &["--server-pid", &pid, "--json"]));
+    assert!(report["host"]["kernel"].as_str().is_some_and(|kernel| !kernel.is_empty()));
+    assert!(report["environment"]["generator_cpus"].as_array().is_some_and(|cpus| !cpus.is_empty()));
+    assert!(report["environment"]["server_cpus"].as_array().is_some_and(|cpus| !cpus.is_empty()));
+    assert!(report["environment"]["others_cpus"].is_f64());
+    let server = &report["server"];
+    assert!(server["memory_before_bytes"].as_u64() > Some(0) && server["memory_per_connection_bytes"].is_f64());
+    let [both, user, system] = ["cpu", "user", "system"].map(|part| server[format!("{part}_us_per_delivery")].as_f64());
+    let parts = user.unwrap() + system.unwrap();
+    // Without a tick of 10 ms in the window there is nothing to part it by.
+    assert!(parts < f64::EPSILON || (parts - both.unwrap()).abs() < 1e-6, "{server}");
+}
+
+#[test]
+fn the_distribution_is_written_for_the_plotter() {
+    let server = ServerProcess::start(BINARY, &[]);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("latency.hgrm");
+    let report = report(&bench_small(&server, &["--json", "--hgrm", path.to_str().unwrap()]));
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with("       Value     Percentile TotalCount 1/(1-Percentile)\n\n"), "{text}");
+    let count = report["latency_us"]["count"].as_u64().unwrap();
+    assert!(text.contains(&format!("Total count    = {count:12}]")), "{text}");
+}
+
+#[test]
+fn a_file_of_ones_own_is_a_scenario_and_its_faults_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("own.toml");
+    let path = path.to_str().unwrap();
+    let server = ServerProcess::start(BINARY, &[]);
+    fs::write(
+        path,
+        "summary = \"two steps\"\n[ladder]\nfirst_rate = 50\nfactor = 2.0\nmax_rate = 100\np99_bound_us = 1e7\n",
+    )
+    .unwrap();
+    let finished = bench_small(&server, &["--scenario", path, "--json"]);
+    let ladder: Value = serde_json::from_slice(&finished.stdout).unwrap();
+    assert_eq!(ladder["steps"].as_array().map(Vec::len), Some(2));
+    assert_eq!(finished.stderr, "step 1: 50 messages a second\nstep 2: 100 messages a second\n");
+
+    fs::write(path, "rate = 50\nsubscriber = 7\n").unwrap();
+    let complaint = bench(&["--scenario", path]);
+    let complaint = complaint.complaint(2);
+    assert!(complaint.starts_with(&format!("{path}:2: subscriber: unknown field")), "{complaint}");
+}
+
+#[test]
+fn what_cannot_be_run_is_refused_in_a_line() {
+    let cases: [(&[&str], &str); 5] = [
+        (&["--scenario", "no-such"], "no-such"),
+        (&["--scenario", "channels", "--protocol", "plain"], "plain has one channel"),
+        (&["--scenario", "churn", "--protocol", "plain"], "plain does not confirm"),
+        (&["--scenario", "ladder", "--hgrm", "x"], "--hgrm"),
+        (&["--seed", "1"], "--zipf"),
+    ];
+    for (arguments, words) in cases {
+        let finished = bench(arguments);
+        let complaint = finished.complaint(2);
+        assert!(complaint.contains(words), "{complaint}");
+    }
+}

@@ -1,0 +1,280 @@
+//! Named loads: files that say what a run does, the built-in ones compiled in.
+
+use crate::{Climb, Disturbance, Error, Load, Popularity, Settings};
+use serde::Deserialize;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// A load, as a file describes it. What it leaves out stays as it was.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scenario {
+    /// What it is for, in a line.
+    pub summary: String,
+    subscribers: Option<usize>,
+    subscriptions: Option<usize>,
+    publishers: Option<usize>,
+    channels: Option<usize>,
+    channel_prefix: Option<String>,
+    payload_bytes: Option<usize>,
+    rate: Option<u64>,
+    in_flight: Option<usize>,
+    warmup_seconds: Option<f64>,
+    duration_seconds: Option<f64>,
+    interval_seconds: Option<f64>,
+    drain_timeout_seconds: Option<f64>,
+    attach_timeout_seconds: Option<f64>,
+    zipf: Option<Zipf>,
+    churn: Option<Churn>,
+    stall: Option<Stall>,
+    storm: Option<Storm>,
+    ladder: Option<Climb>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Zipf {
+    exponent: f64,
+    #[serde(default)]
+    seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Churn {
+    /// Of the subscribers.
+    percent: u8,
+    rate: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stall {
+    /// Of the subscribers.
+    percent: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Storm {
+    /// Of the window.
+    at_percent: u8,
+}
+
+/// The built-in scenarios: name and content.
+const BUILTIN: [(&str, &str); 12] = [
+    ("light", include_str!("../../../benches/scenarios/light.toml")),
+    ("sparse", include_str!("../../../benches/scenarios/sparse.toml")),
+    ("paced", include_str!("../../../benches/scenarios/paced.toml")),
+    ("overload", include_str!("../../../benches/scenarios/overload.toml")),
+    ("saturate", include_str!("../../../benches/scenarios/saturate.toml")),
+    ("ladder", include_str!("../../../benches/scenarios/ladder.toml")),
+    ("large", include_str!("../../../benches/scenarios/large.toml")),
+    ("channels", include_str!("../../../benches/scenarios/channels.toml")),
+    ("churn", include_str!("../../../benches/scenarios/churn.toml")),
+    ("stall", include_str!("../../../benches/scenarios/stall.toml")),
+    ("storm", include_str!("../../../benches/scenarios/storm.toml")),
+    ("idle", include_str!("../../../benches/scenarios/idle.toml")),
+];
+
+/// The built-in scenarios: name and summary.
+///
+/// # Panics
+/// Never: a test reads them all.
+pub fn builtin_scenarios() -> impl Iterator<Item = (&'static str, String)> {
+    BUILTIN.iter().map(|(name, text)| {
+        let scenario = Scenario::parse(name, text).expect("the built-in scenarios are sound");
+        (*name, scenario.summary)
+    })
+}
+
+impl Scenario {
+    /// The built-in scenario of this name, or the one in the file of this path.
+    ///
+    /// # Errors
+    /// [`Error::Scenario`] if there is neither, or the file is not a scenario; it names file, line and key.
+    pub fn find(name_or_path: &str) -> Result<Self, Error> {
+        if let Some((name, text)) = BUILTIN.iter().find(|(name, _)| *name == name_or_path) {
+            return Self::parse(name, text);
+        }
+        let text = fs::read_to_string(Path::new(name_or_path)).map_err(|error| {
+            let names: Vec<&str> = BUILTIN.iter().map(|(name, _)| *name).collect();
+            Error::Scenario(format!("{name_or_path}: {error}, and it is none of {}", names.join(", ")))
+        })?;
+        Self::parse(name_or_path, &text)
+    }
+
+    fn parse(file: &str, text: &str) -> Result<Self, Error> {
+        let scenario: Self = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            let line = text[..at].matches('\n').count() + 1;
+            // Only what is unknown is named by the message itself.
+            let key =
+                text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map_or("", |(key, _)| key.trim());
+            let message = error.message().lines().collect::<Vec<_>>().join(" ");
+            let key = if key.is_empty() { String::new() } else { format!("{key}: ") };
+            Error::Scenario(format!("{file}:{line}: {key}{message}"))
+        })?;
+        scenario.check().map_err(|reason| Error::Scenario(format!("{file}: {reason}")))?;
+        Ok(scenario)
+    }
+
+    /// What no single value can be blamed for.
+    fn check(&self) -> Result<(), String> {
+        let loads = [self.rate.is_some(), self.in_flight.is_some(), self.ladder.is_some()];
+        if loads.iter().filter(|given| **given).count() > 1 {
+            return Err("rate, in_flight and ladder exclude each other".to_owned());
+        }
+        let disturbances = [self.churn.is_some(), self.stall.is_some(), self.storm.is_some()];
+        if disturbances.iter().filter(|given| **given).count() > 1 {
+            return Err("churn, stall and storm exclude each other".to_owned());
+        }
+        let percents = [
+            self.churn.map(|churn| churn.percent),
+            self.stall.map(|stall| stall.percent),
+            self.storm.map(|storm| storm.at_percent),
+        ];
+        if percents.iter().flatten().any(|percent| *percent > 99) {
+            return Err("a percentage is from 0 to 99".to_owned());
+        }
+        let times = [
+            ("warmup_seconds", self.warmup_seconds),
+            ("duration_seconds", self.duration_seconds),
+            ("interval_seconds", self.interval_seconds),
+            ("drain_timeout_seconds", self.drain_timeout_seconds),
+            ("attach_timeout_seconds", self.attach_timeout_seconds),
+        ];
+        for (key, seconds) in times {
+            if seconds.is_some_and(|seconds| !(0.0..=MAX_SECONDS).contains(&seconds)) {
+                return Err(format!("{key}: 0 to {MAX_SECONDS} are possible"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts what the scenario says over settings; what depends on their final values comes with
+    /// [`Scenario::disturb`].
+    pub fn apply(&self, settings: &mut Settings) {
+        fn put<T: Clone>(to: &mut T, from: Option<&T>) {
+            if let Some(from) = from {
+                to.clone_from(from);
+            }
+        }
+        put(&mut settings.subscribers, self.subscribers.as_ref());
+        put(&mut settings.subscriptions, self.subscriptions.as_ref());
+        put(&mut settings.publishers, self.publishers.as_ref());
+        put(&mut settings.channels, self.channels.as_ref());
+        put(&mut settings.channel_prefix, self.channel_prefix.as_ref());
+        put(&mut settings.payload_bytes, self.payload_bytes.as_ref());
+        let times = [
+            (&mut settings.warmup, self.warmup_seconds),
+            (&mut settings.duration, self.duration_seconds),
+            (&mut settings.interval, self.interval_seconds),
+            (&mut settings.drain_timeout, self.drain_timeout_seconds),
+            (&mut settings.attach_timeout, self.attach_timeout_seconds),
+        ];
+        for (time, seconds) in times {
+            put(time, seconds.map(Duration::from_secs_f64).as_ref());
+        }
+        put(&mut settings.load, self.rate.map(|rate| Load::Paced { rate }).as_ref());
+        put(&mut settings.load, self.in_flight.map(|in_flight| Load::Saturate { in_flight }).as_ref());
+        let zipf = self.zipf.map(|Zipf { exponent, seed }| Popularity::Zipf { exponent, seed });
+        put(&mut settings.popularity, zipf.as_ref());
+    }
+
+    /// Puts what becomes of subscribers over settings that are final but for it.
+    pub fn disturb(&self, settings: &mut Settings) {
+        let share = |percent: u8| (settings.subscribers * usize::from(percent) / 100).max(1);
+        if let Some(Churn { percent, rate }) = self.churn {
+            settings.disturbance = Disturbance::Churn { subscribers: share(percent), rate };
+        } else if let Some(Stall { percent }) = self.stall {
+            settings.disturbance = Disturbance::Stall { subscribers: share(percent) };
+        } else if let Some(Storm { at_percent }) = self.storm {
+            let at_seconds = settings.duration.as_secs_f64() * f64::from(at_percent) / 100.0;
+            settings.disturbance = Disturbance::Storm { at_seconds };
+        }
+    }
+
+    /// How to climb, if the scenario is a ladder.
+    pub fn climb(&self) -> Option<Climb> {
+        self.ladder
+    }
+}
+
+/// The longest time of a scenario: a day.
+const MAX_SECONDS: f64 = 86_400.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Protocol;
+
+    fn settings() -> Settings {
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        Settings::new(address, Protocol::Native, Load::Paced { rate: 100 })
+    }
+
+    #[test]
+    fn every_builtin_scenario_can_be_run_and_fits_a_process() {
+        for (name, text) in BUILTIN {
+            let scenario = Scenario::parse(name, text).unwrap();
+            let mut settings = settings();
+            scenario.apply(&mut settings);
+            scenario.disturb(&mut settings);
+            settings.check().unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(settings.connections() < 20_000, "{name}");
+            assert!(!scenario.summary.is_empty() && scenario.summary.len() < 90, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_file_beside_the_builtin_ones_is_built_in() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/scenarios");
+        let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        let mut names: Vec<String> =
+            files.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+        names.sort();
+        let mut builtin = BUILTIN.map(|(name, _)| name);
+        builtin.sort_unstable();
+        assert_eq!(names, builtin);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_file_line_and_key() {
+        let wrong = [
+            ("summary = \"x\"\nrat = 5\n", "f.toml:2: rat: unknown field `rat`"),
+            ("subscribers = 5\n\n[churn]\npercent = 5\nrat = 1\n", "f.toml:5: rat: unknown field `rat`"),
+            ("rate = \"many\"\n", "f.toml:1: rate: invalid type"),
+            ("rate = -1\n", "f.toml:1: rate: invalid value"),
+            ("rate = 5\nin_flight = 5\n", "f.toml: rate, in_flight and ladder exclude each other"),
+            ("duration_seconds = -1.0\n", "f.toml: duration_seconds: 0 to 86400 are possible"),
+            ("stall = { percent = 100 }\n", "f.toml: a percentage is from 0 to 99"),
+            (
+                "[churn]\npercent = 5\nrate = 1\n[stall]\npercent = 5\n",
+                "f.toml: churn, stall and storm exclude each other",
+            ),
+        ];
+        for (text, expected) in wrong {
+            let error = Scenario::parse("f.toml", text).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn what_a_file_leaves_out_stays() {
+        let scenario = Scenario::parse("f", "subscribers = 40\nstall = { percent = 5 }\n").unwrap();
+        let mut changed = settings();
+        scenario.apply(&mut changed);
+        scenario.disturb(&mut changed);
+        let disturbance = Disturbance::Stall { subscribers: 2 };
+        assert_eq!(changed, Settings { subscribers: 40, disturbance, ..settings() });
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_told_what_there_is() {
+        let error = Scenario::find("no-such-scenario").unwrap_err().to_string();
+        assert!(error.contains("no-such-scenario") && error.contains("light") && error.contains("idle"), "{error}");
+    }
+}
