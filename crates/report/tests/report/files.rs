@@ -117,7 +117,7 @@ fn a_climb_is_shown_as_the_run_at_its_knee() {
         "knee": 750,
     });
     let experiments = gathered(&[("results/ladder/sharded.json", climb.to_string())], None);
-    let run = experiments[0].results.first_run().expect("one run");
+    let run = &experiments[0].results.entries[0].runs[0];
     let ladder = run.ladder().expect("of the form that is read").expect("a ladder");
     assert_eq!(ladder.knee, Some(750.0));
     assert_eq!(ladder.rungs.iter().map(|rung| rung.kept).collect::<Vec<_>>(), [true, true, false]);
