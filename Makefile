@@ -4,14 +4,15 @@ CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CORECAST := $(TARGET_DIR)/release/corecast
 
-# What `make demo` passes to `corecast compare`, e.g. `make demo ARGS="--subscribers 100"`.
+# What `make demo` passes to `corecast compare`, e.g. `make demo ARGS="--subscribers 100"`; what `make bench-micro`
+# passes to the comparison, e.g. ARGS="--tolerance 0.5"; and what `make bench-criterion` passes to criterion, e.g. ARGS=crc32.
 ARGS ?=
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build the corecast binary in release
@@ -20,6 +21,18 @@ build: ## Build the corecast binary in release
 .PHONY: demo
 demo: build ## Compare the policies under 1,000 subscribers and 8 publishers (ARGS=... for compare's flags)
 	$(CORECAST) compare $(ARGS)
+
+.PHONY: bench-micro
+bench-micro: ## Count the hot path's instructions under callgrind and compare them with the baseline
+	$(CARGO) run --quiet --locked -p corecast-benches --bin instructions -- $(ARGS)
+
+.PHONY: bench-micro-baseline
+bench-micro-baseline: ## Write the counts of `bench-micro` as the new baseline
+	$(CARGO) run --quiet --locked -p corecast-benches --bin instructions -- --write
+
+.PHONY: bench-criterion
+bench-criterion: ## Time the hot path's parts with criterion (ARGS=... for its filter and flags)
+	$(CARGO) bench --locked -p corecast-benches --bench timings -- $(ARGS)
 
 .PHONY: test
 test: ## Run every test, the documentation's examples included
