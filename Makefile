@@ -6,6 +6,7 @@ CORECAST := $(TARGET_DIR)/release/corecast
 
 # What `make demo` passes to `corecast compare`, and `make bench` and `make bench-peers` to scripts/bench.sh, such as
 # `make demo ARGS="--subscribers 100"` and `make bench ARGS="--scenarios paced,saturate --rounds 3"`.
+# `make bench-micro` passes them to the comparison (ARGS="--tolerance 0.5"), `make bench-criterion` to criterion (ARGS=crc32).
 ARGS ?=
 
 # The results that `make report` draws: by default what was measured last.
@@ -15,7 +16,7 @@ RESULTS ?= $(shell ls -dt results/*/ 2>/dev/null | head -n 1)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build the corecast binary in release
@@ -39,6 +40,18 @@ report: build ## Draw the latest results as an HTML page (RESULTS=results/DIRECT
 	$(CORECAST) report $$(find $(RESULTS) -name '*.json' | sort -V) --title "Corecast measured: $(notdir $(patsubst %/,%,$(RESULTS)))" \
 		--html $(patsubst %/,%,$(RESULTS))/report.html
 	@echo $(patsubst %/,%,$(RESULTS))/report.html
+
+.PHONY: bench-micro
+bench-micro: ## Count the hot path's instructions under callgrind and compare them with the baseline
+	$(CARGO) run --quiet --locked -p corecast-benches --bin instructions -- $(ARGS)
+
+.PHONY: bench-micro-baseline
+bench-micro-baseline: ## Write the counts of `bench-micro` as the new baseline
+	$(CARGO) run --quiet --locked -p corecast-benches --bin instructions -- --write
+
+.PHONY: bench-criterion
+bench-criterion: ## Time the hot path's parts with criterion (ARGS=... for its filter and flags)
+	$(CARGO) bench --locked -p corecast-benches --bench timings -- $(ARGS)
 
 .PHONY: test
 test: ## Run every test, the documentation's examples included

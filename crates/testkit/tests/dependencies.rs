@@ -81,10 +81,11 @@ fn no_banned_crate_is_used() {
     }
 }
 
-/// Whether an SPDX expression can be met with the allowed licences: `AND` binds closer than `OR`, and the
-/// old `/` means `OR`.
+/// Whether an SPDX expression can be met with the allowed licences: `AND` binds closer than `OR`, the old `/`
+/// means `OR`, and operators may be in lower case, which cargo-deny takes too.
 fn satisfied(expression: &str, allowed: &[&str]) -> bool {
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
+    let spaced = spaced.replace(" or ", " OR ").replace(" and ", " AND ");
     let mut tokens = spaced.split_whitespace().peekable();
     let met = any(&mut tokens, allowed);
     assert_eq!(tokens.next(), None, "cannot read the licence '{expression}'");
@@ -132,6 +133,8 @@ fn licence_expressions_are_understood() {
         ("GPL-3.0-only", false),
         ("GPL-3.0-only OR MIT", true),
         ("Apache-2.0/MIT", true),
+        ("GPL-3.0-only or MIT", true),
+        ("Apache-2.0 and MIT", false),
         ("Apache-2.0 AND MIT", false),
         ("(MIT OR Apache-2.0) AND Unicode-3.0", true),
         ("Apache-2.0 OR MIT AND Zlib", false),

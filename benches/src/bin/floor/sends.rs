@@ -1,0 +1,68 @@
+//! The ways in which bytes leave.
+
+use crate::ring::{ENTRIES, Ring};
+use crate::server::Connections;
+use anyhow::Context as _;
+use arrayvec::ArrayVec;
+use clap::ValueEnum;
+use rustix::net::SendFlags;
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+/// Neither waits for a peer, and a peer that has gone is no signal.
+pub(crate) const FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+
+/// What `--sends` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Way {
+    /// send(2) for each
+    Call,
+    /// Up to 64 in one submission to an io_uring
+    Ring,
+}
+
+/// A way, and what it needs.
+pub(crate) enum Sends {
+    Call,
+    Ring(Box<Ring>),
+}
+
+impl Sends {
+    /// # Errors
+    /// A ring is asked for and cannot be had.
+    pub(crate) fn new(way: Way) -> anyhow::Result<Self> {
+        Ok(match way {
+            Way::Call => Self::Call,
+            Way::Ring => Self::Ring(Box::new(Ring::new().context("cannot make an io_uring")?)),
+        })
+    }
+
+    /// Sends the bytes to each connection, and drops those that do not take them all.
+    pub(crate) fn send_to_all(&mut self, connections: &mut Connections, bytes: &[u8]) {
+        match self {
+            Self::Call => {
+                connections.retain(|_, connection| rustix::net::send(connection, bytes, FLAGS) == Ok(bytes.len()));
+            }
+            Self::Ring(ring) => send_by_ring(ring, connections, bytes),
+        }
+    }
+}
+
+fn send_by_ring(ring: &mut Ring, connections: &mut Connections, bytes: &[u8]) {
+    let mut to_drop = Vec::new();
+    let mut all = connections.iter();
+    loop {
+        let (names, sockets): (ArrayVec<u64, ENTRIES>, ArrayVec<BorrowedFd<'_>, ENTRIES>) =
+            all.by_ref().take(ENTRIES).map(|(name, connection)| (*name, connection.as_fd())).unzip();
+        if names.is_empty() {
+            break;
+        }
+        ring.send_each(&sockets, bytes, |index, taken| {
+            if taken != Ok(bytes.len()) {
+                to_drop.push(names[index]);
+            }
+        });
+    }
+    for name in to_drop {
+        connections.remove(&name);
+    }
+}
