@@ -3,9 +3,13 @@
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CORECAST := $(TARGET_DIR)/release/corecast
+SIMULATE := $(TARGET_DIR)/checked/corecast-simulate
 
 # What `make demo` passes to `corecast compare`, e.g. `make demo ARGS="--subscribers 100"`.
 ARGS ?=
+
+# What `make simulate` runs, e.g. `make simulate SEEDS=100000 ARGS="--first 5000 --steps 1000"`.
+SEEDS ?= 10000
 
 .DEFAULT_GOAL := help
 
@@ -24,6 +28,11 @@ demo: build ## Compare the policies under 1,000 subscribers and 8 publishers (AR
 .PHONY: test
 test: ## Run every test, the documentation's examples included
 	$(CARGO) test --workspace --locked
+
+.PHONY: simulate
+simulate: ## Run simulated seeds against the model (SEEDS=..., ARGS=... for its flags, e.g. ARGS="--seed 7")
+	$(CARGO) build --profile checked --locked -p corecast-simulator
+	$(SIMULATE) $(if $(findstring --seed ,$(ARGS)),,--seeds $(SEEDS)) $(ARGS)
 
 .PHONY: check
 check: fmt-check clippy test doc deny ## Everything that must hold before a change goes in
