@@ -11,6 +11,10 @@ ARGS ?=
 # What `make simulate` runs, e.g. `make simulate SEEDS=100000 ARGS="--first 5000 --steps 1000"`.
 SEEDS ?= 10000
 
+# What `make fuzz` mutates, and for how long. `fuzz/fuzz_targets/` has the targets.
+TARGET ?= connection
+SECONDS ?= 60
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -33,6 +37,13 @@ test: ## Run every test, the documentation's examples included
 simulate: ## Run simulated seeds against the model (SEEDS=..., ARGS=... for its flags, e.g. ARGS="--seed 7")
 	$(CARGO) build --profile checked --locked -p corecast-simulator
 	$(SIMULATE) $(if $(findstring --seed ,$(ARGS)),,--seeds $(SEEDS)) $(ARGS)
+
+# What it finds new goes below fuzz/target; fuzz/corpus, which every `make test` replays, is only read.
+.PHONY: fuzz
+fuzz: ## Mutate what a peer may send (TARGET=..., SECONDS=...; needs cargo-fuzz, a nightly toolchain and C++)
+	mkdir -p fuzz/target/corpus/$(TARGET)
+	$(CARGO) +nightly fuzz run --features libfuzzer $(TARGET) fuzz/target/corpus/$(TARGET) fuzz/corpus/$(TARGET) \
+		-- -max_total_time=$(SECONDS) -max_len=4096
 
 .PHONY: check
 check: fmt-check clippy test doc deny ## Everything that must hold before a change goes in

@@ -185,6 +185,7 @@ impl<F: Family> World<F> {
             busy |= shard.full.iter().any(|(_, transport)| transport.is_writable());
         }
         for client in 0..self.model.clients.len() {
+            self.model.check()?;
             busy |= self.serve(client, WHOLE)?;
         }
         self.model.check()?;
