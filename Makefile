@@ -3,6 +3,7 @@
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CORECAST := $(TARGET_DIR)/release/corecast
+SIMULATE := $(TARGET_DIR)/checked/corecast-simulate
 
 # What `make demo` passes to `corecast compare`, and `make bench` and `make bench-peers` to scripts/bench.sh, such as
 # `make demo ARGS="--subscribers 100"` and `make bench ARGS="--scenarios paced,saturate --rounds 3"`.
@@ -11,6 +12,12 @@ ARGS ?=
 
 # The results that `make report` draws: by default what was measured last.
 RESULTS ?= $(shell ls -dt results/*/ 2>/dev/null | head -n 1)
+# What `make simulate` runs, e.g. `make simulate SEEDS=100000 ARGS="--first 5000 --steps 1000"`.
+SEEDS ?= 10000
+
+# What `make fuzz` mutates, and for how long. `fuzz/fuzz_targets/` has the targets.
+TARGET ?= connection
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 
@@ -56,6 +63,18 @@ bench-criterion: ## Time the hot path's parts with criterion (ARGS=... for its f
 .PHONY: test
 test: ## Run every test, the documentation's examples included
 	$(CARGO) test --workspace --locked
+
+.PHONY: simulate
+simulate: ## Run simulated seeds against the model (SEEDS=..., ARGS=... for its flags, e.g. ARGS="--seed 7")
+	$(CARGO) build --profile checked --locked -p corecast-simulator
+	$(SIMULATE) $(if $(findstring --seed ,$(ARGS)),,--seeds $(SEEDS)) $(ARGS)
+
+# What it finds new goes below fuzz/target; fuzz/corpus, which every `make test` replays, is only read.
+.PHONY: fuzz
+fuzz: ## Mutate what a peer may send (TARGET=..., SECONDS=...; needs cargo-fuzz, a nightly toolchain and C++)
+	mkdir -p fuzz/target/corpus/$(TARGET)
+	$(CARGO) +nightly fuzz run --features libfuzzer $(TARGET) fuzz/target/corpus/$(TARGET) fuzz/corpus/$(TARGET) \
+		-- -max_total_time=$(SECONDS) -max_len=4096
 
 .PHONY: check
 check: fmt-check clippy test doc deny ## Everything that must hold before a change goes in

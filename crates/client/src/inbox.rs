@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 /// Bytes in, events out.
 ///
 /// Invariant: after the end nothing is added; what came before it is given first.
-pub(crate) struct Inbox {
+pub struct Inbox {
     decoder: Decoder,
     reassembly: Reassembly,
     state: State,
@@ -36,12 +36,13 @@ enum End {
 }
 
 impl Inbox {
-    pub(crate) fn new(max_frame: u32) -> Self {
+    /// One that accepts frames with a length field up to `max_frame`.
+    pub fn new(max_frame: u32) -> Self {
         Self { decoder: Decoder::new(Limits { max_frame }), reassembly: Reassembly::new(), state: State::default() }
     }
 
     /// Takes in what was read.
-    pub(crate) fn push(&mut self, chunk: &[u8]) {
+    pub fn push(&mut self, chunk: &[u8]) {
         let Self { decoder, reassembly, state } = self;
         let pushed = reassembly.push(decoder, chunk, |frame| {
             state.take(frame);
@@ -53,7 +54,7 @@ impl Inbox {
     }
 
     /// Takes in the end of the stream.
-    pub(crate) fn disconnect(&mut self) {
+    pub fn disconnect(&mut self) {
         self.state.end_with(End::Disconnected);
     }
 
@@ -63,12 +64,13 @@ impl Inbox {
     }
 
     /// The PONGs that are due, encoded. Empty after the end.
-    pub(crate) fn take_pongs(&mut self) -> Vec<u8> {
+    pub fn take_pongs(&mut self) -> Vec<u8> {
         let pongs = std::mem::take(&mut self.state.pongs);
         if self.state.end.is_some() { Vec::new() } else { pongs }
     }
 
-    pub(crate) fn next(&mut self) -> Option<Event> {
+    /// The next event, in the order of arrival.
+    pub fn pop(&mut self) -> Option<Event> {
         let event = self.state.events.pop_front()?;
         self.state.queued_bytes -= event.weight();
         Some(event)
@@ -78,7 +80,8 @@ impl Inbox {
         self.state.events.len()
     }
 
-    pub(crate) fn queued_bytes(&self) -> usize {
+    /// What the queued events count against [`Options::max_queued_bytes`](crate::Options::max_queued_bytes).
+    pub fn queued_bytes(&self) -> usize {
         self.state.queued_bytes
     }
 
@@ -95,8 +98,11 @@ impl Inbox {
         self.state.queued_bytes = 0;
     }
 
-    /// Fails if nothing more will come.
-    pub(crate) fn check_open(&self) -> Result<(), Error> {
+    /// Looks whether something more may come.
+    ///
+    /// # Errors
+    /// Why nothing will.
+    pub fn check_open(&self) -> Result<(), Error> {
         Err(match self.state.end.clone() {
             None => return Ok(()),
             Some(End::Closed { code, text }) => Error::Closed { code, text },

@@ -3,7 +3,7 @@
 //! Owns the exchange as a client sees it: HELLO before all else, answers matched to requests, PING
 //! answered, messages kept while a request waits. [`Client`] is both directions in one thread;
 //! [`Client::split`] gives a [`Publisher`], which any number of threads may share, and a
-//! [`Subscriber`], which reads.
+//! [`Subscriber`], which reads. What they do with bytes is an [`Inbox`], which needs no socket.
 //!
 //! Invariants: nothing received is lost between two calls; every wait for an answer ends within
 //! [`Options::answer_timeout`], or [`Options::write_timeout`] later if the server takes no PONG; memory is
@@ -72,6 +72,7 @@ mod subscriber;
 pub use client::Client;
 pub use error::{Error, InvalidArgument, Violation};
 pub use event::Event;
+pub use inbox::Inbox;
 pub use options::{Options, PublishOptions};
 pub use publisher::Publisher;
 pub use subscriber::Subscriber;

@@ -156,7 +156,7 @@ impl Subscriber {
 
     fn event_before(&mut self, deadline: Option<Instant>) -> Result<Event, Error> {
         loop {
-            if let Some(event) = self.reader.inbox.next() {
+            if let Some(event) = self.reader.inbox.pop() {
                 return Ok(event);
             }
             self.reader.inbox.check_open()?;

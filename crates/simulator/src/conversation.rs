@@ -1,0 +1,170 @@
+//! Any bytes from one client, in pieces, through the sessions and the sharded policy of two shards.
+//!
+//! What fuzzing drives: where a scenario's clients mostly say what makes sense, these say anything.
+
+use crate::mailbox::mesh;
+use crate::observer::Observer;
+use crate::scenario::Settings;
+use crate::shard::{Drain, Shard};
+use crate::transport::Received;
+use crate::{Family as _, Promise, Scenario, ShardedFamily, Transport, Violation};
+use corecast_fanout::{ConnectionId, Lag, Policy, ShardId};
+use corecast_wire::native::{self, Frame};
+use corecast_wire::{ChannelName, Code, Limits, Reassembly, plain};
+use std::ops::ControlFlow;
+
+/// Rounds after which what has not ended never will.
+const PATIENCE: usize = 100;
+
+/// A client that says these pieces and then ends the stream, while another listens to the first channel.
+///
+/// # Errors
+/// The server sends what is no frame, or something behind a farewell; the listener is disturbed; or not
+/// everything ends and is forgotten.
+pub fn converse<'a>(plain: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(), Violation> {
+    let settings = Settings {
+        shards: 2,
+        mailbox_capacity: 1,
+        log_bytes: 4096,
+        control_bytes: 256,
+        max_subscriptions: 4,
+        native_lag: Lag::Skip,
+        rests: true,
+        stubborn: false,
+    };
+    let policies = ShardedFamily.shards(2, &settings.fanout_limits());
+    let shards = (0..).zip(policies).zip(mesh(2, 1));
+    let mut shards: Vec<_> = shards.map(|((id, policy), end)| Shard::new(id, policy, end, settings.clone())).collect();
+    let (listener, speaker) = (Transport::new(None), Transport::new(None));
+    let listening = shards[1].open(0, listener.clone(), false);
+    listener.write(&encoded(&[Frame::Hello { version: 1 }, Frame::Subscribe(first_channel())]));
+    settle(&mut shards, &[listening])?;
+    let speaking = shards[0].open(1, speaker.clone(), plain);
+    for piece in pieces {
+        speaker.write(piece);
+        settle(&mut shards, &[listening, speaking])?;
+    }
+    speaker.end_stream();
+    settle(&mut shards, &[listening, speaking])?;
+    Promise::CleanEnd.demand(speaker.is_finished(), || "the speaker's connection does not end".to_owned())?;
+    check_speaker(plain, &speaker.take_unchecked())?;
+    listener.write(&encoded(&[Frame::Ping(b"still there?"), Frame::Close(native::Reason::new(Code::Normal, ""))]));
+    listener.end_stream();
+    settle(&mut shards, &[listening])?;
+    check_listener(&listener.take_unchecked())?;
+    let feeds: usize = shards.iter().map(|shard| ShardedFamily::feeds(&shard.policy)).sum();
+    Promise::CleanEnd.demand(feeds == 0, || format!("{feeds} feeds are kept for nobody"))
+}
+
+fn settle<P: Policy<Transport>>(shards: &mut [Shard<P>], ids: &[ConnectionId]) -> Result<(), Violation> {
+    for _ in 0..PATIENCE {
+        let mut busy = false;
+        for shard in &mut *shards {
+            busy |= shard.mailboxes.deliver() | shard.mailboxes.has_post();
+            shard.exchange(256, &mut Nobody);
+            busy |= shard.flush(64, &mut Nobody)?;
+        }
+        for id in ids {
+            busy |= shards[usize::from(id.shard)].serve(*id, usize::MAX, &mut Nobody)?;
+        }
+        if !busy {
+            debug_assert!(shards.iter().all(|shard| shard.drain == Drain::Serving), "nobody stops them");
+            return Ok(());
+        }
+    }
+    Err(Promise::CleanEnd.broken("the shards never come to rest"))
+}
+
+fn first_channel() -> ChannelName<'static> {
+    ChannelName::new(Scenario::CHANNELS[0]).expect("a valid name")
+}
+
+fn encoded(frames: &[Frame<'_>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for frame in frames {
+        native::encode(frame, &mut out);
+    }
+    out
+}
+
+/// Whole frames that a server sends, the farewell last and once.
+fn check_speaker(plain: bool, bytes: &[u8]) -> Result<(), Violation> {
+    let limits = Limits { max_frame: u32::MAX };
+    let mut reassembly = Reassembly::new();
+    let (mut farewells, mut wrong) = (0, None);
+    let decoded = if plain {
+        farewells = 1;
+        reassembly.push(&plain::Decoder { limits }, bytes, |_| ControlFlow::Continue(()))
+    } else {
+        reassembly.push(&native::Decoder::new(limits), bytes, |frame| {
+            let is_last = matches!(frame, Frame::Close(_) | Frame::Error(_));
+            if farewells > 0 || is_from_client(&frame) {
+                wrong.get_or_insert_with(|| format!("{frame:?}"));
+            }
+            farewells += usize::from(is_last);
+            ControlFlow::Continue(())
+        })
+    };
+    decoded.map_err(|error| Promise::Order.broken(error.to_string()))?;
+    Promise::Farewell.demand(wrong.is_none(), || wrong.unwrap_or_default())?;
+    Promise::Farewell.demand(farewells == 1, || "the speaker is not told why it ends".to_owned())?;
+    Promise::Order.demand(!reassembly.is_mid_frame(), || "the stream ends inside a frame".to_owned())
+}
+
+fn is_from_client(frame: &Frame<'_>) -> bool {
+    matches!(
+        frame,
+        Frame::Hello { .. } | Frame::Subscribe(_) | Frame::Unsubscribe(_) | Frame::Publish(_) | Frame::Ping(_)
+    )
+}
+
+/// The listener has been greeted, answered and told of messages of its channel, and of nothing else.
+fn check_listener(bytes: &[u8]) -> Result<(), Violation> {
+    let mut seen = Vec::new();
+    let mut reassembly = Reassembly::new();
+    let decoded = reassembly.push(&native::Decoder::new(Limits { max_frame: u32::MAX }), bytes, |frame| {
+        match frame {
+            Frame::Welcome { .. } => seen.push('w'),
+            Frame::Subscribed(channel) if channel == first_channel() => seen.push('s'),
+            Frame::Message { channel, .. } if channel == first_channel() => {}
+            Frame::Pong(b"still there?") => seen.push('p'),
+            Frame::Close(_) => seen.push('c'),
+            _ => seen.push('?'),
+        }
+        ControlFlow::Continue(())
+    });
+    decoded.map_err(|error| Promise::Crosstalk.broken(format!("the listener: {error}")))?;
+    let seen: String = seen.into_iter().collect();
+    Promise::Crosstalk.demand(seen == "wspc", || format!("the listener was sent '{seen}' instead of 'wspc'"))
+}
+
+/// Observes nothing.
+struct Nobody;
+
+impl Observer for Nobody {
+    fn posted(&mut self, _from: ShardId, _to: ShardId) -> usize {
+        0
+    }
+
+    fn has_nothing_to_post(&mut self, _from: ShardId, _to: ShardId) {}
+
+    fn received(&mut self, _at: ShardId, _from: ShardId, _horizon: usize) {}
+
+    fn flushed(&mut self, _shard: ShardId) -> Result<(), Violation> {
+        Ok(())
+    }
+
+    fn accept(&mut self, _client: usize, _bytes: usize, _ended: Option<Code>) -> Result<(), Violation> {
+        Ok(())
+    }
+
+    fn found(&mut self, _client: usize, _received: &Received) {}
+
+    fn ends(&mut self, _client: usize, _code: Code) -> Result<(), Violation> {
+        Ok(())
+    }
+
+    fn closed(&mut self, _client: usize) -> Result<(), Violation> {
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! How a seed draws its steps.
+//!
+//! Each seed has its own mix: some kinds of steps come up often, others hardly ever, so that queues fill
+//! that a uniform mix would never fill. (Groce and others, *Swarm testing*, 2012.)
+
+use crate::step::{Arrival, Command, Offence, Step};
+use fastrand::Rng;
+
+/// The latest clients, of which steps speak at most.
+pub(crate) const RECENT: usize = 8;
+
+/// How often each kind of step comes, before a seed's taste is applied.
+const STEPS: [u32; 13] = [3, 26, 1, 1, 6, 4, 30, 6, 10, 12, 2, 3, 1];
+/// Likewise each command.
+const COMMANDS: [u32; 6] = [25, 7, 50, 12, 2, 2];
+
+/// A seed's taste.
+#[derive(Debug)]
+pub(crate) struct Mix {
+    steps: [u32; STEPS.len()],
+    commands: [u32; COMMANDS.len()],
+    /// Clients that steps speak of.
+    clients: usize,
+    /// Posts and subscribers that are taken in one go at most.
+    posts: usize,
+    budget: usize,
+    channels: usize,
+}
+
+impl Mix {
+    pub(crate) fn draw(rng: &mut Rng, channels: usize) -> Self {
+        let mut season = |weight: u32| weight * [1, 3, 9][rng.usize(..3)];
+        Self {
+            steps: STEPS.map(&mut season),
+            commands: COMMANDS.map(&mut season),
+            clients: rng.usize(2..=RECENT),
+            posts: [1, 3, 256][rng.usize(..3)],
+            budget: [3, 64][rng.usize(..2)],
+            channels,
+        }
+    }
+
+    /// The next step of a run.
+    pub(crate) fn step(&self, rng: &mut Rng) -> Step {
+        let client = rng.usize(..self.clients);
+        let shard = rng.u16(..6);
+        match pick(rng, &self.steps) {
+            0 => Step::Open { shard, arrival: arrival(rng), capacity: capacity(rng) },
+            1 => Step::Write { client, command: self.command(rng) },
+            2 => Step::EndStream { client },
+            3 => Step::Reset { client },
+            4 => Step::Pace { client, capacity: capacity(rng) },
+            5 => Step::Read { client, bytes: rng.usize(1..200) },
+            6 => Step::Serve { client, bytes: bytes(rng) },
+            7 => Step::Writable { shard, nth: rng.usize(..8) },
+            8 => Step::Exchange { shard, posts: rng.usize(..=self.posts) },
+            9 => Step::Flush { shard, budget: rng.usize(..=self.budget) },
+            10 => Step::Watch { shard },
+            11 => Step::Deliver { shard },
+            _ => Step::Expire { client },
+        }
+    }
+
+    fn command(&self, rng: &mut Rng) -> Command {
+        // Most meet in one channel.
+        let channel = if rng.bool() { 0 } else { rng.usize(..self.channels) };
+        match pick(rng, &self.commands) {
+            0 => Command::Subscribe { channel },
+            1 => Command::Unsubscribe { channel },
+            2 => Command::Publish {
+                channel,
+                messages: if rng.u32(..4) == 0 { rng.usize(1..16) } else { 1 },
+                filler: rng.usize(..40),
+                acknowledged: rng.bool(),
+                no_echo: rng.bool(),
+            },
+            3 => Command::Ping { length: rng.usize(6..=125) },
+            4 => Command::Close,
+            _ => Command::Violate(Offence::ALL[rng.usize(..Offence::ALL.len())]),
+        }
+    }
+}
+
+fn pick(rng: &mut Rng, weights: &[u32]) -> usize {
+    let mut drawn = rng.u32(..weights.iter().sum::<u32>());
+    let chosen = weights.iter().position(|weight| {
+        let chosen = drawn < *weight;
+        drawn = drawn.saturating_sub(*weight);
+        chosen
+    });
+    chosen.expect("below the sum")
+}
+
+fn arrival(rng: &mut Rng) -> Arrival {
+    match rng.u32(..40) {
+        0..10 => Arrival::Plain,
+        10 => Arrival::Mute,
+        11 => Arrival::Outdated,
+        _ => Arrival::Native,
+    }
+}
+
+/// What the server receives at once: mostly all that is there.
+fn bytes(rng: &mut Rng) -> usize {
+    let most = if rng.u32(..4) > 0 { 4096 } else { 40 };
+    rng.usize(1..most)
+}
+
+fn capacity(rng: &mut Rng) -> Option<usize> {
+    rng.bool().then(|| rng.usize(..200))
+}

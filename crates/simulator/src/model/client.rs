@@ -1,0 +1,359 @@
+//! One client: what the server owes it, and what has come.
+
+use super::record::{Message, Record};
+use super::requests::{Act, Requests, name};
+use super::subscription::{Event, Subscriber, Subscription};
+use crate::scenario::{Scenario, Settings};
+use crate::step::Arrival;
+use crate::{Promise, Transport, Violation};
+use corecast_fanout::{ConnectionId, Lag};
+use corecast_wire::native::{self, Frame, Reason};
+use corecast_wire::{Code, Limits, Reassembly, plain};
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+
+/// A connection, as its client sees it.
+#[expect(clippy::struct_excessive_bools, reason = "each is something that has happened, or not")]
+pub(crate) struct Client {
+    pub(crate) number: usize,
+    pub(crate) id: ConnectionId,
+    pub(crate) transport: Transport,
+    pub(crate) requests: Requests,
+    plain: bool,
+    disconnects: bool,
+    greeted: bool,
+    /// What it asked for must end the connection so.
+    terminal: Option<Code>,
+    /// Its messages that the server has accepted, by sequence.
+    accepted: Vec<usize>,
+    owed: Answers,
+    subscriptions: [Vec<Subscription>; Scenario::CHANNELS.len()],
+    /// Subscriptions that lasted until the end of the connection, by channel.
+    lasting: Vec<usize>,
+    reassembly: Reassembly,
+    /// Why the server ended the connection.
+    pub(crate) ended: Option<Code>,
+    farewell: Option<Code>,
+    pub(crate) closed: bool,
+}
+
+/// Answers that must still come, in this order.
+#[derive(Debug, Default)]
+struct Answers {
+    welcomes: usize,
+    pongs: VecDeque<Vec<u8>>,
+    published: VecDeque<u32>,
+    /// By channel: whether to a SUBSCRIBE, and for which of its subscriptions.
+    channels: [VecDeque<(bool, Option<usize>)>; Scenario::CHANNELS.len()],
+}
+
+impl Client {
+    pub(crate) fn new(
+        number: usize,
+        id: ConnectionId,
+        transport: Transport,
+        arrival: Arrival,
+        settings: &Settings,
+        record: &Record,
+    ) -> Self {
+        let plain = arrival == Arrival::Plain;
+        let mut client = Self {
+            number,
+            id,
+            transport,
+            requests: Requests::new(number, plain),
+            plain,
+            disconnects: plain || settings.native_lag == Lag::Disconnect,
+            greeted: false,
+            terminal: None,
+            accepted: Vec::new(),
+            owed: Answers::default(),
+            subscriptions: Default::default(),
+            lasting: Vec::new(),
+            reassembly: Reassembly::new(),
+            ended: None,
+            farewell: None,
+            closed: false,
+        };
+        if plain {
+            let mut subscription = Subscription::new(record.horizons(id.shard));
+            subscription.answered = true;
+            client.subscriptions[0].push(subscription);
+        }
+        client
+    }
+
+    /// Whether it may be closed, and be denied answers, because it reads too slowly.
+    pub(crate) fn may_lag(&self) -> bool {
+        self.disconnects && self.transport.was_full()
+    }
+
+    /// The server has received a frame. `refused` says whether it ended the connection for one subscription
+    /// too many.
+    pub(crate) fn act(&mut self, act: Act, refused: bool, settings: &Settings, record: &mut Record) {
+        if self.terminal.is_some() {
+            return;
+        }
+        if !self.plain && !self.greeted && !matches!(act, Act::Undecodable(_) | Act::Fragment) {
+            match act {
+                Act::Hello => {
+                    self.greeted = true;
+                    self.owed.welcomes += 1;
+                }
+                Act::Outdated => self.terminal = Some(Code::UnsupportedVersion),
+                _ => self.terminal = Some(Code::HelloExpected),
+            }
+            return;
+        }
+        match act {
+            Act::Subscribe(channel) => self.subscribe(channel, refused, settings, record),
+            Act::Unsubscribe(channel) => {
+                let current = self.current(channel);
+                if let Some(current) = current {
+                    self.subscriptions[channel][current].until = Some(record.next());
+                }
+                self.owed.channels[channel].push_back((false, current));
+            }
+            Act::Publish { sequence, channel, filler, token, no_echo } => {
+                if self.plain {
+                    self.subscriptions[0][0].binding_from.get_or_insert(record.next());
+                }
+                self.accepted.push(record.next());
+                let (publisher, shard) = (self.number, self.id.shard);
+                record.messages.push(Message { publisher, sequence, shard, channel, no_echo, filler });
+                self.owed.published.extend(token);
+            }
+            Act::Ping(body) => self.owed.pongs.push_back(body),
+            Act::Close => self.terminal = Some(Code::Normal),
+            Act::Undecodable(code) => self.terminal = Some(code),
+            Act::Hello | Act::Outdated | Act::ServersFrame => self.terminal = Some(Code::UnexpectedKind),
+            Act::Fragment => {}
+        }
+    }
+
+    fn subscribe(&mut self, channel: usize, refused: bool, settings: &Settings, record: &Record) {
+        let mut current = self.current(channel);
+        if current.is_none() {
+            let count = (0..Scenario::CHANNELS.len()).filter(|channel| self.current(*channel).is_some()).count();
+            if count >= settings.max_subscriptions {
+                // One that has lagged is not refused: it is not listened to.
+                if refused || !self.may_lag() {
+                    self.terminal = Some(Code::TooManySubscriptions);
+                }
+                return;
+            }
+            current = Some(self.subscriptions[channel].len());
+            self.subscriptions[channel].push(Subscription::new(record.horizons(self.id.shard)));
+        }
+        self.owed.channels[channel].push_back((true, current));
+    }
+
+    fn current(&self, channel: usize) -> Option<usize> {
+        let last = self.subscriptions[channel].len().checked_sub(1)?;
+        self.subscriptions[channel][last].until.is_none().then_some(last)
+    }
+
+    /// The server has found the end of the stream.
+    pub(crate) fn found_end_of_stream(&mut self) {
+        let code = if self.requests.is_mid_frame() { Code::Malformed } else { Code::Normal };
+        self.terminal.get_or_insert(code);
+    }
+
+    /// The server ends the connection, for a reason that must be one.
+    pub(crate) fn end(&mut self, code: Code, stopping: bool, record: &Record) -> Result<(), Violation> {
+        let justified = match code {
+            Code::Reset => self.transport.is_broken(),
+            Code::Lagged => self.may_lag(),
+            Code::GoingAway => stopping,
+            code => self.terminal == Some(code),
+        };
+        let expected = self.terminal.map_or("nothing", Code::name);
+        Promise::Farewell.demand(justified && self.ended.is_none(), || {
+            format!("client {} is ended with {}, expected {expected}", self.number, code.name())
+        })?;
+        self.ended = Some(code);
+        for channel in 0..Scenario::CHANNELS.len() {
+            if let Some(current) = self.current(channel) {
+                self.subscriptions[channel][current].until = Some(record.next());
+                self.lasting.push(channel);
+            }
+        }
+        Ok(())
+    }
+
+    /// The shard has nothing more to flush.
+    pub(crate) fn note_flush(&mut self, record: &Record) {
+        for subscription in self.subscriptions.iter_mut().flatten().filter(|subscription| !subscription.finished) {
+            subscription.note_flush(record.horizons(self.id.shard));
+        }
+    }
+
+    /// Encoded bytes of the answers that have not come.
+    pub(crate) fn owed_bytes(&self) -> usize {
+        let header = native::HEADER_LEN;
+        let names = self.owed.channels.iter().enumerate();
+        let names = names.map(|(channel, owed)| owed.len() * (header + 1 + Scenario::CHANNELS[channel].len()));
+        let pongs = self.owed.pongs.iter().map(|body| header + body.len());
+        self.owed.welcomes * (header + 6)
+            + pongs.sum::<usize>()
+            + self.owed.published.len() * (header + 4)
+            + names.sum::<usize>()
+    }
+
+    /// Checks what has come since the last call.
+    pub(crate) fn check(&mut self, record: &Record, log_bytes: usize) -> Result<(), Violation> {
+        let bytes = self.transport.take_unchecked();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        Promise::Crosstalk.demand(!self.closed, || format!("client {}: sent behind the close", self.number))?;
+        let mut outcome = Ok(());
+        let mut reassembly = std::mem::take(&mut self.reassembly);
+        let limits = Limits { max_frame: u32::MAX };
+        let decoded = if self.plain {
+            reassembly.push(&plain::Decoder { limits }, &bytes, |payload| {
+                let size = plain::HEADER_LEN + payload.len();
+                outcome = self.take_message(0, payload, size, record, log_bytes);
+                if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })
+        } else {
+            reassembly.push(&native::Decoder::new(limits), &bytes, |frame| {
+                outcome = self.take_frame(&frame, record, log_bytes);
+                if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })
+        };
+        self.reassembly = reassembly;
+        outcome?;
+        decoded.map_err(|error| Promise::Order.broken(format!("client {}: {error}", self.number)))?;
+        self.check_subscriptions(record, false)
+    }
+
+    fn check_subscriptions(&self, record: &Record, complete: bool) -> Result<(), Violation> {
+        for (channel, subscriptions) in self.subscriptions.iter().enumerate() {
+            for (index, subscription) in subscriptions.iter().enumerate() {
+                let lasted = index + 1 == subscriptions.len() && self.lasting.contains(&channel);
+                let subscriber = Subscriber { client: self.number, channel };
+                subscription.check(subscriber, record, complete && lasted)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_frame(&mut self, frame: &Frame<'_>, record: &Record, log_bytes: usize) -> Result<(), Violation> {
+        let number = self.number;
+        Promise::Farewell
+            .demand(self.farewell.is_none(), || format!("client {number}: {frame:?} behind the farewell"))?;
+        let expected = match *frame {
+            Frame::Welcome { .. } => self.owed.welcomes.checked_sub(1).map(|left| self.owed.welcomes = left).is_some(),
+            Frame::Pong(body) => self.owed.pongs.pop_front().is_some_and(|owed| owed == body),
+            Frame::Published { token } => self.owed.published.pop_front() == Some(token),
+            Frame::Subscribed(channel) => self.take_subscribed(channel.as_str(), record),
+            Frame::Unsubscribed(channel) => self.take_unsubscribed(channel.as_str()),
+            Frame::Message { channel, payload } => {
+                let size = native::HEADER_LEN + 1 + channel.as_str().len() + payload.len();
+                return self.take_message(self.channel(channel.as_str())?, payload, size, record, log_bytes);
+            }
+            Frame::Gap { count, channel } => return self.take_gap(self.channel(channel.as_str())?, count),
+            Frame::Close(reason) => return self.take_farewell(reason, false),
+            Frame::Error(reason) => return self.take_farewell(reason, true),
+            _ => false,
+        };
+        Promise::Answers.demand(expected, || format!("client {number}: {frame:?} is not owed"))
+    }
+
+    fn channel(&self, channel: &str) -> Result<usize, Violation> {
+        let found = Scenario::CHANNELS.iter().position(|name| *name == channel);
+        found.ok_or_else(|| Promise::Crosstalk.broken(format!("client {}: channel {channel}", self.number)))
+    }
+
+    fn take_subscribed(&mut self, channel: &str, record: &Record) -> bool {
+        let Ok(channel) = self.channel(channel) else { return false };
+        let Some((true, Some(index))) = self.owed.channels[channel].pop_front() else { return false };
+        let subscription = &mut self.subscriptions[channel][index];
+        subscription.answered = true;
+        subscription.binding_from.get_or_insert(record.next());
+        true
+    }
+
+    fn take_unsubscribed(&mut self, channel: &str) -> bool {
+        let Ok(channel) = self.channel(channel) else { return false };
+        let mut owed = self.owed.channels[channel].pop_front();
+        while owed.is_some_and(|(subscribes, _)| subscribes) && self.may_lag() {
+            owed = self.owed.channels[channel].pop_front();
+        }
+        let Some((false, index)) = owed else { return false };
+        if let Some(index) = index {
+            self.subscriptions[channel][index].finished = true;
+        }
+        true
+    }
+
+    /// The subscription that a message or gap of this channel belongs to.
+    fn open_subscription(&mut self, channel: usize) -> Result<&mut Subscription, Violation> {
+        let number = self.number;
+        let unfinished = self.subscriptions[channel].iter_mut().find(|subscription| !subscription.finished);
+        unfinished.filter(|subscription| subscription.answered).ok_or_else(|| {
+            let channel = name(channel);
+            Promise::Answers.broken(format!("client {number}: a message of {channel} outside a subscription"))
+        })
+    }
+
+    fn take_message(
+        &mut self,
+        channel: usize,
+        payload: &[u8],
+        encoded: usize,
+        record: &Record,
+        log_bytes: usize,
+    ) -> Result<(), Violation> {
+        let client = self.number;
+        let named = Message::named_by(payload).and_then(|(publisher, sequence)| {
+            let messages = record.messages.iter().enumerate();
+            messages.rev().find(|(_, message)| message.publisher == publisher && message.sequence == sequence)
+        });
+        let Some((number, message)) = named else {
+            return Err(Promise::Crosstalk.broken(format!("client {client}: a message that nobody published")));
+        };
+        let original = Message::payload(message.publisher, message.sequence, message.filler);
+        Promise::Order.demand(payload == original, || format!("client {client}: message {number} was altered"))?;
+        Promise::Crosstalk.demand(message.channel == channel, || {
+            format!("client {client}: message {number} came on channel {channel}")
+        })?;
+        self.open_subscription(channel)?.take(number, encoded, record, log_bytes)
+    }
+
+    fn take_gap(&mut self, channel: usize, count: u64) -> Result<(), Violation> {
+        let justified = self.transport.was_full() && !self.disconnects;
+        Promise::Delivery.demand(justified, || format!("client {}: a gap for one that does not lag", self.number))?;
+        self.open_subscription(channel)?.events.push(Event::Gap(count));
+        Ok(())
+    }
+
+    fn take_farewell(&mut self, reason: Reason<'_>, is_error: bool) -> Result<(), Violation> {
+        let code = Code::from_number(reason.code);
+        let expected = code.is_some() && code == self.ended && code.is_some_and(Code::is_violation) == is_error;
+        self.farewell = code;
+        Promise::Farewell.demand(expected, || format!("client {}: {reason:?}, expected {:?}", self.number, self.ended))
+    }
+
+    /// Nothing more will come.
+    pub(crate) fn check_end(&self, rested: bool, cut_off: bool, record: &Record) -> Result<(), Violation> {
+        let what = |what: &str| format!("client {}: {what}", self.number);
+        let Some(code) = self.ended else { return Err(Promise::CleanEnd.broken(what("never ended"))) };
+        if code == Code::Reset || self.transport.is_broken() || cut_off {
+            return Ok(());
+        }
+        Promise::Farewell.demand(self.plain || self.farewell == Some(code), || what("got no farewell"))?;
+        Promise::Farewell.demand(self.transport.is_finished(), || what("the stream did not end"))?;
+        Promise::Order.demand(!self.reassembly.is_mid_frame(), || what("the stream ended inside a frame"))?;
+        let owed = &self.owed;
+        let answered = owed.pongs.is_empty() && owed.published.is_empty() && owed.welcomes == 0;
+        Promise::Answers.demand(answered, || what("answers are missing"))?;
+        if code == Code::GoingAway {
+            let answered = !rested || self.may_lag() || owed.channels.iter().all(VecDeque::is_empty);
+            Promise::Answers.demand(answered, || what("a SUBSCRIBE or UNSUBSCRIBE was not answered"))?;
+            self.check_subscriptions(record, true)?;
+        }
+        Ok(())
+    }
+}

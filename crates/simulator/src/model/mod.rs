@@ -1,0 +1,101 @@
+//! A naive model of the server: what it has accepted, what it owes to whom, and what has come.
+//!
+//! It knows what each client wrote and how much of it the server has received; it does not look into
+//! policies. Everything that leaves the server is decoded and held against it.
+
+mod client;
+mod gaps;
+mod record;
+mod requests;
+mod subscription;
+
+pub(crate) use client::Client;
+pub(crate) use record::Record;
+
+use crate::observer::Observer;
+use crate::scenario::Settings;
+use crate::transport::Received;
+use crate::{Promise, Violation};
+use corecast_fanout::ShardId;
+use corecast_wire::{Code, native};
+
+/// All clients, all messages.
+pub(crate) struct Model {
+    pub(crate) clients: Vec<Client>,
+    pub(crate) record: Record,
+    pub(crate) stopping: bool,
+    settings: Settings,
+}
+
+impl Model {
+    pub(crate) fn new(settings: Settings, posts: bool) -> Self {
+        let record = Record::new(settings.shards, posts);
+        Self { clients: Vec::new(), record, stopping: false, settings }
+    }
+
+    /// Checks everything that has come since the last call.
+    pub(crate) fn check(&mut self) -> Result<(), Violation> {
+        let Self { clients, record, settings, .. } = self;
+        clients.iter_mut().try_for_each(|client| client.check(record, settings.log_bytes))
+    }
+}
+
+impl Observer for Model {
+    fn posted(&mut self, from: ShardId, to: ShardId) -> usize {
+        self.record.posted(from, to)
+    }
+
+    fn has_nothing_to_post(&mut self, from: ShardId, to: ShardId) {
+        self.record.has_nothing_to_post(from, to);
+    }
+
+    fn received(&mut self, at: ShardId, from: ShardId, horizon: usize) {
+        self.record.received(at, from, horizon);
+    }
+
+    fn flushed(&mut self, shard: ShardId) -> Result<(), Violation> {
+        self.check()?;
+        for client in self.clients.iter_mut().filter(|client| client.id.shard == shard && !client.closed) {
+            client.note_flush(&self.record);
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, client: usize, bytes: usize, ended: Option<Code>) -> Result<(), Violation> {
+        let Self { clients, record, settings, .. } = self;
+        let client = &mut clients[client];
+        let (owed_before, first) = (client.owed_bytes(), record.next());
+        let refused = ended == Some(Code::TooManySubscriptions);
+        for act in client.requests.receive(bytes) {
+            client.act(act, refused, settings, record);
+        }
+        let read: usize = record.messages[first..].iter().map(|message| message.payload_len() + 32).sum();
+        record.largest_read = record.largest_read.max(read);
+        // Of the first answer that is owed, all but a byte may have left; and answers wait behind a cut message.
+        let slack = native::HEADER_LEN + native::MAX_PING;
+        let bounded = client.may_lag() || owed_before <= settings.control_bytes + slack;
+        Promise::Bounds.demand(bounded, || {
+            let limit = settings.control_bytes;
+            format!(
+                "client {} was read while {owed_before} bytes of answers were held, {limit} are allowed",
+                client.number
+            )
+        })
+    }
+
+    fn found(&mut self, client: usize, received: &Received) {
+        if *received == Received::End {
+            self.clients[client].found_end_of_stream();
+        }
+    }
+
+    fn ends(&mut self, client: usize, code: Code) -> Result<(), Violation> {
+        self.clients[client].end(code, self.stopping, &self.record)
+    }
+
+    fn closed(&mut self, client: usize) -> Result<(), Violation> {
+        self.clients[client].check(&self.record, self.settings.log_bytes)?;
+        self.clients[client].closed = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! Running a scenario, and finding the least of it that fails.
+
+use crate::world::World;
+use crate::{Family, Promise, Scenario, Violation};
+use std::any::Any;
+use std::fmt;
+use std::ops::AddAssign;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a run did: that something was checked at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are named after what they count")]
+pub struct Report {
+    pub connections: u64,
+    pub reused_slots: u64,
+    pub published: u64,
+    pub deliveries: u64,
+    pub missed: u64,
+    pub lagged: u64,
+    pub short_sends: u64,
+    /// Ticks with a post that waited for room.
+    pub congested: u64,
+    /// Ticks of a shard that could not keep up.
+    pub saturated: u64,
+}
+
+/// How a run failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// After so many of the scenario's steps; all, if only in the end.
+    pub steps: usize,
+    /// What was wrong.
+    pub violation: Violation,
+}
+
+impl AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.connections += other.connections;
+        self.reused_slots += other.reused_slots;
+        self.published += other.published;
+        self.deliveries += other.deliveries;
+        self.missed += other.missed;
+        self.lagged += other.lagged;
+        self.short_sends += other.short_sends;
+        self.congested += other.congested;
+        self.saturated += other.saturated;
+    }
+}
+
+impl fmt::Display for Report {
+    /// One line.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            connections,
+            reused_slots,
+            published,
+            deliveries,
+            missed,
+            lagged,
+            short_sends,
+            congested,
+            saturated,
+        } = self;
+        write!(
+            formatter,
+            "{connections} connections, {reused_slots} in a slot used again, {published} messages, {deliveries} \
+             deliveries, {missed} missed, {lagged} connections lagged, {short_sends} short sends, {congested} ticks \
+             congested, {saturated} saturated"
+        )
+    }
+}
+
+/// Runs a scenario on a policy, to its end.
+///
+/// # Errors
+/// The first promise that is broken, a panic of the code under test included.
+pub fn run<F: Family>(family: &F, scenario: &Scenario) -> Result<Report, Failure> {
+    let mut taken = 0;
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let mut world = World::new(family, &scenario.settings);
+        for (_, step) in &scenario.steps {
+            taken += 1;
+            world.take(*step)?;
+        }
+        world.finish()
+    }));
+    let outcome = outcome.unwrap_or_else(|panic| Err(Promise::NoPanic.broken(panic_message(&*panic))));
+    outcome.map_err(|violation| Failure { steps: taken, violation })
+}
+
+/// Leaves out of a failing scenario what it fails without: the steps behind the failure, then stretches of
+/// steps, ever shorter, down to single ones. What is left breaks the same promise.
+///
+/// A run that fails only in its end may fail earlier once steps are gone; that is still less to read.
+pub fn shrink<F: Family>(family: &F, mut scenario: Scenario, mut failure: Failure) -> (Scenario, Failure) {
+    scenario.steps.truncate(failure.steps);
+    let mut stretch = scenario.steps.len().div_ceil(2).max(1);
+    loop {
+        let mut removed = false;
+        let mut end = scenario.steps.len();
+        while end > 0 {
+            let begin = end.saturating_sub(stretch);
+            let mut shorter = scenario.clone();
+            shorter.steps.drain(begin..end);
+            if let Err(found) = run(family, &shorter)
+                && found.violation.promise == failure.violation.promise
+            {
+                shorter.steps.truncate(found.steps);
+                end = begin.min(shorter.steps.len());
+                (scenario, failure, removed) = (shorter, found, true);
+            } else {
+                end = begin;
+            }
+        }
+        match (stretch, removed) {
+            (1, false) => return (scenario, failure),
+            (1, true) => {}
+            _ => stretch = stretch.div_ceil(2),
+        }
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}

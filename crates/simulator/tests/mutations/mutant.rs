@@ -1,0 +1,291 @@
+//! A policy around a policy, which does one thing wrong.
+
+use crate::mutation::Mutation;
+use crate::tap::{Tap, TapCodec};
+use corecast_fanout::policy::{Directory as _, Mutex, MutexDirectory, Sharded};
+use corecast_fanout::{
+    ConnectionId, Counters, Effect, Encoding, Item, Limits, Parcel, Policy, Publication, ShardId, TooManySubscriptions,
+};
+use corecast_simulator::{Family, Transport};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+/// The sharded policy, mutated.
+pub(crate) struct MutatedSharded(pub(crate) Mutation);
+
+/// The baseline with a lock, mutated.
+pub(crate) struct MutatedMutex(pub(crate) Mutation);
+
+impl Family for MutatedSharded {
+    type Policy = Mutant<Sharded<Tap, TapCodec>>;
+
+    const POSTS: bool = true;
+
+    fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
+        let mut limits = limits.clone();
+        if self.0 == Mutation::LogOverBound {
+            limits.log_bytes *= 8;
+        }
+        let policy = |shard| Sharded::new(shard, count, limits.clone(), TapCodec(self.0));
+        (0..count).map(|shard| Mutant::new(self.0, count, policy(shard))).collect()
+    }
+
+    fn feeds(policy: &Self::Policy) -> usize {
+        policy.inner.feeds()
+    }
+}
+
+impl Family for MutatedMutex {
+    type Policy = Mutant<Mutex<Tap, TapCodec>>;
+
+    const POSTS: bool = false;
+
+    fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
+        let directory = MutexDirectory::new();
+        let policy = |shard| Mutex::new(shard, count, limits.clone(), TapCodec(self.0), directory.clone());
+        (0..count).map(|shard| Mutant::new(self.0, count, policy(shard))).collect()
+    }
+}
+
+/// A policy that is right but for its mutation.
+pub(crate) struct Mutant<P> {
+    mutation: Mutation,
+    inner: P,
+    shards: ShardId,
+    calls: Cell<usize>,
+    taps: BTreeMap<ConnectionId, Tap>,
+    by_slot: BTreeMap<u32, ConnectionId>,
+    orphan: Option<Tap>,
+    swapped: Option<(ConnectionId, String, Vec<u8>, bool)>,
+    late_answers: Vec<(ConnectionId, Vec<u8>)>,
+    late_ends: Vec<ConnectionId>,
+    /// With the flushes before them.
+    late_closes: Vec<(ConnectionId, u32)>,
+    forged: Vec<Effect>,
+    blocked: bool,
+}
+
+impl<P: Policy<Tap>> Mutant<P> {
+    fn new(mutation: Mutation, shards: ShardId, inner: P) -> Self {
+        Self {
+            mutation,
+            inner,
+            shards,
+            calls: Cell::new(0),
+            taps: BTreeMap::new(),
+            by_slot: BTreeMap::new(),
+            orphan: None,
+            swapped: None,
+            late_answers: Vec::new(),
+            late_ends: Vec::new(),
+            late_closes: Vec::new(),
+            forged: Vec::new(),
+            blocked: false,
+        }
+    }
+
+    /// Whether it is time to do wrong, of the things done wrong only at times.
+    fn now(&self) -> bool {
+        self.calls.set(self.calls.get() + 1);
+        self.calls.get().is_multiple_of(4)
+    }
+
+    fn mutate_item(&mut self, item: Item, out: &mut Vec<Item>) {
+        match (self.mutation, &item) {
+            (Mutation::RunLost, Item::Run(_)) if self.now() => {}
+            (Mutation::RunDoubled, Item::Run(_)) if self.now() => out.extend([item.clone(), item]),
+            (Mutation::NeverConfirmed, Item::Confirmed { .. }) => {}
+            (Mutation::GenerationIgnored, Item::Notice(id, notice)) => {
+                out.push(Item::Notice(self.by_slot.get(&id.slot).copied().unwrap_or(*id), *notice));
+            }
+            _ => out.push(item),
+        }
+    }
+}
+
+impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
+    fn open(&mut self, outlet: Transport, encoding: Encoding) -> ConnectionId {
+        if let Some(orphan) = self.orphan.take() {
+            orphan.redirect(outlet.clone());
+        }
+        let tap = Tap::new(self.mutation, outlet);
+        let id = self.inner.open(tap.clone(), encoding);
+        self.by_slot.insert(id.slot, id);
+        if self.mutation == Mutation::CloseHandsOver {
+            self.taps.insert(id, tap);
+        }
+        id
+    }
+
+    fn end(&mut self, id: ConnectionId, farewell: &[u8]) {
+        match self.mutation {
+            Mutation::FarewellLost => self.inner.end(id, &[]),
+            Mutation::FarewellTooEarly => {
+                self.inner.answer(id, farewell);
+                self.late_ends.push(id);
+            }
+            _ => self.inner.end(id, farewell),
+        }
+    }
+
+    fn close(&mut self, id: ConnectionId) {
+        match self.mutation {
+            Mutation::CloseForgotten => {}
+            Mutation::CloseHandsOver => {
+                self.orphan = self.taps.remove(&id);
+                self.late_closes.push((id, 4));
+            }
+            _ => self.inner.close(id),
+        }
+    }
+
+    fn answer(&mut self, id: ConnectionId, frame: &[u8]) {
+        match self.mutation {
+            Mutation::AnswerLost if self.now() => return,
+            Mutation::AnswerDoubled if self.now() => self.inner.answer(id, frame),
+            _ => {}
+        }
+        self.inner.answer(id, frame);
+    }
+
+    fn backlog(&self, id: ConnectionId) -> usize {
+        if self.mutation == Mutation::BacklogUncounted { 0 } else { self.inner.backlog(id) }
+    }
+
+    fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {
+        match self.mutation {
+            Mutation::AnsweredTooEarly => {
+                self.inner.subscribe(id, channel, &[])?;
+                self.inner.answer(id, answer);
+                Ok(())
+            }
+            Mutation::AnsweredTooLate => {
+                self.inner.subscribe(id, channel, &[])?;
+                self.late_answers.push((id, answer.to_vec()));
+                Ok(())
+            }
+            _ => self.inner.subscribe(id, channel, answer),
+        }
+    }
+
+    fn awaits_subscription(&self, id: ConnectionId) -> bool {
+        self.mutation != Mutation::AnsweredTooEarly && self.inner.awaits_subscription(id)
+    }
+
+    fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
+        if self.mutation == Mutation::UnsubscribeIgnored {
+            return self.inner.answer(id, answer);
+        }
+        self.inner.unsubscribe(id, channel, answer);
+    }
+
+    fn publish(&mut self, from: ConnectionId, publication: &Publication<'_>) {
+        let Publication { channel, payload, no_echo } = *publication;
+        match self.mutation {
+            Mutation::PublishLoses if self.now() => return,
+            Mutation::PublishDoubles if self.now() => self.inner.publish(from, publication),
+            Mutation::PublishSwaps if self.swapped.is_none() => {
+                self.swapped = Some((from, channel.to_owned(), payload.to_vec(), no_echo));
+                return;
+            }
+            Mutation::PublishAltersByte if self.now() => {
+                let mut payload = payload.to_vec();
+                *payload.last_mut().expect("a message has a head") ^= 1;
+                return self.inner.publish(from, &Publication { payload: &payload, ..*publication });
+            }
+            Mutation::PublishEchoes => {
+                return self.inner.publish(from, &Publication { no_echo: false, ..*publication });
+            }
+            Mutation::PublishMisroutes if self.now() => {
+                let channel = if channel == "z" { "lobby" } else { "z" };
+                return self.inner.publish(from, &Publication { channel, ..*publication });
+            }
+            _ => {}
+        }
+        self.inner.publish(from, publication);
+    }
+
+    fn commit(&mut self, from: ConnectionId) {
+        if let Some((from, channel, payload, no_echo)) = self.swapped.take() {
+            self.inner.publish(from, &Publication { channel: &channel, payload: &payload, no_echo });
+        }
+        self.inner.commit(from);
+    }
+
+    fn writable(&mut self, id: ConnectionId) {
+        self.inner.writable(id);
+    }
+
+    fn post(&mut self) {
+        self.inner.post();
+    }
+
+    fn parcel(&mut self, to: ShardId) -> &mut Parcel {
+        self.inner.parcel(to)
+    }
+
+    fn receive(&mut self, from: ShardId, parcel: Parcel) {
+        let mut items = Vec::new();
+        for item in parcel.into_items() {
+            self.mutate_item(item, &mut items);
+        }
+        if self.mutation == Mutation::ParcelReversed {
+            items.reverse();
+        }
+        let mut mutated = Parcel::default();
+        for item in items {
+            mutated.push(item);
+        }
+        self.inner.receive(from, mutated);
+    }
+
+    fn flush(&mut self, budget: usize) -> bool {
+        if self.mutation == Mutation::LaggedForNothing && budget > 0 && self.now() {
+            self.forged.extend(self.by_slot.values().next().copied().map(Effect::Lagged));
+        }
+        let more = self.inner.flush(budget);
+        let inner = &self.inner;
+        let late = self.late_answers.extract_if(.., |(id, _)| !inner.awaits_subscription(*id));
+        for (id, answer) in late.collect::<Vec<_>>() {
+            self.inner.answer(id, &answer);
+        }
+        if budget > 0 {
+            for id in std::mem::take(&mut self.late_ends) {
+                self.inner.end(id, &[]);
+            }
+            self.late_closes.iter_mut().for_each(|(_, flushes)| *flushes -= 1);
+            for (id, _) in self.late_closes.extract_if(.., |(_, flushes)| *flushes == 0) {
+                self.inner.close(id);
+            }
+        }
+        let shards = self.shards;
+        self.blocked = (0..shards).any(|to| !self.inner.parcel(to).is_empty());
+        more
+    }
+
+    fn is_saturated(&self) -> bool {
+        self.inner.is_saturated() || self.mutation == Mutation::MailboxesDeadlock && self.blocked
+    }
+
+    fn take_effect(&mut self) -> Option<Effect> {
+        if let Some(effect) = self.forged.pop() {
+            return Some(effect);
+        }
+        loop {
+            let effect = self.inner.take_effect()?;
+            let untold = match effect {
+                Effect::Full(_) => self.mutation == Mutation::FullUntold,
+                Effect::Drained(_) => self.mutation == Mutation::DrainedUntold,
+                Effect::Lagged(_) => self.mutation == Mutation::LaggedUntold,
+                Effect::Gone(_) => false,
+            };
+            if !untold {
+                return Some(effect);
+            }
+        }
+    }
+
+    fn counters(&self) -> Counters {
+        self.inner.counters()
+    }
+}

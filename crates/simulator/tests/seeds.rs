@@ -1,0 +1,58 @@
+//! A few hundred seeds on every policy hold, reach what they are for, and always run the same way.
+
+use corecast_simulator::{Family, MutexFamily, Report, Scenario, ShardedFamily, SnapshotFamily, run, shrink};
+
+const SEEDS: u64 = 600;
+const STEPS: usize = 250;
+
+fn hold(family: &impl Family) -> Report {
+    let mut total = Report::default();
+    for seed in 0..SEEDS {
+        match run(family, &Scenario::new(seed, STEPS)) {
+            Ok(report) => total += report,
+            Err(failure) => {
+                let (scenario, failure) = shrink(family, Scenario::new(seed, STEPS), failure);
+                panic!("seed {seed}: {}\n{:?}\n{:#?}", failure.violation, scenario.settings, scenario.steps);
+            }
+        }
+    }
+    // What never happens is not checked.
+    let Report { reused_slots, deliveries, missed, lagged, short_sends, .. } = total;
+    for (what, count) in [
+        ("a slot is used again", reused_slots),
+        ("a message is delivered", deliveries),
+        ("a message is missed", missed),
+        ("a connection lags", lagged),
+        ("a send is short", short_sends),
+    ] {
+        assert!(count > 100, "too rarely {what}: {count} times");
+    }
+    total
+}
+
+#[test]
+fn sharded() {
+    let Report { congested, saturated, .. } = hold(&ShardedFamily);
+    assert!(congested > 100 && saturated > 100, "too rarely: {congested} ticks congested, {saturated} saturated");
+}
+
+#[test]
+fn mutex() {
+    hold(&MutexFamily);
+}
+
+#[test]
+fn snapshot() {
+    hold(&SnapshotFamily);
+}
+
+#[test]
+fn a_seed_always_runs_the_same_way() {
+    for seed in 0..20 {
+        let scenario = Scenario::new(seed, STEPS);
+        assert_eq!(scenario.steps, Scenario::new(seed, STEPS).steps);
+        assert_eq!(scenario.steps[..100], Scenario::new(seed, 100).steps, "a shorter one is the front of a longer");
+        assert_eq!(run(&ShardedFamily, &scenario), run(&ShardedFamily, &scenario));
+        assert_eq!(run(&MutexFamily, &scenario), run(&MutexFamily, &scenario));
+    }
+}

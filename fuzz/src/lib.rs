@@ -1,0 +1,43 @@
+//! What a peer may send, mutated: one function a target, which takes any bytes and panics at a broken rule.
+//!
+//! Owns what must hold for each decoder and for a whole connection. `fuzz_targets/` hands these functions to
+//! libFuzzer (`make fuzz`), `tests/corpora.rs` hands them the committed corpora in every `make test`.
+//!
+//! Invariants: a target is deterministic and keeps nothing between two inputs.
+//!
+//! Absent here: sockets, and expectations of particular bytes; those are `crates/wire/tests/vectors.json`.
+#![forbid(unsafe_code)]
+
+mod client;
+mod decoders;
+mod pieces;
+
+pub use client::client;
+pub use decoders::{channel_name, native, plain, reassembly};
+
+use pieces::Pieces;
+
+/// A target: its name, which is that of its corpus, and what it does with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    ("channel_name", channel_name),
+    ("client", client),
+    ("connection", connection),
+    ("native", native),
+    ("plain", plain),
+    ("reassembly", reassembly),
+];
+
+/// A whole connection: sessions, policy and mailboxes of two shards, with another client that listens.
+///
+/// The first bit of the input says whether it is `native`, its first bytes how it is cut.
+///
+/// # Panics
+/// If a promise is broken.
+pub fn connection(input: &[u8]) {
+    let Some(pieces) = Pieces::of(input) else { return };
+    let outcome = corecast_simulator::converse(!pieces.is_native, pieces.cut());
+    assert!(outcome.is_ok(), "{outcome:?}");
+}
