@@ -86,10 +86,7 @@ fn who_still_writes_when_the_server_stops_is_not_reset() {
         let writing = std::thread::spawn(move || {
             peer.expect_refusal(Code::GoingAway);
             // More than the buffers of two sockets hold.
-            let bytes = vec![0; 256 * 1024];
-            for _ in 0..64 {
-                peer.send(&bytes);
-            }
+            peer.send(&vec![0; 16 * 1024 * 1024]);
         });
         let summary = server.stop();
         writing.join().expect("the server takes what still comes");
