@@ -3,7 +3,7 @@
 use crate::clock::duration_ns;
 use crate::figures::float;
 use crate::fleet::Traffic;
-use crate::intake::Counts;
+use crate::receiver::Counts;
 use crate::report::{Deliveries, GeneratorCost, Messages, ServerCost, Validity};
 use crate::usage::{CpuTime, MachineTime};
 use crate::{

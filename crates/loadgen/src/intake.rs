@@ -6,6 +6,7 @@ use crate::fleet::Sink;
 use crate::flight::Flight;
 use crate::ledger::{Arrival, Ledger};
 use crate::payload::{Header, PROBE, Reading, Stamp};
+use crate::receiver::{Batch, Counts, Receiver, Role};
 use crate::timeline::Timeline;
 use crate::{Checks, Settings};
 use std::collections::HashMap;
@@ -37,79 +38,6 @@ pub(crate) struct Intake<'a> {
     batch: Batch,
 }
 
-/// Whose deliveries these are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Role {
-    #[default]
-    Subscriber,
-    /// Of `plain`, where publishers get everything too.
-    Publisher,
-    /// A subscriber that does not read for a while, and does not count among the others.
-    Stalled,
-}
-
-/// What a connection gets.
-#[derive(Clone, Copy, Debug, Default)]
-struct Receiver {
-    role: Role,
-    first_channel: u16,
-    /// Channels from the first one on, going round; 0 if it gets nothing.
-    subscriptions: u16,
-}
-
-/// What the deliveries of one receive have in common.
-#[derive(Clone, Copy, Debug, Default)]
-struct Batch {
-    connection: usize,
-    receiver: Receiver,
-    first_subscription: usize,
-    channels: u16,
-    now_ns: u64,
-    /// 1 within the measured window, else 0.
-    measured: u64,
-}
-
-impl Batch {
-    /// The subscription of this connection to a channel.
-    #[inline]
-    fn subscription(&self, channel: u16) -> Option<usize> {
-        let wrapped = if channel < self.receiver.first_channel { self.channels } else { 0 };
-        let nth = channel.wrapping_add(wrapped).wrapping_sub(self.receiver.first_channel);
-        (nth < self.receiver.subscriptions).then(|| self.first_subscription + usize::from(nth))
-    }
-}
-
-/// Deliveries, by receiver and time.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts {
-    /// Different messages that subscribers have, each counted per subscriber; those who stall left out.
-    pub(crate) to_subscribers: u64,
-    /// The same for publishers, where they receive.
-    pub(crate) to_publishers: u64,
-    /// The same for subscribers that stall.
-    pub(crate) to_stalled: u64,
-    /// Of the first, those that came within the measured window.
-    pub(crate) measured_to_subscribers: u64,
-    /// Of the second, those that came within the measured window.
-    pub(crate) measured_to_publishers: u64,
-    /// Of the third, those that came within the measured window.
-    pub(crate) measured_to_stalled: u64,
-    /// Deliveries that will not come, or not in a form that can be counted above.
-    pub(crate) accounted: u64,
-}
-
-impl Counts {
-    /// Deliveries that came.
-    pub(crate) fn arrived(&self) -> u64 {
-        self.to_subscribers + self.to_publishers + self.to_stalled
-    }
-
-    /// Deliveries that came within the measured window: the server's work.
-    pub(crate) fn measured(&self) -> u64 {
-        self.measured_to_subscribers + self.measured_to_publishers + self.measured_to_stalled
-    }
-}
-
 impl<'a> Intake<'a> {
     /// `publishers_receive` what subscribers do.
     pub(crate) fn new(
@@ -133,7 +61,9 @@ impl<'a> Intake<'a> {
             names,
             settings,
             publishers: settings.publishers,
-            receivers: (0..settings.connections()).map(|index| receiver(settings, publishers_receive, index)).collect(),
+            receivers: (0..settings.connections())
+                .map(|index| Receiver::of(settings, publishers_receive, index))
+                .collect(),
             ledger: Ledger::new(rows, &told),
             flight,
             timeline: Timeline::new(settings, measured.clone()),
@@ -229,17 +159,21 @@ impl<'a> Intake<'a> {
         true
     }
 
-    /// A delivery to a publisher or to a subscriber that stalls.
-    #[cold]
-    fn count_apart(&mut self) {
-        let Batch { receiver, measured, .. } = self.batch;
-        if receiver.role == Role::Stalled {
-            self.counts.to_stalled += 1;
-            self.counts.measured_to_stalled += measured;
-        } else {
-            self.counts.to_publishers += 1;
-            self.counts.measured_to_publishers += measured;
+    /// Counts what the receive brought, by whom it was for.
+    fn count(&mut self) {
+        let Batch { receiver, deliveries, measured, now_ns, .. } = self.batch;
+        if deliveries == 0 {
+            return;
         }
+        self.last_arrival_ns = now_ns;
+        let counts = &mut self.counts;
+        let (all, in_window) = match receiver.role {
+            Role::Subscriber => (&mut counts.to_subscribers, &mut counts.measured_to_subscribers),
+            Role::Publisher => (&mut counts.to_publishers, &mut counts.measured_to_publishers),
+            Role::Stalled => (&mut counts.to_stalled, &mut counts.measured_to_stalled),
+        };
+        *all += deliveries;
+        *in_window += deliveries * measured;
     }
 
     #[cold]
@@ -283,19 +217,6 @@ impl<'a> Intake<'a> {
     }
 }
 
-/// What a connection gets.
-fn receiver(settings: &Settings, publishers_receive: bool, index: usize) -> Receiver {
-    let short = |count| u16::try_from(count).expect("settings are checked");
-    let role = match index {
-        _ if index >= settings.subscribers => Role::Publisher,
-        _ if settings.disturbance.stalled(settings.subscribers).contains(&index) => Role::Stalled,
-        _ => Role::Subscriber,
-    };
-    let subscriptions = if role != Role::Publisher || publishers_receive { settings.subscriptions } else { 0 };
-    let first_channel = short(settings.channel_of(index * settings.subscriptions));
-    Receiver { role, first_channel, subscriptions: short(subscriptions) }
-}
-
 /// The stream of messages that a row gets: of one publisher on one channel.
 fn stream(settings: &Settings, row: usize) -> usize {
     let (subscription, publisher) = (row / settings.publishers, row % settings.publishers);
@@ -313,6 +234,7 @@ impl Sink for Intake<'_> {
             first_subscription: self.first_subscription(connection),
             channels: self.names.len().try_into().expect("settings are checked"),
             now_ns,
+            deliveries: 0,
             measured: u64::from(self.measured.contains(&now_ns)),
         };
     }
@@ -337,12 +259,10 @@ impl Sink for Intake<'_> {
         if arrival != Arrival::InOrder && !self.out_of_turn(arrival, subscription, header) {
             return;
         }
-        self.last_arrival_ns = self.batch.now_ns;
+        self.batch.deliveries += 1;
         if self.batch.receiver.role != Role::Subscriber {
-            return self.count_apart();
+            return;
         }
-        self.counts.to_subscribers += 1;
-        self.counts.measured_to_subscribers += self.batch.measured;
         if arrival != Arrival::Late
             && let Some(flight) = &mut self.flight
         {
@@ -379,6 +299,7 @@ impl Sink for Intake<'_> {
     }
 
     fn end(&mut self) {
+        self.count();
         let Self { ledger, completion, settings, batch, .. } = self;
         ledger.tell(|row, passed| completion.advance(stream(settings, row), passed, batch.now_ns));
     }

@@ -1,7 +1,9 @@
 //! Load for broadcast servers: open and closed loop, every delivery verified, latency without
 //! coordinated omission.
 //!
-//! [`run`] puts the load of [`Settings`] on a running server and gives a [`Report`]. [`ServerProcess`]
+//! [`run`] puts the load of [`Settings`] on a running server and gives a [`Report`]; [`measure`] gives the
+//! distributions with it and tells of its progress. A [`Scenario`] is a named load, a [`Ladder`] climbs to the
+//! greatest rate that holds. [`ServerProcess`]
 //! starts one. [`Comparison`] runs several contestants in turns.
 //!
 //! ```no_run
@@ -25,7 +27,7 @@
 //! had to wait, and a generator that is late says so and invalidates its run. What the load finds wrong is
 //! a count in [`Checks`], never an early end.
 //!
-//! Absent here: servers, other than as child processes; subscribers that come and go; more than one
+//! Absent here: servers, other than as child processes; publishers that come and go; more than one
 //! generator thread.
 #![forbid(unsafe_code)]
 
@@ -57,6 +59,7 @@ mod progress;
 mod protocol;
 #[cfg(test)]
 mod receive_cost;
+mod receiver;
 mod report;
 mod run;
 mod scenario;

@@ -31,7 +31,7 @@ pub struct Reconnections {
     pub refused: u64,
     /// From connecting to the confirmed subscription.
     pub subscribe_us: Percentiles,
-    /// From the first connecting to the last confirmed subscription, if all came that far.
+    /// Where all left at once: from the first connecting to the last confirmed subscription, if all came that far.
     pub all_subscribed_seconds: Option<f64>,
 }
 
@@ -180,9 +180,9 @@ impl Membership {
         Ok(true)
     }
 
-    /// What became of them; nothing, if nobody was to leave.
-    pub(crate) fn finish(mut self) -> Option<Reconnections> {
-        let all = self.tally.begun == self.tally.completed;
+    /// What became of them; nothing, if nobody was to leave. `at_once`: all left together.
+    pub(crate) fn finish(mut self, at_once: bool) -> Option<Reconnections> {
+        let all = at_once && self.tally.begun == self.tally.completed;
         let took = |first_ns| std::time::Duration::from_nanos(self.last_ns - first_ns).as_secs_f64();
         let all_subscribed_seconds = self.first_ns.filter(|_| all).map(took);
         let subscribe_us = self.subscribe.summary();

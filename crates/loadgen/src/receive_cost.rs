@@ -36,7 +36,7 @@ fn encode(protocol: Protocol, payload: &[u8], out: &mut Vec<u8>) {
             out.extend_from_slice(&[head.as_bytes(), payload, b"\r\n"].concat());
         }
         Protocol::Nats => {
-            let head = format!("MSG {channel} 1 {}\r\n", payload.len());
+            let head = format!("MSG {channel} 00000 {}\r\n", payload.len());
             out.extend_from_slice(&[head.as_bytes(), payload, b"\r\n"].concat());
         }
     }

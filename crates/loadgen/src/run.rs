@@ -151,7 +151,7 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
         traffic: fleet.traffic,
         intervals,
         phases,
-        reconnections: membership.finish(),
+        reconnections: membership.finish(matches!(settings.disturbance, Disturbance::Storm { .. })),
     });
     let completion = Distribution::of(&mut intake.completion.total);
     Ok(Measurement { report, latency: Distribution::of(&mut latency), completion })

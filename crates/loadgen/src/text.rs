@@ -82,10 +82,10 @@ impl fmt::Display for Report {
 fn write_reconnections(reconnections: &Reconnections, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     let Reconnections { begun, completed, skipped, refused, .. } = reconnections;
     let all = reconnections.all_subscribed_seconds;
-    let all = all.map_or("not all".to_owned(), |seconds| format!("all after {}", time(seconds * 1e6)));
+    let all = all.map_or(String::new(), |seconds| format!(", all after {}", time(seconds * 1e6)));
     writeln!(
         out,
-        "returned    {completed} of {begun} ({all}), {refused} refused, {skipped} passed over; subscribed again: {}",
+        "returned    {completed} of {begun}{all}, {refused} refused, {skipped} passed over; subscribed again: {}",
         distribution(&reconnections.subscribe_us)
     )
 }
