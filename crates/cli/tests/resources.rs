@@ -120,7 +120,9 @@ fn a_shard_is_let_go_while_something_else_has_its_cpu_and_pinned_again_when_it_r
             .iter()
             .flat_map(|server| (0..8).map(|_| Peer::connect_native(server.address(Protocol::Native))))
             .collect();
-        peers.iter_mut().for_each(|peer| peer.subscribe("news"));
+        for peer in &mut peers {
+            peer.subscribe("news");
+        }
         wait_until(deadline, "the shard to be let go", || {
             for peers in peers.chunks_mut(8) {
                 publish(&mut peers[0], b"busy");
