@@ -35,7 +35,7 @@ fn read(path: &Path) -> Value {
 #[test]
 fn many_contestants_have_one_table() {
     let text = measured(&["--policies=sharded,mutex", "--rounds=1"], 0);
-    for part in ["saturate, 8 messages in flight", "  sharded ", "  mutex ", "deliveries/s ×", " held\n"] {
+    for part in ["saturate, 8 messages in flight", "  sharded ", "  mutex ", "rate ×", " held\n"] {
         assert!(text.contains(part), "'{part}' is missing:\n{text}");
     }
 }
@@ -50,9 +50,10 @@ fn a_and_b_run_in_turns_and_have_a_verdict() {
     for part in [
         "sharded,flush-pause=0 against mutex; saturate, 8 messages in flight\n",
         "  deliveries/s: no difference shown: ",
-        "in 2 pairs; an interval needs 6\n",
+        // A busy machine may make one of the two pairs invalid.
+        "; an interval needs 6",
         "deliveries>=0.0001: held: median ",
-        "2 of 6 pairs for an interval: not settled",
+        " of 6 pairs for an interval: not settled",
     ] {
         assert!(text.contains(part), "'{part}' is missing:\n{text}");
     }

@@ -9,16 +9,10 @@ use crate::{Entry, Load, Metric, Results, Run};
 pub const TABLE_WIDTH: usize = 100;
 
 /// The longest name that stands in a table; a longer one is cut there, and whole above it.
-const LONGEST_NAME: usize = 22;
+const LONGEST_NAME: usize = 18;
 
-/// The medians that are shown under a load, the ones that it is about first.
-fn columns(load: &Load) -> &'static [Metric] {
-    if load.is_saturating() {
-        &[Metric::Deliveries, Metric::P50, Metric::P99, Metric::Cpu]
-    } else {
-        &[Metric::P50, Metric::P99, Metric::P999, Metric::Max, Metric::Cpu]
-    }
-}
+/// The medians that are shown.
+const COLUMNS: [Metric; 6] = [Metric::Deliveries, Metric::P50, Metric::P99, Metric::P999, Metric::Max, Metric::Cpu];
 
 /// The medians that are also divided by the reference's.
 fn divided(load: &Load) -> [Metric; 2] {
@@ -55,15 +49,15 @@ impl fmt::Display for Results {
 
 impl Results {
     fn medians(&self, load: &Load, entries: &[&Entry], names: &Names) -> Vec<Vec<String>> {
-        let (columns, divided) = (columns(load), divided(load));
+        let divided = divided(load);
         let mut header = vec![String::new()];
-        header.extend(columns.iter().map(|metric| short_title(*metric).to_owned()));
-        header.extend(divided.map(|metric| format!("{} ×", short_title(metric))));
+        header.extend(COLUMNS.iter().map(|metric| short_title(*metric).to_owned()));
+        header.extend(divided.map(|metric| ratio_title(metric).to_owned()));
         header.push("checks".to_owned());
         let row = |entry: &&Entry| {
             let mut row = vec![names.of(entry)];
             let median = |entry: &Entry, metric| entry.spread(metric).map(|spread| spread.median);
-            row.extend(columns.iter().map(|metric| or_dash(median(entry, *metric).map(|it| metric.format(it)))));
+            row.extend(COLUMNS.iter().map(|metric| or_dash(median(entry, *metric).map(|it| metric.format(it)))));
             let ratio = |metric| {
                 let reference = median(self.reference_under(load)?, metric).filter(|value| *value > 0.0)?;
                 Some(three_digits(median(entry, metric)? / reference))
@@ -101,6 +95,15 @@ fn or_dash(cell: Option<String>) -> String {
     cell.unwrap_or_else(|| "-".to_owned())
 }
 
+/// Above what is divided by the reference's.
+fn ratio_title(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Deliveries => "rate ×",
+        Metric::Cpu => "CPU ×",
+        _ => "p99 ×",
+    }
+}
+
 fn short_title(metric: Metric) -> &'static str {
     if metric == Metric::Cpu { "CPU" } else { metric.title() }
 }
@@ -118,7 +121,7 @@ fn write_conditions(run: &Run, rounds: usize, out: &mut fmt::Formatter<'_>) -> f
         setting("duration_seconds"),
     )?;
     writeln!(out, "{}, {} CPUs, Linux {}", fact("cpu"), fact("cpus"), fact("kernel"))?;
-    writeln!(out, "Medians of the rounds; CPU: of the server, for one delivery; ×: how often the reference's.")
+    writeln!(out, "Medians of the rounds; CPU: of the server, per delivery; ×: of the reference's; rate: deliveries/s.")
 }
 
 /// A JSON value without the quotes of a text.

@@ -8,8 +8,10 @@ use serde_json::json;
 fn medians_ratios_and_ranges_are_in_the_table() {
     let text = results(vec![rounds("sharded", &[100.0, 300.0, 200.0]), rounds("mutex", &[400.0; 3])]).to_string();
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-    let medians =
-        ["sharded", "200", "µs", "400", "µs", "600", "µs", "1000", "µs", "0.200", "µs", "0.500", "0.500", "held"];
+    let medians = [
+        "sharded", "100", "k", "200", "µs", "400", "µs", "600", "µs", "1000", "µs", "0.200", "µs", "0.500", "0.500",
+        "held",
+    ];
     assert!(rows.iter().any(|row| *row == medians), "{text}");
     let ranges = ["sharded", "200", "to", "600", "µs", "100", "to", "300", "µs", "0.100", "to", "0.300", "µs"];
     assert!(rows.iter().any(|row| *row == ranges), "{text}");
