@@ -25,6 +25,11 @@ demo: build ## Compare the policies under 1,000 subscribers and 8 publishers (AR
 test: ## Run every test, the documentation's examples included
 	$(CARGO) test --workspace --locked
 
+.PHONY: loom
+loom: ## Explore every interleaving of the subjector crate's Spin, Mutex and Alone
+	RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 $(CARGO) test -p corecast-subjector --locked --release \
+		--target-dir $(TARGET_DIR)/loom --test loom
+
 .PHONY: check
 check: fmt-check clippy test doc deny ## Everything that must hold before a change goes in
 

@@ -134,9 +134,7 @@ fn casts_of_two_threads_all_count<P: Policy>(policy: impl Fn() -> P) {
                 // Casts that had to wait are this executor's: it goes on until they are done.
                 drop(done);
                 number.call(|_| ()).await;
-                while number.pending_casts() > 0 {
-                    futures_lite::future::yield_now().await;
-                }
+                common::until(|| number.pending_casts() == 0).await;
             });
         })
     };

@@ -13,6 +13,7 @@ mod current;
 #[cfg(feature = "glommio")]
 mod glommio;
 mod mailbox;
+#[cfg(not(loom))]
 mod thread;
 #[cfg(feature = "tokio")]
 mod tokio;
@@ -23,6 +24,7 @@ pub use self::glommio::{MAILBOX_SWEEP, glommio};
 pub use self::tokio::tokio;
 pub(crate) use current::current;
 pub use mailbox::{Mailbox, Service, mailbox};
+#[cfg(not(loom))]
 pub use thread::thread;
 
 use std::pin::Pin;

@@ -4,7 +4,7 @@ use super::{Indivisible, Policy, Site, Subject, caught};
 use crate::access::Access;
 use crate::call::Call;
 use crate::error::Error;
-use crate::executor::{Executor, thread};
+use crate::executor::Executor;
 use crate::identity::Identity;
 use crate::reply::reply;
 use flume::{Receiver, Sender, TrySendError};
@@ -40,11 +40,12 @@ impl Channel {
 }
 
 /// Served on a thread that is started for it, and ends with the last handle.
+#[cfg(not(loom))]
 impl Default for Channel {
     /// # Panics
     /// The system gives no more threads.
     fn default() -> Self {
-        Self::on(thread("channel").expect("a thread for a channel"))
+        Self::on(crate::executor::thread("channel").expect("a thread for a channel"))
     }
 }
 

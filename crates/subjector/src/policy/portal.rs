@@ -5,7 +5,7 @@ use crate::access::{Access, Turns};
 use crate::call::Call;
 use crate::error::Error;
 use crate::exclusive::Exclusive;
-use crate::executor::{Executor, Task, thread};
+use crate::executor::{Executor, Task};
 use crate::identity::Identity;
 use crate::reply::reply;
 use crate::strand::Job;
@@ -26,11 +26,12 @@ impl Portal {
 }
 
 /// To a thread that is started for it, and ends with the last handle.
+#[cfg(not(loom))]
 impl Default for Portal {
     /// # Panics
     /// The system gives no more threads.
     fn default() -> Self {
-        Self::on(thread("portal").expect("a thread for a portal"))
+        Self::on(crate::executor::thread("portal").expect("a thread for a portal"))
     }
 }
 

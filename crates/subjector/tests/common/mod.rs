@@ -76,12 +76,23 @@ impl Gate {
     }
 }
 
+/// Lets other tasks run until something is so that gives no event.
+pub(crate) async fn until(is_so: impl Fn() -> bool) {
+    in_time(async {
+        while !is_so() {
+            futures_lite::future::yield_now().await;
+        }
+    })
+    .await;
+}
+
 /// A thread that a test names as executor.
 pub(crate) fn there() -> Mailbox {
     executor::thread("there").expect("a thread")
 }
 
 /// Makes tests `module::test` of generic functions that take a way to make the policy.
+#[allow(unused_macros, reason = "some tests are about executors, not policies")]
 macro_rules! under {
     ($($policy:ident: $make:expr),+ => $tests:tt) => { $(under!(@ $policy, $make, $tests);)+ };
     (@ $policy:ident, $make:expr, [$($test:ident),+ $(,)?]) => {
