@@ -88,7 +88,7 @@ impl Drop for Permit {
 }
 
 /// Reports through `tracing`, with the message of the usual payloads.
-pub(crate) fn report_through_tracing(object: &str, panic: Payload) {
+pub(crate) fn report_through_tracing(object: &str, panic: &Payload) {
     let message = panic
         .downcast_ref::<&str>()
         .copied()

@@ -52,7 +52,7 @@ impl<T: Send + 'static, P: Policy> Subjector<T, P> {
         Builder {
             object,
             name: std::any::type_name::<T>().to_owned(),
-            on_panic: Arc::new(report_through_tracing),
+            on_panic: Arc::new(|object, panic| report_through_tracing(object, &panic)),
             max_casts: MAX_CASTS,
             policy: PhantomData,
         }

@@ -1,13 +1,15 @@
 //! The counter that `set(get() + 1)` races, whatever the policy, through the methods that the attribute gives.
 
-#[macro_use]
 mod common;
+#[macro_use]
+#[path = "common/policies.rs"]
+mod policies;
 
 use common::run;
 use futures_lite::future::zip;
 use subjector::{Policy, Subjector, subjector};
 
-under_each_policy!(a_counter_is_raced_by_its_callers_and_safe_in_one_call);
+under! { each policy => [a_counter_is_raced_by_its_callers_and_safe_in_one_call] }
 
 struct Counter(u32);
 

@@ -1,25 +1,27 @@
 //! Two friends who greet each other at once: never a deadlock where a call that awaits lets others in; where it does
 //! not, a debug build names the cycle instead of hanging.
 
-#[macro_use]
 mod common;
+#[macro_use]
+#[path = "common/policies.rs"]
+mod policies;
 
 use common::run;
 use futures_lite::future::zip;
 use subjector::{Access, Error, Policy, Subjector};
 
 under! {
-    portal: Portal::default(), alone: Alone::default(), portal_on: Portal::on(there()), alone_on: Alone::on(there())
+    portal: subjector::Portal::default(), alone: subjector::Alone::default(), portal_on: subjector::Portal::on(super::common::there()), alone_on: subjector::Alone::on(super::common::there())
     => [friends_greet_each_other]
 }
 #[cfg(debug_assertions)]
 under! {
-    spin: Spin, mutex: Mutex, channel: Channel::default(), channel_on: Channel::on(there())
+    spin: subjector::Spin, mutex: subjector::Mutex, channel: subjector::Channel::default(), channel_on: subjector::Channel::on(super::common::there())
     => [one_of_two_friends_is_told_the_cycle, a_circle_of_three_is_told_the_cycle, a_call_to_itself_is_told,
         a_chain_through_a_portal_is_followed, a_call_that_cannot_wait_panics_with_the_cycle]
 }
 under! {
-    waiting_spin: Spin, waiting_mutex: Mutex, waiting_channel: Channel::default()
+    waiting_spin: subjector::Spin, waiting_mutex: subjector::Mutex, waiting_channel: subjector::Channel::default()
     => [waiting_for_a_busy_friend_is_no_deadlock]
 }
 
@@ -80,9 +82,9 @@ fn one_of_two_friends_is_told_the_cycle<P: Policy>(policy: impl Fn() -> P) {
     run(async |_| {
         let friends = [friend("alice", policy()), friend("bob", policy())];
         let greeted = greet_round(friends.clone()).await;
-        let (errors, greeted): (Vec<_>, Vec<_>) = greeted.into_iter().partition(Result::is_err);
+        let (mut errors, greeted): (Vec<_>, Vec<_>) = greeted.into_iter().partition(Result::is_err);
         assert_eq!(greeted, [Ok(1)], "who is not told goes on");
-        let cycle = cycle(errors.into_iter().next().unwrap().unwrap_err());
+        let cycle = cycle(errors.remove(0).expect_err("a deadlock"));
         let expected = if cycle.objects()[0] == "alice" { ["alice", "bob", "alice"] } else { ["bob", "alice", "bob"] };
         assert_eq!(cycle.objects(), expected);
         let text = cycle.to_string();
@@ -123,7 +125,7 @@ fn a_call_to_itself_is_told<P: Policy>(policy: impl Fn() -> P) {
         let alice = friend("alice", policy());
         let again = alice.clone();
         let call = alice.call_async(async move |_: Access<'_, u32>| again.try_call(|greeted| *greeted).await);
-        assert_eq!(cycle(call.await.unwrap_err()).objects(), ["alice", "alice"]);
+        assert_eq!(cycle(call.await.expect_err("a deadlock")).objects(), ["alice", "alice"]);
     });
 }
 
@@ -136,7 +138,7 @@ fn a_chain_through_a_portal_is_followed<P: Policy>(policy: impl Fn() -> P) {
         let call = alice.call_async(async move |_: Access<'_, u32>| {
             door.call_async(async move |_: Access<'_, ()>| again.try_call(|greeted| *greeted).await).await
         });
-        let cycle = cycle(call.await.unwrap_err());
+        let cycle = cycle(call.await.expect_err("a deadlock"));
         assert_eq!(cycle.objects(), ["alice", "alice"]);
         assert!(cycle.to_string().contains("→ door (called at "), "{cycle}");
     });
@@ -149,8 +151,8 @@ fn a_call_that_cannot_wait_panics_with_the_cycle<P: Policy>(policy: impl Fn() ->
         let alice = friend("alice", policy());
         let again = alice.clone();
         let call = alice.call_async(async move |_: Access<'_, u32>| again.call(|greeted| *greeted).await);
-        let panic = std::panic::AssertUnwindSafe(call).catch_unwind().await.unwrap_err();
-        let text = panic.downcast_ref::<String>().unwrap();
+        let panic = std::panic::AssertUnwindSafe(call).catch_unwind().await.expect_err("it panics");
+        let text = panic.downcast_ref::<String>().expect("a text");
         assert!(text.starts_with("deadlock: alice → alice"), "{text}");
     });
 }
@@ -166,7 +168,7 @@ fn waiting_for_a_busy_friend_is_no_deadlock<P: Policy>(policy: impl Fn() -> P) {
         let mut greets =
             Box::pin(alice.try_call_async(async move |_: Access<'_, u32>| other.try_call(|greeted| *greeted).await));
         assert!(futures_lite::future::poll_once(&mut greets).await.is_none());
-        open.send(()).unwrap();
+        open.send(()).expect("the gate is held");
         assert_eq!(greets.await, Ok(Ok(0)));
         call.await;
     });

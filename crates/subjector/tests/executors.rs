@@ -12,8 +12,8 @@ use subjector::{Access, Alone, Channel, Mutex, Policy, Portal, Subjector};
 async fn serves(mailbox: Mailbox) {
     async fn under<P: Policy>(policy: P) -> thread::ThreadId {
         let list = Subjector::build(Vec::new()).on_panic(|_, _| ()).policy(policy);
-        list.cast(|list| list.push(1)).unwrap();
-        list.cast(|_| panic!("in a cast")).unwrap();
+        list.cast(|list| list.push(1)).expect("the cast is taken");
+        list.cast(|_| panic!("in a cast")).expect("the cast is taken");
         list.call_async(async |access: Access<'_, Vec<u8>>| access.with(|list| list.push(2)).await).await;
         assert_eq!(list.call(|list| list.clone()).await, [1, 2]);
         list.call(|_| thread::current().id()).await
@@ -23,8 +23,11 @@ async fn serves(mailbox: Mailbox) {
     assert_eq!(under(Alone::on(mailbox.clone())).await, there);
     assert_eq!(under(Channel::on(mailbox.clone())).await, there);
     let (ran, has_run) = flume::bounded(1);
-    mailbox.spawn(Box::new(|| panic!("a task's own"))).unwrap();
-    mailbox.spawn(Box::new(move || Box::pin(async move { ran.send(thread::current().id()).unwrap() }))).unwrap();
+    mailbox.spawn(Box::new(|| panic!("a task's own"))).expect("it serves");
+    let run = move || -> executor::LocalTask {
+        Box::pin(async move { ran.send(thread::current().id()).expect("the test listens") })
+    };
+    mailbox.spawn(Box::new(run)).expect("it serves");
     assert_eq!(has_run.recv_async().await, Ok(there));
 }
 
@@ -37,10 +40,10 @@ async fn takes_casts_that_wait() {
         at.pass().await;
         list.push(1);
     };
-    list.cast_held(held).unwrap();
+    list.cast_held(held).expect("the cast is taken");
     gate.reached().await;
-    list.cast(|list| list.push(2)).unwrap();
-    open.send(()).unwrap();
+    list.cast(|list| list.push(2)).expect("the cast is taken");
+    open.send(()).expect("the gate is held");
     assert_eq!(list.call(|list| list.clone()).await, [1, 2]);
 }
 
@@ -59,7 +62,7 @@ fn a_thread_serves_and_ends_with_its_last_mailbox() {
     let last = Box::new(move || -> executor::LocalTask {
         Box::pin(async move {
             takes_casts_that_wait().await;
-            ran.send(()).unwrap();
+            ran.send(()).expect("the test listens");
         })
     });
     mailbox.spawn(last).unwrap();
@@ -77,14 +80,14 @@ fn a_current_thread_tokio_runtime_serves() {
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async {
             let mailbox = executor::tokio();
-            give.send(mailbox.clone()).unwrap();
+            give.send(mailbox.clone()).expect("the test listens");
             takes_casts_that_wait().await;
             let _until_the_test_ends = is_ended.recv_async().await;
         });
     });
-    block_on(in_time(async { serves(given.recv_async().await.unwrap()).await }));
+    block_on(in_time(async { serves(given.recv_async().await.expect("it is told")).await }));
     drop(end);
-    server.join().unwrap();
+    server.join().expect("no panic there");
 }
 
 /// glommio needs io_uring, which a container may not permit.
@@ -95,7 +98,7 @@ fn a_glommio_executor_serves() {
     let (end, is_ended) = flume::bounded::<()>(0);
     let server = LocalExecutorBuilder::new(Placement::Unbound).io_memory(0).ring_depth(64).spawn(|| async move {
         let mailbox = executor::glommio();
-        give.send(mailbox.clone()).unwrap();
+        give.send(mailbox.clone()).expect("the test listens");
         takes_casts_that_wait().await;
         let _until_the_test_ends = is_ended.recv_async().await;
     });
@@ -108,7 +111,7 @@ fn a_glommio_executor_serves() {
     };
     block_on(in_time(serves(mailbox)));
     drop(end);
-    server.join().unwrap();
+    server.join().expect("no panic there");
 }
 
 /// Calls between two glommio executors, both ways, each on its own thread.
@@ -119,7 +122,7 @@ fn objects_on_two_glommio_executors_call_each_other() {
     let (end, is_ended) = flume::bounded::<()>(0);
     let builder = || LocalExecutorBuilder::new(Placement::Unbound).io_memory(0).ring_depth(64);
     let server = builder().spawn(|| async move {
-        give.send(Subjector::with(1, Channel::on(executor::glommio()))).unwrap();
+        give.send(Subjector::with(1, Channel::on(executor::glommio()))).expect("the test listens");
         let _until_the_test_ends = is_ended.recv_async().await;
     });
     let server = match server {
@@ -139,6 +142,6 @@ fn objects_on_two_glommio_executors_call_each_other() {
         drop(end);
         sum
     });
-    assert_eq!(client.unwrap().join().unwrap(), 3);
-    server.join().unwrap();
+    assert_eq!(client.unwrap().join().expect("no panic there"), 3);
+    server.join().expect("no panic there");
 }

@@ -1,15 +1,17 @@
 //! Calls are done in the order in which they were made, except under `Spin`.
 
-#[macro_use]
 mod common;
+#[macro_use]
+#[path = "common/policies.rs"]
+mod policies;
 
 use common::{gate, run};
 use futures_lite::future::poll_once;
 use subjector::{Access, Policy, Spin, Subjector};
 
 under! {
-    mutex: Mutex, portal: Portal::default(), alone: Alone::default(), channel: Channel::default(),
-    portal_on: Portal::on(there()), alone_on: Alone::on(there()), channel_on: Channel::on(there())
+    mutex: subjector::Mutex, portal: subjector::Portal::default(), alone: subjector::Alone::default(), channel: subjector::Channel::default(),
+    portal_on: subjector::Portal::on(super::common::there()), alone_on: subjector::Alone::on(super::common::there()), channel_on: subjector::Channel::on(super::common::there())
     => [calls_and_casts_are_done_in_the_order_in_which_they_were_made, a_caller_that_leaves_the_queue_holds_nobody_up]
 }
 
@@ -27,9 +29,9 @@ fn calls_and_casts_are_done_in_the_order_in_which_they_were_made<P: Policy>(poli
             if poll_once(&mut call).await.is_none() {
                 calls.push(call);
             }
-            list.cast(move |list| list.push(2 * number + 1)).unwrap();
+            list.cast(move |list| list.push(2 * number + 1)).expect("the cast is taken");
         }
-        open.send(()).unwrap();
+        open.send(()).expect("the gate is held");
         call.await;
         for call in calls {
             call.await;
@@ -51,7 +53,7 @@ fn a_caller_that_leaves_the_queue_holds_nobody_up<P: Policy>(policy: impl Fn() -
         let _may_be_ready = poll_once(&mut leaves).await;
         let stays_is_done = poll_once(&mut stays).await.is_some();
         drop(leaves);
-        open.send(()).unwrap();
+        open.send(()).expect("the gate is held");
         call.await;
         if !stays_is_done {
             stays.await;
@@ -71,7 +73,7 @@ fn spin_lets_in_who_tries_first() {
         let mut second = Box::pin(list.call(|list| list.push("second")));
         assert!(poll_once(&mut first).await.is_none());
         assert!(poll_once(&mut second).await.is_none());
-        open.send(()).unwrap();
+        open.send(()).expect("the gate is held");
         busy.await;
         second.await;
         first.await;
@@ -88,19 +90,19 @@ fn spin_stops_yielding_and_is_woken() {
         let (busy, at) = (number.clone(), gate.clone());
         let call = local.spawn(async move { busy.call_async(async move |_: Access<'_, _>| at.pass().await).await });
         gate.reached().await;
-        let (woken, wakes) = flume::unbounded();
-        let waker = std::task::Waker::from(std::sync::Arc::new(Wake(woken)));
-        let mut context = std::task::Context::from_waker(&waker);
+        let (tell, wake_ups) = flume::unbounded();
+        let notifier = std::task::Waker::from(std::sync::Arc::new(Wake(tell)));
+        let mut context = std::task::Context::from_waker(&notifier);
         let mut waits = Box::pin(number.call(|number| *number += 1));
         for _ in 0..subjector::MAX_YIELDS {
             assert!(waits.as_mut().poll(&mut context).is_pending());
-            assert_eq!(wakes.try_recv(), Ok(()), "it yields: it asks to be polled again");
+            assert_eq!(wake_ups.try_recv(), Ok(()), "it yields: it asks to be polled again");
         }
         assert!(waits.as_mut().poll(&mut context).is_pending());
-        assert!(wakes.is_empty(), "it waits to be woken");
-        open.send(()).unwrap();
+        assert!(wake_ups.is_empty(), "it waits to be woken");
+        open.send(()).expect("the gate is held");
         call.await;
-        wakes.recv_async().await.unwrap();
+        wake_ups.recv_async().await.expect("it is told");
         assert!(waits.as_mut().poll(&mut context).is_ready());
     });
 }

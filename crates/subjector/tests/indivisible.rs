@@ -1,19 +1,21 @@
 //! Whether a call that awaits keeps others out: the manager of users whose ages are raced where it does not, and the
 //! interface that responds while a user is fetched where it does not.
 
-#[macro_use]
 mod common;
+#[macro_use]
+#[path = "common/policies.rs"]
+mod policies;
 
 use common::{Gate, Local, gate, run};
 use futures_lite::future::poll_once;
 use subjector::{Access, Policy, Subjector, subjector};
 
 under! {
-    spin: Spin, mutex: Mutex, channel: Channel::default(), channel_on: Channel::on(there())
+    spin: subjector::Spin, mutex: subjector::Mutex, channel: subjector::Channel::default(), channel_on: subjector::Channel::on(super::common::there())
     => [an_age_is_safe, a_click_waits_for_the_user]
 }
 under! {
-    portal: Portal::default(), alone: Alone::default(), portal_on: Portal::on(there()), alone_on: Alone::on(there())
+    portal: subjector::Portal::default(), alone: subjector::Alone::default(), portal_on: subjector::Portal::on(super::common::there()), alone_on: subjector::Alone::on(super::common::there())
     => [an_age_is_raced, the_interface_responds_while_a_user_is_fetched]
 }
 
@@ -49,7 +51,7 @@ async fn two_birthdays<P: Policy>(local: Local, policy: P, at_once: usize) -> u3
         }
         assert!(!registry.has_been_reached());
         for _ in 0..at_once {
-            answer.send(()).unwrap();
+            answer.send(()).expect("the gate is held");
         }
     }
     for birthday in birthdays {
@@ -93,7 +95,7 @@ fn the_interface_responds_while_a_user_is_fetched<P: Policy>(policy: impl Fn() -
         let show = local.spawn(async move { shows.show(at).await });
         server.reached().await;
         assert_eq!(interface.click().await, (1, None));
-        answer.send(()).unwrap();
+        answer.send(()).expect("the gate is held");
         show.await;
         assert_eq!(interface.click().await, (2, Some("user")));
     });
@@ -108,7 +110,7 @@ fn a_click_waits_for_the_user<P: Policy>(policy: impl Fn() -> P) {
         server.reached().await;
         let mut click = Box::pin(interface.click());
         assert_eq!(poll_once(&mut click).await, None);
-        answer.send(()).unwrap();
+        answer.send(()).expect("the gate is held");
         assert_eq!(click.await, (1, Some("user")));
         show.await;
     });

@@ -1,7 +1,9 @@
 //! Where calls run, and what waiting callers leave alone: their executor's other tasks.
 
-#[macro_use]
 mod common;
+#[macro_use]
+#[path = "common/policies.rs"]
+mod policies;
 
 use common::{gate, run, there};
 use futures_lite::future::poll_once;
@@ -9,12 +11,14 @@ use std::thread;
 use subjector::executor::Mailbox;
 use subjector::{Access, Alone, Channel, Policy, Portal, Subjector};
 
-under_each_policy!(a_waiting_caller_leaves_its_executor_to_others);
+under! { each policy => [a_waiting_caller_leaves_its_executor_to_others] }
 under! {
-    here_spin: Spin, here_mutex: Mutex, here_alone: Alone::default() => [calls_run_where_they_are_made]
+    here_spin: subjector::Spin, here_mutex: subjector::Mutex, here_alone: subjector::Alone::default()
+    => [calls_run_where_they_are_made]
 }
 under! {
-    own_portal: Portal::default(), own_channel: Channel::default() => [calls_run_on_a_thread_of_the_object]
+    own_portal: subjector::Portal::default(), own_channel: subjector::Channel::default()
+    => [calls_run_on_a_thread_of_the_object]
 }
 
 fn a_waiting_caller_leaves_its_executor_to_others<P: Policy>(policy: impl Fn() -> P) {
@@ -27,7 +31,7 @@ fn a_waiting_caller_leaves_its_executor_to_others<P: Policy>(policy: impl Fn() -
         let waits = number.clone();
         let waits = local.spawn(async move { waits.call(|number| *number).await });
         // The same executor's: if the two before it blocked it, nobody would open the gate.
-        local.spawn(async move { open.send(()).unwrap() }).await;
+        local.spawn(async move { open.send(()).expect("the gate is held") }).await;
         call.await;
         assert_eq!(waits.await, 0);
     });
@@ -59,8 +63,8 @@ fn calls_run_on_the_executor_that_was_named() {
     async fn runs_on<P: Policy>(policy: P) -> [thread::ThreadId; 3] {
         let object = Subjector::with((), policy);
         let (cast, is_cast) = flume::bounded(1);
-        object.cast(move |()| cast.send(thread::current().id()).unwrap()).unwrap();
-        let cast = is_cast.recv_async().await.unwrap();
+        object.cast(move |()| cast.send(thread::current().id()).expect("the test listens")).expect("the cast is taken");
+        let cast = is_cast.recv_async().await.expect("it is told");
         let turn = object.call_async(async |access: Access<'_, ()>| access.with(|()| thread::current().id()).await);
         [cast, object.call(|()| thread::current().id()).await, turn.await]
     }
@@ -83,15 +87,15 @@ fn alone_lets_its_executor_go_on_after_a_stretch() {
         // Queued while the first one runs, by itself.
         let cast = list.cast(move |_| {
             for number in 0..2 * subjector::MAX_STRETCH {
-                recursive.cast(move |list: &mut Vec<usize>| list.push(number)).unwrap();
+                recursive.cast(move |list: &mut Vec<usize>| list.push(number)).expect("the cast is taken");
             }
         });
-        cast.unwrap();
+        cast.expect("the cast is taken");
         assert!(list.pending_casts() > 0, "the rest is left to the executor");
-        let mut last = Box::pin(list.call(|list| list.clone()));
-        assert_eq!(poll_once(&mut last).await, None);
+        let mut behind = Box::pin(list.call(|list| list.clone()));
+        assert_eq!(poll_once(&mut behind).await, None);
         let other = local.spawn(async {});
         other.await;
-        assert_eq!(last.await, (0..2 * subjector::MAX_STRETCH).collect::<Vec<_>>());
+        assert_eq!(behind.await, (0..2 * subjector::MAX_STRETCH).collect::<Vec<_>>());
     });
 }

@@ -1,19 +1,21 @@
 //! What a call or cast says that cannot be made.
 
-#[macro_use]
 mod common;
+#[macro_use]
+#[path = "common/policies.rs"]
+mod policies;
 
 use common::{gate, run};
 use futures_lite::future::{block_on, poll_once};
 use subjector::{Access, Alone, Channel, Error, Mutex, Policy, Portal, Subjector, executor};
 
-under_each_policy!(a_cast_over_the_limit_is_refused);
+under! { each policy => [a_cast_over_the_limit_is_refused] }
 under! {
-    stopped_portal: Portal::on(super::stopped()), stopped_alone: Alone::on(super::stopped()), stopped_channel: Channel::on(super::stopped())
+    stopped_portal: subjector::Portal::on(super::stopped()), stopped_alone: subjector::Alone::on(super::stopped()), stopped_channel: subjector::Channel::on(super::stopped())
     => [calls_and_casts_say_that_the_executor_has_stopped]
 }
 under! {
-    no_executor_spin: Spin, no_executor_mutex: Mutex => [a_cast_that_must_wait_needs_an_executor]
+    no_executor_spin: subjector::Spin, no_executor_mutex: subjector::Mutex => [a_cast_that_must_wait_needs_an_executor]
 }
 
 /// An executor that is no longer served.
@@ -31,15 +33,15 @@ fn a_cast_over_the_limit_is_refused<P: Policy>(policy: impl Fn() -> P) {
                 at.pass().await;
                 access.with(|number| *number += 1).await;
             };
-            number.cast_async(cast).unwrap();
+            number.cast_async(cast).expect("the cast is taken");
         }
         let full = Error::Full { object: String::from("number"), limit: 2 };
         assert_eq!(number.cast(|_| ()), Err(full.clone()));
         assert_eq!(full.to_string(), "number: 2 casts wait already");
-        open.send(()).unwrap();
-        open.send(()).unwrap();
+        open.send(()).expect("the gate is held");
+        open.send(()).expect("the gate is held");
         common::until(|| number.pending_casts() == 0).await;
-        number.cast(|number| *number += 1).unwrap();
+        number.cast(|number| *number += 1).expect("the cast is taken");
         assert_eq!(number.call(|number| *number).await, 3);
     });
 }
@@ -58,13 +60,13 @@ fn calls_and_casts_say_that_the_executor_has_stopped<P: Policy>(policy: impl Fn(
 fn a_cast_that_must_wait_needs_an_executor<P: Policy>(policy: impl Fn() -> P) {
     block_on(async {
         let number = Subjector::build(0).name("number").policy(policy());
-        number.cast(|number| *number += 1).unwrap();
+        number.cast(|number| *number += 1).expect("the cast is taken");
         let (open, gate) = gate();
         let mut busy = Box::pin(number.call_async(async move |_: Access<'_, i32>| gate.pass().await));
         assert!(poll_once(&mut busy).await.is_none());
         let no_executor = Error::NoExecutor { object: String::from("number") };
         assert_eq!(number.cast(|_| ()), Err(no_executor));
-        open.send(()).unwrap();
+        open.send(()).expect("the gate is held");
         busy.await;
         assert_eq!(number.call(|number| *number).await, 1);
         assert_eq!(number.pending_casts(), 0);
@@ -78,10 +80,10 @@ fn alone_needs_no_executor_for_a_cast_that_does_not_await() {
         let again = number.clone();
         let cast = move |_: &mut usize| {
             for _ in 0..2 * subjector::MAX_STRETCH {
-                again.cast(|number| *number += 1).unwrap();
+                again.cast(|number| *number += 1).expect("the cast is taken");
             }
         };
-        number.cast(cast).unwrap();
+        number.cast(cast).expect("the cast is taken");
         assert_eq!(number.call(|number| *number).await, 2 * subjector::MAX_STRETCH);
     });
 }
@@ -95,11 +97,11 @@ fn a_call_to_a_full_mailbox_waits_and_a_cast_is_refused() {
         let mut busy = Box::pin(list.call_async(async move |_: Access<'_, Vec<u8>>| at.pass().await));
         assert!(poll_once(&mut busy).await.is_none());
         gate.reached().await;
-        list.cast(|list| list.push(1)).unwrap();
+        list.cast(|list| list.push(1)).expect("the cast is taken");
         assert!(matches!(list.cast(|_| ()), Err(Error::Full { .. })));
         let mut waits = Box::pin(list.call(|list| list.push(2)));
         assert!(poll_once(&mut waits).await.is_none());
-        open.send(()).unwrap();
+        open.send(()).expect("the gate is held");
         busy.await;
         waits.await;
         assert_eq!(list.call(|list| list.clone()).await, [1, 2]);

@@ -79,10 +79,10 @@ async fn business<P: Policy>(accounts: &Subjector<Accounts, P>) {
     assert_eq!(accounts.withdraw("a".into(), 7).await, Err(Overdrawn { missing: 1 }));
     assert!(accounts.transfer("a".into(), "b".into(), 5).await);
     assert!(!accounts.transfer("a".into(), "b".into(), 5).await);
-    accounts.cast_deposit("a".into(), 1).unwrap();
+    accounts.cast_deposit("a".into(), 1).expect("the cast is taken");
     assert_eq!(accounts.balance("a").await, 2);
     assert_eq!(accounts.balance("b").await, 5);
-    accounts.cast_transfer("b".into(), "a".into(), 5).unwrap();
+    accounts.cast_transfer("b".into(), "a".into(), 5).expect("the cast is taken");
     let moved = async {
         while accounts.balance("a").await < 7 {
             futures_lite::future::yield_now().await;
@@ -94,12 +94,12 @@ async fn business<P: Policy>(accounts: &Subjector<Accounts, P>) {
 
 async fn audited<P: Indivisible>(accounts: &Subjector<Accounts, P>) {
     let (audit, auditor) = flume::bounded(1);
-    audit.send(0).unwrap();
+    audit.send(0).expect("the test listens");
     assert_eq!(accounts.audit(auditor).await, 7);
     let (audit, auditor) = flume::bounded(1);
-    accounts.cast_audit(auditor).unwrap();
-    audit.send(1).unwrap();
-    let former = accounts.merge(Accounts::default()).await.unwrap();
+    accounts.cast_audit(auditor).expect("the cast is taken");
+    audit.send(1).expect("the test listens");
+    let former = accounts.merge(Accounts::default()).await.expect("there were balances");
     assert_eq!(former.balances.values().sum::<i64>(), 9);
     assert!(accounts.merge(Accounts::default()).await.is_none());
 }

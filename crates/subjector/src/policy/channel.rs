@@ -49,10 +49,13 @@ impl Default for Channel {
     }
 }
 
+/// A call that borrows the object to its end.
+type Borrowing<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
 /// A call on its way to the object.
 enum Message<T> {
     Turn(Box<dyn FnOnce(&mut T) + Send>),
-    Held(Box<dyn for<'a> FnOnce(&'a mut T) -> Pin<Box<dyn Future<Output = ()> + 'a>> + Send>),
+    Held(Box<dyn for<'a> FnOnce(&'a mut T) -> Borrowing<'a> + Send>),
 }
 
 /// The way to an object's mailbox.

@@ -48,9 +48,9 @@ impl<T: Send + 'static, L: Latch> Locked<T, L> {
             (&mut place).await;
             Some(waiting)
         };
-        let _holding = call.hold();
+        let holding = call.hold();
         drop(waiting);
-        Ok(Held { _holding, object: self.0.object.enter(), _place: place })
+        Ok(Held { _holding: holding, object: self.0.object.enter(), _place: place })
     }
 
     pub(super) async fn call_held<R>(

@@ -90,34 +90,3 @@ pub(crate) async fn until(is_so: impl Fn() -> bool) {
 pub(crate) fn there() -> Mailbox {
     executor::thread("there").expect("a thread")
 }
-
-/// Makes tests `module::test` of generic functions that take a way to make the policy.
-#[allow(unused_macros, reason = "some tests are about executors, not policies")]
-macro_rules! under {
-    ($($policy:ident: $make:expr),+ => $tests:tt) => { $(under!(@ $policy, $make, $tests);)+ };
-    (@ $policy:ident, $make:expr, [$($test:ident),+ $(,)?]) => {
-        mod $policy {
-            #[allow(unused_imports, reason = "not every policy is on an executor")]
-            use super::common::there;
-            #[allow(unused_imports, reason = "one of them is this one")]
-            use subjector::{Alone, Channel, Mutex, Portal, Spin};
-
-            $(#[test]
-            fn $test() {
-                super::$test(|| $make);
-            })+
-        }
-    };
-}
-
-/// The same under each of the eight policies.
-#[allow(unused_macros, reason = "some tests are about some policies")]
-macro_rules! under_each_policy {
-    ($($test:ident),+ $(,)?) => {
-        under! {
-            spin: Spin, mutex: Mutex, portal: Portal::default(), alone: Alone::default(), channel: Channel::default(),
-            portal_on: Portal::on(there()), alone_on: Alone::on(there()), channel_on: Channel::on(there())
-            => [$($test),+]
-        }
-    };
-}
