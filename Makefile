@@ -76,6 +76,11 @@ fuzz: ## Mutate what a peer may send (TARGET=..., SECONDS=...; needs cargo-fuzz,
 	$(CARGO) +nightly fuzz run --features libfuzzer $(TARGET) fuzz/target/corpus/$(TARGET) fuzz/corpus/$(TARGET) \
 		-- -max_total_time=$(SECONDS) -max_len=4096
 
+.PHONY: loom
+loom: ## Explore every interleaving of the subjector crate's Spin, Mutex and Alone
+	RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 $(CARGO) test -p corecast-subjector --locked --release \
+		--target-dir $(TARGET_DIR)/loom --test loom
+
 .PHONY: check
 check: fmt-check clippy test doc deny ## Everything that must hold before a change goes in
 

@@ -1,0 +1,15 @@
+//! Turns are awaited.
+
+use subjector_macros::subjector;
+
+struct Access<T>(T);
+struct Sums(Vec<i32>);
+
+#[subjector]
+impl Sums {
+    pub fn add(access: Access<Self>, more: i32) {
+        drop((access, more));
+    }
+}
+
+fn main() {}

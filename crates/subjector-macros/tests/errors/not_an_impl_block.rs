@@ -1,0 +1,8 @@
+//! The attribute reads methods.
+
+use subjector_macros::subjector;
+
+#[subjector]
+struct Names(Vec<String>);
+
+fn main() {}

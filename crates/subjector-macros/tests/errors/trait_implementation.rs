@@ -1,0 +1,14 @@
+//! A trait decides who may call its methods how.
+
+use subjector_macros::subjector;
+
+struct Names(Vec<String>);
+
+#[subjector]
+impl Clone for Names {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,104 @@
+//! A flag that whoever wants in tries again and again, with a yield between two tries.
+//!
+//! Who tries first when it is free gets in: there is no order. After [`MAX_YIELDS`] a place waits to be woken,
+//! because on an executor that polls its I/O only when no task is runnable, tasks that go on yielding would
+//! keep the very event away that the one inside awaits.
+
+use crate::latch::Latch;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::sync::{Mutex, lock};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+/// How often a place yields before it waits to be woken. Loom explores each of them, so it has fewer.
+pub const MAX_YIELDS: u32 = if cfg!(loom) { 1 } else { 16 };
+
+/// A flag and those who no longer look at it by themselves.
+pub struct Spinning {
+    taken: AtomicBool,
+    /// The length of `parked`, readable without its lock.
+    parked_count: AtomicUsize,
+    /// At most one waker per waiting caller and yield round; leaving empties it.
+    parked: Mutex<Vec<Waker>>,
+}
+
+impl Default for Spinning {
+    fn default() -> Self {
+        Self { taken: AtomicBool::new(false), parked_count: AtomicUsize::new(0), parked: Mutex::new(Vec::new()) }
+    }
+}
+
+impl Spinning {
+    fn try_take(&self) -> bool {
+        self.taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    fn park(&self, waker: Waker) {
+        let mut parked = lock(&self.parked);
+        parked.push(waker);
+        self.parked_count.store(parked.len(), Ordering::Relaxed);
+        drop(parked);
+        // Pairs with the fence of `leave`: it sees the count, or the try behind this sees the flag free.
+        fence(Ordering::SeqCst);
+    }
+
+    fn leave(&self) {
+        self.taken.store(false, Ordering::Release);
+        fence(Ordering::SeqCst);
+        if self.parked_count.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut parked = lock(&self.parked);
+        let woken = std::mem::take(&mut *parked);
+        self.parked_count.store(0, Ordering::Relaxed);
+        drop(parked);
+        // All of them: one that has been given up would not pass it on.
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// One who tries to get in.
+pub struct Attempt {
+    spinning: Arc<Spinning>,
+    is_in: bool,
+    yields: u32,
+}
+
+impl Latch for Spinning {
+    type Place = Attempt;
+
+    fn place(latch: &Arc<Self>) -> Attempt {
+        Attempt { spinning: Arc::clone(latch), is_in: latch.try_take(), yields: 0 }
+    }
+
+    fn is_in(place: &Attempt) -> bool {
+        place.is_in
+    }
+}
+
+impl Future for Attempt {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.is_in = self.is_in || self.spinning.try_take();
+        if !self.is_in && self.yields < MAX_YIELDS {
+            self.yields += 1;
+            context.waker().wake_by_ref();
+        } else if !self.is_in {
+            self.spinning.park(context.waker().clone());
+            self.is_in = self.spinning.try_take();
+            self.yields = 0;
+        }
+        if self.is_in { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if self.is_in {
+            self.spinning.leave();
+        }
+    }
+}
