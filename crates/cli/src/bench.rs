@@ -224,7 +224,7 @@ impl Arguments {
 }
 
 /// What is given replaces what was there.
-fn put<T>(to: &mut T, given: Option<T>) {
+pub(crate) fn put<T>(to: &mut T, given: Option<T>) {
     if let Some(given) = given {
         *to = given;
     }

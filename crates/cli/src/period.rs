@@ -1,11 +1,11 @@
-//! Times as people write them: `500ms`, `5s`.
+//! Times as people write them: `20us`, `500ms`, `5s`.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A length of time, in whole milliseconds.
+/// A length of time, in whole microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Period(pub(crate) Duration);
 
@@ -16,18 +16,20 @@ impl FromStr for Period {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
         match (number.parse(), unit.trim_start()) {
+            (Ok(number), "us") => Ok(Self(Duration::from_micros(number))),
             (Ok(number), "ms") => Ok(Self(Duration::from_millis(number))),
             (Ok(number), "s") => Ok(Self(Duration::from_secs(number))),
-            _ => Err(format!("'{text}' is no time; write a whole number with ms or s")),
+            _ => Err(format!("'{text}' is no time; write a whole number with us, ms or s")),
         }
     }
 }
 
 impl fmt::Display for Period {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.subsec_millis() {
+        match self.0.subsec_micros() {
             0 => write!(formatter, "{}s", self.0.as_secs()),
-            _ => write!(formatter, "{}ms", self.0.as_millis()),
+            micros if micros % 1000 == 0 => write!(formatter, "{}ms", self.0.as_millis()),
+            _ => write!(formatter, "{}us", self.0.as_micros()),
         }
     }
 }
@@ -49,8 +51,8 @@ mod tests {
 
     #[test]
     fn a_time_is_a_whole_number_with_its_unit() {
-        for (text, period) in [("0s", 0), ("500ms", 500), ("1500 ms", 1500), ("5s", 5000)] {
-            assert_eq!(text.parse(), Ok(Period(Duration::from_millis(period))), "{text}");
+        for (text, micros) in [("0s", 0), ("20us", 20), ("500ms", 500_000), ("1500 ms", 1_500_000), ("5s", 5_000_000)] {
+            assert_eq!(text.parse(), Ok(Period(Duration::from_micros(micros))), "{text}");
         }
         for text in ["", "5", "s", "-1s", "1.5s", "5m", "99999999999999999999s"] {
             assert!(text.parse::<Period>().is_err_and(|error| error.contains(&format!("'{text}'"))), "{text}");
@@ -59,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_time_is_shown_as_it_is_written() {
-        for text in ["0s", "500ms", "1500ms", "5s"] {
+        for text in ["0s", "20us", "1500us", "500ms", "1500ms", "5s"] {
             assert_eq!(text.parse::<Period>().map(|period| period.to_string()), Ok(text.to_owned()));
         }
     }

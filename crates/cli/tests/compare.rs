@@ -41,6 +41,31 @@ fn many_contestants_have_one_table() {
 }
 
 #[test]
+fn a_scenario_is_the_load_and_flags_override_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let json = directory.path().join("channels.json");
+    let finished = compare(&[
+        "--policies=sharded",
+        "--scenario=channels",
+        "--subscribers=6",
+        "--channels=90",
+        "--rate=200",
+        "--warmup=20ms",
+        "--duration=200ms",
+        "--rounds=1",
+        "--json",
+        json.to_str().unwrap(),
+    ]);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let text = String::from_utf8(finished.stdout).expect("UTF-8");
+    assert!(text.contains("paced, 200 messages a second") && !text.contains("saturate"), "{text}");
+    let settings = read(&json).pointer("/entries/0/reports/0/settings").cloned().expect("settings");
+    let settings = |key: &str| settings[key].clone();
+    assert_eq!((settings("subscriptions"), settings("channels")), (30.into(), 90.into()));
+    assert_ne!(settings("popularity"), "even");
+}
+
+#[test]
 fn a_and_b_run_in_turns_and_have_a_verdict() {
     let directory = tempfile::tempdir().unwrap();
     let json = directory.path().join("pair.json");
@@ -130,6 +155,8 @@ fn what_cannot_be_compared_is_refused_before_anything_runs() {
         (&["--a=sharded", "--baseline", bad], "bad.json: not a baseline"),
         (&["--a=sharded", "--baseline=absent.json"], "absent.json: No such file"),
         (&["--rate=0", "--closed-loop=0"], "nothing is left to measure"),
+        (&["--scenario=ladder"], "'corecast bench' climbs it"),
+        (&["--scenario=absent"], "it is none of light"),
         (&["--load-cpus=1023"], "CPU 1023"),
         (&["--cpus=1023"], "CPU 1023"),
     ] {

@@ -1,11 +1,13 @@
 //! The load that every contestant gets, and the CPUs of both sides.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::Args;
-use corecast_loadgen::{Contestant, Load, Plan, Protocol, Settings};
+use corecast_loadgen::{Contestant, Load, Plan, Protocol, Scenario, Settings};
 
-use crate::bench::generator_cpus;
+use crate::bench::{explain, generator_cpus, put};
+use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange};
 use crate::period::Period;
 
@@ -17,41 +19,47 @@ pub(crate) struct LoadArguments {
     #[arg(long, value_name = "PROTOCOL", default_value_t = Protocol::Native)]
     pub(super) protocol: Protocol,
 
-    /// Connections that receive; each subscribes to one channel, round robin.
-    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
-    subscribers: usize,
+    /// A named load, or a file that describes one, instead of the two loads below; other flags override what it says.
+    ///
+    /// 'corecast bench --list-scenarios' has the names.
+    #[arg(long, value_name = "NAME_OR_FILE")]
+    scenario: Option<String>,
 
-    /// Connections that send, beside the subscribers.
-    #[arg(long, value_name = "COUNT", default_value_t = 8)]
-    publishers: usize,
+    /// Connections that receive; each subscribes to one channel, round robin [default: 1000]
+    #[arg(long, value_name = "COUNT")]
+    subscribers: Option<usize>,
 
-    /// Channels; each publisher sends to them round robin.
-    #[arg(long, value_name = "COUNT", default_value_t = 1)]
-    channels: usize,
+    /// Connections that send, beside the subscribers [default: 8]
+    #[arg(long, value_name = "COUNT")]
+    publishers: Option<usize>,
 
-    /// Bytes of each payload, at least 32.
-    #[arg(long, value_name = "BYTES", default_value_t = 64)]
-    payload: usize,
+    /// Channels; each publisher sends to them round robin [default: 1]
+    #[arg(long, value_name = "COUNT")]
+    channels: Option<usize>,
 
-    /// Open loop: messages a second, all publishers together; 0 leaves this load out.
+    /// Bytes of each payload, at least 32 [default: 64]
+    #[arg(long, value_name = "BYTES")]
+    payload: Option<usize>,
+
+    /// Open loop: messages a second, all publishers together; 0 leaves this load out [default: 100]
     ///
     /// Compares latency and CPU at the same work; choose a rate that every contestant sustains.
-    #[arg(long, value_name = "MESSAGES", default_value_t = 100)]
-    rate: u64,
+    #[arg(long, value_name = "MESSAGES")]
+    rate: Option<u64>,
 
-    /// Closed loop: messages that are always under way; 0 leaves this load out.
+    /// Closed loop: messages that are always under way; 0 leaves this load out [default: 256]
     ///
     /// Compares the greatest rates.
-    #[arg(long, value_name = "IN_FLIGHT", default_value_t = 256)]
-    closed_loop: usize,
+    #[arg(long, value_name = "IN_FLIGHT")]
+    closed_loop: Option<usize>,
 
-    /// Load before each measured window.
-    #[arg(long, value_name = "TIME", default_value = "500ms")]
-    warmup: Period,
+    /// Load before each measured window [default: 500ms]
+    #[arg(long, value_name = "TIME")]
+    warmup: Option<Period>,
 
-    /// Each measured window.
-    #[arg(long, value_name = "TIME", default_value = "3s")]
-    duration: Period,
+    /// Each measured window [default: 3s, or the scenario's]
+    #[arg(long, value_name = "TIME")]
+    duration: Option<Period>,
 
     /// How often everything is measured; every other round goes backwards [default: 1, with --a 6]
     #[arg(long, value_name = "COUNT")]
@@ -75,27 +83,46 @@ impl LoadArguments {
         default_rounds: usize,
     ) -> anyhow::Result<Plan> {
         let rounds = self.rounds.unwrap_or(default_rounds);
-        Ok(Plan { contestants, loads: self.loads(), rounds, settings: self.settings()?, reference })
+        let settings = self.settings()?;
+        Ok(Plan { contestants, loads: self.loads(&settings), rounds, settings, reference })
     }
 
     /// What all contestants have in common: address, protocol and load are each run's own.
-    pub(super) fn settings(&self) -> anyhow::Result<Settings> {
+    fn settings(&self) -> anyhow::Result<Settings> {
+        let scenario = self.scenario.as_deref().map(Scenario::find).transpose().map_err(explain)?.unwrap_or_default();
+        if scenario.climb().is_some() {
+            let reason = "--scenario: a ladder has many loads; 'corecast bench' climbs it, one server at a time";
+            return Err(SetupError(reason.to_owned()).into());
+        }
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        Ok(Settings {
-            subscribers: self.subscribers,
-            publishers: self.publishers,
-            channels: self.channels,
-            payload_bytes: self.payload,
-            warmup: self.warmup.0,
-            duration: self.duration.0,
+        let mut settings = Settings {
+            subscribers: 1000,
+            warmup: Duration::from_millis(500),
+            duration: Duration::from_secs(3),
             cpus: self.load_cpus()?,
-            ..Settings::new(address, self.protocol, Load::Paced { rate: self.rate })
-        })
+            ..Settings::new(address, self.protocol, Load::Paced { rate: 100 })
+        };
+        scenario.apply(&mut settings);
+        put(&mut settings.subscribers, self.subscribers);
+        put(&mut settings.publishers, self.publishers);
+        put(&mut settings.channels, self.channels);
+        put(&mut settings.payload_bytes, self.payload);
+        put(&mut settings.warmup, self.warmup.map(|period| period.0));
+        put(&mut settings.duration, self.duration.map(|period| period.0));
+        scenario.disturb(&mut settings);
+        Ok(settings)
     }
 
-    pub(super) fn loads(&self) -> Vec<Load> {
-        let paced = (self.rate > 0).then_some(Load::Paced { rate: self.rate });
-        let saturate = (self.closed_loop > 0).then_some(Load::Saturate { in_flight: self.closed_loop });
+    /// The loads in turn: the scenario's, or an open and a closed loop, unless flags say otherwise.
+    fn loads(&self, settings: &Settings) -> Vec<Load> {
+        let (rate, in_flight) = match (&self.scenario, settings.load) {
+            (Some(_), load) if self.rate.is_none() && self.closed_loop.is_none() => return vec![load],
+            (Some(_), _) => (0, 0),
+            (None, _) => (100, 256),
+        };
+        let (rate, in_flight) = (self.rate.unwrap_or(rate), self.closed_loop.unwrap_or(in_flight));
+        let paced = (rate > 0).then_some(Load::Paced { rate });
+        let saturate = (in_flight > 0).then_some(Load::Saturate { in_flight });
         paced.into_iter().chain(saturate).collect()
     }
 
