@@ -33,8 +33,13 @@ const MAX_POSTS: usize = 256;
 /// Runs the ticks.
 pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>) {
     let mut pause = Pause::new(&shard.tuning);
+    let mut more = false;
     loop {
-        shard.work.wait().await;
+        if more {
+            shard.let_io_in().await;
+        } else {
+            shard.work.wait().await;
+        }
         shard.exchange();
         while let Some(remaining) = pause.remaining(Instant::now()) {
             // What comes meanwhile is posted and answered at once; only the flush waits.
@@ -42,7 +47,11 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>) {
             shard.exchange();
         }
         let begin = Instant::now();
-        while shard.flush() {
+        loop {
+            more = shard.flush();
+            if !more || shard.policy.borrow().is_between_rounds() {
+                break;
+            }
             shard.let_io_in().await;
             shard.exchange();
         }

@@ -109,9 +109,13 @@ pub trait Policy<O: Outlet> {
     /// Takes a parcel that another shard posted.
     fn receive(&mut self, from: ShardId, parcel: Parcel);
 
-    /// Sends every answer, then what is behind, to at most about `budget` subscribers; whether there is
-    /// more to do. What was not posted is posted first.
+    /// Sends every answer, then what is behind, to at most about `budget` subscribers and not beyond the end of a
+    /// round; whether there is more to do. What was not posted is posted first.
     fn flush(&mut self, budget: usize) -> bool;
+
+    /// Whether the last flush ended a round, in which every channel's subscribers are visited once: the owner may wait
+    /// a little for more that then leaves with the same sends.
+    fn is_between_rounds(&self) -> bool;
 
     /// Whether more is waiting to be flushed than the logs should hold: publishers must not be read, nor
     /// parcels received, until a flush has changed that.

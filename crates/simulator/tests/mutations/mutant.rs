@@ -263,6 +263,10 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         more
     }
 
+    fn is_between_rounds(&self) -> bool {
+        self.inner.is_between_rounds()
+    }
+
     fn is_saturated(&self) -> bool {
         self.inner.is_saturated() || self.mutation == Mutation::MailboxesDeadlock && self.blocked
     }

@@ -27,6 +27,8 @@ pub(super) struct Feed {
     pub(super) to_post: bool,
     /// It is in the shard's list of feeds to flush.
     pub(super) to_flush: bool,
+    /// The round in which its subscribers were all visited last, 0 if they never were.
+    pub(super) completed: u64,
     /// The log is larger than its bound.
     pub(super) oversize: bool,
     /// How far the current flush has come.
@@ -78,6 +80,7 @@ impl Feed {
             posted: 0,
             to_post: false,
             to_flush: false,
+            completed: 0,
             oversize: false,
             pass: None,
             outdated: false,

@@ -14,20 +14,21 @@ const TURN: usize = 256;
 const BATCH: usize = 64;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
-    /// Sends answers, then messages feed by feed in turns, until nothing is behind or the budget is spent.
+    /// Sends answers, then messages feed by feed in turns, until the round ends or the budget is spent.
     pub(super) fn flush_all(&mut self, mut budget: usize) -> bool {
         // What everybody here has had is dropped, which must not be before it was posted.
         self.post_all();
         self.send_answers();
         while budget > 0
-            && let Some(key) = self.to_flush.pop_front()
+            && let Some(key) = self.rounds.take()
         {
             let turn = budget.min(TURN);
             let visited = self.visit(key, turn);
             budget -= visited.max(1);
             self.end_turn(key);
         }
-        let more = !self.to_flush.is_empty();
+        self.is_between_rounds = self.rounds.end();
+        let more = !self.rounds.is_empty();
         self.saturated = more && self.oversize_feeds > 0;
         more
     }
@@ -125,14 +126,15 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     fn end_turn(&mut self, key: u32) {
         let pass = self.feeds[key].pass.expect("a visit began it");
         if pass.below > 0 {
-            self.to_flush.push_back(key);
+            self.rounds.continue_with(key);
             return;
         }
         self.feeds[key].pass = None;
         self.trim(key, pass);
         let feed = &mut self.feeds[key];
+        feed.completed = self.rounds.number();
         if feed.log.head() > pass.begun_at || feed.outdated {
-            self.to_flush.push_back(key);
+            self.rounds.list(key, feed.completed);
         } else {
             feed.to_flush = false;
             self.feeds.retire(key);

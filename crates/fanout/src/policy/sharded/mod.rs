@@ -13,6 +13,7 @@ mod connection;
 mod feed;
 mod flush;
 mod interest;
+mod rounds;
 mod subscription;
 
 use crate::log::BufferPool;
@@ -23,6 +24,7 @@ use crate::{
 use bytes::Bytes;
 use connection::{Connection, Phase, Stopped};
 use feed::Feeds;
+use rounds::Rounds;
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -42,7 +44,9 @@ pub struct Sharded<O, E> {
     /// Connections with answers that have not left.
     to_answer: Vec<ConnectionId>,
     /// Feeds with messages that some subscriber has not had.
-    to_flush: VecDeque<u32>,
+    rounds: Rounds,
+    /// The last flush ended a round.
+    is_between_rounds: bool,
     /// Feeds with messages that interested shards have not had.
     to_post: Vec<u32>,
     /// One for each shard; this shard's own stays empty.
@@ -71,7 +75,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             subscriptions: Slab::new(),
             by_pair: HashMap::new(),
             to_answer: Vec::new(),
-            to_flush: VecDeque::new(),
+            rounds: Rounds::default(),
+            is_between_rounds: true,
             to_post: Vec::new(),
             parcels: (0..shards).map(|_| Parcel::default()).collect(),
             effects: VecDeque::new(),
@@ -149,7 +154,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     fn list_for_flush(&mut self, key: u32) {
         let feed = &mut self.feeds[key];
         if !std::mem::replace(&mut feed.to_flush, true) {
-            self.to_flush.push_back(key);
+            self.rounds.list(key, feed.completed);
         }
     }
 
@@ -354,6 +359,10 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
 
     fn flush(&mut self, budget: usize) -> bool {
         self.flush_all(budget)
+    }
+
+    fn is_between_rounds(&self) -> bool {
+        self.is_between_rounds
     }
 
     fn is_saturated(&self) -> bool {

@@ -285,6 +285,10 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         false
     }
 
+    fn is_between_rounds(&self) -> bool {
+        true
+    }
+
     fn is_saturated(&self) -> bool {
         false
     }

@@ -1,0 +1,60 @@
+//! The feeds that have something to flush, in rounds.
+//!
+//! In a round every feed has its subscribers visited at most once. One that gets more when they have been waits for the next,
+//! and the owner may pause in between: without rounds, a shard that is given messages as fast as it sends them
+//! would send each subscriber each message by itself, and never come to the pause that merges them.
+
+use std::collections::VecDeque;
+
+/// A queue of feeds, by key.
+#[derive(Debug)]
+pub(super) struct Rounds {
+    current: VecDeque<u32>,
+    next: VecDeque<u32>,
+    number: u64,
+}
+
+impl Default for Rounds {
+    fn default() -> Self {
+        Self { current: VecDeque::new(), next: VecDeque::new(), number: 1 }
+    }
+}
+
+impl Rounds {
+    /// Lists a feed that was not listed; `completed` is the round in which its subscribers were all visited last, 0 if
+    /// they never were.
+    pub(super) fn list(&mut self, key: u32, completed: u64) {
+        let queue = if completed == self.number { &mut self.next } else { &mut self.current };
+        queue.push_back(key);
+    }
+
+    /// Takes the feed whose turn it is in this round.
+    pub(super) fn take(&mut self) -> Option<u32> {
+        self.current.pop_front()
+    }
+
+    /// Gives a feed another turn in this round.
+    pub(super) fn continue_with(&mut self, key: u32) {
+        self.current.push_back(key);
+    }
+
+    /// The number of this round.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Ends the round if no feed is left in it; whether it did.
+    pub(super) fn end(&mut self) -> bool {
+        let is_over = self.current.is_empty();
+        if is_over {
+            std::mem::swap(&mut self.current, &mut self.next);
+            self.number += 1;
+        }
+        is_over
+    }
+
+    /// Whether no feed is listed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.current.is_empty() && self.next.is_empty()
+    }
+}
