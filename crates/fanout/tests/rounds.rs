@@ -6,7 +6,7 @@ mod common;
 
 use common::{FIRST, FakeEncode, FakeOutlet};
 use corecast_fanout::policy::Sharded;
-use corecast_fanout::{ConnectionId, Encode, Limits, Policy, Publication};
+use corecast_fanout::{ConnectionId, Effect, Encode, Limits, Policy, Publication};
 
 struct Shard {
     policy: Sharded<FakeOutlet, FakeEncode>,
@@ -39,25 +39,29 @@ fn messages(channel: &str, payloads: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
+/// Enough that they are sent to while their channel is visited.
+const MANY: u64 = 20;
+
 #[test]
 fn who_was_visited_in_a_round_gets_more_in_the_next() {
     let mut shard = Shard::new();
     let (publisher, _) = shard.join("news");
-    let (_, last) = shard.join("news");
+    let outlets: Vec<_> = (1..MANY).map(|_| shard.join("news").1).collect();
+    let last = outlets.last().unwrap();
     shard.publish(publisher, "news", b"1");
-    // From the last to the first: one of two is visited.
+    // From the last to the first: one is visited.
     assert!(shard.policy.flush(1) && !shard.policy.is_between_rounds());
     shard.publish(publisher, "news", b"2");
     assert!(shard.policy.flush(100), "the one that was visited misses the second");
     assert!(shard.policy.is_between_rounds());
     assert_eq!(last.taken(), messages("news", &[b"1"]));
-    assert_eq!(shard.policy.counters().sends, 2);
+    assert_eq!(shard.policy.counters().sends, MANY);
 
     // What comes in the pause leaves with the same send.
     shard.publish(publisher, "news", b"3");
     assert!(!shard.policy.flush(100) && shard.policy.is_between_rounds());
     assert_eq!(last.taken(), messages("news", &[b"1", b"2", b"3"]));
-    assert_eq!(shard.policy.counters().sends, 4);
+    assert_eq!(shard.policy.counters().sends, 2 * MANY);
 }
 
 #[test]
@@ -65,11 +69,77 @@ fn a_channel_that_was_not_visited_does_not_wait_for_the_next_round() {
     let mut shard = Shard::new();
     let (heavy, _) = shard.join("heavy");
     let (light, outlet) = shard.join("light");
-    shard.join("heavy");
+    for _ in 1..MANY {
+        shard.join("heavy");
+    }
     shard.publish(heavy, "heavy", b"1");
     assert!(shard.policy.flush(1));
     shard.publish(light, "light", b"1");
     shard.publish(heavy, "heavy", b"2");
     assert!(shard.policy.flush(100) && shard.policy.is_between_rounds());
     assert_eq!(outlet.taken(), messages("light", &[b"1"]));
+}
+
+#[test]
+fn what_a_connection_gets_of_several_channels_leaves_with_one_send() {
+    let mut shard = Shard::new();
+    let (publisher, _) = shard.join("other");
+    let (subscriber, outlet) = shard.join("a");
+    for channel in ["b", "c"] {
+        shard.policy.subscribe(subscriber, channel, b"").unwrap();
+    }
+    for channel in ["b", "a", "c", "a"] {
+        shard.publish(publisher, channel, channel.as_bytes());
+    }
+    assert!(!shard.policy.flush(100));
+    let expected = [messages("b", &[b"b"]), messages("a", &[b"a", b"a"]), messages("c", &[b"c"])];
+    assert_eq!(outlet.taken(), expected.concat());
+    assert_eq!((shard.policy.counters().sends, shard.policy.counters().deliveries), (1, 4));
+}
+
+#[test]
+fn a_short_send_of_several_channels_is_made_good() {
+    let channels = ["a", "b", "c"];
+    let all: Vec<u8> = channels.iter().flat_map(|channel| messages(channel, &[b"1", b"2"])).collect();
+    for room in 0..all.len() {
+        let mut shard = Shard::new();
+        let (publisher, _) = shard.join("other");
+        let (subscriber, outlet) = shard.join("a");
+        for channel in &channels[1..] {
+            shard.policy.subscribe(subscriber, channel, b"").unwrap();
+        }
+        outlet.set_room(room);
+        for channel in channels {
+            shard.publish(publisher, channel, b"1");
+            shard.publish(publisher, channel, b"2");
+        }
+        while shard.policy.flush(100) {}
+        assert_eq!(outlet.taken(), all[..room]);
+        assert_eq!(shard.policy.take_effect(), Some(Effect::Full(subscriber)));
+        outlet.set_room(usize::MAX);
+        shard.policy.writable(subscriber);
+        while shard.policy.flush(100) {}
+        assert_eq!(outlet.taken(), all, "room for {room} bytes at first");
+        assert_eq!(shard.policy.counters().deliveries, 6);
+    }
+}
+
+#[test]
+fn who_leaves_a_channel_or_goes_before_the_round_ends_is_sent_nothing_of_it() {
+    let mut shard = Shard::new();
+    let (publisher, _) = shard.join("other");
+    let (leaver, left) = shard.join("a");
+    let (closed, gone) = shard.join("a");
+    for id in [leaver, closed] {
+        shard.policy.subscribe(id, "b", b"").unwrap();
+    }
+    shard.publish(publisher, "a", b"1");
+    shard.publish(publisher, "b", b"1");
+    // Both are noted as behind in the first of the channels; nobody was sent anything.
+    assert!(shard.policy.flush(1) && left.taken().is_empty());
+    shard.policy.unsubscribe(leaver, "a", b"");
+    shard.policy.close(closed);
+    while shard.policy.flush(100) {}
+    assert_eq!(left.taken(), messages("b", &[b"1"]));
+    assert!(gone.taken().is_empty() && gone.is_released());
 }

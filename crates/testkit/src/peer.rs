@@ -203,7 +203,9 @@ impl Peer {
                 Ok(Step::Incomplete { .. }) => {}
                 Ok(Step::Frame { .. }) => break,
             }
-            assert!(self.receive(deadline, "a frame"), "the connection ended in a frame, after {:?}", self.ahead);
+            let more = self.receive(deadline, "a frame");
+            let begin = &self.ahead[..self.ahead.len().min(32)];
+            assert!(more, "the connection ended in a frame, after {} bytes: {begin:?}…", self.ahead.len());
         }
         let ahead = std::mem::take(&mut self.ahead);
         let Ok(Step::Frame { frame, consumed }) = decoder.decode(&ahead) else { unreachable!("decoded above") };

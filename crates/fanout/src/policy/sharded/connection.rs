@@ -9,6 +9,8 @@ pub(super) struct Connection<O> {
     pub(super) encoding: Encoding,
     /// Its subscriptions, as keys of the shard's table.
     pub(super) subscriptions: Vec<u32>,
+    /// Those that are to be sent to at the end of the round.
+    pub(super) behind: Vec<u32>,
     /// The feeds in which it waits for the interest to be confirmed.
     pub(super) waiting: Vec<u32>,
     /// Bytes of the answers that wait there.
@@ -54,6 +56,7 @@ impl<O: Outlet> Connection<O> {
         Self {
             encoding,
             subscriptions: Vec::new(),
+            behind: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
             phase: Phase::Serving,

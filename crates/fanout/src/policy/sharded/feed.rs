@@ -65,6 +65,8 @@ pub(super) struct Pass {
     pub(super) begun_at: u64,
     /// The lowest cursor that was left behind.
     pub(super) lowest: u64,
+    /// Some subscribers are sent to at the end of the round, and their cursors count then.
+    pub(super) gathers: bool,
 }
 
 impl Feed {

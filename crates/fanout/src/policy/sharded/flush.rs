@@ -11,7 +11,7 @@ use std::ops::Range;
 const TURN: usize = 256;
 
 /// Sends handed to the transport together.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Sends answers, then messages feed by feed in turns, until the round ends or the budget is spent.
@@ -27,8 +27,18 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             budget -= visited.max(1);
             self.end_turn(key);
         }
-        self.is_between_rounds = self.rounds.end();
-        let more = !self.rounds.is_empty();
+        while budget > 0 && self.rounds.is_over() && !self.gathering.is_empty() {
+            budget -= self.send_gathered(budget);
+        }
+        if self.rounds.is_over() && self.gathering.is_empty() {
+            self.settle_gathered();
+        }
+        // Whoever was evicted there has left other channels, which may need a turn for it.
+        self.is_between_rounds = self.rounds.is_over() && self.gathering.is_empty();
+        if self.is_between_rounds {
+            self.rounds.begin_next();
+        }
+        let more = !self.rounds.is_empty() || !self.gathering.is_empty();
         self.saturated = more && self.oversize_feeds > 0;
         more
     }
@@ -53,7 +63,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     fn visit(&mut self, key: u32, turn: usize) -> usize {
         let feed = &mut self.feeds[key];
         let head = feed.log.head();
-        let begin = Pass { below: feed.subscribers.len(), begun_at: head, lowest: head };
+        let begin = Pass { below: feed.subscribers.len(), begun_at: head, lowest: head, gathers: false };
         if feed.pass.is_none() {
             feed.outdated = false;
         }
@@ -62,27 +72,35 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         let end = pass.below;
         pass.below -= visited;
         for begin in (pass.below..end).step_by(BATCH) {
-            let lowest = self.catch_up_batch(key, begin..end.min(begin + BATCH));
-            pass.lowest = pass.lowest.min(lowest);
+            self.catch_up_batch(key, begin..end.min(begin + BATCH), &mut pass);
         }
         self.feeds[key].pass = Some(pass);
         visited
     }
 
-    /// Brings a few subscribers of a feed, by index, up to its head; the lowest cursor that is left behind.
-    fn catch_up_batch(&mut self, key: u32, indices: Range<usize>) -> u64 {
+    /// Brings a few subscribers of a feed, by index, up to its head, or notes that they are behind.
+    fn catch_up_batch(&mut self, key: u32, indices: Range<usize>, pass: &mut Pass) {
         let mut clear: ArrayVec<u32, BATCH> = ArrayVec::new();
         for index in indices.clone() {
             let subscription = self.feeds[key].subscribers[index];
-            if self.is_clear(subscription) {
-                clear.push(subscription);
-            } else {
+            if !self.is_clear(subscription) {
                 self.catch_up(subscription);
+            } else if self.is_gathered(subscription) {
+                self.gather(subscription);
+                pass.gathers = true;
+            } else {
+                clear.push(subscription);
             }
         }
         self.send_to_all(key, &clear);
-        let cursor = |subscription: &u32| self.subscriptions[*subscription as usize].cursor;
-        self.feeds[key].subscribers[indices].iter().map(cursor).min().expect("a batch is not empty")
+        pass.lowest = pass.lowest.min(self.lowest_cursor(key, indices));
+    }
+
+    /// The lowest cursor of these subscribers of a feed, or its head.
+    fn lowest_cursor(&self, key: u32, indices: Range<usize>) -> u64 {
+        let feed = &self.feeds[key];
+        let cursors = feed.subscribers[indices].iter().map(|key| self.subscriptions[*key as usize].cursor);
+        cursors.min().unwrap_or(feed.log.head())
     }
 
     /// Whether a subscriber is to have all messages up to the head and nothing before them.
@@ -121,14 +139,34 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// After a round: drops what everybody has had and what is over the bound. Lists the feed again if
-    /// there is more to do.
+    /// After a turn: lists the feed again if there is more to do, in this round or in the next.
     fn end_turn(&mut self, key: u32) {
         let pass = self.feeds[key].pass.expect("a visit began it");
         if pass.below > 0 {
             self.rounds.continue_with(key);
             return;
         }
+        if pass.gathers {
+            self.gathering.feeds.push(key);
+        } else {
+            self.end_pass(key, pass);
+        }
+    }
+
+    /// Ends the rounds of those feeds whose subscribers were noted and have now been sent to.
+    fn settle_gathered(&mut self) {
+        let mut feeds = std::mem::take(&mut self.gathering.feeds);
+        for key in feeds.drain(..) {
+            let lowest = self.lowest_cursor(key, 0..self.feeds[key].subscribers.len());
+            let feed = &mut self.feeds[key];
+            feed.outdated = false;
+            let pass = Pass { lowest, ..feed.pass.expect("a visit began it") };
+            self.end_pass(key, pass);
+        }
+        self.gathering.feeds = feeds;
+    }
+
+    fn end_pass(&mut self, key: u32, pass: Pass) {
         self.feeds[key].pass = None;
         self.trim(key, pass);
         let feed = &mut self.feeds[key];
@@ -198,7 +236,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 
     /// Sends one subscriber what it has not had, if its connection takes it.
-    fn catch_up(&mut self, key: u32) {
+    pub(super) fn catch_up(&mut self, key: u32) {
         let subscription = &mut self.subscriptions[key as usize];
         let feed = &self.feeds[subscription.feed];
         let head = feed.log.head();

@@ -3,7 +3,7 @@
 //! A message is encoded once per encoding and appended to this shard's log of the channel; another
 //! shard that is interested is posted a copy of what was appended since the last tick and appends it
 //! to its own log. A subscriber is a cursor; a flush sends every cursor up to its log's head, one send
-//! each.
+//! each, or one for all channels of a connection.
 //!
 //! Invariants: only what was published here is posted, because a log's messages up to `posted` were
 //! posted or came from elsewhere, and everything is posted before anything is received. A feed that is
@@ -12,6 +12,7 @@
 mod connection;
 mod feed;
 mod flush;
+mod gather;
 mod interest;
 mod rounds;
 mod subscription;
@@ -24,6 +25,7 @@ use crate::{
 use bytes::Bytes;
 use connection::{Connection, Phase, Stopped};
 use feed::Feeds;
+use gather::Gathering;
 use rounds::Rounds;
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
@@ -45,6 +47,8 @@ pub struct Sharded<O, E> {
     to_answer: Vec<ConnectionId>,
     /// Feeds with messages that some subscriber has not had.
     rounds: Rounds,
+    /// Who is sent to at the end of the round.
+    gathering: Gathering,
     /// The last flush ended a round.
     is_between_rounds: bool,
     /// Feeds with messages that interested shards have not had.
@@ -76,6 +80,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             by_pair: HashMap::new(),
             to_answer: Vec::new(),
             rounds: Rounds::default(),
+            gathering: Gathering::default(),
             is_between_rounds: true,
             to_post: Vec::new(),
             parcels: (0..shards).map(|_| Parcel::default()).collect(),
@@ -117,6 +122,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             index_in_connection: u32::try_from(connection.subscriptions.len()).expect("below 2^32 subscriptions"),
             cursor: feed.log.head(),
             missed: 0,
+            gathered: false,
             own: super::ranges::Ranges::default(),
         });
         let key = u32::try_from(key).expect("below 2^32 subscriptions");
@@ -130,6 +136,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.by_pair.remove(&(gone.slot, gone.feed));
         self.feeds[gone.feed].remove_subscriber(gone.index_in_feed, &mut self.subscriptions);
         let (_, connection) = self.connections.at(gone.slot);
+        if gone.gathered {
+            connection.behind.retain(|behind| *behind != key);
+        }
         connection.subscriptions.swap_remove(gone.index_in_connection as usize);
         if let Some(moved) = connection.subscriptions.get(gone.index_in_connection as usize) {
             self.subscriptions[*moved as usize].index_in_connection = gone.index_in_connection;

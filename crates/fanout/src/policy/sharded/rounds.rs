@@ -43,14 +43,16 @@ impl Rounds {
         self.number
     }
 
-    /// Ends the round if no feed is left in it; whether it did.
-    pub(super) fn end(&mut self) -> bool {
-        let is_over = self.current.is_empty();
-        if is_over {
-            std::mem::swap(&mut self.current, &mut self.next);
-            self.number += 1;
-        }
-        is_over
+    /// Whether every feed of this round has had its turn.
+    pub(super) fn is_over(&self) -> bool {
+        self.current.is_empty()
+    }
+
+    /// Begins the next round.
+    pub(super) fn begin_next(&mut self) {
+        debug_assert!(self.is_over(), "a feed would be visited before those of its round");
+        std::mem::swap(&mut self.current, &mut self.next);
+        self.number += 1;
     }
 
     /// Whether no feed is listed.

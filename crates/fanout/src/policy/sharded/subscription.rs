@@ -17,6 +17,8 @@ pub(super) struct Subscription {
     pub(super) cursor: u64,
     /// Messages before the cursor that it missed and has not been told of.
     pub(super) missed: u64,
+    /// Its connection lists it as behind, to be sent to at the end of the round.
+    pub(super) gathered: bool,
     /// Messages that it is not to have, because it published them.
     pub(super) own: Ranges,
 }

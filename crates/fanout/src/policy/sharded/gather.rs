@@ -1,0 +1,170 @@
+//! One send for all that a connection is behind with, in whatever channels.
+//!
+//! A flush goes channel by channel. Where a channel has few subscribers, or a subscriber several channels, that would be
+//! one send a message: so such subscribers are only noted in passing, and sent to when every channel of the round was
+//! visited. Connections are sent to in batches; what one is behind with in several channels is copied together.
+
+use super::Sharded;
+use super::flush::BATCH;
+use crate::{ConnectionId, Encode, Outgoing, Outlet, Sent};
+use arrayvec::ArrayVec;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// Bytes of a connection that are copied together; what is beyond leaves with sends of its own, which it is worth.
+const MAX_COPIED: usize = 16 * 1024;
+
+/// Subscribers of a channel below which they are sent to with those of others: too few for a batch of their own.
+const FEW: usize = 4;
+
+/// The connections that are to be sent to when the channels of this round are through.
+#[derive(Debug, Default)]
+pub(super) struct Gathering {
+    connections: VecDeque<ConnectionId>,
+    /// Feeds that are trimmed then.
+    pub(super) feeds: Vec<u32>,
+    /// Of the batch under way: the subscriptions, connection by connection,
+    keys: Vec<u32>,
+    /// and the bytes that were copied together.
+    bytes: Vec<u8>,
+}
+
+impl Gathering {
+    pub(super) fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+}
+
+/// What one connection of a batch is sent.
+struct Part {
+    id: ConnectionId,
+    keys: Range<usize>,
+    /// Where it was copied; empty if it has one subscription, whose log has it.
+    copied: Range<usize>,
+}
+
+impl<O: Outlet, E: Encode> Sharded<O, E> {
+    /// Whether a subscriber is better sent to with others than with those of its channel.
+    pub(super) fn is_gathered(&self, key: u32) -> bool {
+        let subscription = &self.subscriptions[key as usize];
+        self.feeds[subscription.feed].subscribers.len() < FEW
+            || self.connections.peek(subscription.slot).subscriptions.len() > 1
+    }
+
+    /// Notes that a subscriber is behind.
+    pub(super) fn gather(&mut self, key: u32) {
+        let subscription = &mut self.subscriptions[key as usize];
+        if std::mem::replace(&mut subscription.gathered, true) {
+            return;
+        }
+        let (id, connection) = self.connections.at(subscription.slot);
+        if connection.behind.is_empty() {
+            self.gathering.connections.push_back(id);
+        }
+        connection.behind.push(key);
+    }
+
+    /// Sends to at most so many of the connections that were noted; to how many.
+    pub(super) fn send_gathered(&mut self, count: usize) -> usize {
+        let mut parts: ArrayVec<Part, BATCH> = ArrayVec::new();
+        self.gathering.keys.clear();
+        self.gathering.bytes.clear();
+        let mut others = Vec::new();
+        let mut visited = 0;
+        while visited < count.min(BATCH)
+            && let Some(id) = self.gathering.connections.pop_front()
+        {
+            visited += 1;
+            if let Some(part) = self.part(id, &mut others) {
+                parts.push(part);
+            }
+        }
+        self.send_parts(&parts);
+        for key in others {
+            self.catch_up(key);
+        }
+        visited
+    }
+
+    /// What a connection is sent in one go; `others` of its subscriptions are not part of that.
+    fn part(&mut self, id: ConnectionId, others: &mut Vec<u32>) -> Option<Part> {
+        let mut behind = std::mem::take(&mut self.connections.get_mut(id)?.behind);
+        let Self { gathering, connections, subscriptions, feeds, .. } = self;
+        let (first, begin) = (gathering.keys.len(), gathering.bytes.len());
+        let is_alone = behind.len() == 1;
+        for key in behind.drain(..) {
+            subscriptions[key as usize].gathered = false;
+            let subscription = &subscriptions[key as usize];
+            let log = &feeds[subscription.feed].log;
+            if subscription.cursor == log.head() && subscription.missed == 0 {
+                continue;
+            }
+            let is_clear = subscription.missed == 0
+                && subscription.own.is_empty()
+                && connections.peek(subscription.slot).clear_outlet().is_some();
+            let bytes = if is_clear { log.slice(subscription.cursor, log.head()) } else { &[] };
+            if !is_clear || !is_alone && gathering.bytes.len() - begin + bytes.len() > MAX_COPIED {
+                others.push(key);
+                continue;
+            }
+            gathering.keys.push(key);
+            if !is_alone {
+                gathering.bytes.extend_from_slice(bytes);
+            }
+        }
+        let part = Part { id, keys: first..gathering.keys.len(), copied: begin..gathering.bytes.len() };
+        // Its capacity serves the next round.
+        self.connections.get_mut(id)?.behind = behind;
+        (!part.keys.is_empty()).then_some(part)
+    }
+
+    fn send_parts(&mut self, parts: &[Part]) {
+        let mut batch: ArrayVec<Outgoing<'_, O>, BATCH> = ArrayVec::new();
+        for part in parts {
+            let bytes = if part.copied.is_empty() {
+                let subscription = &self.subscriptions[self.gathering.keys[part.keys.start] as usize];
+                let log = &self.feeds[subscription.feed].log;
+                log.slice(subscription.cursor, log.head())
+            } else {
+                &self.gathering.bytes[part.copied.clone()]
+            };
+            let outlet = self.connections.peek(part.id.slot).clear_outlet().expect("it is clear");
+            batch.push(Outgoing { outlet, bytes, sent: Sent::Took(0) });
+        }
+        O::send_each(&mut batch);
+        let sent: ArrayVec<Sent, BATCH> = batch.into_iter().map(|outgoing| outgoing.sent).collect();
+        for (part, sent) in parts.iter().zip(sent) {
+            self.account_for(part, sent);
+        }
+    }
+
+    /// Moves the cursors of a connection over what its transport took.
+    fn account_for(&mut self, part: &Part, sent: Sent) {
+        self.counters.sends += 1;
+        let mut taken = match sent {
+            Sent::Took(taken) => taken,
+            Sent::Gone => 0,
+        };
+        for key in &self.gathering.keys[part.keys.clone()] {
+            let subscription = &mut self.subscriptions[*key as usize];
+            let log = &self.feeds[subscription.feed].log;
+            let (from, head) = (subscription.cursor, log.head());
+            let (id, connection) = self.connections.at(part.id.slot);
+            let own = match sent {
+                Sent::Took(_) => Sent::Took(taken.min(log.slice(from, head).len())),
+                Sent::Gone => Sent::Gone,
+            };
+            if let Sent::Took(own) = own {
+                taken -= own;
+            }
+            let (cursor, outcome) = connection.take_note(log, from, head, own);
+            subscription.cursor = cursor;
+            self.counters.deliveries += cursor - from;
+            if let Err(stopped) = outcome {
+                self.counters.short_sends += 1;
+                // What is behind in the others leaves when the transport takes bytes again.
+                return self.report(id, stopped);
+            }
+        }
+    }
+}
