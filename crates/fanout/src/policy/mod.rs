@@ -45,6 +45,15 @@ pub enum Effect {
     Gone(ConnectionId),
 }
 
+/// How far a connection has come with what it subscribed to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Channels that it is subscribed to.
+    pub channels: usize,
+    /// Bytes that are kept for it and that the transport has not taken: messages, answers, what a short write left.
+    pub bytes_behind: usize,
+}
+
 /// One subscription more than [`Limits::max_subscriptions`](crate::Limits::max_subscriptions).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a connection may hold {limit} subscriptions")]
@@ -77,6 +86,9 @@ pub trait Policy<O: Outlet> {
     /// subscription to take effect included, and what a short write left. Not bounded here: the owner
     /// stops reading a connection that has too many.
     fn backlog(&self, id: ConnectionId) -> usize;
+
+    /// How a connection stands; of one that has lagged or is ended, how it stood then. Nothing for one that is closed.
+    fn standing(&self, id: ConnectionId) -> Standing;
 
     /// Subscribes a connection. `answer` leaves when every message published anywhere from then on
     /// will be delivered, and before the first of them. Subscribing again only gives the answer again.

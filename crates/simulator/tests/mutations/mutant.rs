@@ -4,7 +4,8 @@ use crate::mutation::Mutation;
 use crate::tap::{Tap, TapCodec};
 use corecast_fanout::policy::{Directory as _, Mutex, MutexDirectory, Sharded};
 use corecast_fanout::{
-    ConnectionId, Counters, Effect, Encoding, Item, Limits, Parcel, Policy, Publication, ShardId, TooManySubscriptions,
+    ConnectionId, Counters, Effect, Encoding, Item, Limits, Parcel, Policy, Publication, ShardId, Standing,
+    TooManySubscriptions,
 };
 use corecast_simulator::{Family, Transport};
 use std::cell::Cell;
@@ -150,6 +151,10 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
 
     fn backlog(&self, id: ConnectionId) -> usize {
         if self.mutation == Mutation::BacklogUncounted { 0 } else { self.inner.backlog(id) }
+    }
+
+    fn standing(&self, id: ConnectionId) -> Standing {
+        self.inner.standing(id)
     }
 
     fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {

@@ -18,7 +18,7 @@ mod subscription;
 use crate::log::BufferPool;
 use crate::{
     ConnectionId, Counters, Effect, Encode, Encoding, Item, Limits, Outlet, Parcel, Policy, Publication, Run, ShardId,
-    Slots, TooManySubscriptions,
+    Slots, Standing, TooManySubscriptions,
 };
 use bytes::Bytes;
 use connection::{Connection, Phase, Stopped};
@@ -135,6 +135,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// Ends every subscription that a connection has or awaits, because the connection ends.
     fn remove_all_subscriptions(&mut self, id: ConnectionId) {
+        self.note_standing(id);
         while let Some(key) = self.connections.get(id).and_then(|connection| connection.subscriptions.last().copied()) {
             let subscription = &mut self.subscriptions[key as usize];
             let head = self.feeds[subscription.feed].log.head();
@@ -143,6 +144,14 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
         while let Some(feed) = self.connections.get(id).and_then(|connection| connection.waiting.last().copied()) {
             self.stop_waiting(id.slot, feed);
+        }
+    }
+
+    /// Keeps how a connection stands, before that is lost with its subscriptions. The first time counts.
+    fn note_standing(&mut self, id: ConnectionId) {
+        let standing = self.standing(id);
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.stood = Some(standing);
         }
     }
 
@@ -246,6 +255,19 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
 
     fn backlog(&self, id: ConnectionId) -> usize {
         self.connections.get(id).map_or(0, Connection::backlog)
+    }
+
+    fn standing(&self, id: ConnectionId) -> Standing {
+        let Some(connection) = self.connections.get(id) else { return Standing::default() };
+        connection.stood.unwrap_or_else(|| {
+            let unsent = connection.subscriptions.iter().map(|key| {
+                let subscription = &self.subscriptions[*key as usize];
+                let log = &self.feeds[subscription.feed].log;
+                log.slice(subscription.cursor, log.head()).len()
+            });
+            let bytes_behind = connection.backlog() + unsent.sum::<usize>();
+            Standing { channels: connection.subscriptions.len(), bytes_behind }
+        })
     }
 
     fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {

@@ -17,7 +17,7 @@ pub use snapshot::SnapshotDirectory;
 
 use crate::{
     ConnectionId, Counters, Effect, Encode, Encoding, Item, Limits, Notice, Outlet, Parcel, Policy, Publication,
-    ShardId, Slots, TooManySubscriptions,
+    ShardId, Slots, Standing, TooManySubscriptions,
 };
 use batch::Batch;
 use std::collections::{HashMap, VecDeque};
@@ -73,6 +73,15 @@ struct Local<O> {
     subscriptions: HashMap<Arc<str>, Arc<Membership<O>>>,
     listed: bool,
     ending: bool,
+    /// How it stood when it was ended.
+    stood: Option<Standing>,
+}
+
+impl<O: Outlet> Local<O> {
+    fn standing(&self) -> Standing {
+        let now = || Standing { channels: self.subscriptions.len(), bytes_behind: self.writer.backlog() };
+        self.stood.unwrap_or_else(now)
+    }
 }
 
 impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
@@ -150,6 +159,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
             subscriptions: HashMap::new(),
             listed: false,
             ending: false,
+            stood: None,
         })
     }
 
@@ -159,6 +169,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         if std::mem::replace(&mut local.ending, true) {
             return;
         }
+        local.stood = Some(local.standing());
         for (channel, _) in local.subscriptions.drain() {
             self.directory.leave(&channel, id);
         }
@@ -187,6 +198,10 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
 
     fn backlog(&self, id: ConnectionId) -> usize {
         self.connections.get(id).map_or(0, |local| local.writer.backlog())
+    }
+
+    fn standing(&self, id: ConnectionId) -> Standing {
+        self.connections.get(id).map(Local::standing).unwrap_or_default()
     }
 
     fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {
