@@ -15,6 +15,7 @@ use corecast_engine::{Config, Lag, Limits, OverRate, PolicyKind, RateLimit};
 
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange, MAX_SHARDS};
+use crate::ending::EndingSettings;
 use crate::listen::ListenAddress;
 use crate::logging::{Format, Level};
 use crate::period::{self, Period};
@@ -31,7 +32,7 @@ const GREATEST_BUFFER: u64 = 64 << 30;
 const GREATEST_COUNT: u64 = 1 << 20;
 
 /// The longest of the deadlines, and of the waits at the end of a connection or server.
-const LONGEST_WAIT: Duration = Duration::from_hours(1);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// Settings of a server.
 #[derive(Args, Debug)]
@@ -279,31 +280,8 @@ pub(crate) struct Settings {
     )]
     write_timeout: Period,
 
-    /// How long a connection that the server ends may take to read what it is told, such as 500ms or 1s.
-    ///
-    /// Then it is closed, whether it has read it or not.
-    #[arg(
-        long,
-        env = "CORECAST_LINGER",
-        value_name = "TIME",
-        value_parser = period::within(Duration::ZERO..=LONGEST_WAIT),
-        default_value_t = Period(Limits::default().linger),
-        help_heading = "Limits"
-    )]
-    linger: Period,
-
-    /// How long a server that was told to end lets its subscribers take what is queued for them.
-    ///
-    /// Then they are closed, whether they have taken it or not.
-    #[arg(
-        long,
-        env = "CORECAST_DRAIN_TIMEOUT",
-        value_name = "TIME",
-        value_parser = period::within(Duration::ZERO..=LONGEST_WAIT),
-        default_value_t = Period(Limits::default().drain_timeout),
-        help_heading = "Limits"
-    )]
-    drain_timeout: Period,
+    #[command(flatten)]
+    pub(crate) ending: EndingSettings,
 
     #[command(flatten)]
     tuning: TuningSettings,
@@ -363,7 +341,7 @@ impl Settings {
                 self.log_bytes
             )));
         }
-        Ok(Limits {
+        let mut limits = Limits {
             native_max_frame: frame(self.max_frame_native),
             plain_max_frame: frame(self.max_frame_plain),
             log_bytes: buffer(self.log_bytes),
@@ -377,9 +355,10 @@ impl Settings {
             frame_timeout: self.frame_timeout.0,
             idle_timeout: self.idle_timeout.0,
             write_timeout: self.write_timeout.0,
-            linger: self.linger.0,
-            drain_timeout: self.drain_timeout.0,
-        })
+            ..Limits::default()
+        };
+        self.ending.set(&mut limits);
+        Ok(limits)
     }
 }
 
@@ -452,6 +431,7 @@ mod tests {
             "--write-timeout=4s",
             "--linger=8ms",
             "--drain-timeout=9s",
+            "--departure-lines=14",
         ]);
         let expected = Limits {
             native_max_frame: 3 << 10,
@@ -469,6 +449,7 @@ mod tests {
             write_timeout: Duration::from_secs(4),
             linger: Duration::from_millis(8),
             drain_timeout: Duration::from_secs(9),
+            departure_lines: 14,
         };
         assert_eq!(format!("{:?}", limits.limits().unwrap()), format!("{expected:?}"));
     }

@@ -215,6 +215,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long a connection that ends may take to read what it is told. Default 1 s.
     pub linger: Duration,
+    /// Departures that a shard logs in a second, each in a line; of those beyond it a line has the count. Default 100.
+    pub departure_lines: u32,
     /// How long a stopping server waits for its subscribers to take what is queued. Default 5 s.
     pub drain_timeout: Duration,
 }
@@ -236,6 +238,7 @@ impl Default for Limits {
             idle_timeout: Duration::from_mins(2),
             write_timeout: Duration::from_secs(30),
             linger: Duration::from_secs(1),
+            departure_lines: 100,
             drain_timeout: Duration::from_secs(5),
         }
     }

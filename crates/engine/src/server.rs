@@ -4,8 +4,9 @@ use crate::accept::Door;
 use crate::affinity::{self, Place};
 use crate::codec::encoding;
 use crate::config::{Config, Lag, Listener, PolicyKind, Protocol};
+use crate::control::Control;
 use crate::error::{RunError, StartError};
-use crate::mesh::{Mesh, Post, mesh};
+use crate::mesh::{Mesh, mesh};
 use crate::shard::{Engine, Shard, Tally, run};
 use crate::{io_uring, listener};
 use corecast_fanout::policy::{Directory, Mutex, MutexDirectory, Sharded, Snapshot, SnapshotDirectory};
@@ -40,15 +41,9 @@ const STOPPING_SIGNALS: [Signal; 2] = [Signal::SIGTERM, Signal::SIGINT];
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<Listener>,
-    stopper: Stopper,
+    control: Control,
     shards: usize,
     news: Receiver<(ShardId, News)>,
-}
-
-/// Stops a server, from any thread.
-#[derive(Clone, Debug)]
-pub struct Stopper {
-    mailboxes: Vec<Sender<Post>>,
 }
 
 /// What a server did, in the end.
@@ -100,9 +95,9 @@ impl Server {
                 .map_err(|error| StartError::Invalid(format!("cannot block signals: {error}")))?;
         }
         let (mailboxes, meshes) = mesh(shards, config.limits.mailbox_capacity);
-        let stopper = Stopper { mailboxes };
+        let control = Control::new(mailboxes);
         let (report, news) = flume::unbounded();
-        let start = Start { config, stopper: &stopper, report, doors, meshes };
+        let start = Start { config, control: &control, report, doors, meshes };
         let limits = fanout_limits(config);
         match config.policy {
             PolicyKind::Sharded => start.all(|shard| {
@@ -124,7 +119,7 @@ impl Server {
                 })
             }
         }?;
-        let server = Self { listeners, stopper, shards: config.cpus.len(), news };
+        let server = Self { listeners, control, shards: config.cpus.len(), news };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -134,14 +129,14 @@ impl Server {
         &self.listeners
     }
 
-    /// What stops it from elsewhere.
-    pub fn stopper(&self) -> Stopper {
-        self.stopper.clone()
+    /// What asks things of it from elsewhere.
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// Asks it to stop: no new connections, what was published is delivered, everybody is told.
     pub fn stop(&self) {
-        self.stopper.stop();
+        self.control.stop();
     }
 
     /// Waits for its end.
@@ -177,15 +172,6 @@ impl Server {
             return Err(failure);
         }
         Ok(())
-    }
-}
-
-impl Stopper {
-    /// Asks the server to stop. It may have stopped already.
-    pub fn stop(&self) {
-        for mailbox in &self.mailboxes {
-            let _ = mailbox.send(Post::Stop);
-        }
     }
 }
 
@@ -255,7 +241,7 @@ fn fanout_limits(config: &Config) -> corecast_fanout::Limits {
 /// What starting the shards takes.
 struct Start<'a> {
     config: &'a Config,
-    stopper: &'a Stopper,
+    control: &'a Control,
     report: Sender<(ShardId, News)>,
     doors: Vec<Vec<(Listener, OwnedFd)>>,
     meshes: Vec<Mesh>,
@@ -268,7 +254,7 @@ impl Start<'_> {
         P: Engine,
         M: FnOnce() -> P + Send + 'static,
     {
-        let Self { config, stopper, report, doors, meshes } = self;
+        let Self { config, control, report, doors, meshes } = self;
         for ((mesh, doors), cpu) in meshes.into_iter().zip(doors).zip(&config.cpus) {
             let shard = mesh.shard();
             let seed = Seed {
@@ -276,7 +262,7 @@ impl Start<'_> {
                 mesh,
                 doors,
                 config: config.clone(),
-                stopper: (config.stop_on_signals && shard == 0).then(|| stopper.clone()),
+                control: (config.stop_on_signals && shard == 0).then(|| control.clone()),
                 policy: policy(shard),
             };
             let report = report.clone();
@@ -294,7 +280,7 @@ impl Start<'_> {
             };
             let spawned = thread::Builder::new().name(format!("shard-{shard}")).spawn(body);
             if let Err(error) = spawned {
-                stopper.stop();
+                control.stop();
                 return Err(StartError::Shard { shard, reason: error.to_string() });
             }
         }
@@ -309,7 +295,7 @@ struct Seed<M> {
     doors: Vec<(Listener, OwnedFd)>,
     config: Config,
     /// If this shard is the one that waits for signals.
-    stopper: Option<Stopper>,
+    control: Option<Control>,
     policy: M,
 }
 
@@ -320,7 +306,7 @@ impl<M> Seed<M> {
         P: Engine,
         M: FnOnce() -> P + 'static,
     {
-        let Self { cpu, mesh, doors, config, stopper, policy } = self;
+        let Self { cpu, mesh, doors, config, control, policy } = self;
         let executor = LocalExecutorBuilder::new(Placement::Fixed(cpu))
             .name("corecast")
             .io_memory(0)
@@ -330,8 +316,8 @@ impl<M> Seed<M> {
             .make()
             .map_err(|error| StartError::Cpu { cpu, reason: error.to_string() })?;
         executor.run(async move {
-            if let Some(stopper) = stopper {
-                glommio::spawn_local(stop_on_signal(stopper)).detach();
+            if let Some(control) = control {
+                glommio::spawn_local(stop_on_signal(control)).detach();
             }
             affinity::schedule(config.tuning.scheduling);
             let place = Place::new(cpu, &config.cpus, config.tuning.affinity);
@@ -352,7 +338,7 @@ fn door((listener, descriptor): (Listener, OwnedFd)) -> Door {
     Door { protocol: listener.protocol, channel, descriptor }
 }
 
-async fn stop_on_signal(stopper: Stopper) {
+async fn stop_on_signal(control: Control) {
     let received = match glommio::signal::Signals::new(&STOPPING_SIGNALS.map(|signal| signal as i32)) {
         Ok(signals) => signals.recv().await,
         Err(error) => Err(error),
@@ -365,9 +351,7 @@ async fn stop_on_signal(stopper: Stopper) {
     if let Err(error) = SigSet::from_iter(STOPPING_SIGNALS).thread_unblock() {
         tracing::warn!(%error, "a second signal will have no effect");
     }
-    for mailbox in &stopper.mailboxes {
-        let _ = mailbox.send_async(Post::Stop).await;
-    }
+    control.stop_from_shard().await;
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {
