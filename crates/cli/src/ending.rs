@@ -37,6 +37,19 @@ pub(crate) struct EndingSettings {
     )]
     drain_timeout: Period,
 
+    /// Over how long the clients of a server that ends are to return; 0s for as they like.
+    ///
+    /// Each native client is told another time to wait, at random, of less than this: so they do not all return at
+    /// once to whatever runs then.
+    #[arg(
+        long,
+        env = "CORECAST_RECONNECT_SPREAD",
+        value_name = "TIME",
+        value_parser = period::within(Duration::ZERO..=LONGEST_WAIT),
+        default_value_t = Period(Limits::default().reconnect_spread)
+    )]
+    reconnect_spread: Period,
+
     /// Departures that a shard logs in a second, each in a line; 0 for none.
     ///
     /// When more connections leave, one line has the count of those left out. The journal has them all.
@@ -61,6 +74,7 @@ impl EndingSettings {
     pub(crate) fn set(&self, limits: &mut Limits) {
         limits.linger = self.linger.0;
         limits.drain_timeout = self.drain_timeout.0;
+        limits.reconnect_spread = self.reconnect_spread.0;
         limits.departure_lines = self.departure_lines;
     }
 }

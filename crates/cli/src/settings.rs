@@ -432,6 +432,7 @@ mod tests {
             "--linger=8ms",
             "--drain-timeout=9s",
             "--departure-lines=14",
+            "--reconnect-spread=15s",
         ]);
         let expected = Limits {
             native_max_frame: 3 << 10,
@@ -450,6 +451,7 @@ mod tests {
             linger: Duration::from_millis(8),
             drain_timeout: Duration::from_secs(9),
             departure_lines: 14,
+            reconnect_spread: Duration::from_secs(15),
         };
         assert_eq!(format!("{:?}", limits.limits().unwrap()), format!("{expected:?}"));
     }

@@ -215,6 +215,9 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long a connection that ends may take to read what it is told. Default 1 s.
     pub linger: Duration,
+    /// Over how long a stopping server spreads its clients' return: each `native` client is told another delay, at
+    /// random, of less than this. Zero: none is told one. Default 5 s.
+    pub reconnect_spread: Duration,
     /// Departures that a shard logs in a second, each in a line; of those beyond it a line has the count. Default 100.
     pub departure_lines: u32,
     /// How long a stopping server waits for its subscribers to take what is queued. Default 5 s.
@@ -238,6 +241,7 @@ impl Default for Limits {
             idle_timeout: Duration::from_mins(2),
             write_timeout: Duration::from_secs(30),
             linger: Duration::from_secs(1),
+            reconnect_spread: Duration::from_secs(5),
             departure_lines: 100,
             drain_timeout: Duration::from_secs(5),
         }

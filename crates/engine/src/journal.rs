@@ -77,7 +77,7 @@ impl Departure {
         connection: ConnectionId,
         peer: SocketAddr,
         age: Duration,
-        End { code, text }: &End,
+        End { code, text, .. }: &End,
         standing: Standing,
     ) -> Self {
         Self { at: SystemTime::now(), connection, peer, age, code: *code, reason: text.clone(), standing }

@@ -53,6 +53,8 @@ pub struct Summary {
     pub accepted: u64,
     /// Connections closed, by reason.
     pub closed: BTreeMap<Code, u64>,
+    /// Connections that had taken everything that was queued for them when the server stopped.
+    pub drained: u64,
     /// Connections that had not taken what was queued when the time to drain was over.
     pub cut_off: u64,
     /// Messages and sends.
@@ -77,6 +79,14 @@ impl Server {
     /// # Panics
     /// If there are more than 65,535 shards.
     pub fn start(config: &Config) -> Result<Self, StartError> {
+        Self::start_with(config, start_configured)
+    }
+
+    /// Starts it with the policy that `run_policy` starts.
+    fn start_with(
+        config: &Config,
+        run_policy: impl FnOnce(Start<'_>) -> Result<(), StartError>,
+    ) -> Result<Self, StartError> {
         validate(config)?;
         io_uring::probe()?;
         let shards = ShardId::try_from(config.cpus.len()).expect("fewer than 2^16 shards");
@@ -98,27 +108,7 @@ impl Server {
         let control = Control::new(mailboxes);
         let (report, news) = flume::unbounded();
         let start = Start { config, control: &control, report, doors, meshes };
-        let limits = fanout_limits(config);
-        match config.policy {
-            PolicyKind::Sharded => start.all(|shard| {
-                let limits = limits.clone();
-                move || Sharded::new(shard, shards, limits, Codec)
-            }),
-            PolicyKind::Mutex => {
-                let directory = MutexDirectory::new();
-                start.all(|shard| {
-                    let (limits, directory) = (limits.clone(), directory.clone());
-                    move || Mutex::new(shard, shards, limits, Codec, directory)
-                })
-            }
-            PolicyKind::Snapshot => {
-                let directory = SnapshotDirectory::new();
-                start.all(|shard| {
-                    let (limits, directory) = (limits.clone(), directory.clone());
-                    move || Snapshot::new(shard, shards, limits, Codec, directory)
-                })
-            }
-        }?;
+        run_policy(start)?;
         let server = Self { listeners, control, shards: config.cpus.len(), news };
         server.wait_until_ready()?;
         Ok(server)
@@ -178,6 +168,7 @@ impl Server {
 impl Summary {
     fn add(&mut self, tally: Tally) {
         self.accepted += tally.accepted;
+        self.drained += tally.drained;
         self.cut_off += tally.cut_off;
         self.counters += tally.counters;
         for (code, count) in tally.closed {
@@ -192,9 +183,12 @@ impl fmt::Display for Summary {
         let Counters { published, deliveries, sends, missed, undelivered, .. } = self.counters;
         write!(
             formatter,
-            "{} connections accepted, {} cut off, {published} messages published, {deliveries} delivered in {sends} \
-             sends, {missed} missed, {undelivered} undelivered; closed:",
-            self.accepted, self.cut_off
+            "{} connections closed, {} drained, {} cut off, {undelivered} messages undelivered; {} connections accepted, \
+             {published} messages published, {deliveries} delivered in {sends} sends, {missed} missed; closed:",
+            self.closed.values().sum::<u64>(),
+            self.drained,
+            self.cut_off,
+            self.accepted,
         )?;
         for (code, count) in &self.closed {
             write!(formatter, " {} {count}", code.name())?;
@@ -245,6 +239,32 @@ struct Start<'a> {
     report: Sender<(ShardId, News)>,
     doors: Vec<Vec<(Listener, OwnedFd)>>,
     meshes: Vec<Mesh>,
+}
+
+/// Starts the shards with the policy of the configuration.
+fn start_configured(start: Start<'_>) -> Result<(), StartError> {
+    let shards = ShardId::try_from(start.meshes.len()).expect("numbered when they were made");
+    let limits = fanout_limits(start.config);
+    match start.config.policy {
+        PolicyKind::Sharded => start.all(|shard| {
+            let limits = limits.clone();
+            move || Sharded::new(shard, shards, limits, Codec)
+        }),
+        PolicyKind::Mutex => {
+            let directory = MutexDirectory::new();
+            start.all(|shard| {
+                let (limits, directory) = (limits.clone(), directory.clone());
+                move || Mutex::new(shard, shards, limits, Codec, directory)
+            })
+        }
+        PolicyKind::Snapshot => {
+            let directory = SnapshotDirectory::new();
+            start.all(|shard| {
+                let (limits, directory) = (limits.clone(), directory.clone());
+                move || Snapshot::new(shard, shards, limits, Codec, directory)
+            })
+        }
+    }
 }
 
 impl Start<'_> {
@@ -358,6 +378,9 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").to_owned()
 }
+
+#[cfg(test)]
+mod panicking;
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A policy that writes to sockets.
 pub(crate) trait Engine: Policy<Socket> + 'static {}
@@ -73,6 +73,8 @@ pub(crate) struct Shard<P> {
 pub(crate) struct Tally {
     pub(crate) accepted: u64,
     pub(crate) closed: BTreeMap<Code, u64>,
+    /// Connections that had taken what was queued when the server stopped.
+    pub(crate) drained: u64,
     /// Connections that had not taken what was queued when the server stopped.
     pub(crate) cut_off: u64,
     pub(crate) counters: Counters,
@@ -254,9 +256,13 @@ impl<P: Engine> Shard<P> {
         .await;
         self.let_io_in().await;
         self.wait_until(deadline, |shard| shard.full.get() == 0 && !shard.policy.borrow_mut().flush(0)).await;
-        self.tally.borrow_mut().cut_off += self.full.get() as u64;
-        for link in self.all_links() {
-            link.end(End::new(Code::GoingAway, "the server is stopping"));
+        let links = self.all_links();
+        let (open, cut_off) = (links.len() as u64, self.full.get() as u64);
+        self.tally.borrow_mut().cut_off += cut_off;
+        self.tally.borrow_mut().drained += open.saturating_sub(cut_off);
+        for link in links {
+            let delay = random_below(self.limits.reconnect_spread);
+            link.end(End::new(Code::GoingAway, "the server is stopping").with_reconnect_delay(delay));
         }
         let everybody_gone = |shard: &Self| shard.links.borrow().iter().all(Option::is_none);
         if !self.wait_until(Instant::now() + 2 * self.limits.linger, everybody_gone).await {
@@ -264,6 +270,12 @@ impl<P: Engine> Shard<P> {
             self.wait_until(Instant::now() + self.limits.linger, everybody_gone).await;
         }
     }
+}
+
+/// A random time, to the millisecond; none below nothing.
+fn random_below(spread: Duration) -> Option<Duration> {
+    let milliseconds = u32::try_from(spread.as_millis()).unwrap_or(u32::MAX);
+    (milliseconds > 0).then(|| Duration::from_millis(fastrand::u32(..milliseconds).into()))
 }
 
 /// Runs a shard until it is stopped; what it did.

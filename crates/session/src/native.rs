@@ -74,7 +74,8 @@ impl Session for Native {
     }
 
     fn farewell(&self, end: &End, out: &mut Vec<u8>) {
-        let reason = Reason::new(end.code, &end.text);
+        let delayed = end.reconnect_delay.map(|delay| native::text_with_reconnect_delay(&end.text, delay));
+        let reason = Reason::new(end.code, delayed.as_deref().unwrap_or(&end.text));
         let frame = if end.code.is_violation() { Frame::Error(reason) } else { Frame::Close(reason) };
         native::encode(&frame, out);
     }

@@ -9,6 +9,7 @@
 
 use crate::decode::{Body, length};
 use crate::{ChannelName, Decode, DecodeError, Limits, Step};
+use std::time::Duration;
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u16 = 1;
@@ -100,11 +101,36 @@ pub struct Publish<'a> {
 pub struct Reason<'a> {
     /// The code, see [`Code`](crate::Code); one that the receiver does not know is not an error.
     pub code: u16,
-    /// In words, for a person; at most [`MAX_REASON`] bytes.
+    /// In words, for a person, and perhaps with a delay behind them (see
+    /// [`words_and_reconnect_delay`](Self::words_and_reconnect_delay)); at most [`MAX_REASON`] bytes.
     pub text: &'a str,
 }
 
+/// Stands between the words of a reason and the delay behind them.
+const DELAY_MARK: char = '\0';
+/// The most bytes that a delay takes of a reason: the mark and ten digits.
+const DELAY_LEN: usize = 11;
+
+/// A reason's text that also says how long the client should wait before it connects again; the words are cut so
+/// that both fit. Whoever does not know of the delay takes it for a part of the words.
+pub fn text_with_reconnect_delay(words: &str, delay: Duration) -> String {
+    let words = &words[..words.floor_char_boundary(MAX_REASON - DELAY_LEN)];
+    format!("{words}{DELAY_MARK}{}", u32::try_from(delay.as_millis()).unwrap_or(u32::MAX))
+}
+
 impl<'a> Reason<'a> {
+    /// The words of the text, and how long to wait before connecting again, if it says so.
+    pub fn words_and_reconnect_delay(&self) -> (&'a str, Option<Duration>) {
+        let delay = |digits: &str| {
+            let digits = digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(digits)?;
+            Some(Duration::from_millis(digits.parse::<u32>().ok()?.into()))
+        };
+        match self.text.split_once(DELAY_MARK).map(|(words, digits)| (words, delay(digits))) {
+            Some((words, Some(delay))) => (words, Some(delay)),
+            _ => (self.text, None),
+        }
+    }
+
     /// A code of ours with a text, which is cut to [`MAX_REASON`] bytes.
     pub fn new(code: crate::Code, text: &'a str) -> Self {
         Self { code: code.number(), text: &text[..text.floor_char_boundary(MAX_REASON)] }

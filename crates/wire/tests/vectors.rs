@@ -88,7 +88,14 @@ fn fields(frame: &Frame<'_>) -> Value {
         Frame::Gap { count, channel } => json!({"kind": "GAP", "channel": channel.as_str(), "count": count}),
         Frame::Ping(body) => json!({"kind": "PING", "body_hex": to_hex(body)}),
         Frame::Pong(body) => json!({"kind": "PONG", "body_hex": to_hex(body)}),
-        Frame::Close(Reason { code, text }) => json!({"kind": "CLOSE", "code": code, "text": text}),
+        Frame::Close(reason @ Reason { code, text }) => match reason.words_and_reconnect_delay() {
+            (_, None) => json!({"kind": "CLOSE", "code": code, "text": text}),
+            (words, Some(delay)) => {
+                assert_eq!(native::text_with_reconnect_delay(words, delay), text);
+                let delay_ms = u64::try_from(delay.as_millis()).unwrap();
+                json!({"kind": "CLOSE", "code": code, "text": text, "reconnect_delay_ms": delay_ms})
+            }
+        },
         Frame::Error(Reason { code, text }) => json!({"kind": "ERROR", "code": code, "text": text}),
     }
 }
