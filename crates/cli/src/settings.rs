@@ -49,11 +49,12 @@ pub(crate) struct Settings {
     /// The protocol is native (channels, acknowledgements, gaps) or plain (a u32 length and a payload; every
     /// frame goes to every connection). Port 0 picks a free port. A plain listener may name its channel:
     /// listeners with the same channel share it, and so do native clients that subscribe to it; without
-    /// one, the channel is the listener's own.
+    /// one, the channel is the listener's own. With ?lag=skip who falls behind there misses messages without being told,
+    /// which plain cannot; by default it is closed.
     #[arg(
         long,
         env = "CORECAST_LISTEN",
-        value_name = "PROTOCOL://IP:PORT[/CHANNEL]",
+        value_name = "PROTOCOL://IP:PORT[/CHANNEL][?lag=EFFECT]",
         value_delimiter = ',',
         default_value = "native://127.0.0.1:7070",
         help_heading = "Listeners"
@@ -187,10 +188,24 @@ pub(crate) struct Settings {
     )]
     log_bytes: Size,
 
-    /// What becomes of a native subscriber that is behind by more than --log-bytes.
+    /// Bytes of messages that a shard keeps of all channels together, for subscribers that are behind.
+    ///
+    /// Beyond it the subscriber that is behind by the most pays first, as if its channel were over --log-bytes. The
+    /// baselines have no logs, and do not keep to it.
+    #[arg(
+        long,
+        env = "CORECAST_SHARD_LOG_BYTES",
+        value_name = "SIZE",
+        value_parser = size::within(1024..=GREATEST_BUFFER),
+        default_value_t = Size(Limits::default().shard_log_bytes as u64),
+        help_heading = "Limits"
+    )]
+    shard_log_bytes: Size,
+
+    /// What becomes of a native subscriber that is behind by more than --log-bytes, if it did not say it itself.
     ///
     /// skip: it gets a GAP that counts what it missed, and goes on behind that. disconnect: it is closed with
-    /// code 202 (lagged). Plain has no GAP: there a lagging connection is always closed.
+    /// code 202 (lagged). Plain has no GAP: there a lagging connection is closed, but for ?lag=skip in --listen.
     #[arg(
         long,
         env = "CORECAST_LAG",
@@ -345,6 +360,7 @@ impl Settings {
             native_max_frame: frame(self.max_frame_native),
             plain_max_frame: frame(self.max_frame_plain),
             log_bytes: buffer(self.log_bytes),
+            shard_log_bytes: buffer(self.shard_log_bytes),
             native_lag: self.lag,
             control_bytes: buffer(self.control_bytes),
             max_subscriptions: self.max_subscriptions,
@@ -417,6 +433,7 @@ mod tests {
             "--max-frame-native=3KiB",
             "--max-frame-plain=2KiB",
             "--log-bytes=1MiB",
+            "--shard-log-bytes=16MiB",
             "--lag=disconnect",
             "--control-bytes=5KiB",
             "--max-subscriptions=7",
@@ -438,6 +455,7 @@ mod tests {
             native_max_frame: 3 << 10,
             plain_max_frame: 2 << 10,
             log_bytes: 1 << 20,
+            shard_log_bytes: 16 << 20,
             native_lag: Lag::Disconnect,
             control_bytes: 5 << 10,
             max_subscriptions: 7,

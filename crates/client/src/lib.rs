@@ -70,6 +70,7 @@ mod reader;
 mod subscriber;
 
 pub use client::Client;
+pub use corecast_wire::native::Lag;
 pub use error::{Error, InvalidArgument, Violation};
 pub use event::Event;
 pub use inbox::Inbox;

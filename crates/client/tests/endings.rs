@@ -68,7 +68,7 @@ fn a_close_of_a_later_version_is_no_violation() {
 #[test]
 fn a_close_ends_the_wait_for_an_answer() {
     let (mut client, server) = greeted(&options(), |peer| {
-        peer.expect(&Frame::Subscribe(channel("a")));
+        peer.expect(&Frame::Subscribe(channel("a").into()));
         peer.send(&close(Code::TooManySubscriptions, "1,024 already"));
     });
     let error = client.subscribe("a").unwrap_err();
@@ -115,7 +115,7 @@ fn a_frame_over_the_limit_is_a_violation() {
 fn a_frame_that_only_clients_send_is_a_violation() {
     for (frame, kind) in [
         (Frame::Hello { version: 1 }, "HELLO"),
-        (Frame::Subscribe(channel("a")), "SUBSCRIBE"),
+        (Frame::Subscribe(channel("a").into()), "SUBSCRIBE"),
         (Frame::Unsubscribe(channel("a")), "UNSUBSCRIBE"),
         (Frame::Welcome { version: 1, max_frame: 1000 }, "second WELCOME"),
     ] {

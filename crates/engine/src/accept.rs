@@ -5,6 +5,7 @@ use crate::connection;
 use crate::listener;
 use crate::shard::{Engine, Shard};
 use crate::socket::Socket;
+use corecast_fanout::Lag;
 use glommio::io::PollableFd;
 use glommio::timer::sleep;
 use rustix::io::Errno;
@@ -30,6 +31,8 @@ pub(crate) struct Door {
     pub(crate) protocol: Protocol,
     /// The channel of all its connections, where the protocol has no other.
     pub(crate) channel: Rc<str>,
+    /// What lagging means there, where the server's setting does not say it.
+    pub(crate) lag: Option<Lag>,
     pub(crate) descriptor: OwnedFd,
 }
 

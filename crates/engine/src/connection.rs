@@ -85,7 +85,7 @@ pub(crate) fn start<P: Engine>(shard: &Rc<Shard<P>>, accepted: (Socket, SocketAd
     match door.protocol {
         Protocol::Plain => {
             let limits = Limits { max_frame: limits.plain_max_frame };
-            admit(shard, accepted, door.protocol, Plain { channel: Rc::clone(&door.channel), limits });
+            admit(shard, accepted, door.protocol, Plain { channel: Rc::clone(&door.channel), limits, lag: door.lag });
         }
         Protocol::Native => {
             let limits = Limits { max_frame: limits.native_max_frame };

@@ -222,13 +222,12 @@ fn validate(config: &Config) -> Result<(), StartError> {
 fn fanout_limits(config: &Config) -> corecast_fanout::Limits {
     let mut limits = corecast_fanout::Limits {
         log_bytes: config.limits.log_bytes,
+        shard_log_bytes: config.limits.shard_log_bytes,
+        reserved_connections: config.limits.connections_of_each(config.cpus.len()),
         max_subscriptions: config.limits.max_subscriptions,
         ..corecast_fanout::Limits::default()
     };
-    limits.lag[encoding(Protocol::Native).index()] = match config.limits.native_lag {
-        Lag::Skip => corecast_fanout::Lag::Skip,
-        Lag::Disconnect => corecast_fanout::Lag::Disconnect,
-    };
+    limits.lag[encoding(Protocol::Native).index()] = config.limits.native_lag.of_fanout();
     limits
 }
 
@@ -355,7 +354,7 @@ fn door((listener, descriptor): (Listener, OwnedFd)) -> Door {
         Some(channel) => channel.into(),
         None => format!("{}:{}", listener.protocol, listener.address).into(),
     };
-    Door { protocol: listener.protocol, channel, descriptor }
+    Door { protocol: listener.protocol, channel, lag: listener.lag.map(Lag::of_fanout), descriptor }
 }
 
 async fn stop_on_signal(control: Control) {

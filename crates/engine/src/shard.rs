@@ -84,7 +84,7 @@ impl<P: Engine> Shard<P> {
     /// Must be called on the shard's own executor. An error is a lack of descriptors.
     pub(crate) fn new(policy: P, mesh: Mesh, limits: Limits, tuning: Tuning) -> io::Result<Self> {
         let always_ready = eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let capacity = limits.max_connections.div_ceil(usize::from(mesh.shards()));
+        let capacity = limits.connections_of_each(mesh.shards().into());
         Ok(Self {
             policy: RefCell::new(policy),
             mesh,
@@ -105,7 +105,8 @@ impl<P: Engine> Shard<P> {
             open: Cell::new(0),
             stopping: Cell::new(false),
             stop: Signal::default(),
-            links: RefCell::default(),
+            // Reserved, not touched: it costs no memory before the connections are there.
+            links: RefCell::new(Vec::with_capacity(capacity)),
             answer: RefCell::default(),
             always_ready: PollableFd::new(always_ready)?,
             limits,

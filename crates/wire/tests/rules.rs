@@ -64,7 +64,9 @@ fn a_reconnect_delay_stands_behind_words_that_are_cut_for_it() {
 
 #[test]
 fn what_is_no_reconnect_delay_belongs_to_the_words() {
-    for text in ["bye", "bye\x00", "bye\x00+1", "bye\x00-1", "bye\x001s", "bye\x004294967296", "bye\x001\x002", "bye 25"] {
+    for text in
+        ["bye", "bye\x00", "bye\x00+1", "bye\x00-1", "bye\x001s", "bye\x004294967296", "bye\x001\x002", "bye 25"]
+    {
         assert_eq!(Reason { code: 201, text }.words_and_reconnect_delay(), (text, None), "{text:?}");
     }
 }

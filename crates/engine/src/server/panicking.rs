@@ -5,7 +5,7 @@ use crate::config::{Config, Listener, Protocol};
 use crate::error::RunError;
 use crate::socket::Socket;
 use corecast_fanout::{
-    ConnectionId, Counters, Effect, Encoding, Parcel, Policy, Publication, ShardId, Standing, TooManySubscriptions,
+    ConnectionId, Counters, Effect, Encoding, Lag, Parcel, Policy, Publication, ShardId, Standing, TooManySubscriptions,
 };
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
@@ -47,7 +47,13 @@ impl Policy<Socket> for Panicking {
         Standing::default()
     }
 
-    fn subscribe(&mut self, _: ConnectionId, _: &str, _: &[u8]) -> Result<(), TooManySubscriptions> {
+    fn subscribe_with(
+        &mut self,
+        _: ConnectionId,
+        _: &str,
+        _: Option<Lag>,
+        _: &[u8],
+    ) -> Result<(), TooManySubscriptions> {
         Ok(())
     }
 
@@ -70,7 +76,7 @@ impl Policy<Socket> for Panicking {
 fn whoever_waits_for_the_server_is_told_which_shard_panicked_and_why() {
     let cpu = rustix::thread::sched_getcpu();
     let address = (Ipv4Addr::LOCALHOST, 0).into();
-    let listener = Listener { protocol: Protocol::Plain, address, channel: None };
+    let listener = Listener { protocol: Protocol::Plain, address, channel: None, lag: None };
     let config = Config::new(vec![listener], vec![cpu, cpu]);
     let server = Server::start_with(&config, |start| start.all(|_| Panicking::default)).expect("it starts");
     let control = server.control();

@@ -17,7 +17,7 @@ mod shared;
 pub use sharded::Sharded;
 pub use shared::{Directory, Members, Membership, Mutex, MutexDirectory, Shared, Snapshot, SnapshotDirectory, Writer};
 
-use crate::{ConnectionId, Counters, Encoding, Outlet, Parcel, ShardId};
+use crate::{ConnectionId, Counters, Encoding, Lag, Outlet, Parcel, ShardId};
 
 /// A message on its way in.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +95,22 @@ pub trait Policy<O: Outlet> {
     ///
     /// # Errors
     /// The connection has too many.
-    fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions>;
+    fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {
+        self.subscribe_with(id, channel, None, answer)
+    }
+
+    /// Subscribes a connection as [`subscribe`](Self::subscribe) does, with what lagging means for this subscription; by
+    /// default what it means for the encoding. The first time that it subscribes to the channel decides.
+    ///
+    /// # Errors
+    /// The connection has too many.
+    fn subscribe_with(
+        &mut self,
+        id: ConnectionId,
+        channel: &str,
+        lag: Option<Lag>,
+        answer: &[u8],
+    ) -> Result<(), TooManySubscriptions>;
 
     /// Whether a subscription of this connection has not taken effect yet.
     fn awaits_subscription(&self, id: ConnectionId) -> bool;

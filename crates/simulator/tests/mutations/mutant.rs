@@ -4,7 +4,7 @@ use crate::mutation::Mutation;
 use crate::tap::{Tap, TapCodec};
 use corecast_fanout::policy::{Directory as _, Mutex, MutexDirectory, Sharded};
 use corecast_fanout::{
-    ConnectionId, Counters, Effect, Encoding, Item, Limits, Parcel, Policy, Publication, ShardId, Standing,
+    ConnectionId, Counters, Effect, Encoding, Item, Lag, Limits, Parcel, Policy, Publication, ShardId, Standing,
     TooManySubscriptions,
 };
 use corecast_simulator::{Family, Transport};
@@ -157,19 +157,25 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         self.inner.standing(id)
     }
 
-    fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {
+    fn subscribe_with(
+        &mut self,
+        id: ConnectionId,
+        channel: &str,
+        lag: Option<Lag>,
+        answer: &[u8],
+    ) -> Result<(), TooManySubscriptions> {
         match self.mutation {
             Mutation::AnsweredTooEarly => {
-                self.inner.subscribe(id, channel, &[])?;
+                self.inner.subscribe_with(id, channel, lag, &[])?;
                 self.inner.answer(id, answer);
                 Ok(())
             }
             Mutation::AnsweredTooLate => {
-                self.inner.subscribe(id, channel, &[])?;
+                self.inner.subscribe_with(id, channel, lag, &[])?;
                 self.late_answers.push((id, answer.to_vec()));
                 Ok(())
             }
-            _ => self.inner.subscribe(id, channel, answer),
+            _ => self.inner.subscribe_with(id, channel, lag, answer),
         }
     }
 

@@ -13,12 +13,13 @@ mod connection;
 mod feed;
 mod flush;
 mod interest;
+mod lag;
 mod subscription;
 
 use crate::log::BufferPool;
 use crate::{
-    ConnectionId, Counters, Effect, Encode, Encoding, Item, Limits, Outlet, Parcel, Policy, Publication, Run, ShardId,
-    Slots, Standing, TooManySubscriptions,
+    ConnectionId, Counters, Effect, Encode, Encoding, Item, Lag, Limits, Outlet, Parcel, Policy, Publication, Run,
+    ShardId, Slots, Standing, TooManySubscriptions,
 };
 use bytes::Bytes;
 use connection::{Connection, Phase, Stopped};
@@ -51,6 +52,8 @@ pub struct Sharded<O, E> {
     buffers: BufferPool,
     next_epoch: u64,
     oversize_feeds: usize,
+    /// The sizes of all logs.
+    log_bytes: usize,
     saturated: bool,
     counters: Counters,
 }
@@ -65,8 +68,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         Self {
             shard,
             encode,
+            connections: Slots::with_capacity(shard, limits.reserved_connections),
             limits,
-            connections: Slots::new(shard),
             feeds: Feeds::default(),
             subscriptions: Slab::new(),
             by_pair: HashMap::new(),
@@ -78,6 +81,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             buffers: BufferPool::default(),
             next_epoch: 0,
             oversize_feeds: 0,
+            log_bytes: 0,
             saturated: false,
             counters: Counters::default(),
         }
@@ -99,7 +103,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    fn add_subscription(&mut self, slot: u32, feed_key: u32) {
+    fn add_subscription(&mut self, slot: u32, feed_key: u32, lag: Lag) {
         if self.by_pair.contains_key(&(slot, feed_key)) {
             return;
         }
@@ -110,6 +114,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             feed: feed_key,
             index_in_feed: u32::try_from(feed.subscribers.len()).expect("below 2^32 subscribers"),
             index_in_connection: u32::try_from(connection.subscriptions.len()).expect("below 2^32 subscriptions"),
+            lag,
             cursor: feed.log.head(),
             missed: 0,
             own: super::ranges::Ranges::default(),
@@ -206,10 +211,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Keeps count of the feeds whose log is over its bound.
+    /// Keeps count of the feeds whose log is over its bound, and of the bytes of all logs.
     fn note_size(&mut self, key: u32) {
         let feed = &mut self.feeds[key];
-        let oversize = feed.log.size() > self.limits.log_bytes;
+        let size = feed.log.size();
+        self.log_bytes = self.log_bytes - std::mem::replace(&mut feed.size, size) + size;
+        let oversize = size > self.limits.log_bytes;
         if std::mem::replace(&mut feed.oversize, oversize) != oversize {
             if oversize { self.oversize_feeds += 1 } else { self.oversize_feeds -= 1 }
         }
@@ -270,12 +277,19 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
         })
     }
 
-    fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {
+    fn subscribe_with(
+        &mut self,
+        id: ConnectionId,
+        channel: &str,
+        lag: Option<Lag>,
+        answer: &[u8],
+    ) -> Result<(), TooManySubscriptions> {
         let Some(connection) = self.connections.get(id) else { return Ok(()) };
         if connection.phase != Phase::Serving {
             return Ok(());
         }
         let encoding = connection.encoding;
+        let lag = lag.unwrap_or_else(|| self.limits.lag(encoding));
         let count = connection.subscriptions.len() + connection.waiting.len();
         let known = self.feeds.find(channel, encoding);
         if known.is_some_and(|feed| self.by_pair.contains_key(&(id.slot, feed))) {
@@ -288,10 +302,10 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
         }
         let feed = self.feeds.find_or_create(channel, encoding);
         if self.ask_for(feed) {
-            self.add_subscription(id.slot, feed);
+            self.add_subscription(id.slot, feed, lag);
             self.answer_slot(id.slot, answer);
         } else {
-            self.wait_for(feed, id.slot, answer);
+            self.wait_for(feed, id.slot, lag, answer);
         }
         Ok(())
     }

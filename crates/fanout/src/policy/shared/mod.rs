@@ -16,7 +16,7 @@ pub use mutex::MutexDirectory;
 pub use snapshot::SnapshotDirectory;
 
 use crate::{
-    ConnectionId, Counters, Effect, Encode, Encoding, Item, Limits, Notice, Outlet, Parcel, Policy, Publication,
+    ConnectionId, Counters, Effect, Encode, Encoding, Item, Lag, Limits, Notice, Outlet, Parcel, Policy, Publication,
     ShardId, Slots, Standing, TooManySubscriptions,
 };
 use batch::Batch;
@@ -94,9 +94,9 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         Self {
             shard,
             encode,
+            connections: Slots::with_capacity(shard, limits.reserved_connections),
             limits,
             directory,
-            connections: Slots::new(shard),
             batch: Batch::default(),
             batch_from: None,
             to_answer: Vec::new(),
@@ -204,7 +204,13 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         self.connections.get(id).map(Local::standing).unwrap_or_default()
     }
 
-    fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {
+    fn subscribe_with(
+        &mut self,
+        id: ConnectionId,
+        channel: &str,
+        lag: Option<Lag>,
+        answer: &[u8],
+    ) -> Result<(), TooManySubscriptions> {
         self.commit_batch();
         let Some(local) = self.connections.get_mut(id) else { return Ok(()) };
         if local.writer.is_ended() {
@@ -218,7 +224,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         local.writer.hold(answer);
         if !known {
             let channel: Arc<str> = Arc::from(channel);
-            let membership = Arc::new(Membership::new(Arc::clone(&local.writer)));
+            let lag = lag.unwrap_or_else(|| self.limits.lag(local.writer.encoding()));
+            let membership = Arc::new(Membership::new(Arc::clone(&local.writer), lag));
             self.directory.join(&channel, &membership);
             local.subscriptions.insert(channel, membership);
         }
