@@ -362,13 +362,13 @@ async fn stop_on_signal(control: Control) {
         Ok(signals) => signals.recv().await,
         Err(error) => Err(error),
     };
+    // The next one has its default effect, and has it by the time that the line says so.
+    if let Err(error) = SigSet::from_iter(STOPPING_SIGNALS).thread_unblock() {
+        tracing::warn!(%error, "a second signal will have no effect");
+    }
     match received {
         Ok(number) => tracing::info!(number, "stopping on a signal; a second one ends the process at once"),
         Err(error) => tracing::error!(%error, "signals cannot be received: stopping"),
-    }
-    // The next one has its default effect.
-    if let Err(error) = SigSet::from_iter(STOPPING_SIGNALS).thread_unblock() {
-        tracing::warn!(%error, "a second signal will have no effect");
     }
     control.stop_from_shard().await;
 }
