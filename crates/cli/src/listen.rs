@@ -1,10 +1,10 @@
-//! What `--listen` takes: `plain://127.0.0.1:7000/lobby`.
+//! What `--listen` takes: `plain://127.0.0.1:7000/lobby?lag=skip`.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-use corecast_engine::{Listener, Protocol};
+use corecast_engine::{Lag, Listener, Protocol, UnknownName};
 use corecast_wire::ChannelName;
 
 /// A listener as it is written on the command line.
@@ -22,6 +22,10 @@ impl FromStr for ListenAddress {
             let known = Protocol::ALL.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             format!("'{protocol}' is none of the protocols {known}")
         })?;
+        let (rest, lag) = match rest.rsplit_once("?lag=") {
+            Some((rest, lag)) => (rest, Some(lag_of(protocol, lag)?)),
+            None => (rest, None),
+        };
         let (address, channel) = match rest.split_once('/') {
             Some((address, channel)) => (address, Some(channel)),
             None => (rest, None),
@@ -30,7 +34,7 @@ impl FromStr for ListenAddress {
             format!("'{address}' is no IP address with a port; write for example 127.0.0.1:7070 or [::1]:7070")
         })?;
         let channel = channel.map(|channel| channel_of(protocol, channel)).transpose()?;
-        Ok(Self(Listener { protocol, address, channel }))
+        Ok(Self(Listener { protocol, address, channel, lag }))
     }
 }
 
@@ -43,13 +47,23 @@ fn channel_of(protocol: Protocol, channel: &str) -> Result<String, String> {
     Ok(channel.to_owned())
 }
 
+/// Only `plain` clients do not say it themselves.
+fn lag_of(protocol: Protocol, lag: &str) -> Result<Lag, String> {
+    if protocol != Protocol::Plain {
+        return Err(format!(
+            "{protocol} clients say '{lag}' with each subscription; leave out '?lag={lag}', or set --lag"
+        ));
+    }
+    lag.parse().map_err(|error: UnknownName| error.to_string())
+}
+
 impl fmt::Display for ListenAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}://{}", self.0.protocol, self.0.address)?;
-        match &self.0.channel {
-            Some(channel) => write!(formatter, "/{channel}"),
-            None => Ok(()),
+        if let Some(channel) = &self.0.channel {
+            write!(formatter, "/{channel}")?;
         }
+        self.0.lag.map_or(Ok(()), |lag| write!(formatter, "?lag={lag}"))
     }
 }
 
@@ -59,9 +73,12 @@ mod tests {
 
     #[test]
     fn an_address_is_shown_as_it_was_written() {
-        for text in
-            ["plain://127.0.0.1:7000", "plain://[::1]:0/lobby", "native://0.0.0.0:7070", "plain://1.2.3.4:5/a/b"]
-        {
+        for text in [
+            "plain://127.0.0.1:7000",
+            "plain://[::1]:0/lobby",
+            "native://0.0.0.0:7070",
+            "plain://1.2.3.4:5/a/b?lag=skip",
+        ] {
             assert_eq!(text.parse::<ListenAddress>().map(|address| address.to_string()), Ok(text.to_owned()));
         }
     }
@@ -76,6 +93,8 @@ mod tests {
             ("plain://127.0.0.1:70000", "'127.0.0.1:70000'"),
             ("plain://127.0.0.1:7000/", "empty"),
             ("native://127.0.0.1:7000/lobby", "'/lobby'"),
+            ("native://127.0.0.1:7000?lag=skip", "--lag"),
+            ("plain://127.0.0.1:7000?lag=wait", "skip"),
         ] {
             let error = text.parse::<ListenAddress>().unwrap_err();
             assert!(error.contains(named), "{text}: {error}");

@@ -21,9 +21,9 @@ pub(crate) enum Level {
     Error,
     /// What may need attention.
     Warn,
-    /// Start, end and what they were made of.
+    /// Start, end and what they were made of; the connections that leave, with their reasons.
     Info,
-    /// Every connection that ends, with its reason.
+    /// The settings.
     Debug,
     /// Everything.
     Trace,

@@ -15,6 +15,8 @@ mod config_file;
 mod connection;
 mod cpus;
 mod doctor;
+mod ending;
+mod journal;
 mod listen;
 mod live;
 mod logging;
@@ -76,7 +78,8 @@ When ready, one line per listener goes to standard output, such as
 
     listening native 127.0.0.1:7070
 
-and the log goes to standard error. SIGTERM and SIGINT end the server cleanly, with exit code 0.
+and the log goes to standard error. SIGTERM and SIGINT end the server cleanly, with exit code 0. \
+SIGUSR1 writes the journal: a JSON object for each of the connections that left last, with why they did.
 
 Every flag can also be a variable (CORECAST_SHARDS=2) and, but for --config, a key of the configuration \
 file (shards = 2). A flag beats its variable, a variable the file, the file the default. Sizes are bytes, \

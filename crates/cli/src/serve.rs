@@ -1,12 +1,15 @@
 //! `corecast serve`: runs a server until it is told to end.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use corecast_engine::{Listener, Server};
 
-use crate::command_line::SetupError;
+use crate::command_line::{SetupError, one_line};
 use crate::cpus;
+use crate::journal;
 use crate::logging;
 use crate::settings::Settings;
 
@@ -18,15 +21,37 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let config = settings.engine()?;
     logging::install(settings.log_format, settings.log_level);
     tracing::debug!(?config, "starting");
+    end_on_panic();
+    journal::block_signal().context("cannot block SIGUSR1")?;
     let server = Server::start(&config).map_err(|error| SetupError(error.to_string()))?;
     let (shards, cpus) = (config.cpus.len(), cpus::compact(&config.cpus));
     tracing::info!(shards, %cpus, policy = %config.policy, "serving");
+    journal::write_on_signal(server.control(), settings.ending.journal.clone())
+        .context("cannot start the thread for SIGUSR1")?;
     if let Err(error) = announce(server.listeners()) {
         tracing::warn!(%error, "cannot write the ready lines to standard output");
     }
     let summary = server.wait()?;
     tracing::info!(%summary, "ended");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has a panic in any thread end the process at once, with exit code 1: without one of its shards a server would be
+/// half alive.
+fn end_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
+        let name = thread.name().unwrap_or("a thread");
+        // Nobody may be there to read it; the exit code stands.
+        let _ = writeln!(io::stderr(), "corecast: {name} panicked{place}: {}", one_line(message));
+        let backtrace = Backtrace::capture();
+        if backtrace.status() == BacktraceStatus::Captured {
+            let _ = writeln!(io::stderr(), "{backtrace}");
+        }
+        std::process::exit(1);
+    }));
 }
 
 /// One line per listener, once all accept: what a script waits for.
@@ -36,4 +61,31 @@ fn announce(listeners: &[Listener]) -> io::Result<()> {
         writeln!(out, "listening {} {}", listener.protocol, listener.address)?;
     }
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use corecast_testkit::{Deadline, Process};
+
+    /// Set in the process that panics.
+    const CHILD: &str = "THE_CHILD_THAT_PANICS";
+
+    /// In a process of its own, as it ends it: this test runs itself again.
+    #[test]
+    fn a_panic_of_a_shard_ends_the_process_at_once_and_says_where() {
+        if std::env::var_os(CHILD).is_some() {
+            end_on_panic();
+            let shard = std::thread::Builder::new().name("shard-1".into());
+            let _ = shard.spawn(|| panic!("an invariant\nis broken")).expect("a thread").join();
+            unreachable!("the process has ended");
+        }
+        let mut command = Process::command(std::env::current_exe().expect("this test"));
+        let name = "serve::tests::a_panic_of_a_shard_ends_the_process_at_once_and_says_where";
+        command.args(["--exact", name, "--nocapture"]).env(CHILD, "1").env("RUST_BACKTRACE", "0");
+        let finished = Process::spawn(command).finish(Deadline::start());
+        let said = format!("corecast: shard-1 panicked at {}:", file!());
+        assert!(finished.code == 1 && finished.stderr.contains(&said), "{finished:?}");
+        assert!(finished.stderr.ends_with("an invariant is broken\n"), "{finished:?}");
+    }
 }

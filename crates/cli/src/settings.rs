@@ -15,6 +15,7 @@ use corecast_engine::{Config, Lag, Limits, OverRate, PolicyKind, RateLimit};
 
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange, MAX_SHARDS};
+use crate::ending::EndingSettings;
 use crate::listen::ListenAddress;
 use crate::logging::{Format, Level};
 use crate::period::{self, Period};
@@ -31,7 +32,7 @@ const GREATEST_BUFFER: u64 = 64 << 30;
 const GREATEST_COUNT: u64 = 1 << 20;
 
 /// The longest of the deadlines, and of the waits at the end of a connection or server.
-const LONGEST_WAIT: Duration = Duration::from_hours(1);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// Settings of a server.
 #[derive(Args, Debug)]
@@ -48,11 +49,12 @@ pub(crate) struct Settings {
     /// The protocol is native (channels, acknowledgements, gaps) or plain (a u32 length and a payload; every
     /// frame goes to every connection). Port 0 picks a free port. A plain listener may name its channel:
     /// listeners with the same channel share it, and so do native clients that subscribe to it; without
-    /// one, the channel is the listener's own.
+    /// one, the channel is the listener's own. With ?lag=skip who falls behind there misses messages without being told,
+    /// which plain cannot; by default it is closed.
     #[arg(
         long,
         env = "CORECAST_LISTEN",
-        value_name = "PROTOCOL://IP:PORT[/CHANNEL]",
+        value_name = "PROTOCOL://IP:PORT[/CHANNEL][?lag=EFFECT]",
         value_delimiter = ',',
         default_value = "native://127.0.0.1:7070",
         help_heading = "Listeners"
@@ -186,10 +188,24 @@ pub(crate) struct Settings {
     )]
     log_bytes: Size,
 
-    /// What becomes of a native subscriber that is behind by more than --log-bytes.
+    /// Bytes of messages that a shard keeps of all channels together, for subscribers that are behind.
+    ///
+    /// Beyond it the subscriber that is behind by the most pays first, as if its channel were over --log-bytes. The
+    /// baselines have no logs, and do not keep to it.
+    #[arg(
+        long,
+        env = "CORECAST_SHARD_LOG_BYTES",
+        value_name = "SIZE",
+        value_parser = size::within(1024..=GREATEST_BUFFER),
+        default_value_t = Size(Limits::default().shard_log_bytes as u64),
+        help_heading = "Limits"
+    )]
+    shard_log_bytes: Size,
+
+    /// What becomes of a native subscriber that is behind by more than --log-bytes, if it did not say it itself.
     ///
     /// skip: it gets a GAP that counts what it missed, and goes on behind that. disconnect: it is closed with
-    /// code 202 (lagged). Plain has no GAP: there a lagging connection is always closed.
+    /// code 202 (lagged). Plain has no GAP: there a lagging connection is closed, but for ?lag=skip in --listen.
     #[arg(
         long,
         env = "CORECAST_LAG",
@@ -279,31 +295,8 @@ pub(crate) struct Settings {
     )]
     write_timeout: Period,
 
-    /// How long a connection that the server ends may take to read what it is told, such as 500ms or 1s.
-    ///
-    /// Then it is closed, whether it has read it or not.
-    #[arg(
-        long,
-        env = "CORECAST_LINGER",
-        value_name = "TIME",
-        value_parser = period::within(Duration::ZERO..=LONGEST_WAIT),
-        default_value_t = Period(Limits::default().linger),
-        help_heading = "Limits"
-    )]
-    linger: Period,
-
-    /// How long a server that was told to end lets its subscribers take what is queued for them.
-    ///
-    /// Then they are closed, whether they have taken it or not.
-    #[arg(
-        long,
-        env = "CORECAST_DRAIN_TIMEOUT",
-        value_name = "TIME",
-        value_parser = period::within(Duration::ZERO..=LONGEST_WAIT),
-        default_value_t = Period(Limits::default().drain_timeout),
-        help_heading = "Limits"
-    )]
-    drain_timeout: Period,
+    #[command(flatten)]
+    pub(crate) ending: EndingSettings,
 
     #[command(flatten)]
     tuning: TuningSettings,
@@ -363,10 +356,11 @@ impl Settings {
                 self.log_bytes
             )));
         }
-        Ok(Limits {
+        let mut limits = Limits {
             native_max_frame: frame(self.max_frame_native),
             plain_max_frame: frame(self.max_frame_plain),
             log_bytes: buffer(self.log_bytes),
+            shard_log_bytes: buffer(self.shard_log_bytes),
             native_lag: self.lag,
             control_bytes: buffer(self.control_bytes),
             max_subscriptions: self.max_subscriptions,
@@ -377,9 +371,10 @@ impl Settings {
             frame_timeout: self.frame_timeout.0,
             idle_timeout: self.idle_timeout.0,
             write_timeout: self.write_timeout.0,
-            linger: self.linger.0,
-            drain_timeout: self.drain_timeout.0,
-        })
+            ..Limits::default()
+        };
+        self.ending.set(&mut limits);
+        Ok(limits)
     }
 }
 
@@ -438,6 +433,7 @@ mod tests {
             "--max-frame-native=3KiB",
             "--max-frame-plain=2KiB",
             "--log-bytes=1MiB",
+            "--shard-log-bytes=16MiB",
             "--lag=disconnect",
             "--control-bytes=5KiB",
             "--max-subscriptions=7",
@@ -452,11 +448,14 @@ mod tests {
             "--write-timeout=4s",
             "--linger=8ms",
             "--drain-timeout=9s",
+            "--departure-lines=14",
+            "--reconnect-spread=15s",
         ]);
         let expected = Limits {
             native_max_frame: 3 << 10,
             plain_max_frame: 2 << 10,
             log_bytes: 1 << 20,
+            shard_log_bytes: 16 << 20,
             native_lag: Lag::Disconnect,
             control_bytes: 5 << 10,
             max_subscriptions: 7,
@@ -469,6 +468,8 @@ mod tests {
             write_timeout: Duration::from_secs(4),
             linger: Duration::from_millis(8),
             drain_timeout: Duration::from_secs(9),
+            departure_lines: 14,
+            reconnect_spread: Duration::from_secs(15),
         };
         assert_eq!(format!("{:?}", limits.limits().unwrap()), format!("{expected:?}"));
     }

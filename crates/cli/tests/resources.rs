@@ -191,3 +191,21 @@ fn the_doctor_sees_what_its_process_may_do() {
     assert!(few["mend"].as_str().is_some_and(|mend| mend.contains("LimitNOFILE=")), "{few}");
     assert!(enough.get("mend").is_none(), "{enough}");
 }
+
+/// The resident memory of a process, in KiB.
+fn resident_kib(process: &Process) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
+    line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+}
+
+#[test]
+fn room_for_a_million_connections_takes_no_memory_before_they_come() {
+    let [few, many] = ["64", "1048576"].map(|connections| {
+        let server = ServerProcess::start(BINARY, &["--shards", "2", "--max-connections", connections]);
+        Peer::connect_native(server.address(Protocol::Native)).subscribe("news");
+        resident_kib(&server.process)
+    });
+    // A million entries of the smallest of the tables, touched, are 8 MiB.
+    assert!(many < few + 4 * 1024, "{many} KiB with room for a million connections, {few} KiB with room for 64");
+}

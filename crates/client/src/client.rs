@@ -3,7 +3,7 @@
 use crate::outbox::Outbox;
 use crate::reader::{Reader, deadline};
 use crate::{Error, Event, Options, PublishOptions, Publisher, Subscriber};
-use corecast_wire::native::{self, Frame};
+use corecast_wire::native::{self, Frame, Lag};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -107,6 +107,14 @@ impl Client {
     /// As there.
     pub fn subscribe(&mut self, channel: &str) -> Result<(), Error> {
         self.subscriber.subscribe(channel)
+    }
+
+    /// See [`Subscriber::subscribe_with`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn subscribe_with(&mut self, channel: &str, lag: Option<Lag>) -> Result<(), Error> {
+        self.subscriber.subscribe_with(channel, lag)
     }
 
     /// See [`Subscriber::unsubscribe`].

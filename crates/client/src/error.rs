@@ -2,6 +2,7 @@
 
 use corecast_wire::{ChannelName, Code, DecodeError, InvalidChannel, native};
 use std::io;
+use std::time::Duration;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,8 @@ pub enum Error {
         code: u16,
         /// In words.
         text: String,
+        /// How long to wait before connecting again, if the server says so.
+        reconnect_delay: Option<Duration>,
     },
 
     /// Do not try again: the server says that this side broke the protocol.

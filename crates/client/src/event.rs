@@ -1,6 +1,7 @@
 //! What a server sends.
 
 use corecast_wire::native::{Frame, Reason};
+use std::time::Duration;
 
 /// Something that came from the server.
 ///
@@ -29,6 +30,8 @@ pub enum Event {
         code: u16,
         /// In words.
         text: String,
+        /// How long to wait before connecting again, if the server says so.
+        reconnect_delay: Option<Duration>,
     },
     /// The answer to a PUBLISH that asked for one.
     Published {
@@ -92,7 +95,10 @@ impl<'a> From<Frame<'a>> for Incoming<'a> {
                 Event::Message { channel: channel.to_string(), payload: payload.to_vec() }
             }
             Frame::Gap { count, channel } => Event::Gap { channel: channel.to_string(), count },
-            Frame::Close(Reason { code, text }) => Event::Closed { code, text: text.to_owned() },
+            Frame::Close(reason) => {
+                let (words, reconnect_delay) = reason.words_and_reconnect_delay();
+                Event::Closed { code: reason.code, text: words.to_owned(), reconnect_delay }
+            }
             Frame::Published { token } => Event::Published { token },
             Frame::Subscribed(channel) => Event::Subscribed { channel: channel.to_string() },
             Frame::Unsubscribed(channel) => Event::Unsubscribed { channel: channel.to_string() },

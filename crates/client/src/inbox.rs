@@ -6,6 +6,7 @@ use corecast_wire::native::{self, Decoder, Frame};
 use corecast_wire::{Limits, Reassembly};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 /// Bytes in, events out.
 ///
@@ -29,7 +30,7 @@ struct State {
 /// Why nothing more will come.
 #[derive(Clone, Debug)]
 enum End {
-    Closed { code: u16, text: String },
+    Closed { code: u16, text: String, reconnect_delay: Option<Duration> },
     Rejected { code: u16, text: String },
     Violation(Violation),
     Disconnected,
@@ -105,7 +106,7 @@ impl Inbox {
     pub fn check_open(&self) -> Result<(), Error> {
         Err(match self.state.end.clone() {
             None => return Ok(()),
-            Some(End::Closed { code, text }) => Error::Closed { code, text },
+            Some(End::Closed { code, text, reconnect_delay }) => Error::Closed { code, text, reconnect_delay },
             Some(End::Rejected { code, text }) => Error::Rejected { code, text },
             Some(End::Violation(violation)) => Error::Violation(violation),
             Some(End::Disconnected) => Error::Disconnected,
@@ -119,9 +120,9 @@ impl State {
             (Incoming::Error(reason), _) => {
                 self.end_with(End::Rejected { code: reason.code, text: reason.text.to_owned() });
             }
-            (Incoming::Event(Event::Closed { code, text }), _) => {
-                self.add(Event::Closed { code, text: text.clone() });
-                self.end_with(End::Closed { code, text });
+            (Incoming::Event(Event::Closed { code, text, reconnect_delay }), _) => {
+                self.add(Event::Closed { code, text: text.clone(), reconnect_delay });
+                self.end_with(End::Closed { code, text, reconnect_delay });
             }
             (Incoming::Welcome { version, max_frame }, None) => {
                 if (1..=native::VERSION).contains(&version) {

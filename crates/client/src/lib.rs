@@ -30,7 +30,7 @@
 //! #         reassembly.push(&Decoder::new(Limits::NATIVE), &chunk[..len], |frame| {
 //! #             match frame {
 //! #                 Frame::Hello { .. } => encode(&Frame::Welcome { version: 1, max_frame: 1 << 20 }, &mut answer),
-//! #                 Frame::Subscribe(channel) => encode(&Frame::Subscribed(channel), &mut answer),
+//! #                 Frame::Subscribe(wanted) => encode(&Frame::Subscribed(wanted.channel), &mut answer),
 //! #                 Frame::Publish(publish) => {
 //! #                     let (channel, payload) = (publish.channel, publish.payload);
 //! #                     encode(&Frame::Message { channel, payload }, &mut answer);
@@ -70,6 +70,7 @@ mod reader;
 mod subscriber;
 
 pub use client::Client;
+pub use corecast_wire::native::Lag;
 pub use error::{Error, InvalidArgument, Violation};
 pub use event::Event;
 pub use inbox::Inbox;

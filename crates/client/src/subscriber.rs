@@ -5,7 +5,7 @@ use crate::outbox::Outbox;
 use crate::reader::{Reader, deadline};
 use crate::{Event, Options};
 use corecast_wire::Code;
-use corecast_wire::native::{Frame, Reason};
+use corecast_wire::native::{Frame, Lag, Reason, Subscribe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,9 +50,18 @@ impl Subscriber {
     /// [`Error::InvalidArgument`] for the name; else what ended the wait or the connection, such as
     /// [`Error::Closed`] with [`Code::TooManySubscriptions`].
     pub fn subscribe(&mut self, channel: &str) -> Result<(), Error> {
-        let name = error::channel(channel)?;
+        self.subscribe_with(channel, None)
+    }
+
+    /// Subscribes as [`subscribe`](Self::subscribe) does, and says what falling too far behind in this channel does; if
+    /// nothing, the server's setting counts.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe).
+    pub fn subscribe_with(&mut self, channel: &str, lag: Option<Lag>) -> Result<(), Error> {
+        let channel_name = error::channel(channel)?;
         self.request(
-            &Frame::Subscribe(name),
+            &Frame::Subscribe(Subscribe { channel: channel_name, lag }),
             "SUBSCRIBED",
             |event| matches!(event, Event::Subscribed { channel: answered } if answered == channel),
         )

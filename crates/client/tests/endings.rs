@@ -25,6 +25,21 @@ fn end_behind_a_message(options: &Options, script: impl FnOnce(&mut Peer) + Send
 }
 
 #[test]
+fn the_delay_that_a_stopping_server_suggests_is_told_apart_from_its_words() {
+    let (mut client, server) = greeted(&options(), |peer| {
+        peer.send(&Frame::Close(Reason::new(Code::GoingAway, "bye\u{0}2500")));
+    });
+    let delay = Some(std::time::Duration::from_millis(2500));
+    let event = Event::Closed { code: 201, text: "bye".to_owned(), reconnect_delay: delay };
+    assert_eq!(client.next_event().unwrap(), event);
+    let error = client.next_event().unwrap_err();
+    assert!(
+        matches!(&error, Error::Closed { text, reconnect_delay, .. } if text == "bye" && *reconnect_delay == delay)
+    );
+    server.join().unwrap();
+}
+
+#[test]
 fn a_close_is_the_last_event() {
     let (mut client, server) = greeted(&options(), |peer| {
         // What follows CLOSE has no meaning.
@@ -32,10 +47,13 @@ fn a_close_is_the_last_event() {
     });
     server.join().unwrap();
     assert!(matches!(client.next_event().unwrap(), Event::Message { .. }));
-    assert_eq!(client.next_event().unwrap(), Event::Closed { code: 202, text: "too slow".to_owned() });
+    assert_eq!(
+        client.next_event().unwrap(),
+        Event::Closed { code: 202, text: "too slow".to_owned(), reconnect_delay: None }
+    );
     for _ in 0..2 {
         let error = client.next_event().unwrap_err();
-        assert!(matches!(&error, Error::Closed { code: 202, text } if text == "too slow"), "{error:?}");
+        assert!(matches!(&error, Error::Closed { code: 202, text, .. } if text == "too slow"), "{error:?}");
     }
 }
 
@@ -43,14 +61,14 @@ fn a_close_is_the_last_event() {
 fn a_close_of_a_later_version_is_no_violation() {
     let (mut client, server) = greeted(&options(), |peer| peer.send(&Frame::Close(Reason { code: 999, text: "" })));
     server.join().unwrap();
-    assert_eq!(client.next_event().unwrap(), Event::Closed { code: 999, text: String::new() });
+    assert_eq!(client.next_event().unwrap(), Event::Closed { code: 999, text: String::new(), reconnect_delay: None });
     assert!(client.next_event().unwrap_err().to_string().contains("999 unknown code"));
 }
 
 #[test]
 fn a_close_ends_the_wait_for_an_answer() {
     let (mut client, server) = greeted(&options(), |peer| {
-        peer.expect(&Frame::Subscribe(channel("a")));
+        peer.expect(&Frame::Subscribe(channel("a").into()));
         peer.send(&close(Code::TooManySubscriptions, "1,024 already"));
     });
     let error = client.subscribe("a").unwrap_err();
@@ -97,7 +115,7 @@ fn a_frame_over_the_limit_is_a_violation() {
 fn a_frame_that_only_clients_send_is_a_violation() {
     for (frame, kind) in [
         (Frame::Hello { version: 1 }, "HELLO"),
-        (Frame::Subscribe(channel("a")), "SUBSCRIBE"),
+        (Frame::Subscribe(channel("a").into()), "SUBSCRIBE"),
         (Frame::Unsubscribe(channel("a")), "UNSUBSCRIBE"),
         (Frame::Welcome { version: 1, max_frame: 1000 }, "second WELCOME"),
     ] {

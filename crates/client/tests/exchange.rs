@@ -22,7 +22,7 @@ fn publish<'a>(name: &'a str, payload: &'a [u8], ack: Option<u32>) -> Frame<'a> 
 #[test]
 fn what_comes_during_a_subscribe_is_kept_in_order() {
     let (mut client, server) = greeted(&options(), |peer| {
-        peer.expect(&Frame::Subscribe(channel("a")));
+        peer.expect(&Frame::Subscribe(channel("a").into()));
         peer.send_all(&[message("b", b"1"), Frame::Gap { count: 2, channel: channel("b") }, message("b", b"4")]);
         peer.send_all(&[Frame::Subscribed(channel("a")), message("a", b"5")]);
         peer.send(&message("a", b""));
@@ -39,7 +39,7 @@ fn what_comes_during_a_subscribe_is_kept_in_order() {
 #[test]
 fn an_answer_is_that_of_the_channel_asked_for() {
     let (mut client, server) = greeted(&options(), |peer| {
-        peer.expect(&Frame::Subscribe(channel("a")));
+        peer.expect(&Frame::Subscribe(channel("a").into()));
         peer.send_all(&[Frame::Subscribed(channel("b")), Frame::Unsubscribed(channel("a"))]);
         peer.send(&Frame::Subscribed(channel("a")));
         peer.expect(&Frame::Unsubscribe(channel("a")));
@@ -186,7 +186,7 @@ fn no_event_within_the_time_is_none_and_loses_nothing() {
 fn an_answer_that_comes_too_late_is_an_event() {
     let (go, gone) = mpsc::channel();
     let (mut client, server) = greeted(&impatient(), move |peer| {
-        peer.expect(&Frame::Subscribe(channel("a")));
+        peer.expect(&Frame::Subscribe(channel("a").into()));
         gone.recv_timeout(DEADLINE).unwrap();
         peer.send(&Frame::Subscribed(channel("a")));
     });
@@ -201,9 +201,9 @@ fn an_answer_that_comes_too_late_is_an_event() {
 fn events_over_the_limit_end_the_wait_and_are_not_lost() {
     let few = Options { max_queued_bytes: 3 * 64, ..options() };
     let (mut client, server) = greeted(&few, |peer| {
-        peer.expect(&Frame::Subscribe(channel("a")));
+        peer.expect(&Frame::Subscribe(channel("a").into()));
         peer.send_all(&[message("b", b""), message("b", b""), message("b", b"")]);
-        peer.expect(&Frame::Subscribe(channel("c")));
+        peer.expect(&Frame::Subscribe(channel("c").into()));
         peer.send_all(&[Frame::Subscribed(channel("a")), Frame::Subscribed(channel("c"))]);
     });
     let error = client.subscribe("a").unwrap_err();

@@ -2,13 +2,16 @@
 
 use crate::config::Protocol;
 use crate::connection;
+use crate::listener;
 use crate::shard::{Engine, Shard};
 use crate::socket::Socket;
+use corecast_fanout::Lag;
 use glommio::io::PollableFd;
 use glommio::timer::sleep;
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
-use std::os::fd::OwnedFd;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,36 +22,58 @@ const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 /// Connections accepted before the others have a turn.
 const BATCH: usize = 64;
 
+/// Connections that a stopping shard accepts still: as many as the kernel may have queued for it.
+const LAST_BATCH: usize = listener::BACKLOG as usize;
+
 /// One address of one shard.
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) protocol: Protocol,
     /// The channel of all its connections, where the protocol has no other.
     pub(crate) channel: Rc<str>,
+    /// What lagging means there, where the server's setting does not say it.
+    pub(crate) lag: Option<Lag>,
     pub(crate) descriptor: OwnedFd,
 }
 
+impl Door {
+    /// Accepts what the kernel has completed, up to so many; how many, and why no more.
+    fn accept<P: Engine>(&self, shard: &Rc<Shard<P>>, most: usize) -> (usize, Errno) {
+        for accepted in 0..most {
+            match rustix::net::acceptfrom_with(&self.descriptor, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
+                Ok((descriptor, peer)) => {
+                    // The kernel names the peer of every TCP connection.
+                    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+                    let peer = peer.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into());
+                    connection::start(shard, (Socket::new(descriptor), peer), self);
+                }
+                Err(error) => return (accepted, error),
+            }
+        }
+        (most, Errno::AGAIN)
+    }
+
+    /// Accepts what the kernel has queued, so that those are told why they cannot stay, and closes the address: what
+    /// connects later is refused by the kernel. Who comes between the two is reset.
+    pub(crate) fn close<P: Engine>(self: Rc<Self>, shard: &Rc<Shard<P>>) {
+        self.accept(shard, LAST_BATCH);
+        debug_assert_eq!(Rc::strong_count(&self), 1, "dropping it closes the descriptor");
+    }
+}
+
+impl AsRawFd for Door {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
+    }
+}
+
 /// Accepts until the shard stops.
-pub(crate) async fn accept<P: Engine>(shard: Rc<Shard<P>>, door: Door) {
-    let Door { protocol, channel, descriptor } = door;
-    let Ok(listener) = PollableFd::new(descriptor) else { return };
+pub(crate) async fn accept<P: Engine>(shard: Rc<Shard<P>>, door: Rc<Door>) {
+    let Ok(listener) = PollableFd::new(Rc::clone(&door)) else { return };
     let mut short = false;
     while !shard.is_stopping() {
-        let mut accepted = 0;
-        let outcome = loop {
-            match rustix::net::accept_with(listener.get_ref(), SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
-                Ok(descriptor) => {
-                    connection::start(&shard, Socket::new(descriptor), protocol, &channel);
-                    accepted += 1;
-                    if accepted == BATCH {
-                        break Errno::AGAIN;
-                    }
-                }
-                Err(error) => break error,
-            }
-        };
-        match outcome {
-            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => {
+        match door.accept(&shard, BATCH) {
+            (_, outcome @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
                 if !std::mem::replace(&mut short, true) {
                     tracing::warn!(error = %outcome, "cannot accept: retrying every {SHORTAGE_PAUSE:?}");
                 }
@@ -56,7 +81,7 @@ pub(crate) async fn accept<P: Engine>(shard: Rc<Shard<P>>, door: Door) {
                 continue;
             }
             // Nothing is waiting, or one that was has gone.
-            _ => short &= accepted == 0,
+            (accepted, _) => short &= accepted == 0,
         }
         if listener.readable().await.is_err() {
             return;

@@ -46,6 +46,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// The channel of a `plain` listener; by default one of its own, `plain:<address>`. `None` for others.
     pub channel: Option<String>,
+    /// What lagging means for the connections of a `plain` listener; by default they are closed. `None` for others.
+    pub lag: Option<Lag>,
 }
 
 /// A name that none of the choices has.
@@ -122,8 +124,17 @@ named! {
     Lag, "lag rule" {
         /// It is closed with code 202.
         Disconnect = "disconnect",
-        /// It is told how many messages it missed and goes on behind them.
+        /// It is told how many messages it missed, if its protocol can, and goes on behind them.
         Skip = "skip",
+    }
+}
+
+impl Lag {
+    pub(crate) fn of_fanout(self) -> corecast_fanout::Lag {
+        match self {
+            Self::Skip => corecast_fanout::Lag::Skip,
+            Self::Disconnect => corecast_fanout::Lag::Disconnect,
+        }
     }
 }
 
@@ -185,8 +196,11 @@ pub struct Limits {
     /// Bytes of messages that each shard keeps of one channel for subscribers that are behind; those who
     /// are behind by more have lagged. Default 4 MiB.
     pub log_bytes: usize,
-    /// What lagging means in `native` (in `plain`, which has no way to tell, it always disconnects).
-    /// Default: skip.
+    /// Bytes of messages that each shard keeps of all channels together; beyond it whoever is behind by the most bytes
+    /// has lagged, then the next. Default 256 MiB.
+    pub shard_log_bytes: usize,
+    /// What lagging means for a `native` subscription that does not say it (`plain`, which has no way to tell of a gap,
+    /// disconnects unless its listener says otherwise). Default: skip.
     pub native_lag: Lag,
     /// Bytes of answers kept for a connection that does not read them; beyond it the connection is not
     /// read until it does. Default 64 KiB.
@@ -215,8 +229,20 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long a connection that ends may take to read what it is told. Default 1 s.
     pub linger: Duration,
+    /// Over how long a stopping server spreads its clients' return: each `native` client is told another delay, at
+    /// random, of less than this. Zero: none is told one. Default 5 s.
+    pub reconnect_spread: Duration,
+    /// Departures that a shard logs in a second, each in a line; of those beyond it a line has the count. Default 100.
+    pub departure_lines: u32,
     /// How long a stopping server waits for its subscribers to take what is queued. Default 5 s.
     pub drain_timeout: Duration,
+}
+
+impl Limits {
+    /// The part of the connections that each of so many shards may have.
+    pub(crate) fn connections_of_each(&self, shards: usize) -> usize {
+        self.max_connections.div_ceil(shards)
+    }
 }
 
 impl Default for Limits {
@@ -225,6 +251,7 @@ impl Default for Limits {
             native_max_frame: corecast_wire::Limits::NATIVE.max_frame,
             plain_max_frame: corecast_wire::Limits::PLAIN.max_frame,
             log_bytes: 4 * 1024 * 1024,
+            shard_log_bytes: 256 * 1024 * 1024,
             native_lag: Lag::Skip,
             control_bytes: 64 * 1024,
             max_subscriptions: 1024,
@@ -236,6 +263,8 @@ impl Default for Limits {
             idle_timeout: Duration::from_mins(2),
             write_timeout: Duration::from_secs(30),
             linger: Duration::from_secs(1),
+            reconnect_spread: Duration::from_secs(5),
+            departure_lines: 100,
             drain_timeout: Duration::from_secs(5),
         }
     }

@@ -1,14 +1,9 @@
-//! One connection, from accept to reap.
-//!
-//! ```text
-//! open ──(peer, violation, lag, stop)──▶ ending ──(farewell sent)──▶ lingering ──(peer's end)──▶ reaped
-//!   └────────────────────────(broken)───────┴──(linger time over)───────┴──────────────────────────▲
-//! ```
-//! Lingering matters: closing a socket with unread bytes makes the kernel reset the connection, and a reset
-//! may overtake the farewell.
+//! One connection, from accept to reap; `lifecycle.rs` has the states that it goes through.
 
+use crate::accept::Door;
 use crate::config::{OverRate, Protocol};
 use crate::deadline::Activity;
+use crate::lifecycle::{Event, Lifecycle, State};
 use crate::rate::Rate;
 use crate::shard::{Engine, Shard};
 use crate::signal::Signal;
@@ -19,7 +14,8 @@ use corecast_wire::{Code, Limits, Reassembly};
 use futures_lite::future::or;
 use glommio::io::PollableFd;
 use glommio::timer::sleep;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -27,74 +23,82 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) id: ConnectionId,
+    pub(crate) peer: SocketAddr,
     pub(crate) socket: Socket,
     /// Wakes the task, whatever it waits for.
     pub(crate) signal: Signal,
-    /// Everything held back has left.
-    pub(crate) drained: Cell<bool>,
+    pub(crate) lifecycle: Lifecycle,
     /// The socket took less than it was offered, and what was held back then has not left.
     pub(crate) full: Cell<bool>,
-    /// The time for an orderly end is over.
-    pub(crate) expired: Cell<bool>,
     pub(crate) activity: Activity,
-    end: RefCell<Option<End>>,
+    end: OnceCell<End>,
 }
 
 impl Link {
-    pub(crate) fn new(id: ConnectionId, socket: Socket, activity: Activity) -> Self {
+    pub(crate) fn new(id: ConnectionId, (socket, peer): (Socket, SocketAddr), activity: Activity) -> Self {
         Self {
             id,
+            peer,
             socket,
             signal: Signal::default(),
-            drained: Cell::new(false),
+            lifecycle: Lifecycle::begin(),
             full: Cell::new(false),
-            expired: Cell::new(false),
             activity,
-            end: RefCell::new(None),
+            end: OnceCell::new(),
         }
     }
 
-    /// Has the connection end in an orderly way. The first reason counts.
-    pub(crate) fn end(&self, end: End) {
-        self.end.borrow_mut().get_or_insert(end);
+    /// Has the connection end in an orderly way. The first reason counts; whether this is it.
+    pub(crate) fn end(&self, end: End) -> bool {
+        self.lifecycle.apply(Event::End);
         self.signal.set();
+        self.end.set(end).is_ok()
     }
 
-    /// Ends the connection at once, with this reason unless it had one.
-    pub(crate) fn give_up(&self, end: End) {
-        self.end.borrow_mut().get_or_insert(end);
+    /// Ends the connection at once, with this reason unless it had one; whether it had none.
+    pub(crate) fn give_up(&self, end: End) -> bool {
+        let first = self.end(end);
         self.socket.reset_on_close();
         self.expire();
+        first
     }
 
     /// Gives the connection up.
     pub(crate) fn expire(&self) {
-        self.expired.set(true);
+        self.lifecycle.apply(Event::Finish);
         self.socket.break_off();
         self.signal.set();
+    }
+
+    /// Why it ends.
+    ///
+    /// # Panics
+    /// If it is served.
+    pub(crate) fn reason(&self) -> &End {
+        self.end.get().expect("what is not served has a reason")
     }
 }
 
 /// Takes an accepted socket in, or if the shard is full tells it so.
-pub(crate) fn start<P: Engine>(shard: &Rc<Shard<P>>, socket: Socket, protocol: Protocol, channel: &Rc<str>) {
+pub(crate) fn start<P: Engine>(shard: &Rc<Shard<P>>, accepted: (Socket, SocketAddr), door: &Door) {
     let limits = &shard.limits;
-    match protocol {
+    match door.protocol {
         Protocol::Plain => {
             let limits = Limits { max_frame: limits.plain_max_frame };
-            admit(shard, socket, protocol, Plain { channel: Rc::clone(channel), limits });
+            admit(shard, accepted, door.protocol, Plain { channel: Rc::clone(&door.channel), limits, lag: door.lag });
         }
         Protocol::Native => {
             let limits = Limits { max_frame: limits.native_max_frame };
-            admit(shard, socket, protocol, Native::new(limits));
+            admit(shard, accepted, door.protocol, Native::new(limits));
         }
     }
 }
 
-fn admit<P: Engine, S: Session>(shard: &Rc<Shard<P>>, socket: Socket, protocol: Protocol, session: S) {
+fn admit<P: Engine, S: Session>(shard: &Rc<Shard<P>>, accepted: (Socket, SocketAddr), protocol: Protocol, session: S) {
     if shard.is_full() {
-        return refuse(shard, &socket, &session);
+        return refuse(shard, &accepted.0, &session);
     }
-    let link = shard.open(socket, protocol);
+    let link = shard.open(accepted, protocol);
     glommio::spawn_local(serve(Rc::clone(shard), link, session)).detach();
 }
 
@@ -111,19 +115,20 @@ fn refuse<P: Engine, S: Session>(shard: &Shard<P>, socket: &Socket, session: &S)
 }
 
 async fn serve<P: Engine, S: Session>(shard: Rc<Shard<P>>, link: Rc<Link>, mut session: S) {
-    let end = match PollableFd::new(link.socket.clone()) {
+    match PollableFd::new(link.socket.clone()) {
         Ok(socket) => {
-            let end = read(&shard, &link, &mut session, &socket).await;
-            tracing::debug!(connection = %link.id, code = end.code.name(), reason = %end.text, "ends");
-            if end.code != Code::Reset {
-                say_farewell(&shard, &link, &session, &end).await;
+            read(&shard, &link, &mut session, &socket).await;
+            // What this connection published leaves before its own subscriptions end.
+            shard.let_io_in().await;
+            if link.lifecycle.state() == State::Ending && link.reason().code != Code::Reset {
+                say_farewell(&shard, &link, &session).await;
                 linger(&shard, &link, &socket).await;
             }
-            end
         }
-        Err(error) => End::new(Code::Reset, error.to_string()),
-    };
-    shard.reap(&link, end.code);
+        Err(error) => drop(link.end(End::new(Code::Reset, error.to_string()))),
+    }
+    link.lifecycle.apply(Event::Finish);
+    shard.reap(&link);
 }
 
 /// What to do after a turn of reading.
@@ -136,18 +141,16 @@ enum Next {
     Paused,
     /// Do not read for this long: it has sent too fast.
     TooFast(Duration),
-    /// End the connection.
-    End(End),
+    /// It has a reason to end.
+    Over,
 }
 
-/// Serves the connection until it ends; why it does.
-async fn read<P: Engine, S: Session>(
-    shard: &Rc<Shard<P>>,
-    link: &Link,
-    session: &mut S,
-    socket: &PollableFd<Socket>,
-) -> End {
+/// Serves the connection until it has a reason to end.
+async fn read<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session: &mut S, socket: &PollableFd<Socket>) {
     shard.with_context(link.id, |context| session.opened(context));
+    if link.activity.protocol() == Protocol::Plain && link.lifecycle.is_serving() {
+        link.lifecycle.apply(Event::Introduced);
+    }
     let mut incoming =
         Incoming { incomplete: Reassembly::new(), published: false, rate: Rate::new(&shard.limits.rate) };
     loop {
@@ -158,7 +161,8 @@ async fn read<P: Engine, S: Session>(
                     Ok(())
                 };
                 if let Err(error) = or(woken, socket.readable()).await {
-                    return End::new(Code::Reset, error.to_string());
+                    link.end(End::new(Code::Reset, error.to_string()));
+                    return;
                 }
             }
             Next::Again => shard.let_io_in().await,
@@ -172,11 +176,7 @@ async fn read<P: Engine, S: Session>(
                 or(link.signal.wait(), sleep(wait)).await;
                 link.activity.resume(shard.clock.now());
             }
-            Next::End(end) => {
-                // What this connection published leaves before its own subscriptions end.
-                shard.let_io_in().await;
-                return end;
-            }
+            Next::Over => return,
         }
     }
 }
@@ -190,54 +190,68 @@ struct Incoming {
 }
 
 fn turn<P: Engine, S: Session>(shard: &Shard<P>, link: &Link, session: &mut S, incoming: &mut Incoming) -> Next {
-    let Incoming { incomplete, published, rate } = incoming;
-    if let Some(end) = link.end.take() {
-        return Next::End(end);
+    if link.lifecycle.is_serving() {
+        take(shard, link, session, incoming).unwrap_or_else(|end| {
+            link.end(end);
+            Next::Over
+        })
+    } else {
+        Next::Over
     }
+}
+
+/// Takes what the socket has received; why the connection ends, if it does.
+fn take<P: Engine, S: Session>(
+    shard: &Shard<P>,
+    link: &Link,
+    session: &mut S,
+    incoming: &mut Incoming,
+) -> Result<Next, End> {
+    let Incoming { incomplete, published, rate } = incoming;
     if shard.must_pause(link, *published) {
-        return Next::Paused;
+        return Ok(Next::Paused);
     }
     let mut scratch = shard.scratch.borrow_mut();
     let received = match link.socket.receive(&mut scratch) {
         Received::Bytes(received) => received,
-        Received::Nothing => return Next::Readable,
-        Received::End => return Next::End(End::of_stream(incomplete)),
-        Received::Broken => return Next::End(End::new(Code::Reset, "the connection is broken")),
+        Received::Nothing => return Ok(Next::Readable),
+        Received::End => return Err(End::of_stream(incomplete)),
+        Received::Broken => return Err(End::new(Code::Reset, "the connection is broken")),
     };
     let outcome = shard.with_context(link.id, |context| {
         let outcome = corecast_session::receive(session, incomplete, &scratch[..received], context);
         *published = context.published;
         outcome
     });
-    let frames = match outcome {
-        Ok(frames) => frames,
-        Err(end) => return Next::End(end),
-    };
+    let frames = outcome?;
+    if frames > 0 {
+        link.lifecycle.apply(Event::Introduced);
+    }
     link.activity.received(shard.clock.now(), frames, incomplete.is_mid_frame());
     let debt = rate.as_mut().map_or(Duration::ZERO, |rate| rate.charge(frames, received));
     if debt.is_zero() {
-        if received == scratch.len() {
+        Ok(if received == scratch.len() {
             Next::Again
         } else if shard.must_pause(link, *published) {
             Next::Paused
         } else {
             Next::Readable
-        }
+        })
     } else {
         match shard.limits.rate.over {
-            OverRate::Pause => Next::TooFast(debt),
-            OverRate::Close => Next::End(End::new(Code::RateExceeded, "the client sent faster than it may")),
+            OverRate::Pause => Ok(Next::TooFast(debt)),
+            OverRate::Close => Err(End::new(Code::RateExceeded, "the client sent faster than it may")),
         }
     }
 }
 
 /// Tells the peer why, behind everything that it was already sent a part of.
-async fn say_farewell<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session: &S, end: &End) {
+async fn say_farewell<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session: &S) {
     let mut farewell = Vec::new();
-    session.farewell(end, &mut farewell);
-    link.drained.set(false);
+    session.farewell(link.reason(), &mut farewell);
+    link.lifecycle.apply(Event::Farewell);
     shard.end(link.id, &farewell);
-    while !link.drained.get() && !link.expired.get() {
+    while link.lifecycle.state() == State::Draining {
         link.signal.wait().await;
     }
 }
@@ -245,7 +259,7 @@ async fn say_farewell<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, 
 /// Waits for the peer's end, so that the farewell arrives.
 async fn linger<P: Engine>(shard: &Rc<Shard<P>>, link: &Link, socket: &PollableFd<Socket>) {
     link.socket.finish_sending();
-    while !link.expired.get() {
+    while link.lifecycle.state() == State::Lingering {
         let received = link.socket.receive(&mut shard.scratch.borrow_mut());
         let waited = match received {
             Received::End | Received::Broken => return,

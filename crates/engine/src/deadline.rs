@@ -7,6 +7,7 @@
 //! not answering a PING that stands behind what it has not taken.
 
 use crate::config::{Limits, Protocol};
+use crate::lifecycle::State;
 use corecast_session::End;
 use corecast_wire::Code;
 use std::cell::Cell;
@@ -39,8 +40,6 @@ pub(crate) struct Activity {
     protocol: Protocol,
     opened: Duration,
     heard: Cell<Duration>,
-    /// It has sent a valid frame.
-    introduced: Cell<bool>,
     /// When the frame began that has not ended.
     frame_began: Cell<Option<Duration>>,
     /// Since when its socket has taken nothing.
@@ -68,7 +67,6 @@ impl Activity {
             protocol,
             opened: now,
             heard: Cell::new(now),
-            introduced: Cell::default(),
             frame_began: Cell::default(),
             blocked: Cell::default(),
             pinged: Cell::default(),
@@ -84,7 +82,6 @@ impl Activity {
     pub(crate) fn received(&self, now: Duration, frames: usize, mid_frame: bool) {
         self.heard.set(now);
         self.pinged.set(false);
-        self.introduced.set(self.introduced.get() || frames > 0);
         let began = self.frame_began.get().filter(|_| frames == 0).unwrap_or(now);
         self.frame_began.set(mid_frame.then_some(began));
     }
@@ -111,8 +108,13 @@ impl Activity {
         self.frame_began.update(|began| began.map(|_| now));
     }
 
-    /// What is due now, if anything is. A PING is due once.
-    pub(crate) fn due(&self, now: Duration, limits: &Limits) -> Option<Due> {
+    /// How long it has been here.
+    pub(crate) fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.opened)
+    }
+
+    /// What is due now of a connection that is served, if anything is. A PING is due once.
+    pub(crate) fn due(&self, state: State, now: Duration, limits: &Limits) -> Option<Due> {
         let over = |since: Duration, limit: Duration| !limit.is_zero() && now.saturating_sub(since) >= limit;
         if let Some(since) = self.blocked.get() {
             let text = "the peer took nothing of what it was sent";
@@ -129,7 +131,7 @@ impl Activity {
             // Who only listens says nothing, and there is no frame to ask with.
             return None;
         }
-        if !self.introduced.get() {
+        if state == State::Opening {
             let late = over(self.opened, limits.hello_timeout);
             return late.then(|| Due::End(End::new(Code::HelloTimeout, "no HELLO came in time")));
         }
@@ -158,7 +160,11 @@ mod tests {
 
     /// What is due at a second, by name.
     fn due(activity: &Activity, second: u32) -> String {
-        match activity.due(second * SECOND, &limits()) {
+        due_in(State::Open, activity, second)
+    }
+
+    fn due_in(state: State, activity: &Activity, second: u32) -> String {
+        match activity.due(state, second * SECOND, &limits()) {
             None => "nothing".to_owned(),
             Some(Due::Ping) => "ping".to_owned(),
             Some(Due::End(end)) => format!("end {}", end.code.name()),
@@ -176,8 +182,8 @@ mod tests {
     fn bytes_that_are_no_frame_do_not_put_off_the_hello() {
         let activity = Activity::new(Protocol::Native, SECOND);
         activity.received(9 * SECOND, 0, true);
-        assert_eq!(due(&activity, 10), "nothing");
-        assert_eq!(due(&activity, 11), "end hello_timeout");
+        assert_eq!(due_in(State::Opening, &activity, 10), "nothing");
+        assert_eq!(due_in(State::Opening, &activity, 11), "end hello_timeout");
     }
 
     #[test]
@@ -243,13 +249,14 @@ mod tests {
             write_timeout: Duration::ZERO,
             ..Limits::default()
         };
-        let silent = Activity::new(Protocol::Native, Duration::ZERO);
         let stuck = greeted();
         stuck.received(Duration::ZERO, 1, true);
         let full = greeted();
         full.block(Duration::ZERO);
-        for activity in [silent, greeted(), stuck, full] {
-            assert!(activity.due(1_000_000 * SECOND, &limits).is_none());
+        for activity in [greeted(), stuck, full] {
+            for state in [State::Opening, State::Open] {
+                assert!(activity.due(state, 1_000_000 * SECOND, &limits).is_none());
+            }
         }
     }
 }

@@ -17,9 +17,12 @@ mod batch;
 mod codec;
 mod config;
 mod connection;
+mod control;
 mod deadline;
 mod error;
 mod io_uring;
+mod journal;
+mod lifecycle;
 mod listener;
 mod mesh;
 mod pause;
@@ -33,6 +36,9 @@ mod tick;
 pub use config::{
     Affinity, Config, Lag, Limits, Listener, OverRate, PolicyKind, Protocol, RateLimit, Scheduling, Tuning, UnknownName,
 };
-pub use corecast_fanout::Counters;
+pub use control::{ConnectionInfo, Control, NoAnswer};
+pub use corecast_fanout::{ConnectionId, Counters, Standing};
 pub use error::{RunError, StartError};
-pub use server::{Server, Stopper, Summary};
+pub use journal::{Departure, JOURNAL_LENGTH};
+pub use lifecycle::State;
+pub use server::{Server, Summary};

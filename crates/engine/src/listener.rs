@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 
 /// Connections that the kernel keeps for a shard that has not accepted them; it caps this at
 /// `net.core.somaxconn`. Beyond it the kernel drops SYNs, which clients repeat.
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: u16 = 4096;
 
 /// Binds an address once for each shard. A port 0 becomes the port that the kernel picked.
 pub(crate) fn bind(listener: &Listener, shards: usize) -> Result<(Listener, Vec<OwnedFd>), StartError> {
@@ -45,7 +45,7 @@ fn listen(address: SocketAddr) -> io::Result<Socket> {
     // Accepted sockets inherit it: a frame is complete when it is sent, there is nothing to wait for.
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(BACKLOG.into())?;
     Ok(socket)
 }
 

@@ -4,6 +4,7 @@
 //! publishers are not read; so no shard waits for another, and two that are full for each other both go
 //! on draining.
 
+use crate::control::Request;
 use crate::shard::{Engine, Shard};
 use corecast_fanout::{Parcel, ShardId};
 use flume::{Receiver, Sender, TrySendError};
@@ -18,6 +19,8 @@ pub(crate) enum Post {
     Parcel(ShardId, Parcel),
     /// Stop serving.
     Stop,
+    /// A question from outside.
+    Request(Request),
     /// That shard has posted everything that it will ever publish.
     Finished,
 }

@@ -4,8 +4,9 @@ use crate::accept::Door;
 use crate::affinity::{self, Place};
 use crate::codec::encoding;
 use crate::config::{Config, Lag, Listener, PolicyKind, Protocol};
+use crate::control::Control;
 use crate::error::{RunError, StartError};
-use crate::mesh::{Mesh, Post, mesh};
+use crate::mesh::{Mesh, mesh};
 use crate::shard::{Engine, Shard, Tally, run};
 use crate::{io_uring, listener};
 use corecast_fanout::policy::{Directory, Mutex, MutexDirectory, Sharded, Snapshot, SnapshotDirectory};
@@ -40,15 +41,9 @@ const STOPPING_SIGNALS: [Signal; 2] = [Signal::SIGTERM, Signal::SIGINT];
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<Listener>,
-    stopper: Stopper,
+    control: Control,
     shards: usize,
     news: Receiver<(ShardId, News)>,
-}
-
-/// Stops a server, from any thread.
-#[derive(Clone, Debug)]
-pub struct Stopper {
-    mailboxes: Vec<Sender<Post>>,
 }
 
 /// What a server did, in the end.
@@ -58,6 +53,8 @@ pub struct Summary {
     pub accepted: u64,
     /// Connections closed, by reason.
     pub closed: BTreeMap<Code, u64>,
+    /// Connections that had taken everything that was queued for them when the server stopped.
+    pub drained: u64,
     /// Connections that had not taken what was queued when the time to drain was over.
     pub cut_off: u64,
     /// Messages and sends.
@@ -82,6 +79,14 @@ impl Server {
     /// # Panics
     /// If there are more than 65,535 shards.
     pub fn start(config: &Config) -> Result<Self, StartError> {
+        Self::start_with(config, start_configured)
+    }
+
+    /// Starts it with the policy that `run_policy` starts.
+    fn start_with(
+        config: &Config,
+        run_policy: impl FnOnce(Start<'_>) -> Result<(), StartError>,
+    ) -> Result<Self, StartError> {
         validate(config)?;
         io_uring::probe()?;
         let shards = ShardId::try_from(config.cpus.len()).expect("fewer than 2^16 shards");
@@ -100,31 +105,11 @@ impl Server {
                 .map_err(|error| StartError::Invalid(format!("cannot block signals: {error}")))?;
         }
         let (mailboxes, meshes) = mesh(shards, config.limits.mailbox_capacity);
-        let stopper = Stopper { mailboxes };
+        let control = Control::new(mailboxes);
         let (report, news) = flume::unbounded();
-        let start = Start { config, stopper: &stopper, report, doors, meshes };
-        let limits = fanout_limits(config);
-        match config.policy {
-            PolicyKind::Sharded => start.all(|shard| {
-                let limits = limits.clone();
-                move || Sharded::new(shard, shards, limits, Codec)
-            }),
-            PolicyKind::Mutex => {
-                let directory = MutexDirectory::new();
-                start.all(|shard| {
-                    let (limits, directory) = (limits.clone(), directory.clone());
-                    move || Mutex::new(shard, shards, limits, Codec, directory)
-                })
-            }
-            PolicyKind::Snapshot => {
-                let directory = SnapshotDirectory::new();
-                start.all(|shard| {
-                    let (limits, directory) = (limits.clone(), directory.clone());
-                    move || Snapshot::new(shard, shards, limits, Codec, directory)
-                })
-            }
-        }?;
-        let server = Self { listeners, stopper, shards: config.cpus.len(), news };
+        let start = Start { config, control: &control, report, doors, meshes };
+        run_policy(start)?;
+        let server = Self { listeners, control, shards: config.cpus.len(), news };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -134,14 +119,14 @@ impl Server {
         &self.listeners
     }
 
-    /// What stops it from elsewhere.
-    pub fn stopper(&self) -> Stopper {
-        self.stopper.clone()
+    /// What asks things of it from elsewhere.
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// Asks it to stop: no new connections, what was published is delivered, everybody is told.
     pub fn stop(&self) {
-        self.stopper.stop();
+        self.control.stop();
     }
 
     /// Waits for its end.
@@ -180,18 +165,10 @@ impl Server {
     }
 }
 
-impl Stopper {
-    /// Asks the server to stop. It may have stopped already.
-    pub fn stop(&self) {
-        for mailbox in &self.mailboxes {
-            let _ = mailbox.send(Post::Stop);
-        }
-    }
-}
-
 impl Summary {
     fn add(&mut self, tally: Tally) {
         self.accepted += tally.accepted;
+        self.drained += tally.drained;
         self.cut_off += tally.cut_off;
         self.counters += tally.counters;
         for (code, count) in tally.closed {
@@ -206,9 +183,12 @@ impl fmt::Display for Summary {
         let Counters { published, deliveries, sends, missed, undelivered, .. } = self.counters;
         write!(
             formatter,
-            "{} connections accepted, {} cut off, {published} messages published, {deliveries} delivered in {sends} \
-             sends, {missed} missed, {undelivered} undelivered; closed:",
-            self.accepted, self.cut_off
+            "{} connections closed, {} drained, {} cut off, {undelivered} messages undelivered; {} connections accepted, \
+             {published} messages published, {deliveries} delivered in {sends} sends, {missed} missed; closed:",
+            self.closed.values().sum::<u64>(),
+            self.drained,
+            self.cut_off,
+            self.accepted,
         )?;
         for (code, count) in &self.closed {
             write!(formatter, " {} {count}", code.name())?;
@@ -242,23 +222,48 @@ fn validate(config: &Config) -> Result<(), StartError> {
 fn fanout_limits(config: &Config) -> corecast_fanout::Limits {
     let mut limits = corecast_fanout::Limits {
         log_bytes: config.limits.log_bytes,
+        shard_log_bytes: config.limits.shard_log_bytes,
+        reserved_connections: config.limits.connections_of_each(config.cpus.len()),
         max_subscriptions: config.limits.max_subscriptions,
         ..corecast_fanout::Limits::default()
     };
-    limits.lag[encoding(Protocol::Native).index()] = match config.limits.native_lag {
-        Lag::Skip => corecast_fanout::Lag::Skip,
-        Lag::Disconnect => corecast_fanout::Lag::Disconnect,
-    };
+    limits.lag[encoding(Protocol::Native).index()] = config.limits.native_lag.of_fanout();
     limits
 }
 
 /// What starting the shards takes.
 struct Start<'a> {
     config: &'a Config,
-    stopper: &'a Stopper,
+    control: &'a Control,
     report: Sender<(ShardId, News)>,
     doors: Vec<Vec<(Listener, OwnedFd)>>,
     meshes: Vec<Mesh>,
+}
+
+/// Starts the shards with the policy of the configuration.
+fn start_configured(start: Start<'_>) -> Result<(), StartError> {
+    let shards = ShardId::try_from(start.meshes.len()).expect("numbered when they were made");
+    let limits = fanout_limits(start.config);
+    match start.config.policy {
+        PolicyKind::Sharded => start.all(|shard| {
+            let limits = limits.clone();
+            move || Sharded::new(shard, shards, limits, Codec)
+        }),
+        PolicyKind::Mutex => {
+            let directory = MutexDirectory::new();
+            start.all(|shard| {
+                let (limits, directory) = (limits.clone(), directory.clone());
+                move || Mutex::new(shard, shards, limits, Codec, directory)
+            })
+        }
+        PolicyKind::Snapshot => {
+            let directory = SnapshotDirectory::new();
+            start.all(|shard| {
+                let (limits, directory) = (limits.clone(), directory.clone());
+                move || Snapshot::new(shard, shards, limits, Codec, directory)
+            })
+        }
+    }
 }
 
 impl Start<'_> {
@@ -268,7 +273,7 @@ impl Start<'_> {
         P: Engine,
         M: FnOnce() -> P + Send + 'static,
     {
-        let Self { config, stopper, report, doors, meshes } = self;
+        let Self { config, control, report, doors, meshes } = self;
         for ((mesh, doors), cpu) in meshes.into_iter().zip(doors).zip(&config.cpus) {
             let shard = mesh.shard();
             let seed = Seed {
@@ -276,7 +281,7 @@ impl Start<'_> {
                 mesh,
                 doors,
                 config: config.clone(),
-                stopper: (config.stop_on_signals && shard == 0).then(|| stopper.clone()),
+                control: (config.stop_on_signals && shard == 0).then(|| control.clone()),
                 policy: policy(shard),
             };
             let report = report.clone();
@@ -294,7 +299,7 @@ impl Start<'_> {
             };
             let spawned = thread::Builder::new().name(format!("shard-{shard}")).spawn(body);
             if let Err(error) = spawned {
-                stopper.stop();
+                control.stop();
                 return Err(StartError::Shard { shard, reason: error.to_string() });
             }
         }
@@ -309,7 +314,7 @@ struct Seed<M> {
     doors: Vec<(Listener, OwnedFd)>,
     config: Config,
     /// If this shard is the one that waits for signals.
-    stopper: Option<Stopper>,
+    control: Option<Control>,
     policy: M,
 }
 
@@ -320,7 +325,7 @@ impl<M> Seed<M> {
         P: Engine,
         M: FnOnce() -> P + 'static,
     {
-        let Self { cpu, mesh, doors, config, stopper, policy } = self;
+        let Self { cpu, mesh, doors, config, control, policy } = self;
         let executor = LocalExecutorBuilder::new(Placement::Fixed(cpu))
             .name("corecast")
             .io_memory(0)
@@ -330,8 +335,8 @@ impl<M> Seed<M> {
             .make()
             .map_err(|error| StartError::Cpu { cpu, reason: error.to_string() })?;
         executor.run(async move {
-            if let Some(stopper) = stopper {
-                glommio::spawn_local(stop_on_signal(stopper)).detach();
+            if let Some(control) = control {
+                glommio::spawn_local(stop_on_signal(control)).detach();
             }
             affinity::schedule(config.tuning.scheduling);
             let place = Place::new(cpu, &config.cpus, config.tuning.affinity);
@@ -349,31 +354,32 @@ fn door((listener, descriptor): (Listener, OwnedFd)) -> Door {
         Some(channel) => channel.into(),
         None => format!("{}:{}", listener.protocol, listener.address).into(),
     };
-    Door { protocol: listener.protocol, channel, descriptor }
+    Door { protocol: listener.protocol, channel, lag: listener.lag.map(Lag::of_fanout), descriptor }
 }
 
-async fn stop_on_signal(stopper: Stopper) {
+async fn stop_on_signal(control: Control) {
     let received = match glommio::signal::Signals::new(&STOPPING_SIGNALS.map(|signal| signal as i32)) {
         Ok(signals) => signals.recv().await,
         Err(error) => Err(error),
     };
+    // The next one has its default effect, and has it by the time that the line says so.
+    if let Err(error) = SigSet::from_iter(STOPPING_SIGNALS).thread_unblock() {
+        tracing::warn!(%error, "a second signal will have no effect");
+    }
     match received {
         Ok(number) => tracing::info!(number, "stopping on a signal; a second one ends the process at once"),
         Err(error) => tracing::error!(%error, "signals cannot be received: stopping"),
     }
-    // The next one has its default effect.
-    if let Err(error) = SigSet::from_iter(STOPPING_SIGNALS).thread_unblock() {
-        tracing::warn!(%error, "a second signal will have no effect");
-    }
-    for mailbox in &stopper.mailboxes {
-        let _ = mailbox.send_async(Post::Stop).await;
-    }
+    control.stop_from_shard().await;
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").to_owned()
 }
+
+#[cfg(test)]
+mod panicking;
 
 #[cfg(test)]
 mod tests {

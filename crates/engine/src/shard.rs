@@ -6,6 +6,8 @@ use crate::codec::encoding;
 use crate::config::{Limits, Protocol, Tuning};
 use crate::connection::Link;
 use crate::deadline::{Activity, Clock, Due};
+use crate::journal::{Departure, Journal};
+use crate::lifecycle::Event;
 use crate::mesh::{Mesh, watch};
 use crate::signal::Signal;
 use crate::socket::Socket;
@@ -18,9 +20,10 @@ use rustix::event::{EventfdFlags, eventfd};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A policy that writes to sockets.
 pub(crate) trait Engine: Policy<Socket> + 'static {}
@@ -47,12 +50,13 @@ pub(crate) struct Shard<P> {
     /// Connections whose end has a deadline.
     pub(crate) ending: RefCell<Vec<(Instant, ConnectionId)>>,
     /// Connections to close at the end of the tick.
-    pub(crate) to_reap: RefCell<Vec<ConnectionId>>,
+    pub(crate) to_reap: RefCell<Vec<Rc<Link>>>,
     /// Tasks that wait for a full socket.
     pub(crate) full: Cell<usize>,
     /// Other shards that will post nothing more.
     pub(crate) finished: Cell<ShardId>,
     pub(crate) tally: RefCell<Tally>,
+    pub(crate) journal: RefCell<Journal>,
     /// Connections that may be open at a time.
     capacity: usize,
     open: Cell<usize>,
@@ -69,6 +73,8 @@ pub(crate) struct Shard<P> {
 pub(crate) struct Tally {
     pub(crate) accepted: u64,
     pub(crate) closed: BTreeMap<Code, u64>,
+    /// Connections that had taken what was queued when the server stopped.
+    pub(crate) drained: u64,
     /// Connections that had not taken what was queued when the server stopped.
     pub(crate) cut_off: u64,
     pub(crate) counters: Counters,
@@ -78,11 +84,10 @@ impl<P: Engine> Shard<P> {
     /// Must be called on the shard's own executor. An error is a lack of descriptors.
     pub(crate) fn new(policy: P, mesh: Mesh, limits: Limits, tuning: Tuning) -> io::Result<Self> {
         let always_ready = eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let capacity = limits.max_connections.div_ceil(usize::from(mesh.shards()));
+        let capacity = limits.connections_of_each(mesh.shards().into());
         Ok(Self {
             policy: RefCell::new(policy),
             mesh,
-            limits,
             clock: Clock::start(),
             work: Signal::default(),
             mailbox_drained: Signal::default(),
@@ -95,13 +100,16 @@ impl<P: Engine> Shard<P> {
             full: Cell::new(0),
             finished: Cell::new(0),
             tally: RefCell::default(),
+            journal: RefCell::new(Journal::new(limits.departure_lines)),
             capacity,
             open: Cell::new(0),
             stopping: Cell::new(false),
             stop: Signal::default(),
-            links: RefCell::default(),
+            // Reserved, not touched: it costs no memory before the connections are there.
+            links: RefCell::new(Vec::with_capacity(capacity)),
             answer: RefCell::default(),
             always_ready: PollableFd::new(always_ready)?,
+            limits,
         })
     }
 
@@ -121,9 +129,9 @@ impl<P: Engine> Shard<P> {
     }
 
     /// Gives a socket its identity.
-    pub(crate) fn open(&self, socket: Socket, protocol: Protocol) -> Rc<Link> {
-        let id = self.policy.borrow_mut().open(socket.clone(), encoding(protocol));
-        let link = Rc::new(Link::new(id, socket, Activity::new(protocol, self.clock.now())));
+    pub(crate) fn open(&self, accepted: (Socket, SocketAddr), protocol: Protocol) -> Rc<Link> {
+        let id = self.policy.borrow_mut().open(accepted.0.clone(), encoding(protocol));
+        let link = Rc::new(Link::new(id, accepted, Activity::new(protocol, self.clock.now())));
         let mut links = self.links.borrow_mut();
         let slot = id.slot as usize;
         if links.len() <= slot {
@@ -184,9 +192,13 @@ impl<P: Engine> Shard<P> {
     }
 
     /// Has the connection closed at the end of the tick.
-    pub(crate) fn reap(&self, link: &Link, code: Code) {
-        self.count_closed(code);
-        self.to_reap.borrow_mut().push(link.id);
+    pub(crate) fn reap(&self, link: &Rc<Link>) {
+        let standing = self.policy.borrow().standing(link.id);
+        let (now, reason) = (self.clock.now(), link.reason());
+        let departure = Departure::now(link.id, link.peer, link.activity.age(now), reason, standing);
+        self.journal.borrow_mut().add(now, departure);
+        self.count_closed(reason.code);
+        self.to_reap.borrow_mut().push(Rc::clone(link));
         self.work.set();
     }
 
@@ -196,14 +208,10 @@ impl<P: Engine> Shard<P> {
     }
 
     /// Forgets a connection.
-    pub(crate) fn forget(&self, id: ConnectionId) {
-        let mut links = self.links.borrow_mut();
-        if let Some(entry) = links.get_mut(id.slot as usize)
-            && entry.as_ref().is_some_and(|link| link.id == id)
-        {
-            *entry = None;
-            self.open.update(|open| open - 1);
-        }
+    pub(crate) fn forget(&self, link: &Link) {
+        link.lifecycle.apply(Event::Reap);
+        self.links.borrow_mut()[link.id.slot as usize] = None;
+        self.open.update(|open| open - 1);
     }
 
     /// What is due for so many connections, from this slot on, and the slot behind them.
@@ -211,7 +219,10 @@ impl<P: Engine> Shard<P> {
         let links = self.links.borrow();
         let from = if from < links.len() { from } else { 0 };
         let to = links.len().min(from + count);
-        let due = |link: &Rc<Link>| Some((Rc::clone(link), link.activity.due(self.clock.now(), &self.limits)?));
+        let due = |link: &Rc<Link>| {
+            let due = link.activity.due(link.lifecycle.state(), self.clock.now(), &self.limits)?;
+            Some((Rc::clone(link), due))
+        };
         (links[from..to].iter().flatten().filter_map(due).collect(), to)
     }
 
@@ -220,7 +231,7 @@ impl<P: Engine> Shard<P> {
         self.links.borrow().len()
     }
 
-    fn all_links(&self) -> Vec<Rc<Link>> {
+    pub(crate) fn all_links(&self) -> Vec<Rc<Link>> {
         self.links.borrow().iter().flatten().cloned().collect()
     }
 
@@ -246,9 +257,13 @@ impl<P: Engine> Shard<P> {
         .await;
         self.let_io_in().await;
         self.wait_until(deadline, |shard| shard.full.get() == 0 && !shard.policy.borrow_mut().flush(0)).await;
-        self.tally.borrow_mut().cut_off += self.full.get() as u64;
-        for link in self.all_links() {
-            link.end(End::new(Code::GoingAway, "the server is stopping"));
+        let links = self.all_links();
+        let (open, cut_off) = (links.len() as u64, self.full.get() as u64);
+        self.tally.borrow_mut().cut_off += cut_off;
+        self.tally.borrow_mut().drained += open.saturating_sub(cut_off);
+        for link in links {
+            let delay = random_below(self.limits.reconnect_spread);
+            link.end(End::new(Code::GoingAway, "the server is stopping").with_reconnect_delay(delay));
         }
         let everybody_gone = |shard: &Self| shard.links.borrow().iter().all(Option::is_none);
         if !self.wait_until(Instant::now() + 2 * self.limits.linger, everybody_gone).await {
@@ -256,6 +271,12 @@ impl<P: Engine> Shard<P> {
             self.wait_until(Instant::now() + self.limits.linger, everybody_gone).await;
         }
     }
+}
+
+/// A random time, to the millisecond; none below nothing.
+fn random_below(spread: Duration) -> Option<Duration> {
+    let milliseconds = u32::try_from(spread.as_millis()).unwrap_or(u32::MAX);
+    (milliseconds > 0).then(|| Duration::from_millis(fastrand::u32(..milliseconds).into()))
 }
 
 /// Runs a shard until it is stopped; what it did.
@@ -266,10 +287,15 @@ pub(crate) async fn run<P: Engine>(shard: Shard<P>, place: Place, doors: Vec<Doo
         glommio::spawn_local(sweep(Rc::clone(&shard), place)),
         glommio::spawn_local(watch(Rc::clone(&shard))),
     ];
-    let doors: Vec<_> = doors.into_iter().map(|door| glommio::spawn_local(accept(Rc::clone(&shard), door))).collect();
+    let doors: Vec<_> = doors.into_iter().map(Rc::new).collect();
+    let spawn = |door| glommio::spawn_local(accept(Rc::clone(&shard), Rc::clone(door)));
+    let accepting: Vec<_> = doors.iter().map(spawn).collect();
     shard.stop.wait().await;
+    for task in accepting {
+        task.cancel().await;
+    }
     for door in doors {
-        door.cancel().await;
+        door.close(&shard);
     }
     shard.drain().await;
     for task in tasks.drain(..) {

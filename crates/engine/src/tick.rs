@@ -9,6 +9,7 @@ use crate::affinity::Place;
 use crate::codec;
 use crate::connection::Link;
 use crate::deadline::Due;
+use crate::lifecycle::Event;
 use crate::mesh::Post;
 use crate::pause::Pause;
 use crate::shard::{Engine, Shard};
@@ -65,6 +66,7 @@ pub(crate) async fn sweep<P: Engine>(shard: Rc<Shard<P>>, mut place: Place) {
     loop {
         sleep(shard.tuning.sweep_interval).await;
         shard.clock.advance();
+        shard.journal.borrow_mut().close_second(shard.clock.now());
         next = shard.check_deadlines(next);
         let now = Instant::now();
         let expired: Vec<_> = shard.ending.borrow_mut().extract_if(.., |(deadline, _)| *deadline <= now).collect();
@@ -86,8 +88,8 @@ impl<P: Engine> Shard<P> {
         for (link, due) in due {
             match due {
                 Due::Ping => self.ping(&link),
-                Due::End(end) => link.end(end),
-                Due::GiveUp(end) => link.give_up(end),
+                Due::End(end) => drop(link.end(end)),
+                Due::GiveUp(end) => drop(link.give_up(end)),
             }
         }
         next
@@ -114,9 +116,9 @@ impl<P: Engine> Shard<P> {
             self.carry_out(effect, &mut full);
         }
         let saturated = policy.is_saturated();
-        for id in self.to_reap.take() {
-            policy.close(id);
-            self.forget(id);
+        for link in self.to_reap.take() {
+            policy.close(link.id);
+            self.forget(&link);
         }
         drop(policy);
         for id in full {
@@ -141,6 +143,7 @@ impl<P: Engine> Shard<P> {
             match self.mesh.try_take() {
                 Some(Post::Parcel(from, parcel)) => policy.receive(from, parcel),
                 Some(Post::Stop) => self.begin_to_stop(),
+                Some(Post::Request(request)) => self.answer_request(request, policy),
                 Some(Post::Finished) => self.finished.update(|finished| finished + 1),
                 None => {
                     self.mailbox_drained.set();
@@ -167,7 +170,7 @@ impl<P: Engine> Shard<P> {
             Effect::Drained(id) => {
                 if let Some(link) = self.link(id) {
                     link.full.set(false);
-                    link.drained.set(true);
+                    link.lifecycle.apply(Event::Drained);
                     link.signal.set();
                 }
             }

@@ -122,7 +122,7 @@ fn one_subscription_too_many() {
     peer.subscribe("a");
     peer.subscribe("b");
     peer.subscribe("a");
-    peer.send_native(&Frame::Subscribe(ChannelName::new("c").expect("a valid name")));
+    peer.send_native(&Frame::Subscribe(ChannelName::new("c").expect("a valid name").into()));
     peer.expect_refusal(Code::TooManySubscriptions);
 }
 

@@ -4,6 +4,7 @@ use corecast_engine::{PolicyKind, Protocol};
 use corecast_testkit::{DEADLINE, LocalServer, Peer, everywhere};
 use corecast_wire::native::{Frame, Publish};
 use corecast_wire::{ChannelName, Code};
+use std::collections::HashSet;
 use std::time::Duration;
 
 fn news() -> ChannelName<'static> {
@@ -91,5 +92,67 @@ fn who_still_writes_when_the_server_stops_is_not_reset() {
         let summary = server.stop();
         writing.join().expect("the server takes what still comes");
         assert_eq!(summary.closed.get(&Code::GoingAway), Some(&1));
+    });
+}
+
+#[test]
+fn clients_are_told_to_return_at_different_times_within_the_spread() {
+    const SPREAD: Duration = Duration::from_secs(1000);
+    everywhere(|policy, shards| {
+        let mut config = LocalServer::config(policy, shards);
+        config.limits.reconnect_spread = SPREAD;
+        let server = LocalServer::start(config);
+        let mut peers: Vec<_> = (0..8).map(|_| Peer::connect_native(server.address(Protocol::Native))).collect();
+        let reading = std::thread::spawn(move || {
+            let delay = |peer: &mut Peer| {
+                peer.read_native(|frame| {
+                    let Frame::Close(reason) = frame else { panic!("{frame:?}") };
+                    let (words, delay) = reason.words_and_reconnect_delay();
+                    assert_eq!((reason.code, words), (Code::GoingAway.number(), "the server is stopping"));
+                    delay.expect("a delay")
+                })
+            };
+            peers.iter_mut().map(delay).collect::<HashSet<_>>()
+        });
+        let summary = server.stop();
+        let delays = reading.join().expect("everybody was told");
+        assert!(delays.iter().all(|delay| *delay < SPREAD), "{delays:?}");
+        // That two of eight agree to the millisecond happens; that all do does not.
+        assert!(delays.len() > 1, "{delays:?}");
+        assert_eq!((summary.drained, summary.cut_off), (8, 0));
+    });
+}
+
+#[test]
+fn without_a_spread_no_delay_is_told() {
+    let mut config = LocalServer::config(PolicyKind::Sharded, 1);
+    config.limits.reconnect_spread = Duration::ZERO;
+    let server = LocalServer::start(config);
+    let mut peer = Peer::connect_native(server.address(Protocol::Native));
+    let reading = std::thread::spawn(move || {
+        peer.read_native(|frame| {
+            let Frame::Close(reason) = frame else { panic!("{frame:?}") };
+            assert_eq!(reason.words_and_reconnect_delay(), ("the server is stopping", None));
+        });
+    });
+    server.stop();
+    reading.join().expect("it was told");
+}
+
+/// The kernel completes connections by itself; what it has completed when the server stops is accepted and told, not
+/// reset.
+#[test]
+fn who_was_in_the_kernels_queue_when_the_server_stopped_is_told_why() {
+    everywhere(|policy, shards| {
+        let server = LocalServer::start(LocalServer::config(policy, shards));
+        let peers: Vec<_> = (0..300).map(|_| Peer::connect(server.address(Protocol::Native))).collect();
+        let reading = std::thread::spawn(move || {
+            for mut peer in peers {
+                peer.expect_refusal(Code::GoingAway);
+            }
+        });
+        let summary = server.stop();
+        reading.join().expect("everybody was told");
+        assert_eq!((summary.accepted, summary.closed.get(&Code::GoingAway)), (300, Some(&300)));
     });
 }

@@ -30,6 +30,6 @@ pub trait Encode: Clone + 'static {
 
     /// Appends what says that `count` messages of the channel are missing here.
     ///
-    /// Only called for an encoding whose [`Lag`](crate::Lag) is `Skip`.
+    /// Nothing, where the encoding has no way to say it. Only called for a subscription whose [`Lag`](crate::Lag) is `Skip`.
     fn gap(&self, encoding: Encoding, channel: &str, count: u64, out: &mut Vec<u8>);
 }

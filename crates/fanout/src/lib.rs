@@ -31,5 +31,5 @@ pub use limits::{Lag, Limits};
 pub use log::Log;
 pub use outlet::{Outgoing, Outlet, Sent};
 pub use parcel::{Item, Notice, Parcel, Run};
-pub use policy::{Effect, Policy, Publication, TooManySubscriptions};
+pub use policy::{Effect, Policy, Publication, Standing, TooManySubscriptions};
 pub use slots::Slots;

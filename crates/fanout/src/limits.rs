@@ -2,12 +2,12 @@
 
 use crate::{Encoding, MAX_ENCODINGS};
 
-/// What happens to a subscriber that is behind by more than the log holds.
+/// What happens to a subscriber that is behind by more than the log holds, or by the most where all logs are too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lag {
     /// Its connection is closed ([`Effect::Lagged`](crate::Effect::Lagged)).
     Disconnect,
-    /// It is told how many messages it missed and goes on behind them.
+    /// It is told how many messages it missed, if its encoding can say so, and goes on behind them.
     Skip,
 }
 
@@ -19,8 +19,14 @@ pub struct Limits {
     /// theirs, the oldest go, and `lag` says what that means for those who have not had them. The baselines
     /// keep so many bytes for each connection that is behind, and one batch more. Default 4 MiB.
     pub log_bytes: usize,
-    /// What lagging means, by encoding. Default: disconnect.
+    /// Bytes of messages kept of all channels together, counted likewise. Beyond it, when all subscribers that take bytes
+    /// have had theirs, whoever is behind by the most bytes does without all that it has not had, as if its log were
+    /// over its bound, then the next. The baselines do not keep to it. Default 256 MiB.
+    pub shard_log_bytes: usize,
+    /// What lagging means, by encoding, for a subscription that does not say it. Default: disconnect.
     pub lag: [Lag; MAX_ENCODINGS],
+    /// Connections to reserve room for at the start. It is no bound: the owner refuses connections. Default 0.
+    pub reserved_connections: usize,
     /// Channels one connection may subscribe to; one more is refused. Default 1,024.
     pub max_subscriptions: usize,
 }
@@ -34,6 +40,12 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { log_bytes: 4 * 1024 * 1024, lag: [Lag::Disconnect; MAX_ENCODINGS], max_subscriptions: 1024 }
+        Self {
+            log_bytes: 4 * 1024 * 1024,
+            shard_log_bytes: 256 * 1024 * 1024,
+            lag: [Lag::Disconnect; MAX_ENCODINGS],
+            reserved_connections: 0,
+            max_subscriptions: 1024,
+        }
     }
 }

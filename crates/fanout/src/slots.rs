@@ -14,7 +14,18 @@ pub struct Slots<T> {
 impl<T> Slots<T> {
     /// An empty table of this shard.
     pub fn new(shard: ShardId) -> Self {
-        Self { shard, next_generation: 0, entries: Slab::new() }
+        Self::with_capacity(shard, 0)
+    }
+
+    /// An empty table of this shard that does not grow, and so moves nothing, up to so many connections. What is
+    /// reserved and not used costs addresses, not memory: the kernel gives it pages when it is first written.
+    pub fn with_capacity(shard: ShardId, capacity: usize) -> Self {
+        Self { shard, next_generation: 0, entries: Slab::with_capacity(capacity) }
+    }
+
+    /// How many fit without the table growing.
+    pub fn capacity(&self) -> usize {
+        self.entries.capacity()
     }
 
     /// Adds a connection under a new name.

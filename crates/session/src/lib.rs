@@ -22,6 +22,7 @@ use corecast_fanout::{ConnectionId, Outlet, Policy};
 use corecast_wire::{Code, Decode, DecodeError, Reassembly};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 /// One connection's side of its protocol.
 pub trait Session: 'static {
@@ -68,12 +69,20 @@ pub struct End {
     pub code: Code,
     /// For a person.
     pub text: Cow<'static, str>,
+    /// When the peer should connect again, if the protocol can tell it.
+    pub reconnect_delay: Option<Duration>,
 }
 
 impl End {
     /// This code, in these words.
     pub fn new(code: Code, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, text: text.into() }
+        Self { code, text: text.into(), reconnect_delay: None }
+    }
+
+    /// The same, with a suggestion of when to connect again.
+    #[must_use]
+    pub fn with_reconnect_delay(self, delay: Option<Duration>) -> Self {
+        Self { reconnect_delay: delay, ..self }
     }
 
     /// The peer has sent its last byte, with this left of an incomplete frame.

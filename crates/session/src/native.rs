@@ -1,9 +1,9 @@
 //! `native`: channels, acknowledgements, codes.
 
 use crate::{Context, End, Session};
-use corecast_fanout::{Outlet, Policy, Publication};
-use corecast_wire::native::{self, Frame, Publish, Reason, VERSION};
-use corecast_wire::{ChannelName, Code, Limits};
+use corecast_fanout::{Lag, Outlet, Policy, Publication};
+use corecast_wire::native::{self, Frame, Publish, Reason, Subscribe, VERSION};
+use corecast_wire::{Code, Limits};
 
 /// A connection of a `native` listener.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Session for Native {
                 self::publish(&publish, context);
                 Ok(())
             }
-            Frame::Subscribe(channel) => subscribe(channel, context),
+            Frame::Subscribe(subscription) => subscribe(subscription, context),
             Frame::Unsubscribe(channel) => {
                 let frame = encode(&Frame::Unsubscribed(channel), context.answer);
                 context.policy.unsubscribe(context.id, channel.as_str(), frame);
@@ -74,15 +74,21 @@ impl Session for Native {
     }
 
     fn farewell(&self, end: &End, out: &mut Vec<u8>) {
-        let reason = Reason::new(end.code, &end.text);
+        let delayed = end.reconnect_delay.map(|delay| native::text_with_reconnect_delay(&end.text, delay));
+        let reason = Reason::new(end.code, delayed.as_deref().unwrap_or(&end.text));
         let frame = if end.code.is_violation() { Frame::Error(reason) } else { Frame::Close(reason) };
         native::encode(&frame, out);
     }
 }
 
-fn subscribe<O: Outlet, P: Policy<O>>(channel: ChannelName<'_>, context: &mut Context<'_, P>) -> Result<(), End> {
+fn subscribe<O: Outlet, P: Policy<O>>(subscription: Subscribe<'_>, context: &mut Context<'_, P>) -> Result<(), End> {
+    let Subscribe { channel, lag } = subscription;
+    let lag = lag.map(|lag| match lag {
+        native::Lag::Skip => Lag::Skip,
+        native::Lag::Disconnect => Lag::Disconnect,
+    });
     let frame = encode(&Frame::Subscribed(channel), context.answer);
-    let subscribed = context.policy.subscribe(context.id, channel.as_str(), frame);
+    let subscribed = context.policy.subscribe_with(context.id, channel.as_str(), lag, frame);
     subscribed.map_err(|error| End::new(Code::TooManySubscriptions, error.to_string()))
 }
 

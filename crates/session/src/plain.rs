@@ -1,7 +1,7 @@
 //! `plain`: every frame goes to every connection of the listener.
 
 use crate::{Context, End, Session};
-use corecast_fanout::{Outlet, Policy, Publication};
+use corecast_fanout::{Lag, Outlet, Policy, Publication};
 use corecast_wire::{Limits, plain};
 use std::rc::Rc;
 
@@ -12,6 +12,8 @@ pub struct Plain {
     pub channel: Rc<str>,
     /// What is accepted.
     pub limits: Limits,
+    /// What lagging means; what the policy's limits say, if nothing.
+    pub lag: Option<Lag>,
 }
 
 impl Session for Plain {
@@ -22,7 +24,7 @@ impl Session for Plain {
     }
 
     fn opened<O: Outlet, P: Policy<O>>(&mut self, context: &mut Context<'_, P>) {
-        let only = context.policy.subscribe(context.id, &self.channel, &[]);
+        let only = context.policy.subscribe_with(context.id, &self.channel, self.lag, &[]);
         debug_assert!(only.is_ok(), "one subscription is within every limit");
     }
 

@@ -60,7 +60,7 @@ impl Connection {
     pub(crate) fn new(id: ConnectionId, client: usize, transport: Transport, plain: bool) -> Self {
         let limits = Limits { max_frame: MAX_FRAME };
         let speaks = if plain {
-            Speaks::Plain(Plain { channel: Scenario::CHANNELS[0].into(), limits })
+            Speaks::Plain(Plain { channel: Scenario::CHANNELS[0].into(), limits, lag: None })
         } else {
             Speaks::Native(Native::new(limits))
         };

@@ -26,6 +26,7 @@ pub fn converse<'a>(plain: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> 
         shards: 2,
         mailbox_capacity: 1,
         log_bytes: 4096,
+        shard_log_bytes: usize::MAX,
         control_bytes: 256,
         max_subscriptions: 4,
         native_lag: Lag::Skip,
@@ -37,7 +38,7 @@ pub fn converse<'a>(plain: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> 
     let mut shards: Vec<_> = shards.map(|((id, policy), end)| Shard::new(id, policy, end, settings.clone())).collect();
     let (listener, speaker) = (Transport::new(None), Transport::new(None));
     let listening = shards[1].open(0, listener.clone(), false);
-    listener.write(&encoded(&[Frame::Hello { version: 1 }, Frame::Subscribe(first_channel())]));
+    listener.write(&encoded(&[Frame::Hello { version: 1 }, Frame::Subscribe(first_channel().into())]));
     settle(&mut shards, &[listening])?;
     let speaking = shards[0].open(1, speaker.clone(), plain);
     for piece in pieces {

@@ -26,6 +26,8 @@ pub struct Settings {
     pub mailbox_capacity: usize,
     /// Bytes of the log of a channel in one encoding.
     pub log_bytes: usize,
+    /// Bytes of all logs of a shard.
+    pub shard_log_bytes: usize,
     /// Bytes of answers from which on a connection is not read.
     pub control_bytes: usize,
     /// Subscriptions of one connection.
@@ -46,6 +48,8 @@ impl Scenario {
             shards: rng.u16(1..=3),
             mailbox_capacity: if rng.bool() { 1 } else { rng.usize(1..=8) },
             log_bytes: rng.usize(80..300),
+            // Drawn apart, so that what earlier seeds stand for is the same but for this.
+            shard_log_bytes: bound_of_all_logs(&mut Rng::with_seed(!seed)),
             control_bytes: if rng.bool() { 64 * 1024 } else { rng.usize(50..300) },
             max_subscriptions: rng.usize(1..=Self::CHANNELS.len()),
             native_lag: if rng.u32(..4) == 0 { Lag::Disconnect } else { Lag::Skip },
@@ -68,10 +72,19 @@ impl Scenario {
     pub const CHANNELS: [&str; 3] = ["lobby", "météo", "z"];
 }
 
+/// In one of two runs low enough to be reached.
+fn bound_of_all_logs(rng: &mut Rng) -> usize {
+    if rng.bool() { usize::MAX } else { rng.usize(80..400) }
+}
+
 impl Settings {
     pub(crate) fn fanout_limits(&self) -> Limits {
-        let mut limits =
-            Limits { log_bytes: self.log_bytes, max_subscriptions: self.max_subscriptions, ..Limits::default() };
+        let mut limits = Limits {
+            log_bytes: self.log_bytes,
+            shard_log_bytes: self.shard_log_bytes,
+            max_subscriptions: self.max_subscriptions,
+            ..Limits::default()
+        };
         limits.lag[NATIVE.index()] = self.native_lag;
         limits
     }

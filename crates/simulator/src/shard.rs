@@ -243,7 +243,7 @@ impl<P: Policy<Transport>> Shard<P> {
             }
             Stage::Leaving(end) => {
                 model.ends(connection.client, end.code)?;
-                if end.code == Code::Reset {
+                if end.code == Code::Reset || connection.expired {
                     connection.stage = Stage::Reaped;
                     to_reap.push(id);
                 } else {

@@ -3,10 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
 
-use corecast_engine::{Config, Listener, PolicyKind, Protocol, Server, Summary};
+use corecast_engine::{Config, ConnectionId, Control, Listener, PolicyKind, Protocol, Server, Summary};
 use rustix::thread::CpuSet;
 
-use crate::DEADLINE;
+use crate::{DEADLINE, Deadline, Peer, wait_until};
 
 /// A server of the test's own; stopped when dropped.
 #[derive(Debug)]
@@ -46,6 +46,29 @@ impl LocalServer {
     pub fn address(&self, protocol: Protocol) -> SocketAddr {
         let mut listeners = self.listeners.iter();
         listeners.find(|listener| listener.protocol == protocol).expect("a listener of this protocol").address
+    }
+
+    /// What asks things of it.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn control(&self) -> Control {
+        self.server.as_ref().expect("only taken on stop and drop").control()
+    }
+
+    /// The server's name for a connection, once it has accepted it.
+    ///
+    /// # Panics
+    /// If it has not by [`DEADLINE`].
+    pub fn connection(&self, peer: &Peer) -> ConnectionId {
+        let address = peer.stream().local_addr().expect("a connected socket has an address");
+        let mut found = None;
+        wait_until(Deadline::start(), "the connection to be accepted", || {
+            let connections = self.control().connections().expect("the server runs");
+            found = connections.iter().find(|connection| connection.peer == address).map(|connection| connection.id);
+            found.is_some()
+        });
+        found.expect("waited for")
     }
 
     /// Stops it and waits for its end.
@@ -90,5 +113,5 @@ fn stop(server: Server) -> Option<Result<Summary, corecast_engine::RunError>> {
 }
 
 fn on_loopback(protocol: Protocol) -> Listener {
-    Listener { protocol, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), channel: None }
+    Listener { protocol, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), channel: None, lag: None }
 }

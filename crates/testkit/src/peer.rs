@@ -89,7 +89,7 @@ impl Peer {
     /// If the next frame is not the answer, or the name is invalid.
     pub fn subscribe(&mut self, channel: &str) {
         let channel = ChannelName::new(channel).expect("a valid channel name");
-        self.send_native(&native::Frame::Subscribe(channel));
+        self.send_native(&native::Frame::Subscribe(channel.into()));
         self.expect_native(&native::Frame::Subscribed(channel));
     }
 

@@ -63,6 +63,8 @@ codes! {
     RateExceeded = 209, "rate_exceeded";
     /// The server has as many connections as it may.
     Full = 210, "full";
+    /// An administrator ended the connection.
+    Administrator = 211, "administrator";
 }
 
 impl Code {

@@ -9,6 +9,7 @@
 
 use crate::decode::{Body, length};
 use crate::{ChannelName, Decode, DecodeError, Limits, Step};
+use std::time::Duration;
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u16 = 1;
@@ -27,6 +28,8 @@ const MIN_LENGTH: usize = HEADER_LEN - LENGTH_LEN;
 
 const FLAG_ACK: u8 = 0b01;
 const FLAG_NO_ECHO: u8 = 0b10;
+const FLAG_SKIP: u8 = 0b01;
+const FLAG_DISCONNECT: u8 = 0b10;
 
 /// One frame, borrowing from the buffer that it was decoded from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +47,7 @@ pub enum Frame<'a> {
         max_frame: u32,
     },
     /// Client: asks for the messages of a channel.
-    Subscribe(ChannelName<'a>),
+    Subscribe(Subscribe<'a>),
     /// Server: every message published from here on will come.
     Subscribed(ChannelName<'a>),
     /// Client: no more messages of this channel.
@@ -82,6 +85,30 @@ pub enum Frame<'a> {
     Error(Reason<'a>),
 }
 
+/// The body of SUBSCRIBE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscribe<'a> {
+    /// What to.
+    pub channel: ChannelName<'a>,
+    /// What falling too far behind does; the server's own choice, if none.
+    pub lag: Option<Lag>,
+}
+
+/// What falling behind by more than the server keeps does to a subscriber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lag {
+    /// It gets a GAP and goes on behind it.
+    Skip,
+    /// Its connection is closed.
+    Disconnect,
+}
+
+impl<'a> From<ChannelName<'a>> for Subscribe<'a> {
+    fn from(channel: ChannelName<'a>) -> Self {
+        Self { channel, lag: None }
+    }
+}
+
 /// The body of PUBLISH.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Publish<'a> {
@@ -100,11 +127,36 @@ pub struct Publish<'a> {
 pub struct Reason<'a> {
     /// The code, see [`Code`](crate::Code); one that the receiver does not know is not an error.
     pub code: u16,
-    /// In words, for a person; at most [`MAX_REASON`] bytes.
+    /// In words, for a person, and perhaps with a delay behind them (see
+    /// [`words_and_reconnect_delay`](Self::words_and_reconnect_delay)); at most [`MAX_REASON`] bytes.
     pub text: &'a str,
 }
 
+/// Stands between the words of a reason and the delay behind them.
+const DELAY_MARK: char = '\0';
+/// The most bytes that a delay takes of a reason: the mark and ten digits.
+const DELAY_LEN: usize = 11;
+
+/// A reason's text that also says how long the client should wait before it connects again; the words are cut so
+/// that both fit. Whoever does not know of the delay takes it for a part of the words.
+pub fn text_with_reconnect_delay(words: &str, delay: Duration) -> String {
+    let words = &words[..words.floor_char_boundary(MAX_REASON - DELAY_LEN)];
+    format!("{words}{DELAY_MARK}{}", u32::try_from(delay.as_millis()).unwrap_or(u32::MAX))
+}
+
 impl<'a> Reason<'a> {
+    /// The words of the text, and how long to wait before connecting again, if it says so.
+    pub fn words_and_reconnect_delay(&self) -> (&'a str, Option<Duration>) {
+        let delay = |digits: &str| {
+            let digits = digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(digits)?;
+            Some(Duration::from_millis(digits.parse::<u32>().ok()?.into()))
+        };
+        match self.text.split_once(DELAY_MARK).map(|(words, digits)| (words, delay(digits))) {
+            Some((words, Some(delay))) => (words, Some(delay)),
+            _ => (self.text, None),
+        }
+    }
+
     /// A code of ours with a text, which is cut to [`MAX_REASON`] bytes.
     pub fn new(code: crate::Code, text: &'a str) -> Self {
         Self { code: code.number(), text: &text[..text.floor_char_boundary(MAX_REASON)] }
@@ -155,14 +207,18 @@ impl Decode for Decoder {
 }
 
 fn parse(kind: u8, flags: u8, mut body: Body<'_>) -> Result<Frame<'_>, DecodeError> {
-    let allowed = if kind == kind::PUBLISH { FLAG_ACK | FLAG_NO_ECHO } else { 0 };
+    let allowed = match kind {
+        kind::PUBLISH => FLAG_ACK | FLAG_NO_ECHO,
+        kind::SUBSCRIBE => FLAG_SKIP | FLAG_DISCONNECT,
+        _ => 0,
+    };
     if flags & !allowed != 0 && kind::ALL.contains(&kind) {
         return Err(DecodeError::Malformed("a reserved flag is set"));
     }
     let frame = match kind {
         kind::HELLO => Frame::Hello { version: body.u16()? },
         kind::WELCOME => Frame::Welcome { version: body.u16()?, max_frame: body.u32()? },
-        kind::SUBSCRIBE => Frame::Subscribe(body.channel()?),
+        kind::SUBSCRIBE => Frame::Subscribe(Subscribe { lag: lag(flags)?, channel: body.channel()? }),
         kind::SUBSCRIBED => Frame::Subscribed(body.channel()?),
         kind::UNSUBSCRIBE => Frame::Unsubscribe(body.channel()?),
         kind::UNSUBSCRIBED => Frame::Unsubscribed(body.channel()?),
@@ -182,6 +238,15 @@ fn parse(kind: u8, flags: u8, mut body: Body<'_>) -> Result<Frame<'_>, DecodeErr
     };
     body.end()?;
     Ok(frame)
+}
+
+fn lag(flags: u8) -> Result<Option<Lag>, DecodeError> {
+    match flags {
+        0 => Ok(None),
+        FLAG_SKIP => Ok(Some(Lag::Skip)),
+        FLAG_DISCONNECT => Ok(Some(Lag::Disconnect)),
+        _ => Err(DecodeError::Malformed("a subscription cannot both skip and disconnect")),
+    }
 }
 
 fn gap_count(body: &mut Body<'_>) -> Result<u64, DecodeError> {
@@ -220,6 +285,8 @@ pub fn encode(frame: &Frame<'_>, out: &mut Vec<u8>) {
         Frame::Publish(publish) => {
             (if publish.ack.is_some() { FLAG_ACK } else { 0 }) | (if publish.no_echo { FLAG_NO_ECHO } else { 0 })
         }
+        Frame::Subscribe(Subscribe { lag: Some(Lag::Skip), .. }) => FLAG_SKIP,
+        Frame::Subscribe(Subscribe { lag: Some(Lag::Disconnect), .. }) => FLAG_DISCONNECT,
         _ => 0,
     };
     out.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, kind::of(frame), flags]);
@@ -237,7 +304,7 @@ fn encode_body(frame: &Frame<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(&version.to_be_bytes());
             out.extend_from_slice(&max_frame.to_be_bytes());
         }
-        Frame::Subscribe(channel)
+        Frame::Subscribe(Subscribe { channel, .. })
         | Frame::Subscribed(channel)
         | Frame::Unsubscribe(channel)
         | Frame::Unsubscribed(channel) => encode_channel(channel, out),

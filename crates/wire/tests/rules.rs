@@ -3,6 +3,7 @@
 
 use corecast_wire::native::{self, Frame, MAX_PING, MAX_REASON, Reason};
 use corecast_wire::{ChannelName, Code, InvalidChannel};
+use std::time::Duration;
 
 #[test]
 fn code_numbers_are_ascending_and_so_unique() {
@@ -44,6 +45,29 @@ fn reason_is_cut_on_a_character_boundary() {
         let reason = Reason::new(Code::Malformed, &text);
         assert_eq!(reason.text.len(), kept, "{character}");
         native::encode(&Frame::Error(reason), &mut Vec::new());
+    }
+}
+
+#[test]
+fn a_reconnect_delay_stands_behind_words_that_are_cut_for_it() {
+    for (words, delay) in [("bye", 0), ("", 1), (&*"é".repeat(200), u32::MAX)] {
+        let delay = Duration::from_millis(delay.into());
+        let text = native::text_with_reconnect_delay(words, delay);
+        let reason = Reason::new(Code::GoingAway, &text);
+        assert_eq!(reason.text, text, "it fits");
+        let (kept, told) = reason.words_and_reconnect_delay();
+        assert!(words.starts_with(kept) && kept.len() >= words.len().min(240), "{kept}");
+        assert_eq!(told, Some(delay));
+    }
+    assert!(native::text_with_reconnect_delay("bye", Duration::MAX).ends_with("\u{0}4294967295"));
+}
+
+#[test]
+fn what_is_no_reconnect_delay_belongs_to_the_words() {
+    for text in
+        ["bye", "bye\x00", "bye\x00+1", "bye\x00-1", "bye\x001s", "bye\x004294967296", "bye\x001\x002", "bye 25"]
+    {
+        assert_eq!(Reason { code: 201, text }.words_and_reconnect_delay(), (text, None), "{text:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! However a byte stream is cut, `Reassembly` gives the same frames and the same end.
 #![allow(clippy::unwrap_used)]
 
-use corecast_wire::native::{self, Frame, Publish, Reason};
+use corecast_wire::native::{self, Frame, Lag, Publish, Reason, Subscribe};
 use corecast_wire::{ChannelName, Decode, DecodeError, Limits, Reassembly, plain};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -84,10 +84,12 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
 
 /// Any frame of `native`, encoded.
 fn native_frame() -> impl Strategy<Value = Vec<u8>> {
-    let on_channel = (0..4, channel()).prop_map(|(kind, name)| {
+    let on_channel = (0..6, channel()).prop_map(|(kind, name)| {
         let channel = ChannelName::new(&name).unwrap();
         native_bytes(&match kind {
-            0 => Frame::Subscribe(channel),
+            0 => Frame::Subscribe(channel.into()),
+            4 => Frame::Subscribe(Subscribe { channel, lag: Some(Lag::Skip) }),
+            5 => Frame::Subscribe(Subscribe { channel, lag: Some(Lag::Disconnect) }),
             1 => Frame::Subscribed(channel),
             2 => Frame::Unsubscribe(channel),
             _ => Frame::Unsubscribed(channel),

@@ -3,7 +3,7 @@
 //! asks for the bytes it names.
 #![allow(clippy::unwrap_used)]
 
-use corecast_wire::native::{self, Frame, Publish, Reason};
+use corecast_wire::native::{self, Frame, Publish, Reason, Subscribe};
 use corecast_wire::{Code, Decode, DecodeError, Limits, Step, plain};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -73,7 +73,16 @@ fn fields(frame: &Frame<'_>) -> Value {
         Frame::Welcome { version, max_frame } => {
             json!({"kind": "WELCOME", "version": version, "max_frame": max_frame})
         }
-        Frame::Subscribe(channel) => json!({"kind": "SUBSCRIBE", "channel": channel.as_str()}),
+        Frame::Subscribe(Subscribe { channel, lag: None }) => {
+            json!({"kind": "SUBSCRIBE", "channel": channel.as_str()})
+        }
+        Frame::Subscribe(Subscribe { channel, lag: Some(lag) }) => {
+            let lag = match lag {
+                native::Lag::Skip => "skip",
+                native::Lag::Disconnect => "disconnect",
+            };
+            json!({"kind": "SUBSCRIBE", "channel": channel.as_str(), "lag": lag})
+        }
         Frame::Subscribed(channel) => json!({"kind": "SUBSCRIBED", "channel": channel.as_str()}),
         Frame::Unsubscribe(channel) => json!({"kind": "UNSUBSCRIBE", "channel": channel.as_str()}),
         Frame::Unsubscribed(channel) => json!({"kind": "UNSUBSCRIBED", "channel": channel.as_str()}),
@@ -88,7 +97,14 @@ fn fields(frame: &Frame<'_>) -> Value {
         Frame::Gap { count, channel } => json!({"kind": "GAP", "channel": channel.as_str(), "count": count}),
         Frame::Ping(body) => json!({"kind": "PING", "body_hex": to_hex(body)}),
         Frame::Pong(body) => json!({"kind": "PONG", "body_hex": to_hex(body)}),
-        Frame::Close(Reason { code, text }) => json!({"kind": "CLOSE", "code": code, "text": text}),
+        Frame::Close(reason @ Reason { code, text }) => match reason.words_and_reconnect_delay() {
+            (_, None) => json!({"kind": "CLOSE", "code": code, "text": text}),
+            (words, Some(delay)) => {
+                assert_eq!(native::text_with_reconnect_delay(words, delay), text);
+                let delay_ms = u64::try_from(delay.as_millis()).unwrap();
+                json!({"kind": "CLOSE", "code": code, "text": text, "reconnect_delay_ms": delay_ms})
+            }
+        },
         Frame::Error(Reason { code, text }) => json!({"kind": "ERROR", "code": code, "text": text}),
     }
 }

@@ -17,7 +17,7 @@ mod shared;
 pub use sharded::Sharded;
 pub use shared::{Directory, Members, Membership, Mutex, MutexDirectory, Shared, Snapshot, SnapshotDirectory, Writer};
 
-use crate::{ConnectionId, Counters, Encoding, Outlet, Parcel, ShardId};
+use crate::{ConnectionId, Counters, Encoding, Lag, Outlet, Parcel, ShardId};
 
 /// A message on its way in.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,15 @@ pub enum Effect {
     Lagged(ConnectionId),
     /// Its peer is gone: close it.
     Gone(ConnectionId),
+}
+
+/// How far a connection has come with what it subscribed to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Channels that it is subscribed to.
+    pub channels: usize,
+    /// Bytes that are kept for it and that the transport has not taken: messages, answers, what a short write left.
+    pub bytes_behind: usize,
 }
 
 /// One subscription more than [`Limits::max_subscriptions`](crate::Limits::max_subscriptions).
@@ -78,12 +87,30 @@ pub trait Policy<O: Outlet> {
     /// stops reading a connection that has too many.
     fn backlog(&self, id: ConnectionId) -> usize;
 
+    /// How a connection stands; of one that has lagged or is ended, how it stood then. Nothing for one that is closed.
+    fn standing(&self, id: ConnectionId) -> Standing;
+
     /// Subscribes a connection. `answer` leaves when every message published anywhere from then on
     /// will be delivered, and before the first of them. Subscribing again only gives the answer again.
     ///
     /// # Errors
     /// The connection has too many.
-    fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions>;
+    fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {
+        self.subscribe_with(id, channel, None, answer)
+    }
+
+    /// Subscribes a connection as [`subscribe`](Self::subscribe) does, with what lagging means for this subscription; by
+    /// default what it means for the encoding. The first time that it subscribes to the channel decides.
+    ///
+    /// # Errors
+    /// The connection has too many.
+    fn subscribe_with(
+        &mut self,
+        id: ConnectionId,
+        channel: &str,
+        lag: Option<Lag>,
+        answer: &[u8],
+    ) -> Result<(), TooManySubscriptions>;
 
     /// Whether a subscription of this connection has not taken effect yet.
     fn awaits_subscription(&self, id: ConnectionId) -> bool;

@@ -1,9 +1,9 @@
 //! Subscribers that are behind by more than the bound: told exactly, or ended.
 
 use crate::SHARDS;
-use crate::common::{Driver, FIRST, Frame, Peer, PolicyFamily, SECOND, message_bytes};
+use crate::common::{Driver, FIRST, Frame, Peer, PolicyFamily, SECOND, answer, message_bytes};
 use crate::for_every_policy;
-use corecast_fanout::{Effect, Policy, Publication};
+use corecast_fanout::{Effect, Lag, Policy, Publication};
 
 for_every_policy!(
     what_a_lagging_subscriber_missed_is_counted_exactly,
@@ -15,6 +15,7 @@ for_every_policy!(
     a_lagging_connection_still_gets_its_farewell,
     one_channels_lag_leaves_other_subscribers_alone,
     an_ended_connection_does_not_lag,
+    a_subscription_may_say_what_lagging_means_for_it,
 );
 
 /// Publishes messages numbered from `begin`, one to a batch.
@@ -241,4 +242,29 @@ fn an_ended_connection_does_not_lag<F: PolicyFamily>() {
     driver.settle();
     assert_eq!(driver.effects(), [Effect::Full(peer.id), Effect::Drained(peer.id)]);
     assert_eq!(peer.frames().last(), Some(&Frame::answer("bye")));
+}
+
+fn a_subscription_may_say_what_lagging_means_for_it<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::with_log(shards, 100);
+        // Each the other way round than its encoding has it.
+        let [skips, disconnects] = [(SECOND, Lag::Skip), (FIRST, Lag::Disconnect)].map(|(encoding, lag)| {
+            let peer = driver.open(0, encoding);
+            let subscribed = driver.shard(0).subscribe_with(peer.id, "news", Some(lag), &answer(encoding, "+news"));
+            subscribed.unwrap();
+            driver.settle();
+            peer.outlet.set_room(0);
+            peer
+        });
+        let publisher = driver.open(1, FIRST);
+        publish(&mut driver, &publisher, "news", 0..50);
+        let effects = driver.effects();
+        let lagged: Vec<_> = effects.iter().filter(|effect| matches!(effect, Effect::Lagged(_))).collect();
+        assert_eq!(lagged, [&Effect::Lagged(disconnects.id)]);
+        assert!(driver.shard(0).standing(disconnects.id).bytes_behind > 0);
+        driver.make_room(&skips, usize::MAX);
+        driver.settle();
+        let (given, missed) = given_and_missed(&skips);
+        assert_eq!((given.len() as u64 + missed.iter().sum::<u64>(), missed.len()), (50, 1));
+    }
 }

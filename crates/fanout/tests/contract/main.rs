@@ -9,6 +9,7 @@ mod delivery;
 mod interest;
 mod lag;
 mod lifecycle;
+mod shard_bound;
 mod transport;
 
 /// The numbers of shards with which a promise is tried.

@@ -7,6 +7,8 @@ use corecast_fanout::{ConnectionId, Effect, Encoding, Policy, Publication};
 
 /// Bytes of log for a channel: some five messages.
 const LOG_BYTES: usize = 150;
+/// Bytes of all logs of a shard, in half of the worlds: two of the six logs fill it.
+const SHARD_LOG_BYTES: usize = 300;
 const CHANNELS: [&str; 3] = ["0", "1", "2"];
 /// Of these channels each shard has a witness: a subscriber in each encoding that takes everything, and so
 /// sees the order in which the shard has the messages. The last has none, so that interest comes and goes.
@@ -27,7 +29,11 @@ struct Witness {
 
 impl<F: PolicyFamily> World<F> {
     pub(crate) fn new(shards: u16, mailbox_capacity: usize) -> Self {
-        let mut driver = Driver::with(shards, &limits(LOG_BYTES), mailbox_capacity);
+        let mut limits = limits(LOG_BYTES);
+        if mailbox_capacity == 1 {
+            limits.shard_log_bytes = SHARD_LOG_BYTES;
+        }
+        let mut driver = Driver::with(shards, &limits, mailbox_capacity);
         let mut witnesses = Vec::new();
         for shard in driver.shard_ids() {
             for (channel, encoding) in (0..WITNESSED).flat_map(|channel| [(channel, FIRST), (channel, SECOND)]) {

@@ -33,7 +33,7 @@ impl Dialect for Native {
     fn subscribe<'n>(&self, channels: impl Iterator<Item = Channel<'n>>, out: &mut Vec<u8>) {
         self.greet(out);
         for channel in channels {
-            native::encode(&Frame::Subscribe(name(channel.name)), out);
+            native::encode(&Frame::Subscribe(name(channel.name).into()), out);
         }
     }
 

@@ -101,7 +101,7 @@ impl Requests {
             }
             _ if self.plain => {}
             Command::Subscribe { channel } => {
-                self.frame(&Frame::Subscribe(name(channel)), Act::Subscribe(channel), &mut out);
+                self.frame(&Frame::Subscribe(name(channel).into()), Act::Subscribe(channel), &mut out);
             }
             Command::Unsubscribe { channel } => {
                 self.frame(&Frame::Unsubscribe(name(channel)), Act::Unsubscribe(channel), &mut out);
@@ -155,7 +155,7 @@ impl Requests {
             Offence::UnknownKind => (resealed(altered(&Frame::Ping(b"x"), 8, 99)), Act::Undecodable(Code::UnknownKind)),
             Offence::ReservedFlag => (resealed(altered(&Frame::Ping(b"x"), 9, 128)), Act::Undecodable(Code::Malformed)),
             Offence::InvalidChannel => {
-                let bytes = resealed(altered(&Frame::Subscribe(name(2)), 11, 7));
+                let bytes = resealed(altered(&Frame::Subscribe(name(2).into()), 11, 7));
                 (bytes, Act::Undecodable(Code::InvalidChannel))
             }
             Offence::SecondHello => return self.frame(&Frame::Hello { version: 1 }, Act::Hello, out),

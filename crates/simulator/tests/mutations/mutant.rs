@@ -4,7 +4,8 @@ use crate::mutation::Mutation;
 use crate::tap::{Tap, TapCodec};
 use corecast_fanout::policy::{Directory as _, Mutex, MutexDirectory, Sharded};
 use corecast_fanout::{
-    ConnectionId, Counters, Effect, Encoding, Item, Limits, Parcel, Policy, Publication, ShardId, TooManySubscriptions,
+    ConnectionId, Counters, Effect, Encoding, Item, Lag, Limits, Parcel, Policy, Publication, ShardId, Standing,
+    TooManySubscriptions,
 };
 use corecast_simulator::{Family, Transport};
 use std::cell::Cell;
@@ -152,19 +153,29 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         if self.mutation == Mutation::BacklogUncounted { 0 } else { self.inner.backlog(id) }
     }
 
-    fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {
+    fn standing(&self, id: ConnectionId) -> Standing {
+        self.inner.standing(id)
+    }
+
+    fn subscribe_with(
+        &mut self,
+        id: ConnectionId,
+        channel: &str,
+        lag: Option<Lag>,
+        answer: &[u8],
+    ) -> Result<(), TooManySubscriptions> {
         match self.mutation {
             Mutation::AnsweredTooEarly => {
-                self.inner.subscribe(id, channel, &[])?;
+                self.inner.subscribe_with(id, channel, lag, &[])?;
                 self.inner.answer(id, answer);
                 Ok(())
             }
             Mutation::AnsweredTooLate => {
-                self.inner.subscribe(id, channel, &[])?;
+                self.inner.subscribe_with(id, channel, lag, &[])?;
                 self.late_answers.push((id, answer.to_vec()));
                 Ok(())
             }
-            _ => self.inner.subscribe(id, channel, answer),
+            _ => self.inner.subscribe_with(id, channel, lag, answer),
         }
     }
 

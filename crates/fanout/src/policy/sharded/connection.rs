@@ -1,7 +1,7 @@
 //! What a shard keeps of a connection for writing to it.
 
 use crate::policy::held::Held;
-use crate::{Encoding, Log, Outlet, Sent};
+use crate::{Encoding, Log, Outlet, Sent, Standing};
 
 /// A connection's way out, and what is held back for it.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(super) struct Connection<O> {
     /// Bytes of the answers that wait there.
     pub(super) waiting_bytes: usize,
     pub(super) phase: Phase,
+    /// How it stood when its subscriptions ended.
+    pub(super) stood: Option<Standing>,
     /// It is in the shard's list of connections with something held.
     pub(super) listed: bool,
     outlet: O,
@@ -60,6 +62,7 @@ impl<O: Outlet> Connection<O> {
             waiting: Vec::new(),
             waiting_bytes: 0,
             phase: Phase::Serving,
+            stood: None,
             listed: false,
             outlet,
             transport: Transport::Open,

@@ -1,7 +1,7 @@
 //! A channel in one encoding, as one shard sees it.
 
 use super::subscription::Subscription;
-use crate::{Encoding, Log, MAX_ENCODINGS, ShardId};
+use crate::{Encoding, Lag, Log, MAX_ENCODINGS, ShardId};
 use slab::Slab;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub(super) struct Feed {
     pub(super) completed: u64,
     /// The log is larger than its bound.
     pub(super) oversize: bool,
+    /// The size of the log as the shard's sum has it.
+    pub(super) size: usize,
     /// How far the current flush has come.
     pub(super) pass: Option<Pass>,
     /// Since it began, somebody who was behind has left or caught up: there may be more to drop.
@@ -52,6 +54,7 @@ pub(super) enum Interest {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) slot: u32,
+    pub(super) lag: Lag,
     pub(super) answer: Box<[u8]>,
 }
 
@@ -84,6 +87,7 @@ impl Feed {
             to_flush: false,
             completed: 0,
             oversize: false,
+            size: 0,
             pass: None,
             outdated: false,
         }
@@ -151,7 +155,7 @@ impl Feeds {
             return;
         }
         let feed = self.entries.remove(key as usize);
-        debug_assert!(feed.log.is_empty() && !feed.oversize, "what is not listed holds nothing");
+        debug_assert!(feed.log.is_empty() && !feed.oversize && feed.size == 0, "what is not listed holds nothing");
         let keys = self.by_channel.get_mut(&feed.channel).expect("every feed has its channel");
         keys[feed.encoding.index()] = None;
         if keys.iter().all(Option::is_none) {

@@ -1,9 +1,8 @@
 //! The flush: every cursor up to its log's head, answers first.
 
 use super::Sharded;
-use super::connection::Phase;
 use super::feed::Pass;
-use crate::{ConnectionId, Effect, Encode, Lag, Outgoing, Outlet, Sent};
+use crate::{ConnectionId, Effect, Encode, Outgoing, Outlet, Sent};
 use arrayvec::ArrayVec;
 use std::ops::Range;
 
@@ -38,8 +37,11 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         if self.is_between_rounds {
             self.rounds.begin_next();
         }
+        if self.rounds.is_empty() && self.gathering.is_empty() {
+            self.bound_all_logs();
+        }
         let more = !self.rounds.is_empty() || !self.gathering.is_empty();
-        self.saturated = more && self.oversize_feeds > 0;
+        self.saturated = more && (self.oversize_feeds > 0 || self.log_bytes > self.limits.shard_log_bytes);
         more
     }
 
@@ -193,46 +195,6 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             self.buffers.reclaim(log);
         }
         self.note_size(key);
-    }
-
-    /// Drops the messages before `oldest`, and does to those who have not had them what their encoding says.
-    fn evict(&mut self, key: u32, oldest: u64) {
-        let feed = &mut self.feeds[key];
-        let lag = self.limits.lag(feed.encoding);
-        let mut lagged = Vec::new();
-        for subscription in &feed.subscribers {
-            let subscription = &mut self.subscriptions[*subscription as usize];
-            if subscription.cursor >= oldest {
-                continue;
-            }
-            let missed = subscription.own.count_allowed(subscription.cursor, oldest);
-            subscription.cursor = oldest;
-            let (id, connection) = self.connections.at(subscription.slot);
-            if missed == 0 || connection.is_gone() {
-                continue;
-            }
-            match lag {
-                Lag::Skip => {
-                    subscription.missed += missed;
-                    self.counters.missed += missed;
-                }
-                Lag::Disconnect => lagged.push(id),
-            }
-        }
-        feed.log.drop_before(oldest);
-        for id in lagged {
-            self.give_up(id);
-        }
-    }
-
-    /// Ends all subscriptions of a connection at once: a message behind what it missed would hide the gap.
-    fn give_up(&mut self, id: ConnectionId) {
-        self.remove_all_subscriptions(id);
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.phase = Phase::Lagged;
-        }
-        self.counters.lagged += 1;
-        self.effects.push_back(Effect::Lagged(id));
     }
 
     /// Sends one subscriber what it has not had, if its connection takes it.

@@ -6,7 +6,7 @@
 
 use super::Sharded;
 use super::feed::{Interest, Waiting};
-use crate::{Encode, Encoding, Item, Outlet, Run, ShardId};
+use crate::{Encode, Encoding, Item, Lag, Outlet, Run, ShardId};
 use std::sync::Arc;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
@@ -30,8 +30,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 
     /// Keeps an answer until the interest is confirmed.
-    pub(super) fn wait_for(&mut self, key: u32, slot: u32, answer: &[u8]) {
-        self.feeds[key].waiting.push(Waiting { slot, answer: answer.into() });
+    pub(super) fn wait_for(&mut self, key: u32, slot: u32, lag: Lag, answer: &[u8]) {
+        self.feeds[key].waiting.push(Waiting { slot, lag, answer: answer.into() });
         let (_, connection) = self.connections.at(slot);
         connection.waiting_bytes += answer.len();
         if !connection.waiting.contains(&key) {
@@ -96,11 +96,11 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             _ => return,
         }
         feed.interest = Interest::Confirmed;
-        for Waiting { slot, answer } in std::mem::take(&mut feed.waiting) {
+        for Waiting { slot, lag, answer } in std::mem::take(&mut feed.waiting) {
             let (_, connection) = self.connections.at(slot);
             connection.waiting.retain(|waiting| *waiting != key);
             connection.waiting_bytes -= answer.len();
-            self.add_subscription(slot, key);
+            self.add_subscription(slot, key, lag);
             self.answer_slot(slot, &answer);
         }
     }

@@ -14,13 +14,14 @@ mod feed;
 mod flush;
 mod gather;
 mod interest;
+mod lag;
 mod rounds;
 mod subscription;
 
 use crate::log::BufferPool;
 use crate::{
-    ConnectionId, Counters, Effect, Encode, Encoding, Item, Limits, Outlet, Parcel, Policy, Publication, Run, ShardId,
-    Slots, TooManySubscriptions,
+    ConnectionId, Counters, Effect, Encode, Encoding, Item, Lag, Limits, Outlet, Parcel, Policy, Publication, Run,
+    ShardId, Slots, Standing, TooManySubscriptions,
 };
 use bytes::Bytes;
 use connection::{Connection, Phase, Stopped};
@@ -59,6 +60,8 @@ pub struct Sharded<O, E> {
     buffers: BufferPool,
     next_epoch: u64,
     oversize_feeds: usize,
+    /// The sizes of all logs.
+    log_bytes: usize,
     saturated: bool,
     counters: Counters,
 }
@@ -73,8 +76,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         Self {
             shard,
             encode,
+            connections: Slots::with_capacity(shard, limits.reserved_connections),
             limits,
-            connections: Slots::new(shard),
             feeds: Feeds::default(),
             subscriptions: Slab::new(),
             by_pair: HashMap::new(),
@@ -88,6 +91,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             buffers: BufferPool::default(),
             next_epoch: 0,
             oversize_feeds: 0,
+            log_bytes: 0,
             saturated: false,
             counters: Counters::default(),
         }
@@ -109,7 +113,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    fn add_subscription(&mut self, slot: u32, feed_key: u32) {
+    fn add_subscription(&mut self, slot: u32, feed_key: u32, lag: Lag) {
         if self.by_pair.contains_key(&(slot, feed_key)) {
             return;
         }
@@ -120,6 +124,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             feed: feed_key,
             index_in_feed: u32::try_from(feed.subscribers.len()).expect("below 2^32 subscribers"),
             index_in_connection: u32::try_from(connection.subscriptions.len()).expect("below 2^32 subscriptions"),
+            lag,
             cursor: feed.log.head(),
             missed: 0,
             gathered: false,
@@ -149,6 +154,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// Ends every subscription that a connection has or awaits, because the connection ends.
     fn remove_all_subscriptions(&mut self, id: ConnectionId) {
+        self.note_standing(id);
         while let Some(key) = self.connections.get(id).and_then(|connection| connection.subscriptions.last().copied()) {
             let subscription = &mut self.subscriptions[key as usize];
             let head = self.feeds[subscription.feed].log.head();
@@ -157,6 +163,14 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
         while let Some(feed) = self.connections.get(id).and_then(|connection| connection.waiting.last().copied()) {
             self.stop_waiting(id.slot, feed);
+        }
+    }
+
+    /// Keeps how a connection stands, before that is lost with its subscriptions. The first time counts.
+    fn note_standing(&mut self, id: ConnectionId) {
+        let standing = self.standing(id);
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.stood = Some(standing);
         }
     }
 
@@ -211,10 +225,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Keeps count of the feeds whose log is over its bound.
+    /// Keeps count of the feeds whose log is over its bound, and of the bytes of all logs.
     fn note_size(&mut self, key: u32) {
         let feed = &mut self.feeds[key];
-        let oversize = feed.log.size() > self.limits.log_bytes;
+        let size = feed.log.size();
+        self.log_bytes = self.log_bytes - std::mem::replace(&mut feed.size, size) + size;
+        let oversize = size > self.limits.log_bytes;
         if std::mem::replace(&mut feed.oversize, oversize) != oversize {
             if oversize { self.oversize_feeds += 1 } else { self.oversize_feeds -= 1 }
         }
@@ -262,12 +278,32 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
         self.connections.get(id).map_or(0, Connection::backlog)
     }
 
-    fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {
+    fn standing(&self, id: ConnectionId) -> Standing {
+        let Some(connection) = self.connections.get(id) else { return Standing::default() };
+        connection.stood.unwrap_or_else(|| {
+            let unsent = connection.subscriptions.iter().map(|key| {
+                let subscription = &self.subscriptions[*key as usize];
+                let log = &self.feeds[subscription.feed].log;
+                log.slice(subscription.cursor, log.head()).len()
+            });
+            let bytes_behind = connection.backlog() + unsent.sum::<usize>();
+            Standing { channels: connection.subscriptions.len(), bytes_behind }
+        })
+    }
+
+    fn subscribe_with(
+        &mut self,
+        id: ConnectionId,
+        channel: &str,
+        lag: Option<Lag>,
+        answer: &[u8],
+    ) -> Result<(), TooManySubscriptions> {
         let Some(connection) = self.connections.get(id) else { return Ok(()) };
         if connection.phase != Phase::Serving {
             return Ok(());
         }
         let encoding = connection.encoding;
+        let lag = lag.unwrap_or_else(|| self.limits.lag(encoding));
         let count = connection.subscriptions.len() + connection.waiting.len();
         let known = self.feeds.find(channel, encoding);
         if known.is_some_and(|feed| self.by_pair.contains_key(&(id.slot, feed))) {
@@ -280,10 +316,10 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
         }
         let feed = self.feeds.find_or_create(channel, encoding);
         if self.ask_for(feed) {
-            self.add_subscription(id.slot, feed);
+            self.add_subscription(id.slot, feed, lag);
             self.answer_slot(id.slot, answer);
         } else {
-            self.wait_for(feed, id.slot, answer);
+            self.wait_for(feed, id.slot, lag, answer);
         }
         Ok(())
     }

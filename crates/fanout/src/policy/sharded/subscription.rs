@@ -1,5 +1,6 @@
 //! A subscriber of a feed: a cursor.
 
+use crate::Lag;
 use crate::policy::ranges::Ranges;
 
 /// How far into a feed's log one connection has been sent.
@@ -13,6 +14,8 @@ pub(super) struct Subscription {
     pub(super) index_in_feed: u32,
     /// Where the connection lists it.
     pub(super) index_in_connection: u32,
+    /// What lagging means for it.
+    pub(super) lag: Lag,
     /// The next message to send.
     pub(super) cursor: u64,
     /// Messages before the cursor that it missed and has not been told of.

@@ -16,8 +16,8 @@ pub use mutex::MutexDirectory;
 pub use snapshot::SnapshotDirectory;
 
 use crate::{
-    ConnectionId, Counters, Effect, Encode, Encoding, Item, Limits, Notice, Outlet, Parcel, Policy, Publication,
-    ShardId, Slots, TooManySubscriptions,
+    ConnectionId, Counters, Effect, Encode, Encoding, Item, Lag, Limits, Notice, Outlet, Parcel, Policy, Publication,
+    ShardId, Slots, Standing, TooManySubscriptions,
 };
 use batch::Batch;
 use std::collections::{HashMap, VecDeque};
@@ -73,6 +73,15 @@ struct Local<O> {
     subscriptions: HashMap<Arc<str>, Arc<Membership<O>>>,
     listed: bool,
     ending: bool,
+    /// How it stood when it was ended.
+    stood: Option<Standing>,
+}
+
+impl<O: Outlet> Local<O> {
+    fn standing(&self) -> Standing {
+        let now = || Standing { channels: self.subscriptions.len(), bytes_behind: self.writer.backlog() };
+        self.stood.unwrap_or_else(now)
+    }
 }
 
 impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
@@ -85,9 +94,9 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         Self {
             shard,
             encode,
+            connections: Slots::with_capacity(shard, limits.reserved_connections),
             limits,
             directory,
-            connections: Slots::new(shard),
             batch: Batch::default(),
             batch_from: None,
             to_answer: Vec::new(),
@@ -150,6 +159,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
             subscriptions: HashMap::new(),
             listed: false,
             ending: false,
+            stood: None,
         })
     }
 
@@ -159,6 +169,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         if std::mem::replace(&mut local.ending, true) {
             return;
         }
+        local.stood = Some(local.standing());
         for (channel, _) in local.subscriptions.drain() {
             self.directory.leave(&channel, id);
         }
@@ -189,7 +200,17 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         self.connections.get(id).map_or(0, |local| local.writer.backlog())
     }
 
-    fn subscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) -> Result<(), TooManySubscriptions> {
+    fn standing(&self, id: ConnectionId) -> Standing {
+        self.connections.get(id).map(Local::standing).unwrap_or_default()
+    }
+
+    fn subscribe_with(
+        &mut self,
+        id: ConnectionId,
+        channel: &str,
+        lag: Option<Lag>,
+        answer: &[u8],
+    ) -> Result<(), TooManySubscriptions> {
         self.commit_batch();
         let Some(local) = self.connections.get_mut(id) else { return Ok(()) };
         if local.writer.is_ended() {
@@ -203,7 +224,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         local.writer.hold(answer);
         if !known {
             let channel: Arc<str> = Arc::from(channel);
-            let membership = Arc::new(Membership::new(Arc::clone(&local.writer)));
+            let lag = lag.unwrap_or_else(|| self.limits.lag(local.writer.encoding()));
+            let membership = Arc::new(Membership::new(Arc::clone(&local.writer), lag));
             self.directory.join(&channel, &membership);
             local.subscriptions.insert(channel, membership);
         }

@@ -19,6 +19,7 @@ pub struct Writer<O> {
 #[derive(Debug)]
 pub struct Membership<O> {
     pub(super) writer: Arc<Writer<O>>,
+    lag: Lag,
     /// A publisher may have found this before it was taken out of the registry. Under the writer's lock.
     left: AtomicBool,
 }
@@ -45,8 +46,8 @@ enum Transport {
 }
 
 impl<O> Membership<O> {
-    pub(super) fn new(writer: Arc<Writer<O>>) -> Self {
-        Self { writer, left: AtomicBool::new(false) }
+    pub(super) fn new(writer: Arc<Writer<O>>, lag: Lag) -> Self {
+        Self { writer, lag, left: AtomicBool::new(false) }
     }
 
     /// The connection.
@@ -79,7 +80,7 @@ impl<O: Outlet> Membership<O> {
             state.held.push(&run.bytes);
             return Ok(());
         }
-        match limits.lag(writer.encoding) {
+        match self.lag {
             Lag::Skip => {
                 counters.missed += run.messages;
                 state.miss(channel, run.messages);

@@ -1,0 +1,76 @@
+//! The journal of departures, written as JSON lines whenever SIGUSR1 comes.
+//!
+//! A file is replaced as a whole, by renaming one that was written beside it: who reads it never sees half a journal.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
+
+use corecast_engine::{Control, Departure};
+use nix::sys::signal::{SigSet, Signal};
+use serde_json::json;
+
+/// Keeps SIGUSR1 from ending the process, for this thread and all that it starts from now on.
+pub(crate) fn block_signal() -> io::Result<()> {
+    Ok(signal().thread_block()?)
+}
+
+/// Writes the journal to the file, or else to standard error, at every SIGUSR1 from now on and before.
+pub(crate) fn write_on_signal(control: Control, file: Option<PathBuf>) -> io::Result<()> {
+    let body = move || {
+        while signal().wait().is_ok() {
+            match write(&control, file.as_deref()) {
+                Ok(departures) => tracing::info!(departures, "journal written"),
+                Err(error) => tracing::error!(%error, "cannot write the journal"),
+            }
+        }
+    };
+    thread::Builder::new().name("journal".into()).spawn(body).map(drop)
+}
+
+fn signal() -> SigSet {
+    SigSet::from(Signal::SIGUSR1)
+}
+
+/// Writes all departures; how many.
+fn write(control: &Control, file: Option<&Path>) -> anyhow::Result<usize> {
+    let departures = control.journal()?;
+    match file {
+        Some(path) => {
+            let mut beside = path.as_os_str().to_owned();
+            beside.push(".part");
+            write_to(BufWriter::new(File::create(&beside)?), &departures)?;
+            std::fs::rename(&beside, path)?;
+        }
+        None => write_to(BufWriter::new(io::stderr().lock()), &departures)?,
+    }
+    Ok(departures.len())
+}
+
+fn write_to(mut out: impl Write, departures: &[Departure]) -> io::Result<()> {
+    for departure in departures {
+        writeln!(out, "{}", line(departure))?;
+    }
+    out.flush()
+}
+
+fn line(departure: &Departure) -> serde_json::Value {
+    let Departure { at, connection, peer, age, code, reason, standing } = departure;
+    json!({
+        "at_unix_ms": milliseconds(at.duration_since(UNIX_EPOCH).unwrap_or_default()),
+        "connection": connection.to_string(),
+        "peer": peer.to_string(),
+        "age_ms": milliseconds(*age),
+        "code": code.number(),
+        "name": code.name(),
+        "reason": reason,
+        "bytes_behind": standing.bytes_behind,
+        "channels": standing.channels,
+    })
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

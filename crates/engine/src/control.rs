@@ -1,0 +1,153 @@
+//! What may be asked of a running server, from any thread: through the mailbox of the shard that it concerns.
+
+use crate::journal::Departure;
+use crate::lifecycle::State;
+use crate::mesh::Post;
+use crate::shard::{Engine, Shard};
+use corecast_fanout::{ConnectionId, Standing};
+use corecast_session::End;
+use corecast_wire::Code;
+use flume::{Receiver, Sender};
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// How long a shard may take to answer. One that is busy answers in its next tick.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A way to ask things of a server, from any thread but its shards'.
+#[derive(Clone, Debug)]
+pub struct Control {
+    mailboxes: Vec<Sender<Post>>,
+}
+
+/// A connection that a server has.
+#[derive(Clone, Debug)]
+pub struct ConnectionInfo {
+    /// Which.
+    pub id: ConnectionId,
+    /// Where it comes from.
+    pub peer: SocketAddr,
+    /// How far its life has come.
+    pub state: State,
+    /// How long it has been here, to a tenth of a second.
+    pub age: Duration,
+    /// How many channels it is subscribed to, and how many bytes behind it is.
+    pub standing: Standing,
+}
+
+/// A shard did not answer: it has ended, or is stuck. What was asked may still be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a shard did not answer within {ANSWER_TIMEOUT:?}: it has ended, or is stuck")]
+pub struct NoAnswer;
+
+/// What a shard is asked. Whoever asked may be gone when it is answered.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Close(ConnectionId, End, Sender<bool>),
+    Connections(Sender<Vec<ConnectionInfo>>),
+    Journal(Sender<Vec<Departure>>),
+}
+
+impl Control {
+    pub(crate) fn new(mailboxes: Vec<Sender<Post>>) -> Self {
+        Self { mailboxes }
+    }
+
+    /// Asks the server to stop: no new connections, what was published is delivered, everybody is told. It may have
+    /// stopped already.
+    pub fn stop(&self) {
+        for mailbox in &self.mailboxes {
+            let _ = mailbox.send(Post::Stop);
+        }
+    }
+
+    /// As [`stop`](Self::stop), on a shard's own thread.
+    pub(crate) async fn stop_from_shard(&self) {
+        for mailbox in &self.mailboxes {
+            let _ = mailbox.send_async(Post::Stop).await;
+        }
+    }
+
+    /// Ends a connection: it is told this code and text behind what it was already sent a part of, as if the server
+    /// had ended it by itself. [`Code::Administrator`] is for this. With [`Code::Reset`] it is told nothing, and
+    /// reset. Returns whether this ended it: not if it is gone or was ending already.
+    ///
+    /// # Errors
+    /// The shard did not answer.
+    pub fn close(&self, id: ConnectionId, code: Code, text: impl Into<Cow<'static, str>>) -> Result<bool, NoAnswer> {
+        let Some(mailbox) = self.mailboxes.get(usize::from(id.shard)) else { return Ok(false) };
+        let (reply, answer) = flume::bounded(1);
+        let deadline = Instant::now() + ANSWER_TIMEOUT;
+        ask(mailbox, Request::Close(id, End::new(code, text), reply), deadline)?;
+        answer.recv_deadline(deadline).map_err(|_| NoAnswer)
+    }
+
+    /// All connections, shard by shard.
+    ///
+    /// # Errors
+    /// A shard did not answer.
+    pub fn connections(&self) -> Result<Vec<ConnectionInfo>, NoAnswer> {
+        self.gather(Request::Connections)
+    }
+
+    /// The last departures, at most [`JOURNAL_LENGTH`](crate::JOURNAL_LENGTH) of each shard, from the oldest to the
+    /// latest.
+    ///
+    /// # Errors
+    /// A shard did not answer.
+    pub fn journal(&self) -> Result<Vec<Departure>, NoAnswer> {
+        let mut journal = self.gather(Request::Journal)?;
+        journal.sort_by_key(|departure| departure.at);
+        Ok(journal)
+    }
+
+    /// What every shard answers.
+    fn gather<T>(&self, request: impl Fn(Sender<Vec<T>>) -> Request) -> Result<Vec<T>, NoAnswer> {
+        let deadline = Instant::now() + ANSWER_TIMEOUT;
+        let ask = |mailbox| -> Result<Receiver<Vec<T>>, NoAnswer> {
+            let (reply, answer) = flume::bounded(1);
+            ask(mailbox, request(reply), deadline)?;
+            Ok(answer)
+        };
+        let answers = self.mailboxes.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
+        let mut all = Vec::new();
+        for answer in answers {
+            all.append(&mut answer.recv_deadline(deadline).map_err(|_| NoAnswer)?);
+        }
+        Ok(all)
+    }
+}
+
+fn ask(mailbox: &Sender<Post>, request: Request, deadline: Instant) -> Result<(), NoAnswer> {
+    mailbox.send_deadline(Post::Request(request), deadline).map_err(|_| NoAnswer)
+}
+
+impl<P: Engine> Shard<P> {
+    /// Does what was asked for.
+    pub(crate) fn answer_request(&self, request: Request, policy: &P) {
+        match request {
+            Request::Close(id, end, reply) => {
+                let closed = self.link(id).is_some_and(|link| match end.code {
+                    Code::Reset => link.give_up(end),
+                    _ => link.end(end),
+                });
+                let _ = reply.send(closed);
+            }
+            Request::Connections(reply) => {
+                let now = self.clock.now();
+                let info = self.all_links().into_iter().map(|link| ConnectionInfo {
+                    id: link.id,
+                    peer: link.peer,
+                    state: link.lifecycle.state(),
+                    age: link.activity.age(now),
+                    standing: policy.standing(link.id),
+                });
+                let _ = reply.send(info.collect());
+            }
+            Request::Journal(reply) => {
+                let _ = reply.send(self.journal.borrow().to_vec());
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The journal: the last connections that left a shard, and why.
+//!
+//! Each is also a line of the log, unless too many leave in a second: then a line says how many were left out. The
+//! journal has them all. Who is refused at the door has no identity and is only counted.
+
+use corecast_fanout::{ConnectionId, Standing};
+use corecast_session::End;
+use corecast_wire::Code;
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+/// Departures that each shard keeps; the oldest goes for the next.
+pub const JOURNAL_LENGTH: usize = 1000;
+
+/// A connection that has left.
+#[derive(Clone, Debug)]
+pub struct Departure {
+    /// When.
+    pub at: SystemTime,
+    /// Which.
+    pub connection: ConnectionId,
+    /// Where it came from.
+    pub peer: SocketAddr,
+    /// How long it was here, to a tenth of a second.
+    pub age: Duration,
+    /// Why it left, as it was told if it could be.
+    pub code: Code,
+    /// The same in words, and more exactly.
+    pub reason: Cow<'static, str>,
+    /// How many channels it was subscribed to, and how many bytes behind it was, when it was ended.
+    pub standing: Standing,
+}
+
+/// The departures of one shard.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    departures: VecDeque<Departure>,
+    lines: LineLimit,
+}
+
+impl Journal {
+    /// One that logs so many departures in a second.
+    pub(crate) fn new(lines_per_second: u32) -> Self {
+        Self { departures: VecDeque::with_capacity(JOURNAL_LENGTH), lines: LineLimit::new(lines_per_second) }
+    }
+
+    /// Takes note of a departure, at this time of the shard's.
+    pub(crate) fn add(&mut self, now: Duration, departure: Departure) {
+        self.close_second(now);
+        if self.lines.admit() {
+            departure.log();
+        }
+        if self.departures.len() == JOURNAL_LENGTH {
+            self.departures.pop_front();
+        }
+        self.departures.push_back(departure);
+    }
+
+    /// Says how many lines were left out, if a second is over.
+    pub(crate) fn close_second(&mut self, now: Duration) {
+        if let Some(left_out) = self.lines.begin_second(now.as_secs()) {
+            tracing::info!(left_out, "departures");
+        }
+    }
+
+    /// From the oldest to the latest.
+    pub(crate) fn to_vec(&self) -> Vec<Departure> {
+        self.departures.iter().cloned().collect()
+    }
+}
+
+impl Departure {
+    /// What is known of a connection that leaves now.
+    pub(crate) fn now(
+        connection: ConnectionId,
+        peer: SocketAddr,
+        age: Duration,
+        End { code, text, .. }: &End,
+        standing: Standing,
+    ) -> Self {
+        Self { at: SystemTime::now(), connection, peer, age, code: *code, reason: text.clone(), standing }
+    }
+
+    fn log(&self) {
+        let Standing { channels, bytes_behind } = self.standing;
+        tracing::info!(
+            connection = %self.connection,
+            peer = %self.peer,
+            age_ms = u64::try_from(self.age.as_millis()).unwrap_or(u64::MAX),
+            code = self.code.number(),
+            name = self.code.name(),
+            reason = %self.reason,
+            bytes_behind,
+            channels,
+            "departure"
+        );
+    }
+}
+
+/// So many lines in each second, and a count of the others.
+#[derive(Debug)]
+struct LineLimit {
+    per_second: u32,
+    second: u64,
+    lines: u32,
+    left_out: u64,
+}
+
+impl LineLimit {
+    fn new(per_second: u32) -> Self {
+        Self { per_second, second: 0, lines: 0, left_out: 0 }
+    }
+
+    /// Whether there is room for a line.
+    fn admit(&mut self) -> bool {
+        let admitted = self.lines < self.per_second;
+        if admitted {
+            self.lines += 1;
+        } else {
+            self.left_out += 1;
+        }
+        admitted
+    }
+
+    /// How many were left out in the second that is over now, if one is and some were.
+    fn begin_second(&mut self, second: u64) -> Option<u64> {
+        if second == self.second {
+            return None;
+        }
+        (self.second, self.lines) = (second, 0);
+        Some(std::mem::take(&mut self.left_out)).filter(|left_out| *left_out > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn departure(slot: u32) -> Departure {
+        let connection = ConnectionId { shard: 0, slot, generation: 0 };
+        let end = End::new(Code::Normal, "gone");
+        Departure::now(connection, ([127, 0, 0, 1], 1).into(), Duration::ZERO, &end, Standing::default())
+    }
+
+    #[test]
+    fn the_latest_are_kept_in_order_and_in_the_room_of_the_beginning() {
+        let mut journal = Journal::new(0);
+        let room = journal.departures.capacity();
+        for slot in 0..2500 {
+            journal.add(Duration::ZERO, departure(slot));
+        }
+        let kept: Vec<u32> = journal.to_vec().iter().map(|departure| departure.connection.slot).collect();
+        assert_eq!(kept, (1500..2500).collect::<Vec<_>>());
+        assert_eq!(journal.departures.capacity(), room);
+    }
+
+    #[test]
+    fn a_second_has_so_many_lines_and_then_a_count_of_the_others() {
+        let mut lines = LineLimit::new(2);
+        assert_eq!([lines.admit(), lines.admit(), lines.admit(), lines.admit()], [true, true, false, false]);
+        assert_eq!(lines.begin_second(0), None);
+        assert_eq!(lines.begin_second(3), Some(2));
+        assert_eq!(lines.begin_second(4), None);
+        assert!(lines.admit());
+    }
+}

@@ -1,0 +1,173 @@
+//! The states of a connection, and every way from one to another.
+//!
+//! ```text
+//! opening ─▶ open ─▶ ending ─▶ draining ─▶ lingering ─▶ closed ─▶ reaped
+//!    └─────────┴───────┴──────────┴─(given up)─┴───────────▲
+//! ```
+//! Lingering matters: closing a socket with unread bytes makes the kernel reset the connection, and a reset
+//! may overtake the farewell.
+
+use std::cell::Cell;
+
+/// How far the life of a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Accepted; where the protocol has a handshake, that has not come.
+    Opening,
+    /// Served.
+    Open,
+    /// It has a reason to end, and nothing is read any more; what it published is leaving.
+    Ending,
+    /// The farewell is on its way, behind what was held back. It has no subscriptions.
+    Draining,
+    /// The farewell has left and our stream has ended; what still comes is dropped.
+    Lingering,
+    /// Nothing more is expected of the peer.
+    Closed,
+    /// The descriptor is closed, and the slot is free.
+    Reaped,
+}
+
+/// What may happen to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A valid frame has come, or the protocol has no handshake.
+    Introduced,
+    /// Somebody ends it: itself, its peer, the shard or an administrator.
+    End,
+    /// It is given its farewell.
+    Farewell,
+    /// Everything that was held back has left.
+    Drained,
+    /// The peer has ended or is gone, or its time is over.
+    Finish,
+    /// The tick closes the descriptor.
+    Reap,
+}
+
+impl State {
+    /// All of them, in order.
+    pub const ALL: [Self; 7] =
+        [Self::Opening, Self::Open, Self::Ending, Self::Draining, Self::Lingering, Self::Closed, Self::Reaped];
+
+    /// Its name, as logs have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opening => "opening",
+            Self::Open => "open",
+            Self::Ending => "ending",
+            Self::Draining => "draining",
+            Self::Lingering => "lingering",
+            Self::Closed => "closed",
+            Self::Reaped => "reaped",
+        }
+    }
+
+    /// The state behind an event; none where it cannot happen.
+    fn after(self, event: Event) -> Option<Self> {
+        use State::{Closed, Draining, Ending, Lingering, Open, Opening, Reaped};
+        Some(match (self, event) {
+            (Reaped, _) => return None,
+            (Opening | Open, Event::Introduced) => Open,
+            (Opening | Open, Event::End) => Ending,
+            (Ending, Event::Farewell) => Draining,
+            (Draining, Event::Drained) => Lingering,
+            // The first reason counts; and what has left was of a socket that was full before, or is told too late.
+            (state, Event::End | Event::Drained) => state,
+            (_, Event::Finish) => Closed,
+            (Closed, Event::Reap) => Reaped,
+            (_, Event::Introduced | Event::Farewell | Event::Reap) => return None,
+        })
+    }
+}
+
+/// The state of one connection.
+#[derive(Debug)]
+pub(crate) struct Lifecycle(Cell<State>);
+
+impl Lifecycle {
+    pub(crate) fn begin() -> Self {
+        Self(Cell::new(State::Opening))
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.0.get()
+    }
+
+    /// Whether it is served: nobody has ended it.
+    pub(crate) fn is_serving(&self) -> bool {
+        self.state() <= State::Open
+    }
+
+    /// Goes on to the state behind an event, which must be possible: a state that cannot be is a mistake of ours.
+    pub(crate) fn apply(&self, event: Event) {
+        let state = self.state();
+        let next = state.after(event);
+        debug_assert!(next.is_some(), "{event:?} of a connection that is {}", state.name());
+        self.0.set(next.unwrap_or(state));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENTS: [Event; 6] =
+        [Event::Introduced, Event::End, Event::Farewell, Event::Drained, Event::Finish, Event::Reap];
+
+    /// A row for each state, a column for each event, in the order of `EVENTS`; `-` where it cannot happen.
+    const TABLE: [(State, [&str; 6]); 7] = [
+        (State::Opening, ["open", "ending", "-", "opening", "closed", "-"]),
+        (State::Open, ["open", "ending", "-", "open", "closed", "-"]),
+        (State::Ending, ["-", "ending", "draining", "ending", "closed", "-"]),
+        (State::Draining, ["-", "draining", "-", "lingering", "closed", "-"]),
+        (State::Lingering, ["-", "lingering", "-", "lingering", "closed", "-"]),
+        (State::Closed, ["-", "closed", "-", "closed", "closed", "reaped"]),
+        (State::Reaped, ["-"; 6]),
+    ];
+
+    #[test]
+    fn every_state_and_event_is_in_the_table() {
+        assert_eq!(TABLE.map(|(state, _)| state), State::ALL);
+        for (state, row) in TABLE {
+            let found = EVENTS.map(|event| state.after(event).map_or("-", State::name));
+            assert_eq!(found, row, "{}", state.name());
+        }
+    }
+
+    #[test]
+    fn a_life_only_goes_forward() {
+        for state in State::ALL {
+            for next in EVENTS.iter().filter_map(|event| state.after(*event)) {
+                assert!(next >= state, "{} after {}", next.name(), state.name());
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_closed_connection_is_reaped_and_every_other_can_be_closed() {
+        for state in State::ALL {
+            assert_eq!(state.after(Event::Reap).is_some(), state == State::Closed);
+            assert_eq!(state.after(Event::Finish).is_some(), state != State::Reaped);
+        }
+    }
+
+    #[test]
+    fn an_orderly_life_visits_every_state() {
+        let life = Lifecycle::begin();
+        let mut visited = vec![life.state()];
+        for event in EVENTS {
+            life.apply(event);
+            visited.push(life.state());
+        }
+        assert_eq!(visited, State::ALL);
+    }
+
+    #[test]
+    #[should_panic(expected = "Farewell of a connection that is open")]
+    fn an_impossible_event_is_a_mistake_of_ours() {
+        let life = Lifecycle::begin();
+        life.apply(Event::Introduced);
+        life.apply(Event::Farewell);
+    }
+}

@@ -1,0 +1,94 @@
+//! What becomes of a server of which one shard panics: a policy that does, in tests only.
+
+use super::Server;
+use crate::config::{Config, Listener, Protocol};
+use crate::error::RunError;
+use crate::socket::Socket;
+use corecast_fanout::{
+    ConnectionId, Counters, Effect, Encoding, Lag, Parcel, Policy, Publication, ShardId, Standing, TooManySubscriptions,
+};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+/// Panics at the first connection.
+#[derive(Default)]
+struct Panicking(Parcel);
+
+impl Policy<Socket> for Panicking {
+    fn open(&mut self, _: Socket, _: Encoding) -> ConnectionId {
+        panic!("an invariant is broken")
+    }
+
+    fn parcel(&mut self, _: ShardId) -> &mut Parcel {
+        &mut self.0
+    }
+
+    fn flush(&mut self, _: usize) -> bool {
+        false
+    }
+
+    fn is_between_rounds(&self) -> bool {
+        true
+    }
+
+    fn is_saturated(&self) -> bool {
+        false
+    }
+
+    fn take_effect(&mut self) -> Option<Effect> {
+        None
+    }
+
+    fn counters(&self) -> Counters {
+        Counters::default()
+    }
+
+    fn backlog(&self, _: ConnectionId) -> usize {
+        0
+    }
+
+    fn standing(&self, _: ConnectionId) -> Standing {
+        Standing::default()
+    }
+
+    fn subscribe_with(
+        &mut self,
+        _: ConnectionId,
+        _: &str,
+        _: Option<Lag>,
+        _: &[u8],
+    ) -> Result<(), TooManySubscriptions> {
+        Ok(())
+    }
+
+    fn awaits_subscription(&self, _: ConnectionId) -> bool {
+        false
+    }
+
+    fn end(&mut self, _: ConnectionId, _: &[u8]) {}
+    fn close(&mut self, _: ConnectionId) {}
+    fn answer(&mut self, _: ConnectionId, _: &[u8]) {}
+    fn unsubscribe(&mut self, _: ConnectionId, _: &str, _: &[u8]) {}
+    fn publish(&mut self, _: ConnectionId, _: &Publication<'_>) {}
+    fn commit(&mut self, _: ConnectionId) {}
+    fn writable(&mut self, _: ConnectionId) {}
+    fn post(&mut self) {}
+    fn receive(&mut self, _: ShardId, _: Parcel) {}
+}
+
+#[test]
+fn whoever_waits_for_the_server_is_told_which_shard_panicked_and_why() {
+    let cpu = rustix::thread::sched_getcpu();
+    let address = (Ipv4Addr::LOCALHOST, 0).into();
+    let listener = Listener { protocol: Protocol::Plain, address, channel: None, lag: None };
+    let config = Config::new(vec![listener], vec![cpu, cpu]);
+    let server = Server::start_with(&config, |start| start.all(|_| Panicking::default)).expect("it starts");
+    let control = server.control();
+    let _client = TcpStream::connect(server.listeners()[0].address).expect("it listens");
+    let (report, outcome) = flume::bounded(1);
+    std::thread::spawn(move || report.send(server.wait()));
+    let outcome = outcome.recv_timeout(Duration::from_secs(10)).expect("it does not go on half alive");
+    let Err(RunError::Panicked { shard, message }) = outcome else { panic!("{outcome:?}") };
+    assert!(shard < 2 && message == "an invariant is broken", "shard {shard}: {message}");
+    control.stop();
+}

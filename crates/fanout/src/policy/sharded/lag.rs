@@ -1,0 +1,110 @@
+//! What becomes of subscribers that are behind by more than is kept for them.
+//!
+//! There are two bounds: of a log, and of all logs together. Both are looked at only when every subscriber that takes
+//! bytes has had what there was, so whoever pays is one that does not take them; no publisher waits for it.
+
+use super::Sharded;
+use super::connection::Phase;
+use crate::{ConnectionId, Effect, Encode, Lag, Outlet};
+use std::cmp::Reverse;
+
+impl<O: Outlet, E: Encode> Sharded<O, E> {
+    /// Drops the messages of a feed before `oldest`, at the cost of those who have not had them.
+    pub(super) fn evict(&mut self, key: u32, oldest: u64) {
+        let mut lagged = Vec::new();
+        for index in 0..self.feeds[key].subscribers.len() {
+            let subscription = self.feeds[key].subscribers[index];
+            if self.subscriptions[subscription as usize].cursor < oldest {
+                lagged.extend(self.forgo(subscription, oldest));
+            }
+        }
+        self.feeds[key].log.drop_before(oldest);
+        for id in lagged {
+            self.give_up(id);
+        }
+    }
+
+    /// Has those who are behind the most bytes do without them, until all logs together are within their bound.
+    /// Takes time in proportion to all who are behind, and only when it is reached.
+    pub(super) fn bound_all_logs(&mut self) {
+        if self.log_bytes <= self.limits.shard_log_bytes {
+            return;
+        }
+        let behind = self.subscriptions.iter().filter_map(|(key, subscription)| {
+            let log = &self.feeds[subscription.feed].log;
+            let bytes = log.slice(subscription.cursor, log.head()).len();
+            // In the order of their keys where they are equal, so that the same run always goes the same way.
+            (subscription.cursor < log.head()).then_some((Reverse(bytes), key))
+        });
+        let mut behind: Vec<_> = behind.collect();
+        behind.sort_unstable();
+        for (_, key) in behind {
+            if self.log_bytes <= self.limits.shard_log_bytes {
+                return;
+            }
+            // It may have gone with another subscription of its connection.
+            if let Some(subscription) = self.subscriptions.get(key) {
+                self.forgo_all(u32::try_from(key).expect("below 2^32 subscriptions"), subscription.feed);
+            }
+        }
+    }
+
+    /// Has a subscriber of a feed do without all that it has not had, and drops what nobody else needs.
+    fn forgo_all(&mut self, key: u32, feed_key: u32) {
+        let head = self.feeds[feed_key].log.head();
+        let lagged = self.forgo(key, head);
+        let feed = &mut self.feeds[feed_key];
+        let cursor = |key: &u32| self.subscriptions[*key as usize].cursor;
+        let lowest = feed.subscribers.iter().map(cursor).min().unwrap_or(head);
+        feed.log.drop_before(lowest);
+        if feed.log.is_empty() {
+            self.buffers.reclaim(&mut feed.log);
+        }
+        self.note_size(feed_key);
+        if let Some(id) = lagged {
+            self.give_up(id);
+        }
+    }
+
+    /// Has a subscriber do without the messages before `oldest`; its connection, if that must end for it.
+    fn forgo(&mut self, key: u32, oldest: u64) -> Option<ConnectionId> {
+        let (slot, lag) = {
+            let subscription = &self.subscriptions[key as usize];
+            (subscription.slot, subscription.lag)
+        };
+        let (id, connection) = self.connections.at(slot);
+        let is_gone = connection.is_gone();
+        if lag == Lag::Disconnect && !is_gone {
+            self.note_standing(id);
+        }
+        let subscription = &mut self.subscriptions[key as usize];
+        let missed = subscription.own.count_allowed(subscription.cursor, oldest);
+        subscription.cursor = oldest;
+        if missed == 0 || is_gone {
+            return None;
+        }
+        match lag {
+            Lag::Skip => {
+                subscription.missed += missed;
+                self.counters.missed += missed;
+                None
+            }
+            Lag::Disconnect => {
+                self.counters.undelivered += missed;
+                Some(id)
+            }
+        }
+    }
+
+    /// Ends all subscriptions of a connection at once: a message behind what it missed would hide the gap.
+    fn give_up(&mut self, id: ConnectionId) {
+        self.remove_all_subscriptions(id);
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if connection.phase == Phase::Lagged {
+            return;
+        }
+        connection.phase = Phase::Lagged;
+        self.counters.lagged += 1;
+        self.effects.push_back(Effect::Lagged(id));
+    }
+}
