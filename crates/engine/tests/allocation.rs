@@ -6,7 +6,7 @@
 //! | --- | --- | --- |
 //! | a trip through the ring: polls for descriptors, timers | up to 7 | glommio's |
 //! | a mailbox that wakes its shard | 1 | flume's |
-//! | what one tick posts of one channel to other shards | 3: the encoded run, its count of owners, the parcel's list | ours |
+//! | what one tick posts of one channel to other shards | 3: the run, its shared owner, the parcel's list | ours |
 //! | a delivery | 0 | |
 //!
 //! A message that arrives alone takes two trips: one to wake up, one to wait again. Messages that arrive together share
@@ -150,8 +150,8 @@ fn what_the_server_asks_for_is_counted_and_what_its_clients_do_is_not() {
     assert!(ALLOCATIONS.load(Ordering::Relaxed) > before);
 }
 
-/// In one turn and without a pause, so that nothing but deliveries differs: one allocation for each of 1,000 deliveries,
-/// or for each 64 of them, would be over the bound, which is that of one delivery.
+/// In one turn and without a pause, so that nothing but deliveries differs: one allocation for each of 1,000
+/// deliveries, or for each 64 of them, would be over the bound, which is that of one delivery.
 #[test]
 fn a_thousand_deliveries_allocate_no_more_than_one() {
     let _alone = alone();
