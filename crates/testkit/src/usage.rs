@@ -40,6 +40,9 @@ impl Process {
 
 /// Lets this process, and the children that it starts from now on, have so many descriptors; whether it may. If not,
 /// it says so on standard error: the test cannot run here.
+///
+/// # Panics
+/// If the kernel refuses what the hard limit permits.
 pub fn allow_descriptors(count: u64) -> bool {
     let limit = getrlimit(Resource::Nofile);
     let hard = limit.maximum.unwrap_or(count);
