@@ -12,8 +12,8 @@ ARGS ?=
 
 # The results that `make report` draws: by default what was measured last.
 RESULTS ?= $(shell ls -dt results/*/ 2>/dev/null | head -n 1)
-# What `make simulate` runs, e.g. `make simulate SEEDS=100000 ARGS="--first 5000 --steps 1000"`.
-SEEDS ?= 10000
+# What `make simulate` runs, e.g. `make simulate SEEDS=1000000 ARGS="--first 5000 --steps 1000"`.
+SEEDS ?= 100000
 
 # What `make fuzz` mutates, and for how long; also how long `make soak` takes. `fuzz/fuzz_targets/` has the targets.
 TARGET ?= connection
