@@ -72,8 +72,7 @@ fn run(target: fn(&[u8]), corpus: &[Vec<u8>], seed: u64) -> Result<(), Vec<u8>> 
 fn every_fresh_input_holds() {
     for (seed, (name, target)) in (0..).zip(TARGETS) {
         if let Err(input) = run(*target, &corpus(name), seed) {
-            let hex: String = input.iter().map(|byte| format!("{byte:02x}")).collect();
-            panic!("{name} does not hold for {hex}: mend it, and put it into fuzz/corpus/{name}");
+            panic!("{name} does not hold for {input:02x?}: mend it, and put it into fuzz/corpus/{name}");
         }
     }
 }
@@ -89,6 +88,8 @@ fn a_fault_that_the_corpus_does_not_find_is_found() {
         }
     }
     let corpus = corpus("plain");
-    corpus.iter().for_each(|input| faulty(input));
+    for input in &corpus {
+        faulty(input);
+    }
     assert!(run(faulty, &corpus, 0).is_err(), "not found in {INPUTS} inputs");
 }

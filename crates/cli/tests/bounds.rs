@@ -11,7 +11,7 @@ const CONNECTIONS: usize = 100_000;
 /// What may be left of one: nothing. What this many bytes each come to is what the allocator may keep.
 const LEFT_BYTES: u64 = 20;
 
-/// So many connections from several threads. Each ends with a reset, which leaves no port behind in TIME_WAIT.
+/// So many connections from several threads. Each ends with a reset, which leaves no port behind that waits.
 fn come_and_go(address: SocketAddr, connections: usize) {
     std::thread::scope(|scope| {
         for _ in 0..CLIENTS {
