@@ -30,7 +30,7 @@ cleanup() {
 trap cleanup EXIT
 ulimit -n "$(ulimit -Hn)"
 # Bounds that 10 seconds reach: a log's worth of lag, and the deadline of a frame.
-"$corecast" serve --listen native://127.0.0.1:0 --log-bytes 256KiB --frame-timeout 2s \
+"$corecast" serve --listen native://127.0.0.1:0 --log-bytes 256KiB --max-frame-native 64KiB --frame-timeout 2s \
     >"$work/ready" 2>"$work/log" &
 server=$!
 for _ in $(seq 100); do

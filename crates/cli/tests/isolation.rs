@@ -80,9 +80,9 @@ fn a_gibibyte_past_subscribers_that_do_not_read_takes_no_more_memory_than_the_lo
         let stalled: Vec<_> = (0..STALLED).map(|_| subscriber(&server)).collect();
         let mut publisher = Peer::connect_native(server.address(Protocol::Native));
         let before = server.process.memory().resident;
-        let mut mebibyte = Vec::new();
+        let (payload, mut mebibyte) = (vec![b'x'; 64 * 1024], Vec::new());
         for _ in 0..16 {
-            native::encode(&publish(&[b'x'; 64 * 1024]), &mut mebibyte);
+            native::encode(&publish(&payload), &mut mebibyte);
         }
         for _ in 0..mebibytes {
             publisher.send(&mebibyte);
@@ -96,7 +96,7 @@ fn a_gibibyte_past_subscribers_that_do_not_read_takes_no_more_memory_than_the_lo
         exchange(&mut [subscriber(&server)], b"still here");
         drop(stalled);
         let finished = server.stop();
-        let published = format!("{} messages published", mebibytes * 16 + 1);
-        assert!(finished.stderr.contains(&published), "{finished:?}");
+        let accounted = format!("{} messages published", mebibytes * 16 + 1);
+        assert!(finished.stderr.contains(&accounted), "{finished:?}");
     }
 }
