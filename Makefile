@@ -77,8 +77,8 @@ fuzz: ## Mutate what a peer may send (TARGET=..., SECONDS=...; needs cargo-fuzz,
 		-- -max_total_time=$(SECONDS) -max_len=4096
 
 .PHONY: soak
-soak: build ## Hold a server under hostile clients against a quiet one, and judge (SECONDS=..., by default 120)
-	CORECAST=$(CORECAST) scripts/soak.sh $(if $(filter-out file,$(origin SECONDS)),$(SECONDS),120)
+soak: build ## Hold a server under hostile clients against a quiet one, and judge (SECONDS=..., by default 240)
+	CORECAST=$(CORECAST) scripts/soak.sh $(if $(filter-out file,$(origin SECONDS)),$(SECONDS),240)
 
 .PHONY: loom
 loom: ## Explore every interleaving of the subjector crate's Spin, Mutex and Alone

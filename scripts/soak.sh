@@ -3,7 +3,7 @@
 #
 #   scripts/soak.sh [SECONDS]
 #
-#   SECONDS   of load, in rounds of 10 seconds each, half of them quiet; default: 120, at least 40
+#   SECONDS   of load, in rounds of 30 seconds each, half of them quiet; default: 240, at least 120
 #
 # Every round has 1,000 subscribers. In a hostile one 50 stop reading and 50 read a byte a second, while 100 clients a
 # second come, send garbage or half a frame, or reset (`corecast bench --scenario hostile`). The exit code is 0 if in
@@ -12,8 +12,8 @@
 # CORECAST is the binary (default: target/release/corecast).
 set -euo pipefail
 
-bound=1.5 round=10
-seconds=${1:-120}
+bound=1.5 round=30
+seconds=${1:-240}
 root=$(cd "$(dirname "$0")/.." && pwd)
 corecast=${CORECAST:-${CARGO_TARGET_DIR:-$root/target}/release/corecast}
 fail() { echo "soak.sh: $1" >&2; exit 2; }
@@ -29,8 +29,8 @@ cleanup() {
 }
 trap cleanup EXIT
 ulimit -n "$(ulimit -Hn)"
-# Bounds that 10 seconds reach: a log's worth of lag, and the deadline of a frame.
-"$corecast" serve --listen native://127.0.0.1:0 --log-bytes 256KiB --max-frame-native 64KiB --frame-timeout 2s \
+# Bounds that a round reaches: what a stalled socket and the log hold, and the deadline of a frame.
+"$corecast" serve --listen native://127.0.0.1:0 --log-bytes 1MiB --frame-timeout 2s \
     >"$work/ready" 2>"$work/log" &
 server=$!
 for _ in $(seq 100); do
@@ -55,6 +55,8 @@ load() { # KIND SCENARIO ROUND
     "$corecast" bench --json --address "$address" --scenario "$2" --duration ${round}s --server-pid "$server" >"$report" || true
     jq -er "\"round $3, $1: p99 \(.latency_us.p99) us, \(.deliveries.arrived) delivered\"" "$report" ||
         fail "round $3, $1: no report"
+    [ "$1" = quiet ] || jq -e '.stalled.checks.gaps > 0 or .stalled.disconnected > 0' "$report" >/dev/null ||
+        fail "round $3: nobody who did not read fell behind by more than buffers hold"
     jq -r "$wrong" "$report" | sed "s/^/round $3, $1: /" | tee -a "$work/wrong"
 }
 for pair in $(seq $((seconds / round / 2))); do

@@ -1,6 +1,7 @@
 //! What becomes of subscribers during the measured window, and when: one schedule for all shapes.
 
 use crate::clock::duration_ns;
+use crate::visitors::PRESENT;
 use crate::{Error, Load, Protocol, Settings};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -78,6 +79,11 @@ impl Disturbance {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Connections beside those of the load, at most.
+    pub(crate) fn visitors(self) -> usize {
+        if let Self::Hostile { .. } = self { PRESENT + 1 } else { 0 }
     }
 
     /// The subscribers that do not read in the window, or hardly.

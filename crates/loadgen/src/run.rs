@@ -59,7 +59,7 @@ pub fn run(settings: &Settings) -> Result<Report, Error> {
 /// As [`run`].
 pub fn measure(settings: &Settings, listener: Option<impl FnMut(Progress)>) -> Result<Measurement, Error> {
     settings.check()?;
-    host::allow_descriptors(settings.connections())?;
+    host::allow_descriptors(settings.connections() + settings.disturbance.visitors())?;
     let host = Host::here();
     let (sender, progress) = channel();
     let reporter = Reporter::new(listener.is_some().then_some(sender), settings.warmup + settings.duration);

@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How many are there at a time; the first leaves when one more comes.
-const PRESENT: usize = 64;
+/// How many are there at a time; the first leaves when one more comes. At 100 a second each stays for three seconds:
+/// long enough for a deadline of a second or two.
+pub(crate) const PRESENT: usize = 300;
 
 /// What they say in turn: a length over any limit, another protocol, a checksum that does not fit, a frame without its
 /// end, nothing.

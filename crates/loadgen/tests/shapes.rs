@@ -137,7 +137,7 @@ fn the_hostile_are_told_or_refused_and_the_others_lose_nothing() {
     config.limits.log_bytes = 1 << 20;
     let server = LocalServer::start(config);
     let hostile = Settings {
-        disturbance: Disturbance::Hostile { stalled: 1, trickling: 1, visits: 100 },
+        disturbance: Disturbance::Hostile { stalled: 1, trickling: 1, visits: 400 },
         subscribers: 5,
         ..stall(&server)
     };
