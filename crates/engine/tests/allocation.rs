@@ -1,6 +1,6 @@
 //! Promise 6: in a steady state a delivery allocates nothing, counted in a whole server on real sockets.
 //!
-//! What a shard's thread does ask for, in a debug or a release build:
+//! What a shard's thread does ask for:
 //!
 //! | for | allocations | whose |
 //! | --- | --- | --- |
