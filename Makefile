@@ -12,10 +12,10 @@ ARGS ?=
 
 # The results that `make report` draws: by default what was measured last.
 RESULTS ?= $(shell ls -dt results/*/ 2>/dev/null | head -n 1)
-# What `make simulate` runs, e.g. `make simulate SEEDS=100000 ARGS="--first 5000 --steps 1000"`.
-SEEDS ?= 10000
+# What `make simulate` runs, e.g. `make simulate SEEDS=1000000 ARGS="--first 5000 --steps 1000"`.
+SEEDS ?= 100000
 
-# What `make fuzz` mutates, and for how long. `fuzz/fuzz_targets/` has the targets.
+# What `make fuzz` mutates, and for how long; also how long `make soak` takes. `fuzz/fuzz_targets/` has the targets.
 TARGET ?= connection
 SECONDS ?= 60
 
@@ -75,6 +75,10 @@ fuzz: ## Mutate what a peer may send (TARGET=..., SECONDS=...; needs cargo-fuzz,
 	mkdir -p fuzz/target/corpus/$(TARGET)
 	$(CARGO) +nightly fuzz run --features libfuzzer $(TARGET) fuzz/target/corpus/$(TARGET) fuzz/corpus/$(TARGET) \
 		-- -max_total_time=$(SECONDS) -max_len=4096
+
+.PHONY: soak
+soak: build ## Hold a server under hostile clients against a quiet one, and judge (SECONDS=..., by default 240)
+	CORECAST=$(CORECAST) scripts/soak.sh $(if $(filter-out file,$(origin SECONDS)),$(SECONDS),240)
 
 .PHONY: loom
 loom: ## Explore every interleaving of the subjector crate's Spin, Mutex and Alone

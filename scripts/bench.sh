@@ -3,7 +3,7 @@
 #
 #   scripts/bench.sh [--scenarios LIST] [--policies LIST] [--peer PEER]... [--rounds COUNT] [--out DIRECTORY] [-- FLAG...]
 #
-#   --scenarios LIST   of light,sparse,paced,overload,saturate,ladder,large,channels,churn,stall,storm,idle; default: all
+#   --scenarios LIST   of light,sparse,paced,overload,saturate,ladder,large,channels,churn,stall,hostile,storm,idle; default: all
 #   --policies LIST    policies of `corecast serve`, each started for each run; default: sharded,mutex,snapshot
 #   --peer PEER        a server that runs, as `corecast compare` takes it: redis=127.0.0.1:6379,pid=123; repeatable
 #   --rounds COUNT     default: 6, which a verdict with an interval needs; every other round goes backwards
@@ -18,7 +18,7 @@ set -euo pipefail
 
 usage() { sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
-all=light,sparse,paced,overload,saturate,ladder,large,channels,churn,stall,storm,idle
+all=light,sparse,paced,overload,saturate,ladder,large,channels,churn,stall,hostile,storm,idle
 root=$(cd "$(dirname "$0")/.." && pwd)
 corecast=${CORECAST:-${CARGO_TARGET_DIR:-$root/target}/release/corecast}
 scenarios=$all policies=sharded,mutex,snapshot rounds=6 out='' peers=() flags=()

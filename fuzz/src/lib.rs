@@ -1,7 +1,8 @@
 //! What a peer may send, mutated: one function a target, which takes any bytes and panics at a broken rule.
 //!
 //! Owns what must hold for each decoder and for a whole connection. `fuzz_targets/` hands these functions to
-//! libFuzzer (`make fuzz`), `tests/corpora.rs` hands them the committed corpora in every `make test`.
+//! libFuzzer (`make fuzz`), `tests/corpora.rs` hands them the committed corpora in every `make test`, and `tests/fresh.rs`
+//! mutations of them.
 //!
 //! Invariants: a target is deterministic and keeps nothing between two inputs.
 //!

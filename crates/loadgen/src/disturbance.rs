@@ -1,6 +1,7 @@
 //! What becomes of subscribers during the measured window, and when: one schedule for all shapes.
 
 use crate::clock::duration_ns;
+use crate::visitors::PRESENT;
 use crate::{Error, Load, Protocol, Settings};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -26,6 +27,16 @@ pub enum Disturbance {
         /// How many of the subscribers.
         subscribers: usize,
     },
+    /// Of the last of the subscribers some do not read in the window and the others a byte a second, while hostile
+    /// clients come, say what no server should take, and go.
+    Hostile {
+        /// How many of the subscribers do not read.
+        stalled: usize,
+        /// How many read a byte a second.
+        trickling: usize,
+        /// Hostile clients a second.
+        visits: u64,
+    },
     /// All subscribers are gone at once, in the middle of what they are sent, and connect again at once.
     Storm {
         /// When, behind the start of the window.
@@ -34,7 +45,7 @@ pub enum Disturbance {
 }
 
 impl Disturbance {
-    /// The greatest rate of reconnections, a second: a port is not used again for a minute.
+    /// The greatest rate of reconnections or visits, a second: a port is not used again for a minute.
     pub const MAX_CHURN: u64 = 1000;
 
     pub(crate) fn check(self, settings: &Settings) -> Result<(), Error> {
@@ -42,9 +53,10 @@ impl Disturbance {
             Self::None => return Ok(()),
             Self::Churn { subscribers, .. } => ("churn", subscribers),
             Self::Stall { subscribers } => ("stall", subscribers),
+            Self::Hostile { stalled, trickling, .. } => ("hostile", stalled + trickling),
             Self::Storm { .. } => ("storm", 1),
         };
-        if settings.protocol == Protocol::Plain && !matches!(self, Self::Stall { .. }) {
+        if settings.protocol == Protocol::Plain && !matches!(self, Self::Stall { .. } | Self::Hostile { .. }) {
             return Err(Error::setting(
                 setting,
                 "plain does not confirm a subscription, so nobody could tell from when on",
@@ -59,7 +71,7 @@ impl Disturbance {
             return Err(Error::setting(setting, format!("1 to {others} of the subscribers are possible")));
         }
         match self {
-            Self::Churn { rate, .. } if !(1..=Self::MAX_CHURN).contains(&rate) => {
+            Self::Churn { rate, .. } | Self::Hostile { visits: rate, .. } if !(1..=Self::MAX_CHURN).contains(&rate) => {
                 Err(Error::setting(setting, format!("1 to {} a second are possible", Self::MAX_CHURN)))
             }
             Self::Storm { at_seconds } if !(0.0..settings.duration.as_secs_f64()).contains(&at_seconds) => {
@@ -69,10 +81,16 @@ impl Disturbance {
         }
     }
 
-    /// The subscribers that do not read in the window.
+    /// Connections beside those of the load, at most.
+    pub(crate) fn visitors(self) -> usize {
+        if let Self::Hostile { .. } = self { PRESENT + 1 } else { 0 }
+    }
+
+    /// The subscribers that do not read in the window, or hardly.
     pub(crate) fn stalled(self, subscribers: usize) -> Range<usize> {
         match self {
             Self::Stall { subscribers: stalled } => subscribers - stalled..subscribers,
+            Self::Hostile { stalled, trickling, .. } => subscribers - stalled - trickling..subscribers,
             _ => subscribers..subscribers,
         }
     }
@@ -87,6 +105,10 @@ pub(crate) enum Step {
     Break(Range<usize>),
     /// These are not read from now on.
     StopReading(Range<usize>),
+    /// Of each of these, one byte is read.
+    Trickle(Range<usize>),
+    /// A hostile client comes.
+    Visit,
     /// These are read again.
     Read(Range<usize>),
 }
@@ -115,6 +137,18 @@ impl Schedule {
             Disturbance::Stall { .. } => {
                 let stalled = settings.disturbance.stalled(all);
                 [(measured.start, Step::StopReading(stalled.clone())), (measured.end, Step::Read(stalled))].into()
+            }
+            Disturbance::Hostile { trickling, visits, .. } => {
+                let slow = settings.disturbance.stalled(all);
+                let every = |period_ns: u64| {
+                    measured.clone().step_by(usize::try_from(period_ns).expect("at most a second")).skip(1)
+                };
+                let trickle = every(1_000_000_000).map(|at_ns| (at_ns, Step::Trickle(all - trickling..all)));
+                let visits = every(1_000_000_000 / visits).map(|at_ns| (at_ns, Step::Visit));
+                let mut steps: Vec<_> = trickle.chain(visits).collect();
+                steps.sort_by_key(|(at_ns, _)| *at_ns);
+                let begin = (measured.start, Step::StopReading(slow.clone()));
+                [begin].into_iter().chain(steps).chain([(measured.end, Step::Read(slow))]).collect()
             }
             Disturbance::Storm { at_seconds } => {
                 let at_ns = measured.start + duration_ns(std::time::Duration::from_secs_f64(at_seconds));
@@ -159,6 +193,23 @@ mod tests {
     }
 
     #[test]
+    fn the_hostile_stall_trickle_and_visit_in_the_order_of_time() {
+        let settings = settings(Disturbance::Hostile { stalled: 1, trickling: 2, visits: 2 });
+        let mut schedule = Schedule::new(&settings, &(0..1_500_000_000));
+        let steps: Vec<_> =
+            std::iter::from_fn(|| Some((schedule.due_ns() / 1_000_000, schedule.take(u64::MAX)?))).collect();
+        let (slow, trickling) = (7..10, 8..10);
+        let expected = [
+            (0, Step::StopReading(slow.clone())),
+            (500, Step::Visit),
+            (1000, Step::Trickle(trickling)),
+            (1000, Step::Visit),
+            (1500, Step::Read(slow)),
+        ];
+        assert_eq!(steps, expected);
+    }
+
+    #[test]
     fn a_step_waits_for_its_time() {
         let settings = settings(Disturbance::Storm { at_seconds: 0.5 });
         let mut schedule = Schedule::new(&settings, &(0..1_000_000_000));
@@ -172,6 +223,8 @@ mod tests {
             settings(Disturbance::Churn { subscribers: 10, rate: 1 }),
             settings(Disturbance::Churn { subscribers: 1, rate: 0 }),
             settings(Disturbance::Stall { subscribers: 0 }),
+            settings(Disturbance::Hostile { stalled: 5, trickling: 5, visits: 1 }),
+            settings(Disturbance::Hostile { stalled: 1, trickling: 1, visits: 0 }),
             settings(Disturbance::Storm { at_seconds: 1.0 }),
             settings(Disturbance::Storm { at_seconds: f64::NAN }),
             Settings { protocol: Protocol::Plain, ..settings(Disturbance::Storm { at_seconds: 0.5 }) },

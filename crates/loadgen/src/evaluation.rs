@@ -139,7 +139,10 @@ impl Evidence<'_> {
 
 /// Deliveries that were owed: where everybody stays, what the messages make.
 fn expected(evidence: &Evidence<'_>) -> u64 {
-    if matches!(evidence.settings.disturbance, Disturbance::None | Disturbance::Stall { .. }) {
+    if matches!(
+        evidence.settings.disturbance,
+        Disturbance::None | Disturbance::Stall { .. } | Disturbance::Hostile { .. }
+    ) {
         return evidence.expected;
     }
     evidence.counts.arrived() + evidence.checks.lost + evidence.counts.accounted

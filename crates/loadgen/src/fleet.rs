@@ -138,6 +138,18 @@ impl<D: Dialect> Fleet<D> {
         Ok(())
     }
 
+    /// Reads one byte of a paused connection, which is kept for when it is read again.
+    pub(crate) fn trickle(&mut self, index: usize) {
+        let Connection { socket, tail, stage, .. } = &mut self.connections[index];
+        let mut byte = [0];
+        if *stage == Stage::Attached && tail.len() < HEADROOM {
+            // Whatever is wrong with the connection shows when it is read again.
+            if let Ok((1, _)) = recv(socket, &mut byte, RecvFlags::empty()) {
+                tail.extend_from_slice(&byte);
+            }
+        }
+    }
+
     /// Waits for events, until `until_ns` at the latest.
     pub(crate) fn wait(&self, events: &mut Vec<Event>, until_ns: u64) -> Result<(), Error> {
         events.clear();

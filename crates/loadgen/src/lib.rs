@@ -69,6 +69,7 @@ mod settings;
 mod text;
 mod timeline;
 mod usage;
+mod visitors;
 
 pub use comparison::{Comparison, Contestant, Entry, Origin, Plan};
 pub use distribution::Distribution;

@@ -16,6 +16,7 @@ use crate::payload::Stamp;
 use crate::progress::Reporter;
 use crate::sender::Sender;
 use crate::usage::{CpuTime, MachineTime, resident_bytes};
+use crate::visitors::Visitors;
 use crate::{
     Distribution, Disturbance, Environment, Error, Host, Load, Progress, Protocol, Report, RunStage, Settings, Stalled,
     host,
@@ -58,7 +59,7 @@ pub fn run(settings: &Settings) -> Result<Report, Error> {
 /// As [`run`].
 pub fn measure(settings: &Settings, listener: Option<impl FnMut(Progress)>) -> Result<Measurement, Error> {
     settings.check()?;
-    host::allow_descriptors(settings.connections())?;
+    host::allow_descriptors(settings.connections() + settings.disturbance.visitors())?;
     let host = Host::here();
     let (sender, progress) = channel();
     let reporter = Reporter::new(listener.is_some().then_some(sender), settings.warmup + settings.duration);
@@ -109,6 +110,7 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
         drive,
         schedule: Schedule::new(settings, &measured),
         membership: Membership::new(),
+        visitors: Visitors::default(),
         storming: false,
         intake: Intake::new(settings, &names, &stamp, D::PUBLISHERS_RECEIVE, measured.clone(), flight),
         sender: Sender::new::<D>(settings, &names, &stamp),
@@ -227,6 +229,7 @@ struct Run<'a, D> {
     /// What is still to be done to subscribers.
     schedule: Schedule,
     membership: Membership,
+    visitors: Visitors,
     /// Whether all were cut off and not all are back.
     storming: bool,
     intake: Intake<'a>,
@@ -266,7 +269,7 @@ impl<D: Dialect> Run<'_, D> {
 
     /// Does to subscribers what is due, and what follows from what was done.
     fn disturb(&mut self, now_ns: u64) -> Result<(), Error> {
-        let Self { schedule, membership, fleet, intake, sender, settings, .. } = self;
+        let Self { schedule, membership, visitors, fleet, intake, sender, settings, .. } = self;
         while let Some(step) = schedule.take(now_ns) {
             match step {
                 Step::Return(range) => membership.bid_leave(range, fleet, intake, sender, settings),
@@ -276,6 +279,8 @@ impl<D: Dialect> Run<'_, D> {
                     membership.cut(range, fleet, intake, settings)?;
                 }
                 Step::StopReading(range) => range.into_iter().try_for_each(|index| fleet.pause(index, true, intake))?,
+                Step::Trickle(range) => range.into_iter().for_each(|index| fleet.trickle(index)),
+                Step::Visit => visitors.visit(settings.address)?,
                 Step::Read(range) => range.into_iter().try_for_each(|index| fleet.pause(index, false, intake))?,
             }
         }

@@ -28,6 +28,7 @@ pub struct Scenario {
     zipf: Option<Zipf>,
     churn: Option<Churn>,
     stall: Option<Stall>,
+    hostile: Option<Hostile>,
     storm: Option<Storm>,
     ladder: Option<Climb>,
 }
@@ -57,13 +58,23 @@ struct Stall {
 
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Hostile {
+    /// Of the subscribers.
+    stall_percent: u8,
+    /// Of the subscribers.
+    trickle_percent: u8,
+    visits: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Storm {
     /// Of the window.
     at_percent: u8,
 }
 
 /// The built-in scenarios: name and content.
-const BUILTIN: [(&str, &str); 12] = [
+const BUILTIN: [(&str, &str); 13] = [
     ("light", include_str!("../../../benches/scenarios/light.toml")),
     ("sparse", include_str!("../../../benches/scenarios/sparse.toml")),
     ("paced", include_str!("../../../benches/scenarios/paced.toml")),
@@ -74,6 +85,7 @@ const BUILTIN: [(&str, &str); 12] = [
     ("channels", include_str!("../../../benches/scenarios/channels.toml")),
     ("churn", include_str!("../../../benches/scenarios/churn.toml")),
     ("stall", include_str!("../../../benches/scenarios/stall.toml")),
+    ("hostile", include_str!("../../../benches/scenarios/hostile.toml")),
     ("storm", include_str!("../../../benches/scenarios/storm.toml")),
     ("idle", include_str!("../../../benches/scenarios/idle.toml")),
 ];
@@ -126,13 +138,14 @@ impl Scenario {
         if loads.iter().filter(|given| **given).count() > 1 {
             return Err("rate, in_flight and ladder exclude each other".to_owned());
         }
-        let disturbances = [self.churn.is_some(), self.stall.is_some(), self.storm.is_some()];
+        let disturbances = [self.churn.is_some(), self.stall.is_some(), self.hostile.is_some(), self.storm.is_some()];
         if disturbances.iter().filter(|given| **given).count() > 1 {
-            return Err("churn, stall and storm exclude each other".to_owned());
+            return Err("churn, stall, hostile and storm exclude each other".to_owned());
         }
         let percents = [
             self.churn.map(|churn| churn.percent),
             self.stall.map(|stall| stall.percent),
+            self.hostile.map(|hostile| hostile.stall_percent.saturating_add(hostile.trickle_percent)),
             self.storm.map(|storm| storm.at_percent),
         ];
         if percents.iter().flatten().any(|percent| *percent > 99) {
@@ -190,6 +203,9 @@ impl Scenario {
             settings.disturbance = Disturbance::Churn { subscribers: share(percent), rate };
         } else if let Some(Stall { percent }) = self.stall {
             settings.disturbance = Disturbance::Stall { subscribers: share(percent) };
+        } else if let Some(Hostile { stall_percent, trickle_percent, visits }) = self.hostile {
+            let (stalled, trickling) = (share(stall_percent), share(trickle_percent));
+            settings.disturbance = Disturbance::Hostile { stalled, trickling, visits };
         } else if let Some(Storm { at_percent }) = self.storm {
             let at_seconds = settings.duration.as_secs_f64() * f64::from(at_percent) / 100.0;
             settings.disturbance = Disturbance::Storm { at_seconds };
@@ -252,7 +268,7 @@ mod tests {
             ("stall = { percent = 100 }\n", "f.toml: a percentage is from 0 to 99"),
             (
                 "[churn]\npercent = 5\nrate = 1\n[stall]\npercent = 5\n",
-                "f.toml: churn, stall and storm exclude each other",
+                "f.toml: churn, stall, hostile and storm exclude each other",
             ),
         ];
         for (text, expected) in wrong {

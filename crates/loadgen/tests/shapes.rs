@@ -5,6 +5,7 @@ use corecast_loadgen::{
     Climb, Disturbance, Error, Ladder, Load, Popularity, Progress, Protocol, Report, RunStage, Settings, measure, run,
 };
 use corecast_testkit::LocalServer;
+use corecast_wire::Code;
 use std::time::Duration;
 
 fn server() -> LocalServer {
@@ -127,6 +128,27 @@ fn who_stalls_is_told_and_counts_apart() {
             Lag::Skip => assert!(stalled.checks.gaps > 0 && stalled.checks.reported_lost > 0, "{stalled:?}"),
             Lag::Disconnect => assert!(stalled.disconnected == 1 && stalled.cut_off > 0, "{stalled:?}"),
         }
+    }
+}
+
+#[test]
+fn the_hostile_are_told_or_refused_and_the_others_lose_nothing() {
+    let mut config = LocalServer::config(PolicyKind::Sharded, 2);
+    config.limits.log_bytes = 1 << 20;
+    let server = LocalServer::start(config);
+    let hostile = Settings {
+        disturbance: Disturbance::Hostile { stalled: 1, trickling: 1, visits: 400 },
+        subscribers: 5,
+        ..stall(&server)
+    };
+    let report = run(&hostile).expect("a report");
+    assert!(report.passed(), "{report}");
+    assert_eq!(report.latency_us.count, 3 * report.messages.offered, "the healthy have all: {report}");
+    let stalled = report.stalled.expect("two hardly read");
+    assert!(stalled.subscribers == 2 && stalled.checks.gaps > 1, "{stalled:?}");
+    let closed = server.stop().closed;
+    for code in [Code::FrameTooLarge, Code::BadChecksum, Code::Reset] {
+        assert!(closed.get(&code).is_some_and(|count| *count > 10), "{code:?}: {closed:?}");
     }
 }
 

@@ -16,9 +16,11 @@ mod local;
 mod peer;
 mod process;
 mod server;
+mod usage;
 
 pub use deadline::{DEADLINE, Deadline, wait_until};
 pub use local::{LocalServer, everywhere};
 pub use peer::Peer;
 pub use process::{Finished, Process};
 pub use server::ServerProcess;
+pub use usage::{Memory, allow_descriptors};

@@ -26,6 +26,14 @@ impl Peer {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&address, DEADLINE)
             .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
+        Self::over(stream)
+    }
+
+    /// Takes a connected socket, and sets `TCP_NODELAY` as [`connect`](Self::connect) does.
+    ///
+    /// # Panics
+    /// If it is none.
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("TCP_NODELAY");
         stream.set_write_timeout(Some(DEADLINE)).expect("a write timeout");
         Self { stream, ahead: Vec::new() }
@@ -37,9 +45,17 @@ impl Peer {
     /// If the answer is not WELCOME.
     pub fn connect_native(address: SocketAddr) -> Self {
         let mut peer = Self::connect(address);
-        peer.send_native(&native::Frame::Hello { version: native::VERSION });
-        peer.read_native(|frame| assert!(matches!(frame, native::Frame::Welcome { .. }), "{frame:?} is no WELCOME"));
+        peer.greet();
         peer
+    }
+
+    /// Exchanges HELLO and WELCOME.
+    ///
+    /// # Panics
+    /// If the answer is not WELCOME.
+    pub fn greet(&mut self) {
+        self.send_native(&native::Frame::Hello { version: native::VERSION });
+        self.read_native(|frame| assert!(matches!(frame, native::Frame::Welcome { .. }), "{frame:?} is no WELCOME"));
     }
 
     /// The socket, for its options.

@@ -1,0 +1,191 @@
+//! Promise 6: in a steady state a delivery allocates nothing, counted in a whole server on real sockets.
+//!
+//! What a shard's thread does ask for:
+//!
+//! | for | allocations | whose |
+//! | --- | --- | --- |
+//! | a trip through the ring: polls for descriptors, timers | up to 7 | glommio's |
+//! | a mailbox that wakes its shard | 1 | flume's |
+//! | what one tick posts of one channel to other shards | 3: the run, its shared owner, the parcel's list | ours |
+//! | a delivery | 0 | |
+//!
+//! A message that arrives alone takes two trips: one to wake up, one to wait again. Messages that arrive together share
+//! them. A flush makes a trip behind every 64 sends, to let reads in, and one for its pause
+//! (`docs/decisions/0007-flush-turns.md`, `0004-flush-pause.md`).
+#![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
+
+use corecast_engine::{PolicyKind, Protocol, Tuning};
+use corecast_testkit::{LocalServer, Peer};
+use corecast_wire::ChannelName;
+use corecast_wire::native::{self, Frame, Publish};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+const TRIP: u64 = 7;
+/// What a publish may cost the shard that reads it, and each other shard that has subscribers.
+const PUBLISH: u64 = 2 * TRIP;
+const POST: u64 = 3;
+const WAKE_UP: u64 = 1 + 2 * TRIP;
+
+/// The system's allocator, which counts what threads other than clients ask it for.
+struct Counting;
+
+thread_local! {
+    static IS_CLIENT: Cell<bool> = const { Cell::new(false) };
+}
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// One server at a time, whose clients are on this thread: the count is the process's.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    IS_CLIENT.set(true);
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn count() {
+    if !IS_CLIENT.get() {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: every call is the system allocator's, unchanged; counting allocates nothing, because the flag is
+// initialised at compile time and has no destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise is the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above; the pointer came from `System`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as above; the pointer came from `System`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A server in a steady state, and its clients, all on this thread.
+struct Steady {
+    subscribers: Vec<Peer>,
+    publisher: Peer,
+    server: LocalServer,
+}
+
+impl Steady {
+    fn new(shards: usize, subscribers: usize, tuning: &Tuning) -> Self {
+        let mut config = LocalServer::config(PolicyKind::Sharded, shards);
+        // What the sweep asks for depends on the time that a test takes.
+        config.tuning = Tuning { sweep_interval: Duration::from_hours(1), ..tuning.clone() };
+        let server = LocalServer::start(config);
+        let connect = || Peer::connect_native(server.address(Protocol::Native));
+        let subscribe = |_| {
+            let mut peer = connect();
+            peer.subscribe("news");
+            peer
+        };
+        let (subscribers, publisher) = ((0..subscribers).map(subscribe).collect(), connect());
+        let mut steady = Self { subscribers, publisher, server };
+        steady.publish(20, 1);
+        steady
+    }
+
+    /// Publishes in so many writes of so many messages, each of which everybody has before the next; the allocations.
+    fn publish(&mut self, writes: u64, messages: usize) -> u64 {
+        let channel = ChannelName::new("news").unwrap();
+        let mut bytes = Vec::new();
+        for _ in 0..messages {
+            native::encode(
+                &Frame::Publish(Publish { channel, payload: &[7; 64], ack: None, no_echo: false }),
+                &mut bytes,
+            );
+        }
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        for _ in 0..writes {
+            self.publisher.send(&bytes);
+            for subscriber in &mut self.subscribers {
+                (0..messages).for_each(|_| subscriber.expect_native(&Frame::Message { channel, payload: &[7; 64] }));
+            }
+        }
+        ALLOCATIONS.load(Ordering::Relaxed) - before
+    }
+
+    fn deliveries(self) -> u64 {
+        let Self { subscribers, publisher, server } = self;
+        // Without its sweep a server that stops would wait for its clients' ends for ever.
+        drop((subscribers, publisher));
+        server.stop().counters.deliveries
+    }
+}
+
+/// Publishes N and 2 N, each message by itself, and holds the growth against a bound for each.
+#[track_caller]
+fn check_growth(steady: &mut Steady, at_most: u64) {
+    const N: u64 = 30;
+    let (once, twice) = (steady.publish(N, 1), steady.publish(2 * N, 1));
+    println!("{once} allocations for {N} messages, {twice} for {}", 2 * N);
+    assert!(once <= N * at_most && twice.saturating_sub(once) <= N * at_most, "more than {at_most} a message");
+}
+
+#[test]
+fn what_the_server_asks_for_is_counted_and_what_its_clients_do_is_not() {
+    let _alone = alone();
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    drop(black_box(Box::new(1)));
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before);
+    IS_CLIENT.set(false);
+    drop(black_box(Box::new(1)));
+    assert!(ALLOCATIONS.load(Ordering::Relaxed) > before);
+}
+
+/// In one turn and without a pause, so that nothing but deliveries differs: one allocation for each of 1,000
+/// deliveries, or for each 64 of them, would be over the bound, which is that of one delivery.
+#[test]
+fn a_thousand_deliveries_allocate_no_more_than_one() {
+    let _alone = alone();
+    for (shards, at_most) in [(1, PUBLISH), (2, PUBLISH + POST + WAKE_UP)] {
+        for subscribers in [1, 1000] {
+            println!("{shards} shards, {subscribers} subscribers");
+            let one_turn = Tuning { flush_budget: 4096, flush_pause_percent: 0, ..Tuning::default() };
+            let mut steady = Steady::new(shards, subscribers, &one_turn);
+            check_growth(&mut steady, at_most);
+            assert_eq!(steady.deliveries(), 110 * subscribers as u64, "everybody got everything");
+        }
+    }
+}
+
+#[test]
+fn a_flush_lets_reads_in_at_the_cost_of_one_trip_for_64_deliveries() {
+    let _alone = alone();
+    let tuning = Tuning::default();
+    let turns = 1000_usize.div_ceil(tuning.flush_budget) as u64;
+    let mut steady = Steady::new(1, 1000, &tuning);
+    // The pause is one trip more, and its timer.
+    check_growth(&mut steady, PUBLISH + (turns + 2) * TRIP);
+    assert_eq!(steady.deliveries(), 110 * 1000);
+}
+
+#[test]
+fn messages_that_arrive_together_allocate_what_one_does() {
+    let _alone = alone();
+    for (shards, at_most) in [(1, PUBLISH), (2, PUBLISH + POST + WAKE_UP)] {
+        let mut steady = Steady::new(shards, 8, &Tuning::default());
+        // The buffers grow to the size of such a batch once.
+        steady.publish(20, 32);
+        let found = steady.publish(30, 32);
+        assert_eq!(steady.deliveries(), (20 + 50 * 32) * 8);
+        assert!(found <= 30 * at_most, "{shards} shards: {found} allocations for 30 batches");
+    }
+}
