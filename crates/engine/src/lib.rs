@@ -23,7 +23,9 @@ mod io_uring;
 mod listener;
 mod mesh;
 mod pause;
+mod policy;
 mod rate;
+mod resume;
 mod server;
 mod shard;
 mod signal;
@@ -31,7 +33,8 @@ mod socket;
 mod tick;
 
 pub use config::{
-    Affinity, Config, Lag, Limits, Listener, OverRate, PolicyKind, Protocol, RateLimit, Scheduling, Tuning, UnknownName,
+    Affinity, Config, Handoff, Lag, Limits, Listener, OverRate, PolicyKind, Protocol, RateLimit, Scheduling, Tuning,
+    UnknownName,
 };
 pub use corecast_fanout::Counters;
 pub use error::{RunError, StartError};

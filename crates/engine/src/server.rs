@@ -2,15 +2,12 @@
 
 use crate::accept::Door;
 use crate::affinity::{self, Place};
-use crate::codec::encoding;
-use crate::config::{Config, Lag, Listener, PolicyKind, Protocol};
+use crate::config::{Config, Listener, PolicyKind};
 use crate::error::{RunError, StartError};
 use crate::mesh::{Mesh, Post, mesh};
 use crate::shard::{Engine, Shard, Tally, run};
-use crate::{io_uring, listener};
-use corecast_fanout::policy::{Directory, Mutex, MutexDirectory, Sharded, Snapshot, SnapshotDirectory};
+use crate::{io_uring, listener, policy};
 use corecast_fanout::{Counters, ShardId};
-use corecast_session::Codec;
 use corecast_wire::{ChannelName, Code};
 use flume::{Receiver, Sender};
 use glommio::{LocalExecutorBuilder, Placement};
@@ -103,27 +100,7 @@ impl Server {
         let stopper = Stopper { mailboxes };
         let (report, news) = flume::unbounded();
         let start = Start { config, stopper: &stopper, report, doors, meshes };
-        let limits = fanout_limits(config);
-        match config.policy {
-            PolicyKind::Sharded => start.all(|shard| {
-                let limits = limits.clone();
-                move || Sharded::new(shard, shards, limits, Codec)
-            }),
-            PolicyKind::Mutex => {
-                let directory = MutexDirectory::new();
-                start.all(|shard| {
-                    let (limits, directory) = (limits.clone(), directory.clone());
-                    move || Mutex::new(shard, shards, limits, Codec, directory)
-                })
-            }
-            PolicyKind::Snapshot => {
-                let directory = SnapshotDirectory::new();
-                start.all(|shard| {
-                    let (limits, directory) = (limits.clone(), directory.clone());
-                    move || Snapshot::new(shard, shards, limits, Codec, directory)
-                })
-            }
-        }?;
+        policy::start(start, config, shards)?;
         let server = Self { listeners, stopper, shards: config.cpus.len(), news };
         server.wait_until_ready()?;
         Ok(server)
@@ -225,6 +202,11 @@ fn validate(config: &Config) -> Result<(), StartError> {
     if config.cpus.is_empty() {
         return invalid("there is no shard: give at least one CPU");
     }
+    if config.policy == PolicyKind::Sharded && config.handoff.is_some() {
+        return invalid(
+            "a handoff is for the policies with a shared registry: under sharded the owning shard always writes",
+        );
+    }
     if config.limits.max_connections == 0 {
         return invalid("there must be room for at least 1 connection");
     }
@@ -239,21 +221,8 @@ fn validate(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-fn fanout_limits(config: &Config) -> corecast_fanout::Limits {
-    let mut limits = corecast_fanout::Limits {
-        log_bytes: config.limits.log_bytes,
-        max_subscriptions: config.limits.max_subscriptions,
-        ..corecast_fanout::Limits::default()
-    };
-    limits.lag[encoding(Protocol::Native).index()] = match config.limits.native_lag {
-        Lag::Skip => corecast_fanout::Lag::Skip,
-        Lag::Disconnect => corecast_fanout::Lag::Disconnect,
-    };
-    limits
-}
-
 /// What starting the shards takes.
-struct Start<'a> {
+pub(crate) struct Start<'a> {
     config: &'a Config,
     stopper: &'a Stopper,
     report: Sender<(ShardId, News)>,
@@ -263,7 +232,7 @@ struct Start<'a> {
 
 impl Start<'_> {
     /// Starts a thread for each shard, with the policy that `policy` makes there.
-    fn all<P, M>(self, policy: impl Fn(ShardId) -> M) -> Result<(), StartError>
+    pub(crate) fn all<P, M>(self, policy: impl Fn(ShardId) -> M) -> Result<(), StartError>
     where
         P: Engine,
         M: FnOnce() -> P + Send + 'static,

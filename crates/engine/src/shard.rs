@@ -7,6 +7,7 @@ use crate::config::{Limits, Protocol, Tuning};
 use crate::connection::Link;
 use crate::deadline::{Activity, Clock, Due};
 use crate::mesh::{Mesh, watch};
+use crate::resume::{bell, resume};
 use crate::signal::Signal;
 use crate::socket::Socket;
 use crate::tick::{sweep, tick};
@@ -245,7 +246,11 @@ impl<P: Engine> Shard<P> {
         })
         .await;
         self.let_io_in().await;
-        self.wait_until(deadline, |shard| shard.full.get() == 0 && !shard.policy.borrow_mut().flush(0)).await;
+        self.wait_until(deadline, |shard| {
+            let mut policy = shard.policy.borrow_mut();
+            shard.full.get() == 0 && !policy.flush(0) && !policy.is_pending()
+        })
+        .await;
         self.tally.borrow_mut().cut_off += self.full.get() as u64;
         for link in self.all_links() {
             link.end(End::new(Code::GoingAway, "the server is stopping"));
@@ -266,6 +271,10 @@ pub(crate) async fn run<P: Engine>(shard: Shard<P>, place: Place, doors: Vec<Doo
         glommio::spawn_local(sweep(Rc::clone(&shard), place)),
         glommio::spawn_local(watch(Rc::clone(&shard))),
     ];
+    let (waker, heard) = bell();
+    if shard.policy.borrow_mut().wake_with(waker) {
+        tasks.push(glommio::spawn_local(resume(Rc::clone(&shard), heard)));
+    }
     let doors: Vec<_> = doors.into_iter().map(|door| glommio::spawn_local(accept(Rc::clone(&shard), door))).collect();
     shard.stop.wait().await;
     for door in doors {
