@@ -41,6 +41,10 @@ bench: build ## Measure the policies in every scenario, into results/ (ARGS=... 
 bench-peers: build ## The same with redis-server and nats-server beside them
 	CORECAST=$(CORECAST) scripts/peers.sh scripts/bench.sh --peer @redis --peer @nats $(ARGS)
 
+.PHONY: ladder
+ladder: build ## Measure every rung of docs/LADDER.md in turns, into results/, and print the table (ARGS=... for compare's flags)
+	CORECAST=$(CORECAST) scripts/ladder.sh $(ARGS)
+
 .PHONY: report
 report: build ## Draw the latest results as an HTML page (RESULTS=results/DIRECTORY for others)
 	@test -n "$(RESULTS)" || { echo "there are no results: make bench" >&2; exit 2; }
@@ -59,6 +63,11 @@ bench-micro-baseline: ## Write the counts of `bench-micro` as the new baseline
 .PHONY: bench-criterion
 bench-criterion: ## Time the hot path's parts with criterion (ARGS=... for its filter and flags)
 	$(CARGO) bench --locked -p corecast-benches --bench timings -- $(ARGS)
+
+.PHONY: bench-subjector
+bench-subjector: ## Time calls of the subjector crate under contention and draw them (ARGS=... for criterion's filter)
+	$(CARGO) bench --locked -p corecast-subjector -- $(ARGS)
+	$(CARGO) run --quiet --locked -p corecast-benches --bin contention -- $(TARGET_DIR)/criterion $(TARGET_DIR)/subjector.html
 
 .PHONY: test
 test: ## Run every test, the documentation's examples included

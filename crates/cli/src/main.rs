@@ -21,6 +21,7 @@ mod listen;
 mod live;
 mod logging;
 mod period;
+mod policy;
 mod publish;
 mod report;
 mod serve;
@@ -149,6 +150,8 @@ to put right first, such as a requirement or baseline that cannot be read.
 
 Examples:
     corecast compare --rounds 3
+    corecast compare --policies all --rounds 6
+    corecast compare --policies mutex,mutex+owner,mutex@1,sharded
     corecast compare --a sharded --b mutex --require 'p99<=0.8' --require 'cpu<=0.9'
     corecast compare --a sharded,flush-pause=0 --b sharded --closed-loop 0
     corecast compare --a sharded --a-bin new/corecast --b sharded --b-bin old/corecast
@@ -163,7 +166,8 @@ its rounds.
 
 Examples:
     corecast report results/today/*.json --html today.html
-    corecast report results/today/paced/*.json --reference sharded";
+    corecast report results/today/paced/*.json --reference sharded
+    corecast report results/today/ladder.json --markdown";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();

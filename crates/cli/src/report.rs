@@ -23,6 +23,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
+    /// Write a Markdown table with a row for each contestant, as docs/LADDER.md has it, instead of text.
+    #[arg(long, conflicts_with = "html")]
+    markdown: bool,
+
     /// The contestant that the others are divided by, where there is one of this name.
     #[arg(long, value_name = "NAME")]
     reference: Option<String>,
@@ -46,6 +50,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut text = String::new();
     for experiment in &experiments {
         let results = &experiment.results;
+        if arguments.markdown {
+            text.push_str(&results.ladder_table());
+            continue;
+        }
         writeln!(text, "## {}\n\n{results}\n{}", experiment.title, results.verdicts_text())?;
     }
     std::io::stdout().write_all(text.as_bytes()).context("standard output")?;

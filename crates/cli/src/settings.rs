@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use corecast_engine::{Config, Lag, Limits, OverRate, PolicyKind, RateLimit};
+use corecast_engine::{Config, Lag, Limits, OverRate, RateLimit};
 
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange, MAX_SHARDS};
@@ -19,6 +19,7 @@ use crate::ending::EndingSettings;
 use crate::listen::ListenAddress;
 use crate::logging::{Format, Level};
 use crate::period::{self, Period};
+use crate::policy::PolicySettings;
 use crate::size::{self, Size};
 use crate::tuning::TuningSettings;
 
@@ -73,20 +74,8 @@ pub(crate) struct Settings {
     #[arg(long, env = "CORECAST_CPUS", value_name = "LIST", value_delimiter = ',', help_heading = "Shards")]
     cpus: Vec<CpuRange>,
 
-    /// How a message finds its subscribers.
-    ///
-    /// sharded: each shard has its own registry and sends to its own subscribers, without a lock. The others
-    /// are baselines to compare with: mutex, one registry behind a lock that is held for the whole fan-out;
-    /// snapshot, one registry that is copied on every join and leave.
-    #[arg(
-        long,
-        env = "CORECAST_POLICY",
-        value_name = "POLICY",
-        value_parser = one_of(PolicyKind::ALL),
-        default_value_t = PolicyKind::Sharded,
-        help_heading = "Shards"
-    )]
-    policy: PolicyKind,
+    #[command(flatten)]
+    policy: PolicySettings,
 
     /// Connections of all shards together.
     ///
@@ -335,7 +324,8 @@ impl Settings {
         let listeners = self.listen.iter().map(|address| address.0.clone()).collect();
         let limits = self.limits()?;
         let tuning = self.tuning.engine();
-        Ok(Config { policy: self.policy, limits, tuning, stop_on_signals: true, ..Config::new(listeners, cpus) })
+        let (policy, handoff) = self.policy.engine()?;
+        Ok(Config { policy, handoff, limits, tuning, stop_on_signals: true, ..Config::new(listeners, cpus) })
     }
 
     /// The kernel would let one process listen twice on an address, and share out its clients between both.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use corecast_engine::Protocol;
+use corecast_engine::{PolicyKind, Protocol};
 use corecast_testkit::{Deadline, Finished, Process, ServerProcess};
 use serde_json::Value;
 
@@ -63,6 +63,22 @@ fn a_scenario_is_the_load_and_flags_override_it() {
     let settings = |key: &str| settings[key].clone();
     assert_eq!((settings("subscriptions"), settings("channels")), (30.into(), 90.into()));
     assert_ne!(settings("popularity"), "even");
+}
+
+#[test]
+fn all_policies_and_rungs_have_one_table_and_a_document_has_their_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let json = directory.path().join("all.json");
+    let json = json.to_str().unwrap();
+    let text = measured(&["--policies=all,mutex+owner,subjector-portal+owner@2", "--rounds=1", "--json", json], 0);
+    let report = Process::start(BINARY, ["report", json, "--markdown"]).finish(Deadline::start());
+    let markdown = String::from_utf8(report.stdout).expect("UTF-8");
+    assert!(markdown.starts_with("| rung | deliveries/s | p99 | CPU/delivery |\n| --- |"), "{markdown}");
+    for policy in PolicyKind::ALL.iter().map(|policy| policy.name()).chain(["mutex+owner", "subjector-portal+owner@2"])
+    {
+        assert!(text.contains(&policy[..12.min(policy.len())]), "{policy} is missing:\n{text}");
+        assert!(markdown.contains(&format!("\n| `{policy}` | ")), "{policy} is missing:\n{markdown}");
+    }
 }
 
 #[test]
@@ -157,6 +173,8 @@ fn what_cannot_be_compared_is_refused_before_anything_runs() {
         (&["--rate=0", "--closed-loop=0"], "nothing is left to measure"),
         (&["--scenario=ladder"], "'corecast bench' climbs it"),
         (&["--scenario=absent"], "it is none of light"),
+        (&["--policies=sharded+owner"], "--handoff is for the policies with a shared registry"),
+        (&["--policies=mutex+thief"], "'thief' is none of direct, owner"),
         (&["--load-cpus=1023"], "CPU 1023"),
         (&["--cpus=1023"], "CPU 1023"),
     ] {

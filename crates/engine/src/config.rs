@@ -14,6 +14,8 @@ pub struct Config {
     pub cpus: Vec<usize>,
     /// How a message finds its subscribers.
     pub policy: PolicyKind,
+    /// Who writes, where the registry is shared; `None` is `Direct`. With `Sharded`, anything but `None` is an error.
+    pub handoff: Option<Handoff>,
     /// The bounds.
     pub limits: Limits,
     /// Settings whose defaults were measured.
@@ -30,6 +32,7 @@ impl Config {
             listeners,
             cpus,
             policy: PolicyKind::Sharded,
+            handoff: None,
             limits: Limits::default(),
             tuning: Tuning::default(),
             stop_on_signals: false,
@@ -116,6 +119,26 @@ named! {
         Mutex = "mutex",
         /// One copy-on-write registry; the publisher's thread writes.
         Snapshot = "snapshot",
+        /// One registry behind a spin lock that yields; the publisher's thread writes.
+        SubjectorSpin = "subjector-spin",
+        /// One registry behind an asynchronous lock, first come, first served; the publisher's thread writes.
+        SubjectorMutex = "subjector-mutex",
+        /// One registry on a thread of its own, to which each fan-out goes as a task; that thread writes.
+        SubjectorPortal = "subjector-portal",
+        /// One registry, and whoever is in does the fan-outs of those who come; that thread writes.
+        SubjectorAlone = "subjector-alone",
+        /// One registry on a thread of its own, to which each fan-out is a message; that thread writes.
+        SubjectorChannel = "subjector-channel",
+    }
+}
+
+named! {
+    /// Who writes to the sockets of a message's subscribers where the registry of subscribers is shared.
+    Handoff, "handoff" {
+        /// The thread on which the fan-out runs.
+        Direct = "direct",
+        /// The shard that owns the subscriber.
+        Owner = "owner",
     }
 }
 

@@ -26,7 +26,9 @@ mod lifecycle;
 mod listener;
 mod mesh;
 mod pause;
+mod policy;
 mod rate;
+mod resume;
 mod server;
 mod shard;
 mod signal;
@@ -34,7 +36,8 @@ mod socket;
 mod tick;
 
 pub use config::{
-    Affinity, Config, Lag, Limits, Listener, OverRate, PolicyKind, Protocol, RateLimit, Scheduling, Tuning, UnknownName,
+    Affinity, Config, Handoff, Lag, Limits, Listener, OverRate, PolicyKind, Protocol, RateLimit, Scheduling, Tuning,
+    UnknownName,
 };
 pub use control::{ConnectionInfo, Control, NoAnswer};
 pub use corecast_fanout::{ConnectionId, Counters, Standing};

@@ -105,7 +105,7 @@ impl<P: Engine> Shard<P> {
             let parcel = policy.parcel(to);
             let post = if !parcel.is_empty() {
                 Post::Parcel(self.mesh.shard, std::mem::take(parcel))
-            } else if self.is_stopping() && !self.mesh.finished[usize::from(to)].replace(true) {
+            } else if self.is_stopping() && !policy.is_pending() && !self.mesh.finished[usize::from(to)].replace(true) {
                 Post::Finished
             } else {
                 continue;

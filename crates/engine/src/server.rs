@@ -2,16 +2,13 @@
 
 use crate::accept::Door;
 use crate::affinity::{self, Place};
-use crate::codec::encoding;
-use crate::config::{Config, Lag, Listener, PolicyKind, Protocol};
+use crate::config::{Config, Lag, Listener, PolicyKind};
 use crate::control::Control;
 use crate::error::{RunError, StartError};
 use crate::mesh::{Mesh, mesh};
 use crate::shard::{Engine, Shard, Tally, run};
-use crate::{io_uring, listener};
-use corecast_fanout::policy::{Directory, Mutex, MutexDirectory, Sharded, Snapshot, SnapshotDirectory};
+use crate::{io_uring, listener, policy};
 use corecast_fanout::{Counters, ShardId};
-use corecast_session::Codec;
 use corecast_wire::{ChannelName, Code};
 use flume::{Receiver, Sender};
 use glommio::{LocalExecutorBuilder, Placement};
@@ -79,7 +76,7 @@ impl Server {
     /// # Panics
     /// If there are more than 65,535 shards.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        Self::start_with(config, start_configured)
+        Self::start_with(config, policy::start)
     }
 
     /// Starts it with the policy that `run_policy` starts.
@@ -205,6 +202,11 @@ fn validate(config: &Config) -> Result<(), StartError> {
     if config.cpus.is_empty() {
         return invalid("there is no shard: give at least one CPU");
     }
+    if config.policy == PolicyKind::Sharded && config.handoff.is_some() {
+        return invalid(
+            "a handoff is for the policies with a shared registry: under sharded the owning shard always writes",
+        );
+    }
     if config.limits.max_connections == 0 {
         return invalid("there must be room for at least 1 connection");
     }
@@ -219,56 +221,23 @@ fn validate(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-fn fanout_limits(config: &Config) -> corecast_fanout::Limits {
-    let mut limits = corecast_fanout::Limits {
-        log_bytes: config.limits.log_bytes,
-        shard_log_bytes: config.limits.shard_log_bytes,
-        reserved_connections: config.limits.connections_of_each(config.cpus.len()),
-        max_subscriptions: config.limits.max_subscriptions,
-        ..corecast_fanout::Limits::default()
-    };
-    limits.lag[encoding(Protocol::Native).index()] = config.limits.native_lag.of_fanout();
-    limits
-}
-
 /// What starting the shards takes.
-struct Start<'a> {
-    config: &'a Config,
+pub(crate) struct Start<'a> {
+    pub(crate) config: &'a Config,
     control: &'a Control,
     report: Sender<(ShardId, News)>,
     doors: Vec<Vec<(Listener, OwnedFd)>>,
     meshes: Vec<Mesh>,
 }
 
-/// Starts the shards with the policy of the configuration.
-fn start_configured(start: Start<'_>) -> Result<(), StartError> {
-    let shards = ShardId::try_from(start.meshes.len()).expect("numbered when they were made");
-    let limits = fanout_limits(start.config);
-    match start.config.policy {
-        PolicyKind::Sharded => start.all(|shard| {
-            let limits = limits.clone();
-            move || Sharded::new(shard, shards, limits, Codec)
-        }),
-        PolicyKind::Mutex => {
-            let directory = MutexDirectory::new();
-            start.all(|shard| {
-                let (limits, directory) = (limits.clone(), directory.clone());
-                move || Mutex::new(shard, shards, limits, Codec, directory)
-            })
-        }
-        PolicyKind::Snapshot => {
-            let directory = SnapshotDirectory::new();
-            start.all(|shard| {
-                let (limits, directory) = (limits.clone(), directory.clone());
-                move || Snapshot::new(shard, shards, limits, Codec, directory)
-            })
-        }
-    }
-}
-
 impl Start<'_> {
+    /// How many there are.
+    pub(crate) fn shards(&self) -> ShardId {
+        ShardId::try_from(self.meshes.len()).expect("numbered when they were made")
+    }
+
     /// Starts a thread for each shard, with the policy that `policy` makes there.
-    fn all<P, M>(self, policy: impl Fn(ShardId) -> M) -> Result<(), StartError>
+    pub(crate) fn all<P, M>(self, policy: impl Fn(ShardId) -> M) -> Result<(), StartError>
     where
         P: Engine,
         M: FnOnce() -> P + Send + 'static,

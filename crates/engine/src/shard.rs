@@ -9,6 +9,7 @@ use crate::deadline::{Activity, Clock, Due};
 use crate::journal::{Departure, Journal};
 use crate::lifecycle::Event;
 use crate::mesh::{Mesh, watch};
+use crate::resume::{bell, resume};
 use crate::signal::Signal;
 use crate::socket::Socket;
 use crate::tick::{sweep, tick};
@@ -256,7 +257,11 @@ impl<P: Engine> Shard<P> {
         })
         .await;
         self.let_io_in().await;
-        self.wait_until(deadline, |shard| shard.full.get() == 0 && !shard.policy.borrow_mut().flush(0)).await;
+        self.wait_until(deadline, |shard| {
+            let mut policy = shard.policy.borrow_mut();
+            shard.full.get() == 0 && !policy.flush(0) && !policy.is_pending()
+        })
+        .await;
         let links = self.all_links();
         let (open, cut_off) = (links.len() as u64, self.full.get() as u64);
         self.tally.borrow_mut().cut_off += cut_off;
@@ -287,6 +292,10 @@ pub(crate) async fn run<P: Engine>(shard: Shard<P>, place: Place, doors: Vec<Doo
         glommio::spawn_local(sweep(Rc::clone(&shard), place)),
         glommio::spawn_local(watch(Rc::clone(&shard))),
     ];
+    let (waker, heard) = bell();
+    if shard.policy.borrow_mut().wake_with(waker) {
+        tasks.push(glommio::spawn_local(resume(Rc::clone(&shard), heard)));
+    }
     let doors: Vec<_> = doors.into_iter().map(Rc::new).collect();
     let spawn = |door| glommio::spawn_local(accept(Rc::clone(&shard), Rc::clone(door)));
     let accepting: Vec<_> = doors.iter().map(spawn).collect();

@@ -56,7 +56,9 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>) {
             shard.let_io_in().await;
             shard.exchange();
         }
-        pause.after_flush(begin, Instant::now());
+        if shard.policy.borrow().merges() {
+            pause.after_flush(begin, Instant::now());
+        }
     }
 }
 

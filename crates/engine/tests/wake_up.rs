@@ -76,3 +76,19 @@ fn a_busy_shard_looks_into_its_mailbox() {
         assert!(median < SOON, "a round took {median:?}");
     });
 }
+
+#[test]
+fn an_idle_shard_is_woken_for_what_its_registry_has_done() {
+    for policy in [PolicyKind::SubjectorPortal, PolicyKind::SubjectorChannel] {
+        let mut config = LocalServer::config(policy, 2);
+        // So that nothing else wakes it.
+        config.tuning.sweep_interval = Duration::from_hours(1);
+        let server = LocalServer::start(config);
+        let mut subscribers = peers(&server, 8);
+        for subscriber in &mut subscribers {
+            subscriber.subscribe("rounds");
+        }
+        let mut publisher = peers(&server, 1).remove(0);
+        median_round(&mut subscribers, &mut publisher);
+    }
+}

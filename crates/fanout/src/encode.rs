@@ -24,7 +24,7 @@ impl Encoding {
 }
 
 /// Writes frames. A message is encoded once per encoding and shard, never per subscriber.
-pub trait Encode: Clone + 'static {
+pub trait Encode: Clone + Send + 'static {
     /// Appends a message.
     fn message(&self, encoding: Encoding, channel: &str, payload: &[u8], out: &mut Vec<u8>);
 

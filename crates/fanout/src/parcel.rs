@@ -1,5 +1,6 @@
 //! What one shard posts to another.
 
+use crate::policy::Delivery;
 use crate::{ConnectionId, Encoding};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub enum Item {
         /// In which encoding.
         encoding: Encoding,
     },
+    /// Messages for connections of the receiver, which writes to them (the baselines, if so told).
+    Delivery(Delivery),
     /// Something befell a connection of the receiver while the sender wrote to it (the baselines).
     Notice(ConnectionId, Notice),
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{FIRST, FakeEncode, answer};
-use corecast_fanout::policy::{Directory, Snapshot, SnapshotDirectory};
+use corecast_fanout::policy::{Snapshot, SnapshotDirectory};
 use corecast_fanout::{Limits, Outlet, Policy, Publication, Sent};
 use std::sync::{Arc, Mutex, mpsc};
 
@@ -36,7 +36,7 @@ impl Outlet for Meeting {
 
 #[test]
 fn nothing_is_written_to_who_left_or_closed_during_a_fan_out() {
-    let directory = SnapshotDirectory::new();
+    let directory = SnapshotDirectory::default();
     let shard = |number| Snapshot::new(number, 2, Limits::default(), FakeEncode, directory.clone());
     let (reached, has_reached) = mpsc::sync_channel(0);
     let (let_go, go_on) = mpsc::sync_channel(0);

@@ -25,11 +25,13 @@
 mod baseline;
 mod bootstrap;
 mod chart;
+mod contention;
 mod error;
 mod experiment;
 mod figures;
 mod html;
 mod ladder;
+mod ladder_table;
 mod load;
 mod metric;
 mod requirement;
@@ -42,9 +44,10 @@ mod verdict;
 
 pub use baseline::Baseline;
 pub use bootstrap::{Interval, MIN_PAIRS, RESAMPLES, interval_of_median, median};
+pub use contention::Timing;
 pub use error::{Error, RequirementError};
 pub use experiment::{Experiment, gather};
-pub use html::page;
+pub use html::{contention_page, page};
 pub use ladder::{Ladder, Rung};
 pub use load::Load;
 pub use metric::Metric;

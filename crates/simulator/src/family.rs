@@ -1,7 +1,7 @@
 //! All policies, to run a scenario on any of them.
 
 use crate::Transport;
-use corecast_fanout::policy::{Directory, Mutex, MutexDirectory, Sharded, Shared, Snapshot, SnapshotDirectory};
+use corecast_fanout::policy::{Directory, Handoff, Sharded, Shared};
 use corecast_fanout::{Limits, Policy, ShardId};
 use corecast_session::Codec;
 
@@ -11,7 +11,11 @@ pub trait Family {
     type Policy: Policy<Transport>;
 
     /// Whether messages cross shards in parcels; if not, a message is everywhere as soon as it is published.
-    const POSTS: bool;
+    fn posts(&self) -> bool;
+
+    /// Whether a subscriber that is behind is kept whole batches, of which the last may be beyond the bound; if not, it
+    /// is kept a log.
+    fn keeps_batches(&self) -> bool;
 
     /// The sides of so many shards.
     fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy>;
@@ -26,18 +30,25 @@ pub trait Family {
 #[derive(Clone, Copy, Debug)]
 pub struct ShardedFamily;
 
-/// The baseline with a lock.
+/// A baseline: how its registry is made, and who writes.
 #[derive(Clone, Copy, Debug)]
-pub struct MutexFamily;
-
-/// The baseline with snapshots.
-#[derive(Clone, Copy, Debug)]
-pub struct SnapshotFamily;
+pub struct SharedFamily<M> {
+    /// Makes an empty registry.
+    pub directory: M,
+    /// Who writes.
+    pub handoff: Handoff,
+}
 
 impl Family for ShardedFamily {
     type Policy = Sharded<Transport, Codec>;
 
-    const POSTS: bool = true;
+    fn posts(&self) -> bool {
+        true
+    }
+
+    fn keeps_batches(&self) -> bool {
+        false
+    }
 
     fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
         (0..count).map(|shard| Sharded::new(shard, count, limits.clone(), Codec)).collect()
@@ -48,27 +59,20 @@ impl Family for ShardedFamily {
     }
 }
 
-impl Family for MutexFamily {
-    type Policy = Mutex<Transport, Codec>;
+impl<D: Directory<Transport>, M: Fn() -> D> Family for SharedFamily<M> {
+    type Policy = Shared<Transport, Codec, D>;
 
-    const POSTS: bool = false;
+    fn posts(&self) -> bool {
+        self.handoff == Handoff::Owner
+    }
+
+    fn keeps_batches(&self) -> bool {
+        true
+    }
 
     fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
-        baseline::<MutexDirectory<Transport>>(count, limits)
+        let directory = (self.directory)();
+        let shard = |shard| Shared::new(shard, count, limits.clone(), Codec, directory.clone());
+        (0..count).map(|number| shard(number).with_handoff(self.handoff)).collect()
     }
-}
-
-impl Family for SnapshotFamily {
-    type Policy = Snapshot<Transport, Codec>;
-
-    const POSTS: bool = false;
-
-    fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
-        baseline::<SnapshotDirectory<Transport>>(count, limits)
-    }
-}
-
-fn baseline<D: Directory<Transport>>(count: ShardId, limits: &Limits) -> Vec<Shared<Transport, Codec, D>> {
-    let directory = D::new();
-    (0..count).map(|shard| Shared::new(shard, count, limits.clone(), Codec, directory.clone())).collect()
 }

@@ -28,7 +28,7 @@ mod violation;
 mod world;
 
 pub use conversation::converse;
-pub use family::{Family, MutexFamily, ShardedFamily, SnapshotFamily};
+pub use family::{Family, ShardedFamily, SharedFamily};
 pub use run::{Failure, Report, run, shrink};
 pub use scenario::{Scenario, Settings};
 pub use step::{Arrival, Command, Offence, Step};

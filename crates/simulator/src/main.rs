@@ -6,9 +6,12 @@
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum};
-use corecast_simulator::{Failure, MutexFamily, Report, Scenario, ShardedFamily, SnapshotFamily, run, shrink};
+use corecast_fanout::policy::Handoff::{Direct, Owner};
+use corecast_fanout::policy::{Directory, Handoff, MutexDirectory, SnapshotDirectory, SubjectorDirectory};
+use corecast_simulator::{Failure, Family, Report, Scenario, ShardedFamily, SharedFamily, Transport, run, shrink};
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use subjector::{Alone, Mutex, Spin};
 
 /// Runs many shards in one thread, each scenario from its seed, and checks the promises at every step.
 #[derive(Debug, Parser)]
@@ -39,37 +42,63 @@ struct Arguments {
     policy: Option<Policy>,
 }
 
+/// The policies whose registry needs no executor: the others differ only in what the engine has more of.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Policy {
     Sharded,
     Mutex,
+    MutexByOwner,
     Snapshot,
+    SnapshotByOwner,
+    SubjectorSpin,
+    SubjectorMutex,
+    SubjectorAlone,
+    SubjectorAloneByOwner,
+}
+
+/// What is done on a family, whichever it is.
+trait Act<T> {
+    fn on(self, family: &impl Family) -> T;
+}
+
+struct Run<'a>(&'a Scenario);
+
+impl Act<Result<Report, Failure>> for Run<'_> {
+    fn on(self, family: &impl Family) -> Result<Report, Failure> {
+        run(family, self.0)
+    }
+}
+
+struct Shrink(Scenario, Failure);
+
+impl Act<(Scenario, Failure)> for Shrink {
+    fn on(self, family: &impl Family) -> (Scenario, Failure) {
+        shrink(family, self.0, self.1)
+    }
 }
 
 impl Policy {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Sharded => "sharded",
-            Self::Mutex => "mutex",
-            Self::Snapshot => "snapshot",
-        }
+    fn name(self) -> String {
+        self.to_possible_value().expect("none is skipped").get_name().to_owned()
     }
 
-    fn run(self, scenario: &Scenario) -> Result<Report, Failure> {
+    fn act<T>(self, act: impl Act<T>) -> T {
         match self {
-            Self::Sharded => run(&ShardedFamily, scenario),
-            Self::Mutex => run(&MutexFamily, scenario),
-            Self::Snapshot => run(&SnapshotFamily, scenario),
+            Self::Sharded => act.on(&ShardedFamily),
+            Self::Mutex => act.on(&shared(MutexDirectory::default, Direct)),
+            Self::MutexByOwner => act.on(&shared(MutexDirectory::default, Owner)),
+            Self::Snapshot => act.on(&shared(SnapshotDirectory::default, Direct)),
+            Self::SnapshotByOwner => act.on(&shared(SnapshotDirectory::default, Owner)),
+            Self::SubjectorSpin => act.on(&shared(|| SubjectorDirectory::new(Spin), Direct)),
+            Self::SubjectorMutex => act.on(&shared(|| SubjectorDirectory::new(Mutex), Direct)),
+            Self::SubjectorAlone => act.on(&shared(|| SubjectorDirectory::new(Alone::default()), Direct)),
+            Self::SubjectorAloneByOwner => act.on(&shared(|| SubjectorDirectory::new(Alone::default()), Owner)),
         }
     }
+}
 
-    fn shrink(self, scenario: Scenario, failure: Failure) -> (Scenario, Failure) {
-        match self {
-            Self::Sharded => shrink(&ShardedFamily, scenario, failure),
-            Self::Mutex => shrink(&MutexFamily, scenario, failure),
-            Self::Snapshot => shrink(&SnapshotFamily, scenario, failure),
-        }
-    }
+fn shared<D: Directory<Transport>, M: Fn() -> D>(directory: M, handoff: Handoff) -> SharedFamily<M> {
+    SharedFamily { directory, handoff }
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -84,7 +113,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut total = Report::default();
     for seed in arguments.first..end {
         for policy in &policies {
-            match policy.run(&Scenario::new(seed, arguments.steps)) {
+            match policy.act(Run(&Scenario::new(seed, arguments.steps))) {
                 Ok(report) => total += report,
                 Err(failure) => {
                     print(&explain(*policy, Scenario::new(seed, arguments.steps), failure)?)?;
@@ -113,7 +142,7 @@ fn replay(arguments: &Arguments, seed: u64, policies: &[Policy]) -> anyhow::Resu
     let mut out = steps(&scenario)?;
     let mut outcome = ExitCode::SUCCESS;
     for policy in policies {
-        match policy.run(&scenario) {
+        match policy.act(Run(&scenario)) {
             Ok(report) => writeln!(out, "{}: holds: {report}", policy.name())?,
             Err(Failure { steps, violation }) => {
                 writeln!(out, "{}: {violation}, after {steps} steps", policy.name())?;
@@ -130,7 +159,7 @@ fn explain(policy: Policy, scenario: Scenario, failure: Failure) -> anyhow::Resu
     let (seed, name) = (scenario.seed, policy.name());
     let mut out = format!("seed {seed} on {name}: {}\n", failure.violation);
     writeln!(out, "replay: corecast-simulate --policy {name} --seed {seed} --steps {}", failure.steps)?;
-    let (scenario, failure) = policy.shrink(scenario, failure);
+    let (scenario, failure) = policy.act(Shrink(scenario, failure));
     let numbers: Vec<String> = scenario.steps.iter().map(|(number, _)| number.to_string()).collect();
     writeln!(out, "the least that breaks the same promise: {}", failure.violation)?;
     out.push_str(&steps(&scenario)?);

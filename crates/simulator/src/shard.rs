@@ -100,7 +100,8 @@ impl<P: Policy<Transport>> Shard<P> {
             let post = if parcel.is_empty() {
                 model.has_nothing_to_post(self.id, to);
                 let told = &mut self.told_finished[usize::from(to)];
-                if self.drain == Drain::Serving || std::mem::replace(told, true) {
+                let pending = self.policy.is_pending();
+                if self.drain == Drain::Serving || pending || std::mem::replace(told, true) {
                     continue;
                 }
                 Post::Finished
@@ -288,7 +289,9 @@ impl<P: Policy<Transport>> Shard<P> {
         let complete = self.finished == others && !self.mailboxes.has_post() && !self.mailboxes.is_congested();
         match self.drain {
             Drain::Stopping if complete => self.drain = Drain::Complete,
-            Drain::Complete if deadline_is_over || self.full.is_empty() && !self.policy.flush(0) => {
+            Drain::Complete
+                if deadline_is_over || self.full.is_empty() && !self.policy.flush(0) && !self.policy.is_pending() =>
+            {
                 for connection in self.connections.iter_mut().flatten() {
                     connection.end(End::new(Code::GoingAway, ""));
                 }

@@ -39,7 +39,7 @@ impl<F: Family> World<F> {
         Self {
             settings: settings.clone(),
             shards: shards.collect(),
-            model: Model::new(settings.clone(), F::POSTS),
+            model: Model::new(settings.clone(), family.posts(), family.keeps_batches()),
             stalling: Vec::new(),
             report: Report::default(),
         }

@@ -1,6 +1,8 @@
 //! Some thousand seeds on every policy, always the same ones, hold, reach what they are for, and always run the same way.
 
-use corecast_simulator::{Family, MutexFamily, Report, Scenario, ShardedFamily, SnapshotFamily, run, shrink};
+use corecast_fanout::policy::{Directory, Handoff, MutexDirectory, SnapshotDirectory, SubjectorDirectory};
+use corecast_simulator::{Family, Report, Scenario, ShardedFamily, SharedFamily, Transport, run, shrink};
+use subjector::{Alone, Mutex, Spin};
 
 /// About two minutes of one CPU in a debug build, all policies together.
 const SEEDS: u64 = 20_000;
@@ -39,14 +41,36 @@ fn sharded() {
     assert!(congested > OFTEN && saturated > OFTEN, "too rarely: {congested} ticks congested, {saturated} saturated");
 }
 
+/// A baseline, whoever writes.
+fn hold_shared<D: Directory<Transport>>(directory: impl Fn() -> D + Copy) {
+    for handoff in [Handoff::Direct, Handoff::Owner] {
+        hold(&SharedFamily { directory, handoff });
+    }
+}
+
 #[test]
 fn mutex() {
-    hold(&MutexFamily);
+    hold_shared(MutexDirectory::default);
 }
 
 #[test]
 fn snapshot() {
-    hold(&SnapshotFamily);
+    hold_shared(SnapshotDirectory::default);
+}
+
+#[test]
+fn subjector_spin() {
+    hold_shared(|| SubjectorDirectory::new(Spin));
+}
+
+#[test]
+fn subjector_mutex() {
+    hold_shared(|| SubjectorDirectory::new(Mutex));
+}
+
+#[test]
+fn subjector_alone() {
+    hold_shared(|| SubjectorDirectory::new(Alone::default()));
 }
 
 #[test]
@@ -56,6 +80,7 @@ fn a_seed_always_runs_the_same_way() {
         assert_eq!(scenario.steps, Scenario::new(seed, STEPS).steps);
         assert_eq!(scenario.steps[..100], Scenario::new(seed, 100).steps, "a shorter one is the front of a longer");
         assert_eq!(run(&ShardedFamily, &scenario), run(&ShardedFamily, &scenario));
-        assert_eq!(run(&MutexFamily, &scenario), run(&MutexFamily, &scenario));
+        let mutex = SharedFamily { directory: MutexDirectory::default, handoff: Handoff::Owner };
+        assert_eq!(run(&mutex, &scenario), run(&mutex, &scenario));
     }
 }

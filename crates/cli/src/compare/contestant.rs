@@ -22,13 +22,6 @@ pub(crate) enum Spec {
     Running(Running),
 }
 
-impl Spec {
-    /// A policy with the defaults of `serve`.
-    pub(super) fn policy(policy: &str) -> Started {
-        Started { policy: policy.to_owned(), protocol: None, flags: Vec::new() }
-    }
-}
-
 impl FromStr for Spec {
     type Err = String;
 
@@ -57,13 +50,20 @@ pub(crate) struct Started {
     flags: Vec<(String, String)>,
 }
 
+impl Started {
+    /// A policy with these flags of `serve`, and the defaults of the others.
+    pub(super) fn new(policy: &str, flags: Vec<(String, String)>) -> Self {
+        Self { policy: policy.to_owned(), protocol: None, flags }
+    }
+}
+
 impl FromStr for Started {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.split(',');
         let policy = parts.next().unwrap_or_default();
-        let mut started = Spec::policy(policy);
+        let mut started = Self::new(policy, Vec::new());
         for part in parts {
             match part.split_once('=') {
                 Some(("protocol", value)) => {

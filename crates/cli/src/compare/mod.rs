@@ -6,6 +6,7 @@
 mod contestant;
 mod load;
 mod pair;
+mod rungs;
 mod table;
 
 use std::fs::File;

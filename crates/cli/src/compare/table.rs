@@ -4,15 +4,18 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::contestant::{Running, Server, Spec};
+use super::contestant::{Running, Server};
 use super::load::LoadArguments;
-use super::{measure, write_json};
+use super::{measure, rungs, write_json};
 
 /// Who is in the table.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "A table of many")]
 pub(crate) struct TableArguments {
     /// The policies to compare, each in a server of its own that is started for each measurement.
+    ///
+    /// Behind a policy, '+owner' stands for --handoff owner and '@2' for --shards 2, such as mutex+owner@2. 'all' is
+    /// every policy, 'ladder' every rung of docs/LADDER.md.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "sharded,mutex,snapshot")]
     policies: Vec<String>,
 
@@ -35,8 +38,9 @@ impl TableArguments {
     /// Measures and prints the table; whether every check held.
     pub(super) fn run(&self, load: &LoadArguments, json: Option<&Path>) -> anyhow::Result<bool> {
         let server = Server::new(self.bin.clone(), load.protocol, load.server_cpus()?)?;
-        let policies = self.policies.iter().map(|policy| server.contestant(policy.clone(), &Spec::policy(policy)));
-        let mut contestants = policies.collect::<Result<Vec<_>, _>>()?;
+        let rungs = rungs::expand(&self.policies);
+        let rungs = rungs.into_iter().map(|rung| server.contestant(rung.clone(), &rungs::started(&rung)));
+        let mut contestants = rungs.collect::<Result<Vec<_>, _>>()?;
         contestants.extend(self.peers.iter().map(|peer| peer.contestant(peer.name.clone())));
         let plan = load.plan(contestants, self.reference.clone(), 1)?;
         let (results, held) = measure(&plan)?;

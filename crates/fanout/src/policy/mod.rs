@@ -5,9 +5,10 @@
 //! | [`Sharded`] | one per shard, no lock | the owning shard, from its log, once per tick |
 //! | [`Mutex`] | one for the process, locked for the whole fan-out | the publisher's thread, once per subscriber and read batch |
 //! | [`Snapshot`] | one for the process, copy-on-write, locked to clone an `Arc` | the publisher's thread, likewise |
+//! | [`Subjected`] | one for the process, an object under a policy of `corecast_subjector` | the thread on which the fan-out runs, likewise |
 //!
-//! The last two are the baselines. They are the one exception to the rule that only parcels cross
-//! shards.
+//! All but the first are the baselines. They are the one exception to the rule that only parcels cross
+//! shards. Under [`Handoff::Owner`] they only name the subscribers, and the owning shard writes.
 
 mod held;
 mod ranges;
@@ -15,9 +16,13 @@ mod sharded;
 mod shared;
 
 pub use sharded::Sharded;
-pub use shared::{Directory, Members, Membership, Mutex, MutexDirectory, Shared, Snapshot, SnapshotDirectory, Writer};
+pub use shared::{
+    Delivery, Directory, FanOut, Handoff, Members, Membership, Mutex, MutexDirectory, Outcome, Registry, Shared,
+    Snapshot, SnapshotDirectory, Subjected, SubjectorDirectory, Writer,
+};
 
 use crate::{ConnectionId, Counters, Encoding, Lag, Outlet, Parcel, ShardId};
+use std::task::Waker;
 
 /// A message on its way in.
 #[derive(Clone, Copy, Debug)]
@@ -147,6 +152,22 @@ pub trait Policy<O: Outlet> {
     /// Whether more is waiting to be flushed than the logs should hold: publishers must not be read, nor
     /// parcels received, until a flush has changed that.
     fn is_saturated(&self) -> bool;
+
+    /// Whether it pays to wait a little with the next flush, because what comes meanwhile leaves in the same sends.
+    fn merges(&self) -> bool {
+        true
+    }
+
+    /// Whether something that was asked for here is still to be done by others (the baselines whose registry is
+    /// asynchronous). It may yet fill parcels; every call of [`flush`](Self::flush) looks whether it is done.
+    fn is_pending(&self) -> bool {
+        false
+    }
+
+    /// Takes what is to be woken when a flush would find something done that was pending; whether that ever happens.
+    fn wake_with(&mut self, _waker: Waker) -> bool {
+        false
+    }
 
     /// The next thing to do for a connection.
     fn take_effect(&mut self) -> Option<Effect>;

@@ -160,8 +160,9 @@ impl<F: PolicyFamily> Driver<F> {
         true
     }
 
-    /// Whether there is more to flush.
+    /// Whether there is more to flush. What was asked of an executor comes one step further first.
     pub(crate) fn flush(&mut self, shard: ShardId, budget: usize) -> bool {
+        super::step();
         let more = self.shards[usize::from(shard)].flush(budget);
         self.collect();
         more
@@ -170,7 +171,7 @@ impl<F: PolicyFamily> Driver<F> {
     /// Runs all shards until nothing is left to do.
     pub(crate) fn settle(&mut self) {
         loop {
-            let mut moved = false;
+            let mut moved = super::step() || self.is_pending();
             for shard in self.shard_ids() {
                 moved |= self.dispatch(shard) | self.receive(shard) | self.flush(shard, 64);
             }
@@ -178,6 +179,11 @@ impl<F: PolicyFamily> Driver<F> {
                 return self.collect();
             }
         }
+    }
+
+    /// Whether a shard waits for the registry.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.shards.iter().any(Policy::is_pending)
     }
 
     pub(crate) fn shard_ids(&self) -> std::ops::Range<ShardId> {

@@ -1,12 +1,22 @@
 //! All policies, to write a test once.
 
+use super::executor::stepped;
 use super::{FakeEncode, FakeOutlet};
-use corecast_fanout::policy::{Directory, Mutex, MutexDirectory, Policy, Sharded, Shared, Snapshot, SnapshotDirectory};
+use corecast_fanout::policy::{
+    Directory, Handoff, MutexDirectory, Policy, Sharded, Shared, SnapshotDirectory, SubjectorDirectory,
+};
 use corecast_fanout::{Limits, ShardId};
+use std::marker::PhantomData;
+use subjector::{Alone, Channel, Portal, Spin};
 
 /// A policy, and how to make its shards.
 pub(crate) trait PolicyFamily {
     type Policy: Policy<FakeOutlet>;
+
+    /// Whether what a shard's subscriber gets is a stretch of what any other gets that was there before and stays.
+    /// Where the owner writes it is not: a message of another shard, published before a subscription, may reach
+    /// those who were there behind later ones of this shard.
+    const STRETCHES: bool = true;
 
     /// The sides of so many shards.
     fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy>;
@@ -18,8 +28,6 @@ pub(crate) trait PolicyFamily {
 }
 
 pub(crate) enum ShardedFamily {}
-pub(crate) enum MutexFamily {}
-pub(crate) enum SnapshotFamily {}
 
 impl PolicyFamily for ShardedFamily {
     type Policy = Sharded<FakeOutlet, FakeEncode>;
@@ -33,23 +41,58 @@ impl PolicyFamily for ShardedFamily {
     }
 }
 
-impl PolicyFamily for MutexFamily {
-    type Policy = Mutex<FakeOutlet, FakeEncode>;
+/// How a baseline gets its registry.
+pub(crate) trait MakeDirectory {
+    type Directory: Directory<FakeOutlet>;
+
+    fn make() -> Self::Directory;
+}
+
+/// A baseline, by its registry.
+pub(crate) struct Direct<M>(PhantomData<M>);
+
+/// Likewise, while the owning shard writes.
+pub(crate) struct ByOwner<M>(PhantomData<M>);
+
+impl<M: MakeDirectory> PolicyFamily for Direct<M> {
+    type Policy = Shared<FakeOutlet, FakeEncode, M::Directory>;
 
     fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
-        baseline::<MutexDirectory<FakeOutlet>>(count, limits)
+        let directory = M::make();
+        (0..count).map(|shard| Shared::new(shard, count, limits.clone(), FakeEncode, directory.clone())).collect()
     }
 }
 
-impl PolicyFamily for SnapshotFamily {
-    type Policy = Snapshot<FakeOutlet, FakeEncode>;
+impl<M: MakeDirectory> PolicyFamily for ByOwner<M> {
+    type Policy = Shared<FakeOutlet, FakeEncode, M::Directory>;
+
+    const STRETCHES: bool = false;
 
     fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
-        baseline::<SnapshotDirectory<FakeOutlet>>(count, limits)
+        Direct::<M>::shards(count, limits).into_iter().map(|policy| policy.with_handoff(Handoff::Owner)).collect()
     }
 }
 
-fn baseline<D: Directory<FakeOutlet>>(count: ShardId, limits: &Limits) -> Vec<Shared<FakeOutlet, FakeEncode, D>> {
-    let directory = D::new();
-    (0..count).map(|shard| Shared::new(shard, count, limits.clone(), FakeEncode, directory.clone())).collect()
+macro_rules! registries {
+    ($($name:ident: $directory:ty = $make:expr;)+) => {
+        $(pub(crate) enum $name {}
+
+        impl MakeDirectory for $name {
+            type Directory = $directory;
+
+            fn make() -> Self::Directory {
+                $make
+            }
+        })+
+    };
+}
+
+registries! {
+    InMutex: MutexDirectory<FakeOutlet> = MutexDirectory::default();
+    InSnapshot: SnapshotDirectory<FakeOutlet> = SnapshotDirectory::default();
+    UnderSpin: SubjectorDirectory<FakeOutlet, Spin> = SubjectorDirectory::new(Spin);
+    UnderMutex: SubjectorDirectory<FakeOutlet, subjector::Mutex> = SubjectorDirectory::new(subjector::Mutex);
+    UnderAlone: SubjectorDirectory<FakeOutlet, Alone> = SubjectorDirectory::new(Alone::default());
+    UnderPortal: SubjectorDirectory<FakeOutlet, Portal> = SubjectorDirectory::new(Portal::on(stepped()));
+    UnderChannel: SubjectorDirectory<FakeOutlet, Channel> = SubjectorDirectory::new(Channel::on(stepped()));
 }

@@ -12,7 +12,10 @@ mod common;
 mod stream;
 mod world;
 
-use common::PolicyFamily;
+use common::{
+    ByOwner, Direct, InMutex, InSnapshot, PolicyFamily, ShardedFamily, UnderAlone, UnderChannel, UnderMutex,
+    UnderPortal,
+};
 use proptest::prelude::*;
 use world::World;
 
@@ -131,17 +134,52 @@ proptest! {
 
     #[test]
     fn sharded(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
-        holds::<common::ShardedFamily>(shards, capacity, &steps);
+        holds::<ShardedFamily>(shards, capacity, &steps);
     }
 
     #[test]
     fn mutex(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
-        holds::<common::MutexFamily>(shards, capacity, &steps);
+        holds::<Direct<InMutex>>(shards, capacity, &steps);
     }
 
     #[test]
     fn snapshot(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
-        holds::<common::SnapshotFamily>(shards, capacity, &steps);
+        holds::<Direct<InSnapshot>>(shards, capacity, &steps);
+    }
+
+    #[test]
+    fn subjector_mutex(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
+        holds::<Direct<UnderMutex>>(shards, capacity, &steps);
+    }
+
+    #[test]
+    fn subjector_portal(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
+        holds::<Direct<UnderPortal>>(shards, capacity, &steps);
+    }
+
+    #[test]
+    fn subjector_channel(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
+        holds::<Direct<UnderChannel>>(shards, capacity, &steps);
+    }
+
+    #[test]
+    fn mutex_by_owner(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
+        holds::<ByOwner<InMutex>>(shards, capacity, &steps);
+    }
+
+    #[test]
+    fn snapshot_by_owner(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
+        holds::<ByOwner<InSnapshot>>(shards, capacity, &steps);
+    }
+
+    #[test]
+    fn subjector_alone_by_owner(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
+        holds::<ByOwner<UnderAlone>>(shards, capacity, &steps);
+    }
+
+    #[test]
+    fn subjector_portal_by_owner(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
+        holds::<ByOwner<UnderPortal>>(shards, capacity, &steps);
     }
 }
 
@@ -151,6 +189,6 @@ proptest! {
 
     #[test]
     fn sharded_interest(capacity in 1..3_usize, steps in prop::collection::vec(interest_step(), 1..60)) {
-        holds::<common::ShardedFamily>(3, capacity, &steps);
+        holds::<ShardedFamily>(3, capacity, &steps);
     }
 }

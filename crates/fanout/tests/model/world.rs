@@ -272,7 +272,7 @@ impl<F: PolicyFamily> World<F> {
                         && peer.id.shard == connection.peer.id.shard
                         && peer.encoding == connection.peer.encoding
                 };
-                match self.witnesses.iter().find(same) {
+                match self.witnesses.iter().find(same).filter(|_| F::STRETCHES) {
                     Some(witness) => self.check_against(witness, connection, subscription),
                     None => self.check_count(channel, connection, subscription),
                 }

@@ -4,11 +4,14 @@
 //! markup by type. The page follows the reader's light or dark, and its tables scroll in themselves where a
 //! screen is narrow.
 
+mod calls;
 mod curves;
 mod facts;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+pub use calls::contention_page;
 
 use crate::chart::{Bar, Caption, bars, legend};
 use crate::{Entry, Experiment, Load, Metric, Results};
@@ -33,6 +36,11 @@ pub fn page(title: &str, experiments: &[Experiment], version: &str) -> String {
         }
         footer { "Made by corecast " (version) " from the results of its load generator." }
     };
+    document(title, &body)
+}
+
+/// A whole page with this body.
+fn document(title: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {

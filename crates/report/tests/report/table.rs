@@ -64,3 +64,18 @@ fn a_series_of_another_form_is_said_not_dropped() {
     let text = results(vec![entry("a", vec![strange])]).to_string();
     assert!(text.contains("round 1: its timeline is of a form that is not read here"), "{text}");
 }
+
+#[test]
+fn a_ladder_has_a_row_for_each_contestant_with_figures_of_the_load_that_shows_them() {
+    let mut results = results(vec![rounds("mutex", &[100.0, 300.0, 200.0]), rounds("sharded", &[50.0])]);
+    let saturate: corecast_report::Load = serde_json::from_value(json!({ "saturate": { "in_flight": 8 } })).unwrap();
+    for mut entry in results.entries.clone() {
+        entry.load = saturate.clone();
+        results.entries.push(entry);
+    }
+    results.entries[3].unclean_ends.push("it was killed".to_owned());
+    let expected = "| rung | deliveries/s | p99 | CPU/delivery |\n| --- | --- | --- | --- |\n\
+                    | `mutex` | 100 k | 400 µs (200 to 600 µs) | 0.200 µs (0.100 to 0.300 µs) |\n\
+                    | `sharded` | FAILED | 100 µs | 0.0500 µs |\n";
+    assert_eq!(results.ladder_table(), expected);
+}

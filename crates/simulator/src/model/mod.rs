@@ -28,8 +28,8 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn new(settings: Settings, posts: bool) -> Self {
-        let record = Record::new(settings.shards, posts);
+    pub(crate) fn new(settings: Settings, posts: bool, keeps_batches: bool) -> Self {
+        let record = Record::new(settings.shards, posts, keeps_batches);
         Self { clients: Vec::new(), record, stopping: false, settings }
     }
 

@@ -53,18 +53,21 @@ pub(crate) struct Record {
     under_way: Vec<Vec<usize>>,
     /// Whether messages cross shards in parcels.
     posts: bool,
+    /// Whether a subscriber that is behind is kept whole batches.
+    keeps_batches: bool,
     /// Encoded bytes of what one read has brought at most.
     pub(crate) largest_read: usize,
 }
 
 impl Record {
-    pub(crate) fn new(shards: ShardId, posts: bool) -> Self {
+    pub(crate) fn new(shards: ShardId, posts: bool, keeps_batches: bool) -> Self {
         let shards = usize::from(shards);
         Self {
             messages: Vec::new(),
             arrived: vec![vec![0; shards]; shards],
             under_way: vec![vec![0; shards]; shards],
             posts,
+            keeps_batches,
             largest_read: 0,
         }
     }
@@ -74,14 +77,14 @@ impl Record {
         self.messages.len()
     }
 
-    /// Whether messages cross shards in parcels.
-    pub(crate) fn posts(&self) -> bool {
-        self.posts
-    }
-
     /// What one message counts in a log, beside its encoding.
     pub(crate) fn index_bytes(&self) -> usize {
-        if self.posts { 8 } else { 0 }
+        if self.keeps_batches { 0 } else { 8 }
+    }
+
+    /// By how much more than the bound a subscriber may be kept, beside one message.
+    pub(crate) fn slack(&self) -> usize {
+        if self.keeps_batches { self.largest_read } else { 0 }
     }
 
     /// By publisher's shard, the first message that may still come to subscribers of this shard.

@@ -80,7 +80,7 @@ impl Subscription {
             kept.largest = kept.largest.max(size);
             // One message may have been cut, and is held beside the log; a baseline keeps the batch that finds
             // the transport full.
-            let slack = kept.largest + if record.posts() { 0 } else { record.largest_read };
+            let slack = kept.largest + record.slack();
             Promise::Bounds.demand(kept.bytes <= log_bytes + slack, || {
                 format!("{} bytes were kept for a subscriber, {log_bytes} are allowed", kept.bytes)
             })?;

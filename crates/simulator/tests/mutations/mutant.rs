@@ -2,7 +2,7 @@
 
 use crate::mutation::Mutation;
 use crate::tap::{Tap, TapCodec};
-use corecast_fanout::policy::{Directory as _, Mutex, MutexDirectory, Sharded};
+use corecast_fanout::policy::{Mutex, MutexDirectory, Sharded};
 use corecast_fanout::{
     ConnectionId, Counters, Effect, Encoding, Item, Lag, Limits, Parcel, Policy, Publication, ShardId, Standing,
     TooManySubscriptions,
@@ -20,7 +20,13 @@ pub(crate) struct MutatedMutex(pub(crate) Mutation);
 impl Family for MutatedSharded {
     type Policy = Mutant<Sharded<Tap, TapCodec>>;
 
-    const POSTS: bool = true;
+    fn posts(&self) -> bool {
+        true
+    }
+
+    fn keeps_batches(&self) -> bool {
+        false
+    }
 
     fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
         let mut limits = limits.clone();
@@ -39,10 +45,16 @@ impl Family for MutatedSharded {
 impl Family for MutatedMutex {
     type Policy = Mutant<Mutex<Tap, TapCodec>>;
 
-    const POSTS: bool = false;
+    fn posts(&self) -> bool {
+        false
+    }
+
+    fn keeps_batches(&self) -> bool {
+        true
+    }
 
     fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
-        let directory = MutexDirectory::new();
+        let directory = MutexDirectory::default();
         let policy = |shard| Mutex::new(shard, count, limits.clone(), TapCodec(self.0), directory.clone());
         (0..count).map(|shard| Mutant::new(self.0, count, policy(shard))).collect()
     }

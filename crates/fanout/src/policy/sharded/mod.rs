@@ -397,7 +397,9 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
                 Item::Interest { channel, encoding, epoch } => self.add_interest(from, channel, encoding, epoch),
                 Item::Confirmed { channel, encoding, epoch } => self.confirm(&channel, encoding, epoch),
                 Item::Withdrawn { channel, encoding } => self.remove_interest(from, &channel, encoding),
-                Item::Notice(..) => unreachable!("no shard writes to another's connections"),
+                Item::Notice(..) | Item::Delivery(_) => {
+                    unreachable!("no shard writes to another's connections, or has others write")
+                }
             }
         }
     }

@@ -30,9 +30,9 @@ struct Message {
 
 /// Encoded messages.
 #[derive(Debug, Default)]
-pub(super) struct EncodedRun {
-    pub(super) bytes: Vec<u8>,
-    pub(super) messages: u64,
+pub(crate) struct EncodedRun {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) messages: u64,
 }
 
 impl Batch {
@@ -70,8 +70,18 @@ impl Batch {
         index
     }
 
+    /// Whether the publisher itself gets less than the others.
+    pub(super) fn spares_publisher(&self, index: usize) -> bool {
+        self.channels[index].messages.iter().any(|message| message.no_echo)
+    }
+
+    /// What a subscriber of the channel gets, for good: it is not to be asked for again.
+    pub(super) fn take_run(&mut self, index: usize, encoding: Encoding, own: bool, encode: &impl Encode) -> EncodedRun {
+        std::mem::take(self.run(index, encoding, own, encode))
+    }
+
     /// What a subscriber of the channel gets; `own` if it is the publisher.
-    pub(super) fn run(&mut self, index: usize, encoding: Encoding, own: bool, encode: &impl Encode) -> &EncodedRun {
+    pub(super) fn run(&mut self, index: usize, encoding: Encoding, own: bool, encode: &impl Encode) -> &mut EncodedRun {
         let Channel { name, payloads, messages, runs, echo } = &mut self.channels[index];
         if own && messages.iter().any(|message| message.no_echo) {
             let encoded = || encode_all(name, payloads, messages, false, encoding, encode);

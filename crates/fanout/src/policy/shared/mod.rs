@@ -1,69 +1,64 @@
-//! The baselines: one registry of subscribers for the process; the publisher's thread writes.
+//! The baselines: one registry of subscribers for the process.
 //!
-//! What the two have in common is here: batching per read, encoding once, short writes, answers. How
-//! they share the registry is their [`Directory`]. They cross shards by other ways than parcels, which
-//! only they may: a [`Writer`] is written to by every publisher's thread.
+//! What they have in common is here: batching per read, encoding once, short writes, answers. They differ in two
+//! ways: how the process shares the registry is their [`Directory`], who writes to the sockets their [`Handoff`].
+//! They cross shards by other ways than parcels, which only they may: the registry itself, and under
+//! [`Handoff::Direct`] every [`Writer`].
 //!
 //! A fan-out costs one send per subscriber and read batch. What a full transport does not take is kept
 //! with the connection, up to [`Limits::log_bytes`]; its owner goes on when it is writable.
 
 mod batch;
+mod delivery;
+mod fan_out;
 mod mutex;
+mod registry;
 mod snapshot;
+mod subjector;
 mod writer;
 
+pub use delivery::Delivery;
+pub use fan_out::{FanOut, Handoff, Outcome};
 pub use mutex::MutexDirectory;
+pub use registry::{Directory, Members, Registry};
 pub use snapshot::SnapshotDirectory;
+pub use subjector::SubjectorDirectory;
+pub use writer::{Membership, Writer};
 
 use crate::{
     ConnectionId, Counters, Effect, Encode, Encoding, Item, Lag, Limits, Notice, Outlet, Parcel, Policy, Publication,
     ShardId, Slots, Standing, TooManySubscriptions,
 };
-use batch::Batch;
+use delivery::{Deliveries, Recipient};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-pub use writer::{Membership, Writer};
+use std::task::Waker;
 
 /// The baseline with one registry behind a lock that is held for the whole fan-out.
 pub type Mutex<O, E> = Shared<O, E, MutexDirectory<O>>;
 /// The baseline with one copy-on-write registry.
 pub type Snapshot<O, E> = Shared<O, E, SnapshotDirectory<O>>;
-
-/// Who subscribes to a channel: a member for each connection.
-pub type Members<O> = Vec<Arc<Membership<O>>>;
-
-/// The registry of all subscribers of the process: clones are the same registry.
-pub trait Directory<O: Outlet>: Clone + Send + 'static {
-    /// An empty registry.
-    fn new() -> Self;
-
-    /// Adds a member, which is not one yet.
-    fn join(&self, channel: &Arc<str>, member: &Arc<Membership<O>>);
-
-    /// Removes a member. Takes time proportional to the number of members.
-    fn leave(&self, channel: &str, id: ConnectionId);
-
-    /// Calls `fan_out` with the members of each channel that has some, and the channel's index.
-    fn visit<'a>(&self, channels: impl Iterator<Item = &'a str>, fan_out: impl FnMut(usize, &Members<O>));
-}
+/// The baselines with one registry as an object under a policy of `corecast_subjector`.
+pub type Subjected<O, E, P> = Shared<O, E, SubjectorDirectory<O, P>>;
 
 /// One shard's side of a baseline.
 #[derive(Debug)]
 pub struct Shared<O, E, D> {
     shard: ShardId,
-    encode: E,
-    limits: Limits,
     directory: D,
     connections: Slots<Local<O>>,
     /// What the current read of a publisher has brought so far.
-    batch: Batch,
-    /// Whose read that is.
-    batch_from: Option<ConnectionId>,
+    fan_out: FanOut<E>,
+    /// What came of what was asked of the registry; empty but for the counters when it has been carried out.
+    outcome: Outcome,
+    /// What the registry named to this shard.
+    deliveries: Deliveries,
+    /// How many subscriptions there have been.
+    subscriptions: u64,
     /// Connections with answers that have not left.
     to_answer: Vec<ConnectionId>,
     parcels: Vec<Parcel>,
     effects: VecDeque<Effect>,
-    counters: Counters,
 }
 
 /// What the owning shard keeps of a connection.
@@ -93,17 +88,23 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         assert!(shard < shards, "shard {shard} of {shards}");
         Self {
             shard,
-            encode,
-            connections: Slots::with_capacity(shard, limits.reserved_connections),
-            limits,
             directory,
-            batch: Batch::default(),
-            batch_from: None,
+            connections: Slots::with_capacity(shard, limits.reserved_connections),
+            fan_out: FanOut::new(limits, encode),
+            outcome: Outcome::default(),
+            deliveries: Deliveries::default(),
+            subscriptions: 0,
             to_answer: Vec::new(),
             parcels: (0..shards).map(|_| Parcel::default()).collect(),
             effects: VecDeque::new(),
-            counters: Counters::default(),
         }
+    }
+
+    /// With this way of writing to sockets; all shards have the same.
+    #[must_use]
+    pub fn with_handoff(mut self, handoff: Handoff) -> Self {
+        self.fan_out.handoff = handoff;
+        self
     }
 
     fn list(&mut self, id: ConnectionId) {
@@ -116,31 +117,70 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
 
     /// Sends what the current read has brought so far.
     fn commit_batch(&mut self) {
-        let Some(from) = self.batch_from.take() else { return };
-        let batch = &mut self.batch;
-        let names: Vec<Arc<str>> = batch.channels().cloned().collect();
-        self.directory.visit(names.iter().map(AsRef::as_ref), |index, members| {
-            for member in members {
-                let run = batch.run(index, member.writer.encoding(), member.id() == from, &self.encode);
-                if let Err(notice) = member.write(&names[index], run, &self.limits, &mut self.counters) {
-                    Self::notify(&mut self.parcels, &mut self.effects, self.shard, member.id(), notice);
-                }
-            }
-        });
-        batch.clear();
-    }
-
-    /// What befell a connection, told to its owner.
-    fn notify(parcels: &mut [Parcel], effects: &mut VecDeque<Effect>, own: ShardId, id: ConnectionId, notice: Notice) {
-        if id.shard == own {
-            effects.push_back(effect(id, notice));
-        } else {
-            parcels[usize::from(id.shard)].push(Item::Notice(id, notice));
+        if self.fan_out.from.is_some() {
+            self.directory.fan_out(&mut self.fan_out, &mut self.outcome);
+            self.advance();
         }
     }
 
-    fn notify_own(&mut self, id: ConnectionId, notice: Notice) {
-        Self::notify(&mut self.parcels, &mut self.effects, self.shard, id, notice);
+    /// Goes on with what was asked of the registry, and carries out what came of it.
+    fn advance(&mut self) {
+        self.directory.advance(&mut self.outcome);
+        let mut outcome = std::mem::take(&mut self.outcome);
+        for (id, notice) in outcome.notices.drain(..) {
+            self.notify(id, notice);
+        }
+        for (shard, delivery) in outcome.deliveries.drain(..) {
+            if shard == self.shard {
+                self.deliveries.push(delivery);
+            } else {
+                self.parcels[usize::from(shard)].push(Item::Delivery(delivery));
+            }
+        }
+        for id in outcome.joined.drain(..) {
+            self.list(id);
+        }
+        self.outcome = outcome;
+    }
+
+    /// What befell a connection, told to its owner.
+    fn notify(&mut self, id: ConnectionId, notice: Notice) {
+        if id.shard == self.shard {
+            self.affect(id, notice);
+        } else {
+            self.parcels[usize::from(id.shard)].push(Item::Notice(id, notice));
+        }
+    }
+
+    /// What befell a connection of this shard, which may have ended or gone meanwhile.
+    fn affect(&mut self, id: ConnectionId, notice: Notice) {
+        let local = self.connections.get(id);
+        if local.is_some_and(|local| !local.ending || notice != Notice::Lagged) {
+            self.effects.push_back(effect(id, notice));
+        }
+    }
+
+    /// Writes what the registry named to this shard, to so many connections; whether there is more.
+    fn deliver(&mut self, mut budget: usize) -> bool {
+        while budget > 0
+            && let Some((delivery, begin)) = self.deliveries.take()
+        {
+            let end = delivery.recipients.len().min(begin + budget);
+            delivery.recipients[begin..end].iter().for_each(|recipient| self.write(&delivery, *recipient));
+            budget -= end - begin;
+            self.deliveries.put_back(delivery, end);
+        }
+        !self.deliveries.is_empty()
+    }
+
+    /// Writes to one connection, if the subscription is still there.
+    fn write(&mut self, Delivery { channel, run, .. }: &Delivery, recipient: Recipient) {
+        let local = self.connections.get(recipient.id);
+        let member = local.and_then(|local| local.subscriptions.get(channel));
+        let Some(member) = member.filter(|member| member.number == recipient.subscription) else { return };
+        if let Err(notice) = member.write(channel, run, &self.fan_out.limits, &mut self.outcome.counters) {
+            self.affect(recipient.id, notice);
+        }
     }
 }
 
@@ -177,6 +217,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         // That it was drained before is no news any more, and must not be taken for the farewell's leaving.
         self.effects.retain(|effect| *effect != Effect::Drained(id));
         self.list(id);
+        self.advance();
     }
 
     fn close(&mut self, id: ConnectionId) {
@@ -186,6 +227,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
             self.directory.leave(channel, id);
         }
         local.writer.close();
+        self.advance();
     }
 
     fn answer(&mut self, id: ConnectionId, frame: &[u8]) {
@@ -216,45 +258,49 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         if local.writer.is_ended() {
             return Ok(());
         }
-        let known = local.subscriptions.contains_key(channel);
-        let limit = self.limits.max_subscriptions;
-        if !known && local.subscriptions.len() >= limit {
+        if local.subscriptions.contains_key(channel) {
+            local.writer.hold(answer);
+            self.list(id);
+            return Ok(());
+        }
+        let limit = self.fan_out.limits.max_subscriptions;
+        if local.subscriptions.len() >= limit {
             return Err(TooManySubscriptions { limit });
         }
-        local.writer.hold(answer);
-        if !known {
-            let channel: Arc<str> = Arc::from(channel);
-            let lag = lag.unwrap_or_else(|| self.limits.lag(local.writer.encoding()));
-            let membership = Arc::new(Membership::new(Arc::clone(&local.writer), lag));
-            self.directory.join(&channel, &membership);
-            local.subscriptions.insert(channel, membership);
-        }
+        self.subscriptions += 1;
+        let channel: Arc<str> = Arc::from(channel);
+        let lag = lag.unwrap_or_else(|| self.fan_out.limits.lag(local.writer.encoding()));
+        let membership = Arc::new(Membership::new(Arc::clone(&local.writer), self.subscriptions, lag));
+        self.directory.join(&channel, &membership, answer);
+        local.subscriptions.insert(channel, membership);
         self.list(id);
+        self.advance();
         Ok(())
     }
 
-    fn awaits_subscription(&self, _id: ConnectionId) -> bool {
-        false
+    fn awaits_subscription(&self, id: ConnectionId) -> bool {
+        self.directory.waiting() > 0 && self.connections.get(id).is_some_and(|local| local.writer.awaits_join())
     }
 
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
         self.commit_batch();
         let Some(local) = self.connections.get_mut(id) else { return };
-        if let Some(membership) = local.subscriptions.remove(channel) {
-            self.directory.leave(channel, id);
-            membership.leave(channel);
+        if let Some((channel, membership)) = local.subscriptions.remove_entry(channel) {
+            self.directory.leave(&channel, id);
+            membership.leave(&channel);
+            self.advance();
         }
         self.answer(id, answer);
     }
 
     fn publish(&mut self, from: ConnectionId, publication: &Publication<'_>) {
-        if self.batch_from != Some(from) {
+        if self.fan_out.from != Some(from) {
             self.commit_batch();
         }
         let Some(local) = self.connections.get(from) else { return };
-        self.counters.published += 1;
-        self.batch_from = Some(from);
-        self.batch.add(publication, local.writer.encoding(), &self.encode);
+        self.outcome.counters.published += 1;
+        self.fan_out.from = Some(from);
+        self.fan_out.add(publication, local.writer.encoding());
     }
 
     fn commit(&mut self, _from: ConnectionId) {
@@ -263,14 +309,16 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
 
     fn writable(&mut self, id: ConnectionId) {
         let Some(local) = self.connections.get(id) else { return };
-        match local.writer.resume(&self.encode) {
+        match local.writer.resume(&self.fan_out.encode) {
             Ok(true) => self.effects.push_back(Effect::Drained(id)),
             Ok(false) => {}
-            Err(notice) => self.notify_own(id, notice),
+            Err(notice) => self.affect(id, notice),
         }
     }
 
-    fn post(&mut self) {}
+    fn post(&mut self) {
+        self.advance();
+    }
 
     fn parcel(&mut self, to: ShardId) -> &mut Parcel {
         &mut self.parcels[usize::from(to)]
@@ -279,12 +327,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
     fn receive(&mut self, _from: ShardId, parcel: Parcel) {
         for item in parcel.into_items() {
             match item {
-                Item::Notice(id, notice) => {
-                    let local = self.connections.get(id);
-                    if local.is_some_and(|local| !local.ending || notice != Notice::Lagged) {
-                        self.effects.push_back(effect(id, notice));
-                    }
-                }
+                Item::Notice(id, notice) => self.affect(id, notice),
+                Item::Delivery(delivery) => self.deliveries.push(delivery),
                 Item::Run(_) | Item::Interest { .. } | Item::Confirmed { .. } | Item::Withdrawn { .. } => {
                     unreachable!("the registry is shared: there is no interest to post for")
                 }
@@ -292,7 +336,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         }
     }
 
-    fn flush(&mut self, _budget: usize) -> bool {
+    fn flush(&mut self, budget: usize) -> bool {
+        self.advance();
         let mut to_answer = std::mem::take(&mut self.to_answer);
         for id in to_answer.drain(..) {
             let Some(local) = self.connections.get_mut(id) else { continue };
@@ -300,19 +345,31 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
             match local.writer.flush_held() {
                 Ok(true) => self.effects.push_back(Effect::Drained(id)),
                 Ok(false) => {}
-                Err(notice) => self.notify_own(id, notice),
+                Err(notice) => self.affect(id, notice),
             }
         }
         self.to_answer = to_answer;
-        false
+        self.deliver(budget)
     }
 
     fn is_between_rounds(&self) -> bool {
-        true
+        self.deliveries.is_empty()
     }
 
     fn is_saturated(&self) -> bool {
-        false
+        self.directory.waiting() >= subjector::MAX_WAITING || self.deliveries.bytes() > self.fan_out.limits.log_bytes
+    }
+
+    fn merges(&self) -> bool {
+        self.fan_out.handoff == Handoff::Direct
+    }
+
+    fn is_pending(&self) -> bool {
+        self.directory.waiting() > 0
+    }
+
+    fn wake_with(&mut self, waker: Waker) -> bool {
+        self.directory.wake_with(waker)
     }
 
     fn take_effect(&mut self) -> Option<Effect> {
@@ -320,6 +377,6 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
     }
 
     fn counters(&self) -> Counters {
-        self.counters
+        self.outcome.counters
     }
 }

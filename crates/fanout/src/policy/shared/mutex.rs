@@ -1,49 +1,42 @@
 //! The `mutex` registry: one map behind one lock, which a publisher holds for its whole fan-out.
 
-use super::{Directory, Members, Membership};
-use crate::{ConnectionId, Outlet};
-use std::collections::HashMap;
+use super::fan_out::{FanOut, Outcome};
+use super::registry::{Directory, Registry};
+use super::writer::Membership;
+use crate::{ConnectionId, Encode, Outlet};
 use std::sync::{Arc, Mutex};
 
 /// A map of channels behind a [`std::sync::Mutex`].
 #[derive(Debug)]
 pub struct MutexDirectory<O> {
-    channels: Arc<Mutex<HashMap<Arc<str>, Members<O>>>>,
+    registry: Arc<Mutex<Registry<O>>>,
 }
 
 impl<O> Clone for MutexDirectory<O> {
     fn clone(&self) -> Self {
-        Self { channels: Arc::clone(&self.channels) }
+        Self { registry: Arc::clone(&self.registry) }
+    }
+}
+
+impl<O> Default for MutexDirectory<O> {
+    fn default() -> Self {
+        Self { registry: Arc::default() }
     }
 }
 
 impl<O: Outlet> Directory<O> for MutexDirectory<O> {
-    fn new() -> Self {
-        Self { channels: Arc::default() }
+    fn join(&mut self, channel: &Arc<str>, member: &Arc<Membership<O>>, answer: &[u8]) {
+        member.writer.hold(answer);
+        self.registry.lock().expect("no fan-out panics").join(channel, member);
     }
 
-    fn join(&self, channel: &Arc<str>, member: &Arc<Membership<O>>) {
-        let mut channels = self.channels.lock().expect("no fan-out panics");
-        channels.entry(Arc::clone(channel)).or_default().push(Arc::clone(member));
+    fn leave(&mut self, channel: &Arc<str>, id: ConnectionId) {
+        drop(self.registry.lock().expect("no fan-out panics").leave(channel, id));
     }
 
-    fn leave(&self, channel: &str, id: ConnectionId) {
-        let mut channels = self.channels.lock().expect("no fan-out panics");
-        let Some(members) = channels.get_mut(channel) else { return };
-        if let Some(index) = members.iter().position(|member| member.id() == id) {
-            members.swap_remove(index);
-        }
-        if members.is_empty() {
-            channels.remove(channel);
-        }
-    }
-
-    fn visit<'a>(&self, names: impl Iterator<Item = &'a str>, mut fan_out: impl FnMut(usize, &Members<O>)) {
-        let channels = self.channels.lock().expect("no fan-out panics");
-        for (index, name) in names.enumerate() {
-            if let Some(members) = channels.get(name) {
-                fan_out(index, members);
-            }
-        }
+    fn fan_out<E: Encode>(&mut self, fan_out: &mut FanOut<E>, outcome: &mut Outcome) {
+        let channels = fan_out.channels();
+        self.registry.lock().expect("no fan-out panics").fan_out(&channels, fan_out, outcome);
+        fan_out.clear();
     }
 }

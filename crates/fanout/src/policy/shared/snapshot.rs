@@ -5,8 +5,10 @@
 //! The members of each channel are behind an `Arc` of their own, so that a join copies one channel's
 //! members and the map's pointers, not every channel's members.
 
-use super::{Directory, Members, Membership};
-use crate::{ConnectionId, Outlet};
+use super::fan_out::{FanOut, Outcome};
+use super::registry::{Directory, Members};
+use super::writer::Membership;
+use crate::{ConnectionId, Encode, Outlet};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -24,18 +26,21 @@ impl<O> Clone for SnapshotDirectory<O> {
     }
 }
 
-impl<O: Outlet> Directory<O> for SnapshotDirectory<O> {
-    fn new() -> Self {
-        Self { channels: Arc::new(Mutex::new(Arc::new(HashMap::new()))) }
+impl<O> Default for SnapshotDirectory<O> {
+    fn default() -> Self {
+        Self { channels: Arc::default() }
     }
+}
 
-    fn join(&self, channel: &Arc<str>, member: &Arc<Membership<O>>) {
+impl<O: Outlet> Directory<O> for SnapshotDirectory<O> {
+    fn join(&mut self, channel: &Arc<str>, member: &Arc<Membership<O>>, answer: &[u8]) {
+        member.writer.hold(answer);
         let mut snapshot = self.channels.lock().expect("no update panics");
         let members = Arc::make_mut(&mut snapshot).entry(Arc::clone(channel)).or_default();
         Arc::make_mut(members).push(Arc::clone(member));
     }
 
-    fn leave(&self, channel: &str, id: ConnectionId) {
+    fn leave(&mut self, channel: &Arc<str>, id: ConnectionId) {
         let mut snapshot = self.channels.lock().expect("no update panics");
         let channels = Arc::make_mut(&mut snapshot);
         let Some(members) = channels.get_mut(channel) else { return };
@@ -47,12 +52,13 @@ impl<O: Outlet> Directory<O> for SnapshotDirectory<O> {
         }
     }
 
-    fn visit<'a>(&self, names: impl Iterator<Item = &'a str>, mut fan_out: impl FnMut(usize, &Members<O>)) {
+    fn fan_out<E: Encode>(&mut self, fan_out: &mut FanOut<E>, outcome: &mut Outcome) {
         let channels = Arc::clone(&self.channels.lock().expect("no update panics"));
-        for (index, name) in names.enumerate() {
-            if let Some(members) = channels.get(name) {
-                fan_out(index, members);
+        for (index, channel) in fan_out.channels().iter().enumerate() {
+            if let Some(members) = channels.get(channel) {
+                fan_out.bring_to(index, channel, members, outcome);
             }
         }
+        fan_out.clear();
     }
 }

@@ -3,6 +3,7 @@
 use super::batch::EncodedRun;
 use crate::policy::held::Held;
 use crate::{ConnectionId, Counters, Encode, Encoding, Lag, Limits, Notice, Outlet, Sent};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -19,6 +20,8 @@ pub struct Writer<O> {
 #[derive(Debug)]
 pub struct Membership<O> {
     pub(super) writer: Arc<Writer<O>>,
+    /// Which of its shard's subscriptions it is.
+    pub(super) number: u64,
     lag: Lag,
     /// A publisher may have found this before it was taken out of the registry. Under the writer's lock.
     left: AtomicBool,
@@ -29,6 +32,8 @@ struct State {
     transport: Transport,
     /// What leaves before anything else: what a full transport did not take, then what came after it.
     held: Held,
+    /// For each join that has not been done: its answer, and the answers that came behind it.
+    awaited: VecDeque<Vec<u8>>,
     /// Messages it missed of each channel, to be told of when what is held has left.
     missed: Vec<(Arc<str>, u64)>,
     /// Nothing more is to be written behind what is held, except by the owner.
@@ -46,8 +51,8 @@ enum Transport {
 }
 
 impl<O> Membership<O> {
-    pub(super) fn new(writer: Arc<Writer<O>>, lag: Lag) -> Self {
-        Self { writer, lag, left: AtomicBool::new(false) }
+    pub(super) fn new(writer: Arc<Writer<O>>, number: u64, lag: Lag) -> Self {
+        Self { writer, number, lag, left: AtomicBool::new(false) }
     }
 
     /// The connection.
@@ -111,9 +116,30 @@ impl<O: Outlet> Writer<O> {
         self.encoding
     }
 
-    /// Adds an answer, to leave at the next flush or before the next message.
+    /// Adds an answer, to leave at the next flush or before the next message, in its turn.
     pub(super) fn hold(&self, frame: &[u8]) {
         self.lock().hold(frame);
+    }
+
+    /// Adds the answer of a join, to wait until that is done.
+    pub(super) fn await_join(&self, answer: &[u8]) {
+        let mut state = self.lock();
+        if state.transport != Transport::Gone {
+            state.awaited.push_back(answer.to_owned());
+        }
+    }
+
+    /// The first join that was awaited is done. Nothing waits for it where the connection has ended meanwhile.
+    pub(super) fn joined(&self) {
+        let mut state = self.lock();
+        if let Some(answers) = state.awaited.pop_front() {
+            state.held.push(&answers);
+        }
+    }
+
+    /// Whether a join has not been done.
+    pub(super) fn awaits_join(&self) -> bool {
+        !self.lock().awaited.is_empty()
     }
 
     /// Adds the last bytes; what is written from now on is dropped.
@@ -122,6 +148,9 @@ impl<O: Outlet> Writer<O> {
         state.ended = true;
         state.owes_drained = true;
         state.missed.clear();
+        for answers in std::mem::take(&mut state.awaited) {
+            state.held.push(&answers);
+        }
         state.hold(farewell);
     }
 
@@ -163,7 +192,8 @@ impl<O: Outlet> Writer<O> {
 
     /// Bytes held back.
     pub(super) fn backlog(&self) -> usize {
-        self.lock().held.unsent().len()
+        let state = self.lock();
+        state.held.unsent().len() + state.awaited.iter().map(Vec::len).sum::<usize>()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -214,8 +244,12 @@ impl<O: Outlet> Writer<O> {
 
 impl State {
     fn hold(&mut self, frame: &[u8]) {
-        if self.transport != Transport::Gone {
-            self.held.push(frame);
+        if self.transport == Transport::Gone {
+            return;
+        }
+        match self.awaited.back_mut() {
+            Some(answers) => answers.extend_from_slice(frame),
+            None => self.held.push(frame),
         }
     }
 

@@ -1,0 +1,78 @@
+//! Who subscribes to what, and the ways in which the process shares that.
+
+use super::fan_out::{FanOut, Outcome};
+use super::writer::Membership;
+use crate::{ConnectionId, Encode, Outlet};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::Waker;
+
+/// Who subscribes to a channel: a member for each connection.
+pub type Members<O> = Vec<Arc<Membership<O>>>;
+
+/// The registry of all subscribers of the process, as one shard reaches it: a clone is another shard's way to the
+/// same registry.
+///
+/// What a shard asks is done in the order in which it asks. The first three methods may do it at once, or, where the
+/// registry is asynchronous, leave it to [`advance`](Self::advance); the other methods are for those only.
+pub trait Directory<O: Outlet>: Clone + Send + 'static {
+    /// Adds a member, which is not one yet. `answer` leaves when that is done, before the first message.
+    fn join(&mut self, channel: &Arc<str>, member: &Arc<Membership<O>>, answer: &[u8]);
+
+    /// Removes a member. Takes time proportional to the number of members.
+    fn leave(&mut self, channel: &Arc<str>, id: ConnectionId);
+
+    /// Brings a batch to the members of its channels; it is empty then.
+    fn fan_out<E: Encode>(&mut self, fan_out: &mut FanOut<E>, outcome: &mut Outcome);
+
+    /// Goes on with what was asked, as far as that is possible now; what came of it.
+    fn advance(&mut self, _outcome: &mut Outcome) {}
+
+    /// How many things that were asked have not been done.
+    fn waiting(&self) -> usize {
+        0
+    }
+
+    /// Takes what is to be woken when `advance` may go on; whether it ever will be.
+    fn wake_with(&mut self, _waker: Waker) -> bool {
+        false
+    }
+}
+
+/// The registry as a plain map, to be kept from being used by two at a time.
+#[derive(Debug)]
+pub struct Registry<O> {
+    channels: HashMap<Arc<str>, Members<O>>,
+}
+
+impl<O> Default for Registry<O> {
+    fn default() -> Self {
+        Self { channels: HashMap::new() }
+    }
+}
+
+impl<O: Outlet> Registry<O> {
+    pub(super) fn join(&mut self, channel: &Arc<str>, member: &Arc<Membership<O>>) {
+        self.channels.entry(Arc::clone(channel)).or_default().push(Arc::clone(member));
+    }
+
+    /// The member that has left, if it was one.
+    pub(super) fn leave(&mut self, channel: &str, id: ConnectionId) -> Option<Arc<Membership<O>>> {
+        let members = self.channels.get_mut(channel)?;
+        let place = members.iter().position(|member| member.id() == id);
+        let left = place.map(|place| members.swap_remove(place));
+        if members.is_empty() {
+            self.channels.remove(channel);
+        }
+        left
+    }
+
+    /// Brings a batch to the members of its channels, which the caller lists before anybody has to wait for it.
+    pub(super) fn fan_out<E: Encode>(&self, channels: &[Arc<str>], fan_out: &mut FanOut<E>, outcome: &mut Outcome) {
+        for (index, channel) in channels.iter().enumerate() {
+            if let Some(members) = self.channels.get(channel) {
+                fan_out.bring_to(index, channel, members, outcome);
+            }
+        }
+    }
+}

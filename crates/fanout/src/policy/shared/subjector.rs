@@ -1,0 +1,125 @@
+//! The `subjector-*` registries: one map as an object of `corecast_subjector`, under one of its policies.
+//!
+//! Each shard keeps a queue of what it asks of the registry and asks for one thing after the other: the next when the
+//! one before is done. So its publishers' order holds under every policy, `Spin` included, which has none.
+//!
+//! Absent here: executors. Whoever owns the policy polls it with every flush, and is woken to do so.
+
+use super::fan_out::{FanOut, Outcome};
+use super::registry::{Directory, Registry};
+use super::writer::Membership;
+use crate::{ConnectionId, Encode, Outlet};
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use subjector::{Policy, Subjector};
+
+/// What a shard may have asked before it is saturated, and its publishers are not read. What it asks for others goes
+/// on: what one read of a connection brings, and a leave for each subscription that ends.
+pub(super) const MAX_WAITING: usize = 256;
+
+/// Something to be done with the registry.
+type Operation<O> = Box<dyn FnOnce(&mut Registry<O>) -> Done<O> + Send>;
+
+/// What comes back from the registry.
+struct Done<O> {
+    outcome: Outcome,
+    /// Dropped where it was asked for: with it may go the last use of an outlet, which its own shard is to close.
+    _left: Option<Arc<Membership<O>>>,
+}
+
+/// One shard's way to the registry, under the policy `P`.
+pub struct SubjectorDirectory<O: Outlet, P: Policy> {
+    registry: Subjector<Registry<O>, P>,
+    waiting: VecDeque<Operation<O>>,
+    running: Option<Pin<Box<dyn Future<Output = Done<O>> + Send>>>,
+    waker: Waker,
+}
+
+impl<O: Outlet, P: Policy> SubjectorDirectory<O, P> {
+    /// An empty registry under this policy.
+    pub fn new(policy: P) -> Self {
+        let registry = Subjector::build(Registry::default()).name("registry").policy(policy);
+        Self::to(registry)
+    }
+
+    fn to(registry: Subjector<Registry<O>, P>) -> Self {
+        Self { registry, waiting: VecDeque::new(), running: None, waker: Waker::noop().clone() }
+    }
+
+    fn ask(&mut self, operation: impl FnOnce(&mut Registry<O>) -> Done<O> + Send + 'static) {
+        self.waiting.push_back(Box::new(operation));
+    }
+}
+
+impl<O: Outlet, P: Policy> Clone for SubjectorDirectory<O, P> {
+    fn clone(&self) -> Self {
+        Self::to(self.registry.clone())
+    }
+}
+
+impl<O: Outlet, P: Policy> Directory<O> for SubjectorDirectory<O, P> {
+    fn join(&mut self, channel: &Arc<str>, member: &Arc<Membership<O>>, answer: &[u8]) {
+        member.writer.await_join(answer);
+        let (channel, member) = (Arc::clone(channel), Arc::clone(member));
+        self.ask(move |registry| {
+            registry.join(&channel, &member);
+            // Before anybody else comes in and writes to the new member.
+            member.writer.joined();
+            let outcome = Outcome { joined: vec![member.id()], ..Outcome::default() };
+            // The owner has the member too: this is not its last use.
+            Done { outcome, _left: Some(member) }
+        });
+    }
+
+    fn leave(&mut self, channel: &Arc<str>, id: ConnectionId) {
+        let channel = Arc::clone(channel);
+        self.ask(move |registry| Done { outcome: Outcome::default(), _left: registry.leave(&channel, id) });
+    }
+
+    fn fan_out<E: Encode>(&mut self, fan_out: &mut FanOut<E>, _outcome: &mut Outcome) {
+        let channels = fan_out.channels();
+        let mut fan_out = fan_out.take();
+        self.ask(move |registry| {
+            let mut outcome = Outcome::default();
+            registry.fan_out(&channels, &mut fan_out, &mut outcome);
+            Done { outcome, _left: None }
+        });
+    }
+
+    fn advance(&mut self, outcome: &mut Outcome) {
+        loop {
+            if self.running.is_none() {
+                let Some(operation) = self.waiting.pop_front() else { return };
+                let registry = self.registry.clone();
+                self.running = Some(Box::pin(async move { registry.call(operation).await }));
+            }
+            let Some(running) = &mut self.running else { return };
+            match running.as_mut().poll(&mut Context::from_waker(&self.waker)) {
+                Poll::Ready(done) => {
+                    self.running = None;
+                    outcome.append(done.outcome);
+                }
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.waiting.len() + usize::from(self.running.is_some())
+    }
+
+    fn wake_with(&mut self, waker: Waker) -> bool {
+        self.waker = waker;
+        true
+    }
+}
+
+impl<O: Outlet, P: Policy> fmt::Debug for SubjectorDirectory<O, P> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("SubjectorDirectory");
+        shown.field("registry", &self.registry).field("waiting", &self.waiting()).finish_non_exhaustive()
+    }
+}

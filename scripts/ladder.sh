@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Measures every rung of docs/LADDER.md in turns, and writes results/<date>-<commit>-ladder/.
+#
+#   scripts/ladder.sh [FLAG...]
+#
+# The flags are those of `corecast compare`, such as --subscribers 100 or --rounds 2; without any it takes about five
+# minutes. It writes ladder.json, report.html and ladder.md, which is the table that it prints. CORECAST is the binary
+# (default: target/release/corecast). On fewer than three CPUs the servers share all of them with the load: one CPU for
+# the servers would leave every rung with one shard.
+# The exit code is that of the comparison: 0 only if every check held.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+corecast=${CORECAST:-${CARGO_TARGET_DIR:-$root/target}/release/corecast}
+[ -x "$corecast" ] || { echo "ladder.sh: there is no $corecast: make build, or set CORECAST" >&2; exit 2; }
+
+commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
+[ -z "$(git -C "$root" status --porcelain 2>/dev/null)" ] || commit+=-changed
+out=${OUT:-$root/results/$(date -u +%Y-%m-%d)-$commit-ladder}
+mkdir -p "$out"
+
+allowed=$(python3 -c 'import os; print(*sorted(os.sched_getaffinity(0)), sep=",")')
+cpus=()
+[ "$(nproc)" -ge 3 ] || cpus=(--server-cpus "$allowed")
+
+# 11 rungs, 2 loads, 6 rounds of some 2 s. A flag that is given again beats the one here.
+rounds=6 warmup=300ms duration=1200ms
+flags=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --rounds | --warmup | --duration)
+            [ $# -ge 2 ] || { echo "ladder.sh: $1 needs a value" >&2; exit 2; }
+            printf -v "${1#--}" %s "$2"
+            shift 2
+            ;;
+        --server-cpus) cpus=(); flags+=("$1"); shift ;;
+        *) flags+=("$1"); shift ;;
+    esac
+done
+
+status=0
+"$corecast" compare --policies ladder --reference mutex --rounds "$rounds" --warmup "$warmup" --duration "$duration" \
+    "${cpus[@]}" "${flags[@]}" --json "$out/ladder.json" >"$out/ladder.txt" || status=$?
+# Without results there is nothing to draw; a failed check is in the table.
+[ "$status" -le 1 ] && [ -s "$out/ladder.json" ] || exit "$status"
+"$corecast" report "$out/ladder.json" --reference mutex --title "Corecast: the ladder, $commit" --html "$out/report.html"
+"$corecast" report "$out/ladder.json" --markdown | tee "$out/ladder.md"
+echo "$out" >&2
+exit "$status"
