@@ -8,7 +8,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 const PAGE: &str = include_str!("../../../docs/RELIABILITY.md");
 
 /// Where the help has limits, and those that it has elsewhere.
-const HEADINGS: [&str; 2] = ["Limits:", "Deadlines:"];
+const HEADINGS: [&str; 3] = ["Limits:", "Deadlines:", "Endings:"];
 const ELSEWHERE: [&str; 1] = ["--mailbox-capacity"];
 
 /// The words in backquotes.
