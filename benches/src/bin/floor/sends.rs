@@ -5,6 +5,8 @@ use crate::server::Connections;
 use anyhow::Context as _;
 use arrayvec::ArrayVec;
 use clap::ValueEnum;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::net::SendFlags;
 use std::os::fd::{AsFd as _, BorrowedFd};
 
@@ -36,11 +38,14 @@ impl Sends {
         })
     }
 
-    /// Sends the bytes to each connection, and drops those that do not take them all.
+    /// Sends the bytes to each connection, and drops those that are broken.
     pub(crate) fn send_to_all(&mut self, connections: &mut Connections, bytes: &[u8]) {
         match self {
             Self::Call => {
-                connections.retain(|_, connection| rustix::net::send(connection, bytes, FLAGS) == Ok(bytes.len()));
+                connections.retain(|_, connection| {
+                    let taken = rustix::net::send(&*connection, bytes, FLAGS);
+                    finish(connection.as_fd(), bytes, taken)
+                });
             }
             Self::Ring(ring) => send_by_ring(ring, connections, bytes),
         }
@@ -57,12 +62,33 @@ fn send_by_ring(ring: &mut Ring, connections: &mut Connections, bytes: &[u8]) {
             break;
         }
         ring.send_each(&sockets, bytes, |index, taken| {
-            if taken != Ok(bytes.len()) {
+            if !finish(sockets[index], bytes, taken) {
                 to_drop.push(names[index]);
             }
         });
     }
     for name in to_drop {
         connections.remove(&name);
+    }
+}
+
+/// Sends what a full socket did not take, waiting for it as long as it needs; false if it is broken.
+fn finish(connection: BorrowedFd<'_>, bytes: &[u8], mut taken: Result<usize, Errno>) -> bool {
+    let mut sent = 0;
+    loop {
+        match taken {
+            Ok(more) => sent += more,
+            Err(Errno::AGAIN) => {
+                let mut room = [PollFd::new(&connection, PollFlags::OUT)];
+                if poll(&mut room, None).is_err_and(|error| error != Errno::INTR) {
+                    return false;
+                }
+            }
+            Err(_) => return false,
+        }
+        if sent == bytes.len() {
+            return true;
+        }
+        taken = rustix::net::send(connection, &bytes[sent..], FLAGS);
     }
 }
