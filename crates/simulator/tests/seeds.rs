@@ -4,8 +4,8 @@ use corecast_fanout::policy::{Directory, Handoff, MutexDirectory, SnapshotDirect
 use corecast_simulator::{Family, Report, Scenario, ShardedFamily, SharedFamily, Transport, run, shrink};
 use subjector::{Alone, Mutex, Spin};
 
-/// About two minutes of one CPU in a debug build, all policies together.
-const SEEDS: u64 = 20_000;
+/// About two minutes of one CPU, all policies together.
+const SEEDS: u64 = 40_000;
 const STEPS: usize = 250;
 /// How often each thing that is checked must at least come up in all the seeds together.
 const OFTEN: u64 = SEEDS / 12;
