@@ -47,7 +47,7 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>) {
             or(shard.work.wait(), sleep(remaining)).await;
             shard.exchange();
         }
-        let begin = Instant::now();
+        let (begin, before) = (Instant::now(), shard.policy.borrow().counters());
         loop {
             more = shard.flush();
             if !more || shard.policy.borrow().is_between_rounds() {
@@ -56,8 +56,11 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>) {
             shard.let_io_in().await;
             shard.exchange();
         }
-        if shard.policy.borrow().merges() {
-            pause.after_flush(begin, Instant::now());
+        let policy = shard.policy.borrow();
+        if policy.merges() {
+            let counters = policy.counters();
+            let sends = (counters.sends - before.sends).max(1);
+            pause.after_flush(begin, Instant::now(), (counters.sent_bytes - before.sent_bytes) / sends);
         }
     }
 }

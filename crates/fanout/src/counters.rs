@@ -1,5 +1,6 @@
 //! What a shard has done, counted.
 
+use crate::Sent;
 use std::ops::AddAssign;
 
 /// Totals since the shard started.
@@ -11,6 +12,8 @@ pub struct Counters {
     pub deliveries: u64,
     /// Calls of [`Outlet::send`](crate::Outlet::send) that carried messages.
     pub sends: u64,
+    /// Bytes that they took.
+    pub sent_bytes: u64,
     /// Sends that the transport took only in part, or not at all.
     pub short_sends: u64,
     /// Messages that a GAP stands for.
@@ -26,14 +29,24 @@ pub struct Counters {
 
 impl AddAssign for Counters {
     fn add_assign(&mut self, other: Self) {
-        let Self { published, deliveries, sends, short_sends, missed, undelivered, lagged, runs_received } = other;
+        let Self { published, deliveries, sends, sent_bytes, short_sends, missed, undelivered, lagged, runs_received } =
+            other;
         self.published += published;
         self.deliveries += deliveries;
         self.sends += sends;
+        self.sent_bytes += sent_bytes;
         self.short_sends += short_sends;
         self.missed += missed;
         self.undelivered += undelivered;
         self.lagged += lagged;
         self.runs_received += runs_received;
+    }
+}
+
+impl Counters {
+    /// Counts a send.
+    pub(crate) fn sent(&mut self, sent: Sent) {
+        self.sends += 1;
+        self.sent_bytes += sent.taken() as u64;
     }
 }

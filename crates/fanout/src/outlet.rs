@@ -34,3 +34,13 @@ pub enum Sent {
     /// The peer is gone; nothing will be taken again.
     Gone,
 }
+
+impl Sent {
+    /// How many bytes were taken.
+    pub fn taken(self) -> usize {
+        match self {
+            Self::Took(taken) => taken,
+            Self::Gone => 0,
+        }
+    }
+}

@@ -108,7 +108,7 @@ pub fn everywhere(test: impl Fn(PolicyKind, usize)) {
 fn stop(server: Server) -> Option<Result<Summary, corecast_engine::RunError>> {
     server.stop();
     let (sender, outcome) = mpsc::channel();
-    std::thread::spawn(move || sender.send(server.wait()));
+    std::thread::spawn(move || drop(sender.send(server.wait())));
     outcome.recv_timeout(DEADLINE).ok()
 }
 

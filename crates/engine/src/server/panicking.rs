@@ -86,7 +86,7 @@ fn whoever_waits_for_the_server_is_told_which_shard_panicked_and_why() {
     let control = server.control();
     let _client = TcpStream::connect(server.listeners()[0].address).expect("it listens");
     let (report, outcome) = flume::bounded(1);
-    std::thread::spawn(move || report.send(server.wait()));
+    std::thread::spawn(move || drop(report.send(server.wait())));
     let outcome = outcome.recv_timeout(Duration::from_secs(10)).expect("it does not go on half alive");
     let Err(RunError::Panicked { shard, message }) = outcome else { panic!("{outcome:?}") };
     assert!(shard < 2 && message == "an invariant is broken", "shard {shard}: {message}");

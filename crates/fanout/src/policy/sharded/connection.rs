@@ -133,11 +133,10 @@ impl<O: Outlet> Connection<O> {
         (self.is_open() && self.held.is_empty()).then_some(&self.outlet)
     }
 
-    /// Sends the messages `from..to`, behind nothing that is held: as [`take_note`](Self::take_note).
-    pub(super) fn send_run(&mut self, log: &Log, from: u64, to: u64) -> (u64, Result<(), Stopped>) {
+    /// Sends bytes of a log, behind nothing that is held.
+    pub(super) fn send(&self, bytes: &[u8]) -> Sent {
         debug_assert!(self.held.is_empty(), "what is held leaves first");
-        let sent = self.outlet.send(log.slice(from, to));
-        self.take_note(log, from, to, sent)
+        self.outlet.send(bytes)
     }
 
     /// What became of sending the messages `from..to`: the first that was not sent, and why not. Of a message

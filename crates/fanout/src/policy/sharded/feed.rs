@@ -29,7 +29,9 @@ pub(super) struct Feed {
     pub(super) to_flush: bool,
     /// The round in which its subscribers were all visited last, 0 if they never were.
     pub(super) completed: u64,
-    /// The log is larger than its bound.
+    /// Messages before this one were offered to everybody who takes any.
+    pub(super) offered: u64,
+    /// There is more to send than the log may keep.
     pub(super) oversize: bool,
     /// The size of the log as the shard's sum has it.
     pub(super) size: usize,
@@ -86,6 +88,7 @@ impl Feed {
             to_post: false,
             to_flush: false,
             completed: 0,
+            offered: 0,
             oversize: false,
             size: 0,
             pass: None,
@@ -96,6 +99,11 @@ impl Feed {
     /// Whether anybody, here or elsewhere, wants what is published.
     pub(super) fn is_wanted(&self) -> bool {
         !self.subscribers.is_empty() || !self.interested.is_empty()
+    }
+
+    /// Bytes of the messages that were not yet offered to everybody.
+    pub(super) fn unsent_bytes(&self) -> usize {
+        self.log.slice(self.offered.max(self.log.first()), self.log.head()).len()
     }
 
     /// Whether nobody here has or awaits a subscription.

@@ -132,7 +132,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             let from = subscription.cursor;
             let (cursor, outcome) = connection.take_note(&self.feeds[key].log, from, head, sent);
             subscription.cursor = cursor;
-            self.counters.sends += 1;
+            self.counters.sent(sent);
             self.counters.deliveries += cursor - from;
             if let Err(stopped) = outcome {
                 self.counters.short_sends += 1;
@@ -169,7 +169,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 
     fn end_pass(&mut self, key: u32, pass: Pass) {
-        self.feeds[key].pass = None;
+        let feed = &mut self.feeds[key];
+        feed.pass = None;
+        feed.offered = pass.begun_at;
         self.trim(key, pass);
         let feed = &mut self.feeds[key];
         feed.completed = self.rounds.number();
@@ -220,8 +222,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             if from == to {
                 break;
             }
-            (subscription.cursor, outcome) = connection.send_run(&feed.log, from, to);
-            self.counters.sends += 1;
+            let sent = connection.send(feed.log.slice(from, to));
+            (subscription.cursor, outcome) = connection.take_note(&feed.log, from, to, sent);
+            self.counters.sent(sent);
             self.counters.deliveries += subscription.cursor - from;
             self.counters.short_sends += u64::from(outcome.is_err());
         }

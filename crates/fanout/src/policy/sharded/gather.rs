@@ -140,11 +140,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// Moves the cursors of a connection over what its transport took.
     fn account_for(&mut self, part: &Part, sent: Sent) {
-        self.counters.sends += 1;
-        let mut taken = match sent {
-            Sent::Took(taken) => taken,
-            Sent::Gone => 0,
-        };
+        self.counters.sent(sent);
+        let mut taken = sent.taken();
         for key in &self.gathering.keys[part.keys.clone()] {
             let subscription = &mut self.subscriptions[*key as usize];
             let log = &self.feeds[subscription.feed].log;

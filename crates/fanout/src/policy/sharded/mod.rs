@@ -225,12 +225,13 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Keeps count of the feeds whose log is over its bound, and of the bytes of all logs.
+    /// Keeps count of the bytes of all logs, and of the feeds that have more to send than a log may keep: what is kept for
+    /// those who take nothing is no reason to read less.
     fn note_size(&mut self, key: u32) {
         let feed = &mut self.feeds[key];
         let size = feed.log.size();
         self.log_bytes = self.log_bytes - std::mem::replace(&mut feed.size, size) + size;
-        let oversize = size > self.limits.log_bytes;
+        let oversize = feed.unsent_bytes() > self.limits.log_bytes;
         if std::mem::replace(&mut feed.oversize, oversize) != oversize {
             if oversize { self.oversize_feeds += 1 } else { self.oversize_feeds -= 1 }
         }

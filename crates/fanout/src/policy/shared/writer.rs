@@ -205,7 +205,7 @@ impl<O: Outlet> Writer<O> {
     fn send_run(&self, state: &mut State, run: &EncodedRun, counters: &mut Counters) -> Result<(), Notice> {
         debug_assert!(state.missed.is_empty(), "only a full transport makes a subscriber miss anything");
         match self.send_held(state) {
-            Ok(()) => counters.sends += 1,
+            Ok(()) => {}
             Err(Notice::Full) => {
                 counters.deliveries += run.messages;
                 state.held.push(&run.bytes);
@@ -213,7 +213,9 @@ impl<O: Outlet> Writer<O> {
             }
             Err(notice) => return Err(notice),
         }
-        match self.outlet.send(&run.bytes) {
+        let sent = self.outlet.send(&run.bytes);
+        counters.sent(sent);
+        match sent {
             Sent::Gone => {
                 counters.short_sends += 1;
                 Err(state.lose())
