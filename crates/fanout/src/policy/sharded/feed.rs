@@ -4,6 +4,7 @@ use super::subscription::Subscription;
 use crate::{Encoding, Lag, Log, MAX_ENCODINGS, ShardId};
 use slab::Slab;
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// The log of a channel in one encoding, its subscribers here, and the shards that want its messages.
@@ -131,17 +132,24 @@ impl Feed {
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
     entries: Slab<Feed>,
-    by_channel: HashMap<Arc<str>, [Option<u32>; MAX_ENCODINGS]>,
+    by_channel: HashMap<Arc<str>, Keys>,
+}
+
+/// The keys of a channel's feeds, by encoding. Each is one more than the feed's, so that none takes no memory of its own.
+type Keys = [Option<NonZeroU32>; MAX_ENCODINGS];
+
+fn feed_key(key: NonZeroU32) -> u32 {
+    key.get() - 1
 }
 
 impl Feeds {
     /// The keys of a channel's feeds.
     pub(super) fn of_channel(&self, channel: &str) -> impl Iterator<Item = u32> + use<> {
-        self.by_channel.get(channel).copied().unwrap_or_default().into_iter().flatten()
+        self.by_channel.get(channel).copied().unwrap_or_default().into_iter().flatten().map(feed_key)
     }
 
     pub(super) fn find(&self, channel: &str, encoding: Encoding) -> Option<u32> {
-        self.by_channel.get(channel)?[encoding.index()]
+        self.by_channel.get(channel)?[encoding.index()].map(feed_key)
     }
 
     pub(super) fn find_or_create(&mut self, channel: &str, encoding: Encoding) -> u32 {
@@ -153,7 +161,7 @@ impl Feeds {
             None => Arc::from(channel),
         };
         let key = u32::try_from(self.entries.insert(Feed::new(Arc::clone(&name), encoding))).expect("below 2^32 feeds");
-        self.by_channel.entry(name).or_default()[encoding.index()] = Some(key);
+        self.by_channel.entry(name).or_default()[encoding.index()] = NonZeroU32::new(key + 1);
         key
     }
 
