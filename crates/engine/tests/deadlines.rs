@@ -96,9 +96,11 @@ fn wait_for_reset(peer: &Peer) {
 
 #[test]
 fn a_peer_that_takes_nothing_is_reset_and_one_that_reads_slowly_is_not() {
-    everywhere(|policy, shards| {
+    // The one that reads must not be kept from it for so long by a busy machine.
+    let write_timeout = Duration::from_secs(2);
+    for (policy, shards) in [(PolicyKind::Sharded, 1), (PolicyKind::Sharded, 2), (PolicyKind::Mutex, 2)] {
         let server = server(policy, shards, |config| {
-            config.limits.write_timeout = 2 * SHORT;
+            config.limits.write_timeout = write_timeout;
             config.limits.log_bytes = 64 * 1024 * 1024;
         });
         let subscriber = || {
@@ -123,5 +125,5 @@ fn a_peer_that_takes_nothing_is_reset_and_one_that_reads_slowly_is_not() {
             wait_for_reset(&stalled);
         });
         assert_eq!(closed(&server.stop(), Code::WriteTimeout), 1, "{policy}");
-    });
+    }
 }
