@@ -25,6 +25,9 @@ SECONDS ?= 60
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# What the load generator's reports name as its commit.
+build: export CORECAST_COMMIT := $(shell git describe --always --exclude '*' --dirty=-changed 2>/dev/null)
+
 .PHONY: build
 build: ## Build the corecast binary in release
 	$(CARGO) build --release --locked --bin corecast

@@ -19,7 +19,7 @@ pub struct Host {
     pub cpus: usize,
     /// How the first CPU's frequency is governed, where the kernel says.
     pub governor: Option<String>,
-    /// The commit that the generator was built from, where `CORECAST_COMMIT` named it at build time.
+    /// The commit that the generator was built from, where `CORECAST_COMMIT` named it at build time, as `make build` does.
     pub commit: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl Host {
             governor: fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
                 .ok()
                 .map(|governor| governor.trim().to_owned()),
-            commit: option_env!("CORECAST_COMMIT").map(str::to_owned),
+            commit: option_env!("CORECAST_COMMIT").filter(|commit| !commit.is_empty()).map(str::to_owned),
         }
     }
 }

@@ -124,9 +124,13 @@ fn write_conditions(run: &Run, rounds: usize, out: &mut fmt::Formatter<'_>) -> f
     writeln!(out, "Medians of the rounds; CPU: of the server, per delivery; ×: of the reference's; rate: deliveries/s.")
 }
 
-/// A JSON value without the quotes of a text.
+/// A JSON value without the quotes of a text; null is unknown.
 pub(crate) fn plain(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        serde_json::Value::Null => "unknown".to_owned(),
+        serde_json::Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
 }
 
 /// What the contestants are called in the tables.
