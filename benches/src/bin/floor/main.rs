@@ -5,8 +5,8 @@
 //! comes near it has nothing left to save but the sends themselves. Each may be a system call of its own, or
 //! up to 64 enter the kernel together: `--sends` says which.
 //!
-//! Absent here: limits, isolation (all wait for a subscriber that is full), frames (bytes are passed on as they come, so
-//! every publisher must write frames that arrive whole, or be the only one).
+//! Absent here: limits, isolation (all wait for a subscriber that is full, up to a second, then it is dropped), frames
+//! (bytes are passed on as they come, so every publisher must write frames that arrive whole, or be the only one).
 #![deny(unsafe_code)]
 
 mod ring;

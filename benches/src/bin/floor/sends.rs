@@ -5,7 +5,7 @@ use crate::server::Connections;
 use anyhow::Context as _;
 use arrayvec::ArrayVec;
 use clap::ValueEnum;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -38,7 +38,7 @@ impl Sends {
         })
     }
 
-    /// Sends the bytes to each connection, and drops those that are broken.
+    /// Sends the bytes to each connection, and drops those that are broken or take nothing for a second.
     pub(crate) fn send_to_all(&mut self, connections: &mut Connections, bytes: &[u8]) {
         match self {
             Self::Call => {
@@ -72,7 +72,10 @@ fn send_by_ring(ring: &mut Ring, connections: &mut Connections, bytes: &[u8]) {
     }
 }
 
-/// Sends what a full socket did not take, waiting for it as long as it needs; false if it is broken.
+/// How long a full socket may take nothing.
+const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// Sends what a full socket did not take, when it takes more; false if it does not, or is broken.
 fn finish(connection: BorrowedFd<'_>, bytes: &[u8], mut taken: Result<usize, Errno>) -> bool {
     let mut sent = 0;
     loop {
@@ -80,8 +83,9 @@ fn finish(connection: BorrowedFd<'_>, bytes: &[u8], mut taken: Result<usize, Err
             Ok(more) => sent += more,
             Err(Errno::AGAIN) => {
                 let mut room = [PollFd::new(&connection, PollFlags::OUT)];
-                if poll(&mut room, None).is_err_and(|error| error != Errno::INTR) {
-                    return false;
+                match poll(&mut room, Some(&PATIENCE)) {
+                    Ok(1) | Err(Errno::INTR) => {}
+                    Ok(_) | Err(_) => return false,
                 }
             }
             Err(_) => return false,
