@@ -99,7 +99,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 
     /// The lowest cursor of these subscribers of a feed, or its head.
-    fn lowest_cursor(&self, key: u32, indices: Range<usize>) -> u64 {
+    pub(super) fn lowest_cursor(&self, key: u32, indices: Range<usize>) -> u64 {
         let feed = &self.feeds[key];
         let cursors = feed.subscribers[indices].iter().map(|key| self.subscriptions[*key as usize].cursor);
         cursors.min().unwrap_or(feed.log.head())
@@ -127,18 +127,23 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         O::send_each(&mut batch);
         let sent: ArrayVec<Sent, BATCH> = batch.into_iter().map(|outgoing| outgoing.sent).collect();
         for (subscription, sent) in clear.iter().zip(sent) {
-            let subscription = &mut self.subscriptions[*subscription as usize];
-            let (id, connection) = self.connections.at(subscription.slot);
-            let from = subscription.cursor;
-            let (cursor, outcome) = connection.take_note(&self.feeds[key].log, from, head, sent);
-            subscription.cursor = cursor;
             self.counters.sent(sent);
-            self.counters.deliveries += cursor - from;
-            if let Err(stopped) = outcome {
-                self.counters.short_sends += 1;
-                self.report(id, stopped);
-            }
+            self.advance(*subscription, head, sent);
         }
+    }
+
+    /// Moves a subscriber's cursor over what its transport took of the messages up to `to`; whether that was all.
+    pub(super) fn advance(&mut self, key: u32, to: u64, sent: Sent) -> bool {
+        let subscription = &mut self.subscriptions[key as usize];
+        let (id, connection) = self.connections.at(subscription.slot);
+        let from = subscription.cursor;
+        let (cursor, outcome) = connection.take_note(&self.feeds[subscription.feed].log, from, to, sent);
+        subscription.cursor = cursor;
+        self.counters.deliveries += cursor - from;
+        let Err(stopped) = outcome else { return true };
+        self.counters.short_sends += 1;
+        self.report(id, stopped);
+        false
     }
 
     /// After a turn: lists the feed again if there is more to do, in this round or in the next.
@@ -192,11 +197,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         if oldest > log.first() {
             self.evict(key, oldest);
         }
-        let log = &mut self.feeds[key].log;
-        if log.is_empty() {
-            self.buffers.reclaim(log);
-        }
-        self.note_size(key);
+        self.tidy(key);
     }
 
     /// Sends one subscriber what it has not had, if its connection takes it.
@@ -215,21 +216,22 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             let missed = std::mem::take(&mut subscription.missed);
             connection.hold_with(|out| self.encode.gap(feed.encoding, &feed.channel, missed, out));
         }
-        let mut outcome = connection.send_held();
-        while outcome.is_ok() {
+        if let Err(stopped) = connection.send_held() {
+            return self.report(id, stopped);
+        }
+        loop {
+            let subscription = &mut self.subscriptions[key as usize];
             let (from, to) = subscription.own.next_allowed(subscription.cursor, head);
             subscription.cursor = from;
             if from == to {
-                break;
+                return;
             }
-            let sent = connection.send(feed.log.slice(from, to));
-            (subscription.cursor, outcome) = connection.take_note(&feed.log, from, to, sent);
+            let (_, connection) = self.connections.at(subscription.slot);
+            let sent = connection.send(self.feeds[subscription.feed].log.slice(from, to));
             self.counters.sent(sent);
-            self.counters.deliveries += subscription.cursor - from;
-            self.counters.short_sends += u64::from(outcome.is_err());
-        }
-        if let Err(stopped) = outcome {
-            self.report(id, stopped);
+            if !self.advance(key, to, sent) {
+                return;
+            }
         }
     }
 

@@ -142,25 +142,19 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     fn account_for(&mut self, part: &Part, sent: Sent) {
         self.counters.sent(sent);
         let mut taken = sent.taken();
-        for key in &self.gathering.keys[part.keys.clone()] {
-            let subscription = &mut self.subscriptions[*key as usize];
+        for index in part.keys.clone() {
+            let key = self.gathering.keys[index];
+            let subscription = &self.subscriptions[key as usize];
             let log = &self.feeds[subscription.feed].log;
-            let (from, head) = (subscription.cursor, log.head());
-            let (id, connection) = self.connections.at(part.id.slot);
+            let head = log.head();
             let own = match sent {
-                Sent::Took(_) => Sent::Took(taken.min(log.slice(from, head).len())),
+                Sent::Took(_) => Sent::Took(taken.min(log.slice(subscription.cursor, head).len())),
                 Sent::Gone => Sent::Gone,
             };
-            if let Sent::Took(own) = own {
-                taken -= own;
-            }
-            let (cursor, outcome) = connection.take_note(log, from, head, own);
-            subscription.cursor = cursor;
-            self.counters.deliveries += cursor - from;
-            if let Err(stopped) = outcome {
-                self.counters.short_sends += 1;
+            taken -= own.taken();
+            if !self.advance(key, head, own) {
                 // What is behind in the others leaves when the transport takes bytes again.
-                return self.report(id, stopped);
+                return;
             }
         }
     }

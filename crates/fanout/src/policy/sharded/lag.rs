@@ -53,14 +53,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     fn forgo_all(&mut self, key: u32, feed_key: u32) {
         let head = self.feeds[feed_key].log.head();
         let lagged = self.forgo(key, head);
-        let feed = &mut self.feeds[feed_key];
-        let cursor = |key: &u32| self.subscriptions[*key as usize].cursor;
-        let lowest = feed.subscribers.iter().map(cursor).min().unwrap_or(head);
-        feed.log.drop_before(lowest);
-        if feed.log.is_empty() {
-            self.buffers.reclaim(&mut feed.log);
-        }
-        self.note_size(feed_key);
+        let lowest = self.lowest_cursor(feed_key, 0..self.feeds[feed_key].subscribers.len());
+        self.feeds[feed_key].log.drop_before(lowest);
+        self.tidy(feed_key);
         if let Some(id) = lagged {
             self.give_up(id);
         }

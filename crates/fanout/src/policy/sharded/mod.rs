@@ -219,10 +219,18 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         if !feed.to_flush {
             debug_assert!(feed.subscribers.is_empty(), "a message for a subscriber here lists the feed for the flush");
             feed.log.drop_before(head);
-            self.buffers.reclaim(&mut feed.log);
-            self.note_size(key);
+            self.tidy(key);
             self.feeds.retire(key);
         }
+    }
+
+    /// After messages were dropped: an empty log keeps no buffers, and the sizes are right again.
+    fn tidy(&mut self, key: u32) {
+        let log = &mut self.feeds[key].log;
+        if log.is_empty() {
+            self.buffers.reclaim(log);
+        }
+        self.note_size(key);
     }
 
     /// Keeps count of the bytes of all logs, and of the feeds that have more to send than a log may keep: what is kept for
@@ -231,7 +239,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         let feed = &mut self.feeds[key];
         let size = feed.log.size();
         self.log_bytes = self.log_bytes - std::mem::replace(&mut feed.size, size) + size;
-        let oversize = feed.unsent_bytes() > self.limits.log_bytes;
+        let limit = self.limits.log_bytes;
+        let oversize = size > limit && feed.unsent_bytes() > limit;
         if std::mem::replace(&mut feed.oversize, oversize) != oversize {
             if oversize { self.oversize_feeds += 1 } else { self.oversize_feeds -= 1 }
         }
