@@ -118,8 +118,7 @@ async fn serve<P: Engine, S: Session>(shard: Rc<Shard<P>>, link: Rc<Link>, mut s
     match PollableFd::new(link.socket.clone()) {
         Ok(socket) => {
             read(&shard, &link, &mut session, &socket).await;
-            // What this connection published leaves before its own subscriptions end.
-            shard.let_io_in().await;
+            publications_leave(&shard, &link).await;
             if link.lifecycle.state() == State::Ending && link.reason().code != Code::Reset {
                 say_farewell(&shard, &link, &session).await;
                 linger(&shard, &link, &socket).await;
@@ -129,6 +128,16 @@ async fn serve<P: Engine, S: Session>(shard: Rc<Shard<P>>, link: Rc<Link>, mut s
     }
     link.lifecycle.apply(Event::Finish);
     shard.reap(&link);
+}
+
+/// What this connection published leaves before its own subscriptions end, unless it is given up.
+async fn publications_leave<P: Engine>(shard: &Shard<P>, link: &Link) {
+    shard.let_io_in().await;
+    while link.lifecycle.state() == State::Ending && shard.policy.borrow().awaits_publication(link.id) {
+        // The tick in which it has been done sets the signal.
+        shard.paused.borrow_mut().push(link.id);
+        link.signal.wait().await;
+    }
 }
 
 /// What to do after a turn of reading.

@@ -65,6 +65,21 @@ fn answers_wait_in_their_turn_for_the_join_before_them() {
 }
 
 #[test]
+fn a_connection_can_wait_for_what_it_published_itself() {
+    let mut driver = Driver::<Direct<UnderPortal>>::new(1);
+    let (peer, other) = (driver.open(0, FIRST), driver.open(0, FIRST));
+    driver.subscribe(&peer, "news").unwrap();
+    assert!(!driver.shard(0).awaits_publication(peer.id), "a subscription is none");
+    driver.publish(&peer, "news", b"last words");
+    assert!(driver.shard(0).awaits_publication(peer.id) && !driver.shard(0).awaits_publication(other.id));
+    driver.settle();
+    assert!(!driver.shard(0).awaits_publication(peer.id));
+    driver.end(&peer, "bye");
+    driver.settle();
+    assert_eq!(peer.payloads(), [b"last words"]);
+}
+
+#[test]
 fn a_farewell_does_not_wait_for_the_registry_and_nothing_follows_it() {
     let mut driver = Driver::<Direct<UnderPortal>>::new(1);
     let peer = driver.open(0, FIRST);

@@ -120,6 +120,12 @@ pub trait Policy<O: Outlet> {
     /// Whether a subscription of this connection has not taken effect yet.
     fn awaits_subscription(&self, id: ConnectionId) -> bool;
 
+    /// Whether something that this connection published has yet to reach the subscribers, its own connection among
+    /// them, by way of somebody else (the baselines whose registry is asynchronous).
+    fn awaits_publication(&self, _id: ConnectionId) -> bool {
+        false
+    }
+
     /// Ends a subscription, if there is one: no message of the channel leaves behind `answer`.
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]);
 

@@ -66,6 +66,8 @@ pub struct Shared<O, E, D> {
 struct Local<O> {
     writer: Arc<Writer<O>>,
     subscriptions: HashMap<Arc<str>, Arc<Membership<O>>>,
+    /// How much the registry will have done when it has done what this connection published.
+    published: u64,
     listed: bool,
     ending: bool,
     /// How it stood when it was ended.
@@ -117,8 +119,11 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
 
     /// Sends what the current read has brought so far.
     fn commit_batch(&mut self) {
-        if self.fan_out.from.is_some() {
+        if let Some(from) = self.fan_out.from {
             self.directory.fan_out(&mut self.fan_out, &mut self.outcome);
+            if let Some(local) = self.connections.get_mut(from) {
+                local.published = self.directory.done() + self.directory.waiting() as u64;
+            }
             self.advance();
         }
     }
@@ -197,6 +202,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         self.connections.insert_with(|id| Local {
             writer: Arc::new(Writer::new(id, encoding, outlet)),
             subscriptions: HashMap::new(),
+            published: 0,
             listed: false,
             ending: false,
             stood: None,
@@ -280,6 +286,10 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
 
     fn awaits_subscription(&self, id: ConnectionId) -> bool {
         self.directory.waiting() > 0 && self.connections.get(id).is_some_and(|local| local.writer.awaits_join())
+    }
+
+    fn awaits_publication(&self, id: ConnectionId) -> bool {
+        self.connections.get(id).is_some_and(|local| local.published > self.directory.done())
     }
 
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {

@@ -33,6 +33,11 @@ pub trait Directory<O: Outlet>: Clone + Send + 'static {
         0
     }
 
+    /// How many things that were asked have been done, in all.
+    fn done(&self) -> u64 {
+        0
+    }
+
     /// Takes what is to be woken when `advance` may go on; whether it ever will be.
     fn wake_with(&mut self, _waker: Waker) -> bool {
         false

@@ -34,6 +34,8 @@ struct Done<O> {
 pub struct SubjectorDirectory<O: Outlet, P: Policy> {
     registry: Subjector<Registry<O>, P>,
     waiting: VecDeque<Operation<O>>,
+    /// How many operations have been done.
+    done: u64,
     running: Option<Pin<Box<dyn Future<Output = Done<O>> + Send>>>,
     waker: Waker,
 }
@@ -46,7 +48,7 @@ impl<O: Outlet, P: Policy> SubjectorDirectory<O, P> {
     }
 
     fn to(registry: Subjector<Registry<O>, P>) -> Self {
-        Self { registry, waiting: VecDeque::new(), running: None, waker: Waker::noop().clone() }
+        Self { registry, waiting: VecDeque::new(), done: 0, running: None, waker: Waker::noop().clone() }
     }
 
     fn ask(&mut self, operation: impl FnOnce(&mut Registry<O>) -> Done<O> + Send + 'static) {
@@ -100,6 +102,7 @@ impl<O: Outlet, P: Policy> Directory<O> for SubjectorDirectory<O, P> {
             match running.as_mut().poll(&mut Context::from_waker(&self.waker)) {
                 Poll::Ready(done) => {
                     self.running = None;
+                    self.done += 1;
                     outcome.append(done.outcome);
                 }
                 Poll::Pending => return,
@@ -109,6 +112,10 @@ impl<O: Outlet, P: Policy> Directory<O> for SubjectorDirectory<O, P> {
 
     fn waiting(&self) -> usize {
         self.waiting.len() + usize::from(self.running.is_some())
+    }
+
+    fn done(&self) -> u64 {
+        self.done
     }
 
     fn wake_with(&mut self, waker: Waker) -> bool {
