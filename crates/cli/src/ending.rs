@@ -1,6 +1,5 @@
-//! The flags of `corecast serve` about how connections and the server end, and what is kept of it.
+//! The flags of `corecast serve` about how connections and the server end.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -61,12 +60,6 @@ pub(crate) struct EndingSettings {
         default_value_t = Limits::default().departure_lines
     )]
     departure_lines: u32,
-
-    /// Where SIGUSR1 writes the journal: the last 1,000 departures of each shard, a JSON object a line.
-    ///
-    /// The file is replaced each time. Default: standard error, between the lines of the log.
-    #[arg(long, env = "CORECAST_JOURNAL", value_name = "FILE")]
-    pub(crate) journal: Option<PathBuf>,
 }
 
 impl EndingSettings {

@@ -6,11 +6,11 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, UNIX_EPOCH};
 
 use corecast_engine::{Control, Departure};
 use nix::sys::signal::{SigSet, Signal};
-use serde_json::json;
+
+use crate::admin::DepartureLine;
 
 /// Keeps SIGUSR1 from ending the process, for this thread and all that it starts from now on.
 pub(crate) fn block_signal() -> io::Result<()> {
@@ -51,26 +51,7 @@ fn write(control: &Control, file: Option<&Path>) -> anyhow::Result<usize> {
 
 fn write_to(mut out: impl Write, departures: &[Departure]) -> io::Result<()> {
     for departure in departures {
-        writeln!(out, "{}", line(departure))?;
+        writeln!(out, "{}", serde_json::to_string(&DepartureLine::from(departure))?)?;
     }
     out.flush()
-}
-
-fn line(departure: &Departure) -> serde_json::Value {
-    let Departure { at, connection, peer, age, code, reason, standing } = departure;
-    json!({
-        "at_unix_ms": milliseconds(at.duration_since(UNIX_EPOCH).unwrap_or_default()),
-        "connection": connection.to_string(),
-        "peer": peer.to_string(),
-        "age_ms": milliseconds(*age),
-        "code": code.number(),
-        "name": code.name(),
-        "reason": reason,
-        "bytes_behind": standing.bytes_behind,
-        "channels": standing.channels,
-    })
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

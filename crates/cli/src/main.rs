@@ -7,6 +7,7 @@
 //! Absent here: everything that a program without a command line would need. That is the crates' below.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod base64;
 mod bench;
 mod command_line;
@@ -58,6 +59,9 @@ enum Command {
     /// Print the messages of channels to standard output
     #[command(name = "sub", after_long_help = SUB_HELP)]
     Subscribe(subscribe::Arguments),
+    /// Show and close connections of a running server, or end it
+    #[command(after_long_help = ADMIN_HELP)]
+    Admin(admin::Arguments),
     /// Put load on a running server and measure it
     Bench(Box<bench::Arguments>),
     /// Measure policies, settings, binaries and other servers against each other on this machine
@@ -123,6 +127,17 @@ Examples:
     corecast sub lobby
     corecast sub --json --count 10 lobby logs";
 
+const ADMIN_HELP: &str = "\
+The server must have been started with --admin-socket. A script may speak to the socket by itself: a line of \
+JSON each way, such as \"status\" or {\"close\":{\"connection\":\"0/12.3\",\"reason\":\"text\",\"reset\":false}}; \
+one request a connection. The exit code is 1 if a connection to close was not there, or was ending already.
+
+Examples:
+    corecast serve --admin-socket /run/corecast/admin.sock
+    corecast admin --socket /run/corecast/admin.sock status
+    corecast admin --socket /run/corecast/admin.sock connections --json
+    corecast admin --socket /run/corecast/admin.sock close 0/12.3 --reason 'for maintenance'";
+
 const DOCTOR_HELP: &str = "\
 Each line is ok, a warning (a server runs, but not as well as it could) or an error (it does not run), with \
 why it matters and the command that mends it. Run it as the user, in the container and with the limits that the \
@@ -180,6 +195,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Subscribe(arguments) => subscribe::run(&arguments),
+        Command::Admin(arguments) => admin::run(&arguments),
         Command::Bench(arguments) => bench::run(*arguments),
         Command::Compare(arguments) => compare::run(*arguments),
         Command::Report(arguments) => report::run(&arguments),

@@ -2,11 +2,13 @@
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use corecast_engine::{Listener, Server};
 
+use crate::admin::AdminSocket;
 use crate::command_line::{SetupError, one_line};
 use crate::cpus;
 use crate::journal;
@@ -23,17 +25,25 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     tracing::debug!(?config, "starting");
     end_on_panic();
     journal::block_signal().context("cannot block SIGUSR1")?;
+    let mut admin = settings.admin.admin_socket.as_deref().map(bind).transpose()?;
     let server = Server::start(&config).map_err(|error| SetupError(error.to_string()))?;
     let (shards, cpus) = (config.cpus.len(), cpus::compact(&config.cpus));
     tracing::info!(shards, %cpus, policy = %config.policy, "serving");
-    journal::write_on_signal(server.control(), settings.ending.journal.clone())
+    journal::write_on_signal(server.control(), settings.admin.journal.clone())
         .context("cannot start the thread for SIGUSR1")?;
+    if let Some(admin) = &mut admin {
+        admin.serve(server.control()).context("cannot start the thread for the administrator")?;
+    }
     if let Err(error) = announce(server.listeners()) {
         tracing::warn!(%error, "cannot write the ready lines to standard output");
     }
     let summary = server.wait()?;
     tracing::info!(%summary, "ended");
     Ok(ExitCode::SUCCESS)
+}
+
+fn bind(path: &Path) -> Result<AdminSocket, SetupError> {
+    AdminSocket::bind(path).map_err(|error| SetupError(format!("--admin-socket {}: {error}", path.display())))
 }
 
 /// Has a panic in any thread end the process at once, with exit code 1: without one of its shards a server would be

@@ -13,6 +13,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use corecast_engine::{Config, Lag, Limits, OverRate, RateLimit};
 
+use crate::admin::AdminSettings;
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange, MAX_SHARDS};
 use crate::ending::EndingSettings;
@@ -285,7 +286,10 @@ pub(crate) struct Settings {
     write_timeout: Period,
 
     #[command(flatten)]
-    pub(crate) ending: EndingSettings,
+    ending: EndingSettings,
+
+    #[command(flatten)]
+    pub(crate) admin: AdminSettings,
 
     #[command(flatten)]
     tuning: TuningSettings,

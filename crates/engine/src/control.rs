@@ -4,11 +4,12 @@ use crate::journal::Departure;
 use crate::lifecycle::State;
 use crate::mesh::Post;
 use crate::shard::{Engine, Shard};
-use corecast_fanout::{ConnectionId, Standing};
+use corecast_fanout::{ConnectionId, Counters, ShardId, Standing};
 use corecast_session::End;
 use corecast_wire::Code;
 use flume::{Receiver, Sender};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,21 @@ pub struct ConnectionInfo {
     pub standing: Standing,
 }
 
+/// What a shard has done since it started.
+#[derive(Clone, Debug)]
+pub struct ShardInfo {
+    /// Which.
+    pub shard: ShardId,
+    /// Connections that it has.
+    pub connections: usize,
+    /// Connections that it has accepted.
+    pub accepted: u64,
+    /// Connections that have left, by reason.
+    pub closed: BTreeMap<Code, u64>,
+    /// Messages and sends.
+    pub counters: Counters,
+}
+
 /// A shard did not answer: it has ended, or is stuck. What was asked may still be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a shard did not answer within {ANSWER_TIMEOUT:?}: it has ended, or is stuck")]
@@ -45,6 +61,7 @@ pub struct NoAnswer;
 #[derive(Debug)]
 pub(crate) enum Request {
     Close(ConnectionId, End, Sender<bool>),
+    Shards(Sender<Vec<ShardInfo>>),
     Connections(Sender<Vec<ConnectionInfo>>),
     Journal(Sender<Vec<Departure>>),
 }
@@ -81,6 +98,14 @@ impl Control {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         ask(mailbox, Request::Close(id, End::new(code, text), reply), deadline)?;
         answer.recv_deadline(deadline).map_err(|_| NoAnswer)
+    }
+
+    /// What each shard has done, in their order. They are asked at about the same time, not at the same moment.
+    ///
+    /// # Errors
+    /// A shard did not answer.
+    pub fn shards(&self) -> Result<Vec<ShardInfo>, NoAnswer> {
+        self.gather(Request::Shards)
     }
 
     /// All connections, shard by shard.
@@ -133,6 +158,17 @@ impl<P: Engine> Shard<P> {
                     _ => link.end(end),
                 });
                 let _ = reply.send(closed);
+            }
+            Request::Shards(reply) => {
+                let tally = self.tally.borrow();
+                let info = ShardInfo {
+                    shard: self.mesh.shard(),
+                    connections: self.connections(),
+                    accepted: tally.accepted,
+                    closed: tally.closed.clone(),
+                    counters: policy.counters(),
+                };
+                let _ = reply.send(vec![info]);
             }
             Request::Connections(reply) => {
                 let now = self.clock.now();

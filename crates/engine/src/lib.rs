@@ -39,8 +39,8 @@ pub use config::{
     Affinity, Config, Handoff, Lag, Limits, Listener, OverRate, PolicyKind, Protocol, RateLimit, Scheduling, Tuning,
     UnknownName,
 };
-pub use control::{ConnectionInfo, Control, NoAnswer};
-pub use corecast_fanout::{ConnectionId, Counters, Standing};
+pub use control::{ConnectionInfo, Control, NoAnswer, ShardInfo};
+pub use corecast_fanout::{ConnectionId, Counters, ParseConnectionIdError, ShardId, Standing};
 pub use error::{RunError, StartError};
 pub use journal::{Departure, JOURNAL_LENGTH};
 pub use lifecycle::State;

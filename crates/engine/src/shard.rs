@@ -124,9 +124,14 @@ impl<P: Engine> Shard<P> {
         self.stop.set();
     }
 
+    /// How many connections it has.
+    pub(crate) fn connections(&self) -> usize {
+        self.open.get()
+    }
+
     /// Whether there is no room for another connection.
     pub(crate) fn is_full(&self) -> bool {
-        self.open.get() >= self.capacity
+        self.connections() >= self.capacity
     }
 
     /// Gives a socket its identity.

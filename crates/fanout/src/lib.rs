@@ -24,7 +24,7 @@ mod parcel;
 pub mod policy;
 mod slots;
 
-pub use connection_id::{ConnectionId, ShardId};
+pub use connection_id::{ConnectionId, ParseConnectionIdError, ShardId};
 pub use counters::Counters;
 pub use encode::{Encode, Encoding, MAX_ENCODINGS};
 pub use limits::{Lag, Limits};

@@ -1,0 +1,149 @@
+//! What `corecast admin` and a server say to each other: a line of JSON each way.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+use corecast_engine::{ConnectionInfo, Departure, ShardId, ShardInfo};
+use serde::{Deserialize, Serialize};
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Request {
+    Status,
+    Connections,
+    Journal,
+    Close {
+        /// `SHARD/SLOT.GENERATION`.
+        connection: String,
+        /// What it is told.
+        reason: String,
+        /// Tell it nothing.
+        reset: bool,
+    },
+    Stop,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reply {
+    Status(Vec<ShardLine>),
+    Connections(Vec<ConnectionLine>),
+    Journal(Vec<DepartureLine>),
+    /// Whether this request ended it.
+    Close(bool),
+    Stop,
+    /// Nothing of what was asked, and why.
+    Error(String),
+}
+
+/// What a shard has done since it started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ShardLine {
+    pub(crate) shard: ShardId,
+    pub(crate) connections: usize,
+    pub(crate) accepted: u64,
+    pub(crate) published: u64,
+    pub(crate) deliveries: u64,
+    pub(crate) sends: u64,
+    pub(crate) sent_bytes: u64,
+    pub(crate) missed: u64,
+    pub(crate) undelivered: u64,
+    /// Connections that have left, by the name of the code.
+    pub(crate) closed: BTreeMap<String, u64>,
+}
+
+/// A connection that a server has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ConnectionLine {
+    pub(crate) connection: String,
+    pub(crate) peer: String,
+    pub(crate) state: String,
+    pub(crate) age_ms: u64,
+    pub(crate) bytes_behind: usize,
+    pub(crate) channels: usize,
+}
+
+/// A connection that has left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DepartureLine {
+    pub(crate) at_unix_ms: u64,
+    pub(crate) connection: String,
+    pub(crate) peer: String,
+    pub(crate) age_ms: u64,
+    pub(crate) code: u16,
+    pub(crate) name: String,
+    pub(crate) reason: String,
+    pub(crate) bytes_behind: usize,
+    pub(crate) channels: usize,
+}
+
+impl From<&ShardInfo> for ShardLine {
+    fn from(info: &ShardInfo) -> Self {
+        let counters = info.counters;
+        Self {
+            shard: info.shard,
+            connections: info.connections,
+            accepted: info.accepted,
+            published: counters.published,
+            deliveries: counters.deliveries,
+            sends: counters.sends,
+            sent_bytes: counters.sent_bytes,
+            missed: counters.missed,
+            undelivered: counters.undelivered,
+            closed: info.closed.iter().map(|(code, count)| (code.name().to_owned(), *count)).collect(),
+        }
+    }
+}
+
+impl From<&ConnectionInfo> for ConnectionLine {
+    fn from(info: &ConnectionInfo) -> Self {
+        Self {
+            connection: info.id.to_string(),
+            peer: info.peer.to_string(),
+            state: info.state.name().to_owned(),
+            age_ms: milliseconds(info.age),
+            bytes_behind: info.standing.bytes_behind,
+            channels: info.standing.channels,
+        }
+    }
+}
+
+impl From<&Departure> for DepartureLine {
+    fn from(departure: &Departure) -> Self {
+        Self {
+            at_unix_ms: milliseconds(departure.at.duration_since(UNIX_EPOCH).unwrap_or_default()),
+            connection: departure.connection.to_string(),
+            peer: departure.peer.to_string(),
+            age_ms: milliseconds(departure.age),
+            code: departure.code.number(),
+            name: departure.code.name().to_owned(),
+            reason: departure.reason.to_string(),
+            bytes_behind: departure.standing.bytes_behind,
+            channels: departure.standing.channels,
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scripts speak it without `corecast admin`.
+    #[test]
+    fn the_form_of_a_request_is_stable() {
+        let close = Request::Close { connection: "0/1.2".into(), reason: "because".into(), reset: false };
+        for (request, line) in [
+            (Request::Status, r#""status""#),
+            (close, r#"{"close":{"connection":"0/1.2","reason":"because","reset":false}}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&request).expect("it is JSON"), line);
+            assert_eq!(serde_json::from_str::<Request>(line).expect("it is a request"), request);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! `corecast admin`: what a running server is doing, connection by connection, and ending any of it.
+
+mod message;
+mod settings;
+mod socket;
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use corecast_engine::ConnectionId;
+use corecast_wire::native::MAX_REASON;
+use serde::Serialize;
+
+use message::{ConnectionLine, Reply, Request, ShardLine};
+
+pub(crate) use message::DepartureLine;
+pub(crate) use settings::AdminSettings;
+pub(crate) use socket::AdminSocket;
+
+/// How long a server may take to answer: longer than its shards may.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The flags of `corecast admin`.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The --admin-socket of the server.
+    #[arg(long, env = "CORECAST_ADMIN_SOCKET", value_name = "FILE", global = true)]
+    socket: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Print what each shard has done since it started
+    Status(Output),
+    /// Print all connections, from the one that is behind by the most
+    Connections(Output),
+    /// Print the last 1,000 departures of each shard, a JSON object a line
+    Journal,
+    /// Close a connection, with code 211 (administrator)
+    Close {
+        /// The connection, as the log and 'admin connections' name it.
+        #[arg(value_name = "SHARD/SLOT.GENERATION")]
+        connection: ConnectionId,
+
+        /// What a native client is told, behind the code; what is over 255 bytes is cut.
+        #[arg(long, value_name = "TEXT", default_value = "closed by an administrator", conflicts_with = "reset")]
+        reason: String,
+
+        /// Reset it at once instead: it is told nothing, and what is queued for it is dropped.
+        #[arg(long)]
+        reset: bool,
+    },
+    /// End the server, as SIGTERM does
+    Stop,
+}
+
+#[derive(Args, Debug)]
+struct Output {
+    /// Print a JSON object a line instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Asks the server, and prints its answer.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let Some(path) = &arguments.socket else {
+        bail!(crate::command_line::SetupError("--socket FILE is missing: the --admin-socket of the server".to_owned()))
+    };
+    let reply = match &arguments.command {
+        Command::Status(_) => ask(path, &Request::Status),
+        Command::Connections(_) => ask(path, &Request::Connections),
+        Command::Journal => ask(path, &Request::Journal),
+        Command::Close { connection, reason, reset } => {
+            let reason = reason[..reason.floor_char_boundary(MAX_REASON)].to_owned();
+            ask(path, &Request::Close { connection: connection.to_string(), reason, reset: *reset })
+        }
+        Command::Stop => ask(path, &Request::Stop),
+    }?;
+    let text = match (reply, &arguments.command) {
+        (Reply::Status(shards), Command::Status(Output { json: true })) => json_lines(&shards)?,
+        (Reply::Status(shards), _) => table(&SHARD_COLUMNS, shards.iter().map(shard_cells)),
+        (Reply::Connections(mut connections), Command::Connections(Output { json })) => {
+            connections.sort_by_key(|connection| std::cmp::Reverse(connection.bytes_behind));
+            if *json {
+                json_lines(&connections)?
+            } else {
+                table(&CONNECTION_COLUMNS, connections.iter().map(connection_cells))
+            }
+        }
+        (Reply::Journal(departures), _) => json_lines(&departures)?,
+        (Reply::Close(false), Command::Close { connection, .. }) => {
+            bail!("{connection} is not there, or was ending already")
+        }
+        (Reply::Close(_) | Reply::Stop, _) => String::new(),
+        (Reply::Error(reason), _) => bail!("the server says: {reason}"),
+        (reply, _) => bail!("the server answers another question: {reply:?}"),
+    };
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads it has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn ask(path: &Path, request: &Request) -> anyhow::Result<Reply> {
+    let ask = || -> anyhow::Result<Reply> {
+        let mut server = UnixStream::connect(path)?;
+        server.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        server.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+        let mut line = serde_json::to_vec(request)?;
+        line.push(b'\n');
+        server.write_all(&line)?;
+        Ok(serde_json::from_reader(io::BufReader::new(server))?)
+    };
+    ask().with_context(|| format!("no answer from a server at {}", path.display()))
+}
+
+fn json_lines(lines: &[impl Serialize]) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for line in lines {
+        text += &serde_json::to_string(line)?;
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+const SHARD_COLUMNS: [&str; 8] =
+    ["shard", "connections", "accepted", "published", "deliveries", "missed", "undelivered", "closed"];
+
+fn shard_cells(line: &ShardLine) -> [String; 8] {
+    let closed: Vec<_> = line.closed.iter().map(|(code, count)| format!("{code} {count}")).collect();
+    [
+        line.shard.to_string(),
+        line.connections.to_string(),
+        line.accepted.to_string(),
+        line.published.to_string(),
+        line.deliveries.to_string(),
+        line.missed.to_string(),
+        line.undelivered.to_string(),
+        closed.join(", "),
+    ]
+}
+
+const CONNECTION_COLUMNS: [&str; 6] = ["connection", "peer", "state", "age", "channels", "bytes behind"];
+
+fn connection_cells(line: &ConnectionLine) -> [String; 6] {
+    [
+        line.connection.clone(),
+        line.peer.clone(),
+        line.state.clone(),
+        format!("{:.1?}", Duration::from_millis(line.age_ms)),
+        line.channels.to_string(),
+        line.bytes_behind.to_string(),
+    ]
+}
+
+/// Columns as wide as their widest cell.
+fn table<const N: usize>(columns: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<_> = std::iter::once(columns.map(str::to_owned)).chain(rows).collect();
+    let widths: [usize; N] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or_default());
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text += cells.join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_lines_up_and_has_no_trailing_space() {
+        let rows = [["1".to_owned(), "long".to_owned()], ["22".to_owned(), String::new()]];
+        assert_eq!(table(&["a", "b"], rows.into_iter()), "a   b\n1   long\n22\n");
+    }
+}
