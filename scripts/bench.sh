@@ -80,7 +80,7 @@ start_server() { # POLICY; sets address
     # Of the server before it, whose line must not be taken for this one's.
     : >"$scratch/ready"
     "$corecast" serve --policy "$1" --cpus "$server_cpus" --listen native://127.0.0.1:0 \
-        >>"$scratch/ready" 2>"$scratch/log" &
+        --admin-socket "$scratch/admin.sock" >>"$scratch/ready" 2>"$scratch/log" &
     server=$!
     for _ in $(seq 200); do
         address=$(awk '$1 == "listening" { print $3; exit }' "$scratch/ready")
@@ -112,7 +112,7 @@ measure() { # SCENARIO ROUND CONTESTANT
     echo "$1, round $2 of $rounds: ${3%%=*}" >&2
     if [[ $3 != *=* ]]; then
         start_server "$3"
-        load "$1" "$3" "$2" --address "$address" --server-pid "$server"
+        load "$1" "$3" "$2" --address "$address" --server-pid "$server" --admin-socket "$scratch/admin.sock"
         stop_server || { echo "  failed: the server of policy $3 did not end cleanly" >&2; failures=$((failures + 1)); }
         return
     fi

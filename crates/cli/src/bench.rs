@@ -111,6 +111,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PID")]
     server_pid: Option<u32>,
 
+    /// The server's --admin-socket, to report how it divides connections and deliveries among its shards.
+    #[arg(long, value_name = "FILE")]
+    admin_socket: Option<PathBuf>,
+
     /// CPUs for the load's one thread, such as 1 or 2-3: none that the server uses [default: any]
     #[arg(long, value_name = "CPUS", value_delimiter = ',')]
     cpus: Vec<CpuRange>,
@@ -191,6 +195,7 @@ impl Arguments {
         self.override_counts(&mut settings);
         self.override_times(&mut settings);
         settings.server_pid = self.server_pid;
+        settings.admin_socket = self.admin_socket;
         settings.cpus = generator_cpus(&self.cpus)?;
         scenario.disturb(&mut settings);
         Ok((settings, scenario.climb().filter(|_| !replaced)))

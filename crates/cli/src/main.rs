@@ -158,7 +158,7 @@ deliveries, p50, p99, p99.9, max, completion-p99, cpu. Latencies are compared un
 --closed-loop, CPU time under both, and a requirement holds only if it holds under each.
 
 A SPEC is a policy with flags of serve, or a server that runs: POLICY[,FLAG=VALUE...] or \
-NAME=HOST:PORT[,protocol=PROTOCOL][,pid=PID].
+NAME=HOST:PORT[,protocol=PROTOCOL][,pid=PID][,admin-socket=FILE].
 
 Exit codes: 0 every check and requirement held; 1 one did not, or a measurement could not be made; 2 something \
 to put right first, such as a requirement or baseline that cannot be read.

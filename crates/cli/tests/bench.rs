@@ -131,3 +131,20 @@ fn what_cannot_be_run_is_refused_in_a_line() {
         assert!(complaint.contains(words), "{complaint}");
     }
 }
+
+#[test]
+fn a_server_that_tells_it_has_its_shards_parts_reported() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let socket = directory.path().join("admin.sock");
+    let socket = socket.to_str().expect("UTF-8");
+    let server = ServerProcess::start(BINARY, &["--shards", "2", "--admin-socket", socket]);
+    let report = report(&bench_small(&server, &["--rate", "100", "--admin-socket", socket, "--json"]));
+    let shards = report["shards"].as_array().expect("a list");
+    let sum = |field: &str| shards.iter().map(|shard| shard[field].as_u64().expect("a count")).sum::<u64>();
+    assert_eq!((shards.len(), sum("connections")), (2, 22), "{shards:?}");
+    assert!(sum("deliveries") > 0 && sum("deliveries") == report["deliveries"]["arrived"], "{shards:?}");
+    let text = bench_small(&server, &["--rate", "100", "--admin-socket", socket]);
+    assert!(String::from_utf8_lossy(&text.stdout).contains("shards      0: "), "{text:?}");
+    let nobody = bench_small(&server, &["--admin-socket", "/nonexistent"]);
+    assert!(nobody.complaint(1).contains("/nonexistent"), "{nobody:?}");
+}

@@ -63,6 +63,10 @@ fn a_scenario_is_the_load_and_flags_override_it() {
     let settings = |key: &str| settings[key].clone();
     assert_eq!((settings("subscriptions"), settings("channels")), (30.into(), 90.into()));
     assert_ne!(settings("popularity"), "even");
+    let report = read(&json).pointer("/entries/0/reports/0").cloned().expect("a report");
+    let shards = report["shards"].as_array().expect("what each shard did");
+    let deliveries = shards.iter().filter_map(|shard| shard["deliveries"].as_u64()).sum::<u64>();
+    assert!(deliveries > 0 && deliveries == report["deliveries"]["arrived"], "{shards:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::{Error, Load, Protocol, Report, Settings, run};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Who is measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,8 @@ pub enum Origin {
         address: SocketAddr,
         /// Its process, if it is on this machine.
         pid: Option<u32>,
+        /// Its `--admin-socket`, if it is one of ours.
+        admin_socket: Option<PathBuf>,
     },
 }
 
@@ -134,8 +137,9 @@ impl Comparison {
 fn measure(plan: &Plan, contestant: &Contestant, entry: &mut Entry) -> Result<(), Error> {
     let mut settings = Settings { protocol: contestant.protocol, load: entry.load, ..plan.settings.clone() };
     match &contestant.origin {
-        Origin::Running { address, pid } => {
+        Origin::Running { address, pid, admin_socket } => {
             (settings.address, settings.server_pid) = (*address, *pid);
+            settings.admin_socket.clone_from(admin_socket);
             entry.reports.push(run(&settings)?);
         }
         Origin::Started(options) => {
@@ -145,6 +149,7 @@ fn measure(plan: &Plan, contestant: &Contestant, entry: &mut Entry) -> Result<()
                 reason: format!("it has no listener for {}", contestant.protocol),
             })?;
             settings.server_pid = Some(server.pid());
+            settings.admin_socket = server.admin_socket();
             entry.reports.push(run(&settings)?);
             match server.stop() {
                 Ok(status) if status.success() => {}

@@ -75,6 +75,14 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// The administrator's socket of the server has no answer.
+    #[error("no answer from a server at {socket}: {reason}")]
+    AdminSocket {
+        /// Its file.
+        socket: String,
+        /// Why not.
+        reason: String,
+    },
     /// A server started by us did not come up, or did not end.
     #[error("{binary}: {reason}")]
     Server {

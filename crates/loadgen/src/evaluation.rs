@@ -8,7 +8,7 @@ use crate::report::{Deliveries, GeneratorCost, Messages, ServerCost, Validity};
 use crate::usage::{CpuTime, MachineTime};
 use crate::{
     Checks, Disturbance, Environment, Host, Interval, Load, Percentiles, Phase, Reconnections, Report, Settings,
-    Stalled,
+    ShardLoad, Stalled,
 };
 use std::time::Duration;
 
@@ -57,6 +57,7 @@ pub(crate) struct Evidence<'a> {
     /// Before connecting and attached, and under load.
     pub(crate) memory: Option<((u64, u64), u64)>,
     pub(crate) checks: Checks,
+    pub(crate) shards: Vec<ShardLoad>,
     pub(crate) disconnected: usize,
     pub(crate) last_arrival_ns: u64,
     pub(crate) counts: Counts,
@@ -107,6 +108,7 @@ pub(crate) fn evaluate(evidence: Evidence<'_>) -> Report {
         stalled: evidence.stalled,
         server,
         checks,
+        shards: evidence.shards,
         generator,
         host: evidence.host,
     }

@@ -1,6 +1,6 @@
 //! What a run found. Rates are a second's, times in the unit of their name.
 
-use crate::{Environment, Host, Interval, Percentiles, Phase, Reconnections, Settings};
+use crate::{Environment, Host, Interval, Percentiles, Phase, Reconnections, Settings, ShardLoad};
 use serde::{Deserialize, Serialize};
 
 /// What a run found.
@@ -42,6 +42,9 @@ pub struct Report {
     pub checks: Checks,
     /// What the server used, if its process was given.
     pub server: Option<ServerCost>,
+    /// How the server divided connections and deliveries among its shards, if it tells.
+    #[serde(default)]
+    pub shards: Vec<ShardLoad>,
     /// What the generator itself did.
     pub generator: GeneratorCost,
     /// Whether the figures are what they claim to be.

@@ -15,6 +15,7 @@ use crate::pace::Pace;
 use crate::payload::Stamp;
 use crate::progress::Reporter;
 use crate::sender::Sender;
+use crate::shards;
 use crate::usage::{CpuTime, MachineTime, resident_bytes};
 use crate::visitors::Visitors;
 use crate::{
@@ -94,6 +95,8 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
     reporter.enter(RunStage::Attaching);
     let fleet = attach(settings, &names, &stamp, dialect, clock)?;
     let memory_attached = memory()?;
+    let shards = || settings.admin_socket.as_deref().map(shards::status).transpose();
+    let shards_attached = shards()?.unwrap_or_default();
 
     let start_ns = clock.now_ns();
     let measured_from = start_ns + duration_ns(settings.warmup);
@@ -125,6 +128,7 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
     let to = run.sample()?;
     let memory_loaded = memory()?;
     run.drain()?;
+    let shards_drained = shards()?.unwrap_or_default();
     let Run { fleet, drive, mut intake, sender, mut lateness, membership, .. } = run;
     let sent = |publisher, channel| sender.sent(publisher, channel);
     let checks = intake.checks(sent);
@@ -139,6 +143,7 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
         total_messages: sender.messages,
         expected: sender.expected,
         memory: memory_before.zip(memory_attached).zip(memory_loaded),
+        shards: shards::parts(&shards_attached, &shards_drained),
         disconnected: disconnected(&fleet, settings),
         stalled: stalled(&fleet, &intake, settings, sent),
         checks,

@@ -11,6 +11,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::spawn;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The name of the administrator's socket in a server's own directory.
+const ADMIN_SOCKET: &str = "admin.sock";
 
 /// How to start a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub struct ServerOptions {
 pub struct ServerProcess {
     binary: String,
     child: Child,
+    /// Where its administrator's socket is, if it knows that setting.
+    directory: TempDir,
     listeners: Vec<(Protocol, SocketAddr)>,
     /// The end of its standard error, once that ends.
     last_words: Receiver<String>,
@@ -40,8 +46,8 @@ impl ServerProcess {
     pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// Starts `BINARY serve --listen PROTOCOL://127.0.0.1:0 …` and waits for a line
-    /// `listening PROTOCOL ADDRESS` of each listener. The child sees no `CORECAST_` variable: the
-    /// options are all that it is set by.
+    /// `listening PROTOCOL ADDRESS` of each listener. The child sees no `CORECAST_` variable of
+    /// ours: the options are all that it is set by, beside an administrator's socket in a directory of its own.
     ///
     /// # Errors
     /// [`Error::Server`] if it cannot be started or does not listen within [`ServerProcess::START_TIMEOUT`].
@@ -57,6 +63,9 @@ impl ServerProcess {
                 command.env_remove(name);
             }
         }
+        let directory = tempfile::tempdir().map_err(Error::system("mkdir"))?;
+        // As a variable: a version that does not know the setting yet passes over it.
+        command.env("CORECAST_ADMIN_SOCKET", directory.path().join(ADMIN_SOCKET));
         let spawned =
             command.args(&options.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = spawned.map_err(|error| Error::Server { binary: binary.clone(), reason: error.to_string() })?;
@@ -65,7 +74,7 @@ impl ServerProcess {
         };
         let lines = lines(stdout);
         let last_words = last_words(stderr);
-        let mut server = Self { binary, child, listeners: Vec::new(), last_words };
+        let mut server = Self { binary, child, directory, listeners: Vec::new(), last_words };
         server.await_listeners(options.protocols.len(), &lines)?;
         Ok(server)
     }
@@ -85,6 +94,11 @@ impl ServerProcess {
     /// Where it listens for a protocol.
     pub fn address(&self, protocol: Protocol) -> Option<SocketAddr> {
         self.listeners.iter().find(|(spoken, _)| *spoken == protocol).map(|(_, address)| *address)
+    }
+
+    /// The file of its administrator's socket, if it made one.
+    pub fn admin_socket(&self) -> Option<PathBuf> {
+        Some(self.directory.path().join(ADMIN_SOCKET)).filter(|socket| socket.exists())
     }
 
     /// The process.

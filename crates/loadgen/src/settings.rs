@@ -4,6 +4,7 @@ use crate::payload::{self, PROBE};
 use crate::{Disturbance, Error, Load, Popularity, Protocol};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// One run of load against one server.
@@ -48,6 +49,9 @@ pub struct Settings {
     pub attach_timeout: Duration,
     /// The server's process on this machine, for its CPU time and memory.
     pub server_pid: Option<u32>,
+    /// The server's `--admin-socket`, for the parts of its shards.
+    #[serde(skip)]
+    pub admin_socket: Option<PathBuf>,
     /// The CPUs that the generator's thread may use; empty leaves it where it is.
     pub cpus: Vec<usize>,
 }
@@ -83,6 +87,7 @@ impl Settings {
             drain_timeout: Duration::from_secs(5),
             attach_timeout: Duration::from_secs(30),
             server_pid: None,
+            admin_socket: None,
             cpus: Vec::new(),
         }
     }

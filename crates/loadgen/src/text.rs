@@ -1,7 +1,7 @@
 //! A report as text.
 
 use crate::figures::{distribution, scaled, three_digits, time};
-use crate::{Checks, Load, Reconnections, Report, ServerCost, Stalled};
+use crate::{Checks, Load, Reconnections, Report, ServerCost, ShardLoad, Stalled};
 use std::fmt;
 
 impl fmt::Display for Report {
@@ -50,6 +50,7 @@ impl fmt::Display for Report {
         if let Some(server) = &self.server {
             write_server(server, out)?;
         }
+        write_shards(&self.shards, out)?;
         let generator = &self.generator;
         writeln!(
             out,
@@ -121,6 +122,17 @@ fn write_server(server: &ServerCost, out: &mut fmt::Formatter<'_>) -> fmt::Resul
         mebibytes(server.memory_attached_bytes),
         mebibytes(server.memory_loaded_bytes)
     )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a percentage")]
+fn write_shards(shards: &[ShardLoad], out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let all = shards.iter().map(|shard| shard.deliveries).sum::<u64>().max(1);
+    for (index, ShardLoad { shard, connections, deliveries }) in shards.iter().enumerate() {
+        let label = if index == 0 { "shards" } else { "" };
+        let share = *deliveries as f64 / all as f64 * 100.0;
+        writeln!(out, "{label:<12}{shard}: {connections} connections, {deliveries} deliveries ({share:.0} %)")?;
+    }
+    Ok(())
 }
 
 impl fmt::Display for Checks {

@@ -8,7 +8,7 @@ use support::{Broadcaster, Fault};
 
 fn contestant(name: &str, server: &Broadcaster) -> Contestant {
     let pid = Some(std::process::id());
-    let origin = Origin::Running { address: server.address, pid };
+    let origin = Origin::Running { address: server.address, pid, admin_socket: None };
     Contestant { name: name.to_owned(), protocol: Protocol::Plain, origin }
 }
 

@@ -103,11 +103,12 @@ pub(crate) struct Running {
     protocol: Protocol,
     address: SocketAddr,
     pid: Option<u32>,
+    admin_socket: Option<PathBuf>,
 }
 
 impl Running {
     pub(super) fn contestant(&self, name: String) -> Contestant {
-        let origin = Origin::Running { address: self.address, pid: self.pid };
+        let origin = Origin::Running { address: self.address, pid: self.pid, admin_socket: self.admin_socket.clone() };
         Contestant { name, protocol: self.protocol, origin }
     }
 }
@@ -120,16 +121,17 @@ impl FromStr for Running {
         let (name, rest) = text.split_once('=').ok_or_else(bad)?;
         let mut parts = rest.split(',');
         let address = resolve(parts.next().ok_or_else(bad)?)?;
-        let (mut protocol, mut pid) = (name, None);
+        let (mut protocol, mut pid, mut admin_socket) = (name, None, None);
         for part in parts {
             match part.split_once('=') {
                 Some(("protocol", value)) => protocol = value,
                 Some(("pid", value)) => pid = Some(value.parse().map_err(|_| bad())?),
+                Some(("admin-socket", value)) => admin_socket = Some(value.into()),
                 _ => return Err(bad()),
             }
         }
         let protocol = protocol.parse().map_err(|_| format!("'{text}': protocol={protocol} is not spoken here"))?;
-        Ok(Self { name: name.to_owned(), protocol, address, pid })
+        Ok(Self { name: name.to_owned(), protocol, address, pid, admin_socket })
     }
 }
 

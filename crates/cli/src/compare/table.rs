@@ -25,7 +25,8 @@ pub(crate) struct TableArguments {
 
     /// Another server that already runs, such as redis=127.0.0.1:6379,pid=123; repeatable.
     ///
-    /// NAME=HOST:PORT, then optionally ,protocol=PROTOCOL if NAME is none, and ,pid=PID for its CPU time.
+    /// NAME=HOST:PORT, then optionally ,protocol=PROTOCOL if NAME is none, and ,pid=PID for its CPU time, ,admin-socket=FILE for
+    /// its shards.
     #[arg(long = "peer", value_name = "PEER")]
     peers: Vec<Running>,
 
