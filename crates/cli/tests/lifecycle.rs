@@ -1,12 +1,13 @@
 //! How `corecast serve` starts, says that it is ready, refuses to start, and ends.
 
+use std::collections::HashSet;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 use std::time::Duration;
 
 use corecast_engine::{PolicyKind, Protocol};
-use corecast_testkit::{Deadline, Peer, Process, ServerProcess};
+use corecast_testkit::{Deadline, Peer, Process, ServerProcess, wait_until};
 use corecast_wire::native::{Frame, Publish};
 use corecast_wire::{ChannelName, Code};
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
@@ -92,9 +93,18 @@ fn who_was_in_the_kernels_queue_when_the_server_was_told_to_end_is_told_why() {
     assert!(finished.stderr.contains(&accepted), "{finished:?}");
 }
 
+/// How many shards of a server have not ended, by the names of its threads.
+fn shards_of(server: &Process) -> usize {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", server.id())).expect("procfs");
+    // One that ends meanwhile has no name.
+    let names = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("shard-")).collect::<HashSet<_>>().len()
+}
+
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let mut server = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0", "--drain-timeout", "3600s"]);
+    let flags = ["--listen", "native://127.0.0.1:0", "--shards", "4", "--drain-timeout", "3600s"];
+    let mut server = ServerProcess::start(BINARY, &flags);
     let mut stalled = Peer::connect_native(server.address(Protocol::Native));
     stalled.subscribe("lobby");
     let mut publisher = Peer::connect_native(server.address(Protocol::Native));
@@ -108,6 +118,7 @@ fn a_second_signal_ends_it_at_once() {
     }
     server.process.signal(Signal::TERM);
     server.process.error_line_with("stopping on a signal", Deadline::start());
+    wait_until(Deadline::start(), "all shards but that of the stalled one to end", || shards_of(&server.process) == 1);
     server.process.signal(Signal::TERM);
     let status = server.process.wait(Deadline::start());
     assert_eq!(status.signal(), Some(Signal::TERM.as_raw()), "{status}");

@@ -284,8 +284,8 @@ fn random_below(spread: Duration) -> Option<Duration> {
     (milliseconds > 0).then(|| Duration::from_millis(fastrand::u32(..milliseconds).into()))
 }
 
-/// Runs a shard until it is stopped; what it did.
-pub(crate) async fn run<P: Engine>(shard: Shard<P>, place: Place, doors: Vec<Door>) -> Tally {
+/// Runs a shard until it is stopped, which `on_stop` is told of; what it did.
+pub(crate) async fn run<P: Engine>(shard: Shard<P>, place: Place, doors: Vec<Door>, on_stop: impl FnOnce()) -> Tally {
     let shard = Rc::new(shard);
     let mut tasks = vec![
         glommio::spawn_local(tick(Rc::clone(&shard))),
@@ -300,6 +300,7 @@ pub(crate) async fn run<P: Engine>(shard: Shard<P>, place: Place, doors: Vec<Doo
     let spawn = |door| glommio::spawn_local(accept(Rc::clone(&shard), Rc::clone(door)));
     let accepting: Vec<_> = doors.iter().map(spawn).collect();
     shard.stop.wait().await;
+    on_stop();
     for task in accepting {
         task.cancel().await;
     }
