@@ -10,6 +10,7 @@ use crate::journal::{Departure, Journal};
 use crate::lifecycle::Event;
 use crate::mesh::{Mesh, watch};
 use crate::resume::{bell, resume};
+use crate::send_queue;
 use crate::signal::Signal;
 use crate::socket::Socket;
 use crate::tick::{sweep, tick};
@@ -221,7 +222,8 @@ impl<P: Engine> Shard<P> {
         let from = if from < links.len() { from } else { 0 };
         let to = links.len().min(from + count);
         let due = |link: &Rc<Link>| {
-            let due = link.activity.due(link.lifecycle.state(), self.clock.now(), &self.limits)?;
+            let held = || send_queue::unacknowledged(&link.socket);
+            let due = link.activity.due(link.lifecycle.state(), self.clock.now(), &self.limits, held)?;
             Some((Rc::clone(link), due))
         };
         (links[from..to].iter().flatten().filter_map(due).collect(), to)
