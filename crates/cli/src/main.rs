@@ -121,11 +121,13 @@ several lines: with --json it is always one line, an object of one of the forms
 
 Without --json, a gap is a line on standard error. 'subscribed CHANNEL' on standard error says that every \
 message published from then on will come. The exit code is 0 after --count messages or when nobody reads \
-the output any more, and 1 when the server ends the connection.
+the output any more, and 1 when the server ends the connection: then one line on standard error says why and, \
+if the server suggests it, after how long to connect again.
 
 Examples:
     corecast sub lobby
-    corecast sub --json --count 10 lobby logs";
+    corecast sub --json --count 10 lobby logs
+    corecast sub --lag disconnect lobby";
 
 const ADMIN_HELP: &str = "\
 The server must have been started with --admin-socket. A script may speak to the socket by itself: a line of \

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use corecast_engine::{Listener, Server};
+use corecast_engine::{Config, Listener, Server};
 
 use crate::admin::AdminSocket;
 use crate::command_line::{SetupError, one_line};
@@ -22,11 +22,16 @@ pub(crate) type Arguments = Settings;
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let config = settings.engine()?;
     logging::install(settings.log_format, settings.log_level);
+    serve(settings, &config)
+}
+
+/// Serves, with the log that is installed.
+fn serve(settings: &Settings, config: &Config) -> anyhow::Result<ExitCode> {
     tracing::debug!(?config, "starting");
     end_on_panic();
     journal::block_signal().context("cannot block SIGUSR1")?;
     let mut admin = settings.admin.admin_socket.as_deref().map(bind).transpose()?;
-    let server = Server::start(&config).map_err(|error| SetupError(error.to_string()))?;
+    let server = Server::start(config).map_err(|error| SetupError(error.to_string()))?;
     let (shards, cpus) = (config.cpus.len(), cpus::compact(&config.cpus));
     tracing::info!(shards, %cpus, policy = %config.policy, "serving");
     journal::write_on_signal(server.control(), settings.admin.journal.clone())
@@ -74,28 +79,4 @@ fn announce(listeners: &[Listener]) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use corecast_testkit::{Deadline, Process};
-
-    /// Set in the process that panics.
-    const CHILD: &str = "THE_CHILD_THAT_PANICS";
-
-    /// In a process of its own, as it ends it: this test runs itself again.
-    #[test]
-    fn a_panic_of_a_shard_ends_the_process_at_once_and_says_where() {
-        if std::env::var_os(CHILD).is_some() {
-            end_on_panic();
-            let shard = std::thread::Builder::new().name("shard-1".into());
-            let _ = shard.spawn(|| panic!("an invariant\nis broken")).expect("a thread").join();
-            unreachable!("the process has ended");
-        }
-        let mut command = Process::command(std::env::current_exe().expect("this test"));
-        let name = "serve::tests::a_panic_of_a_shard_ends_the_process_at_once_and_says_where";
-        command.args(["--exact", name, "--nocapture"]).env(CHILD, "1").env("RUST_BACKTRACE", "0");
-        let finished = Process::spawn(command).finish(Deadline::start());
-        let said = format!("corecast: shard-1 panicked at {}:", file!());
-        assert!(finished.code == 1 && finished.stderr.contains(&said), "{finished:?}");
-        assert!(finished.stderr.ends_with("an invariant is broken\n"), "{finished:?}");
-    }
-}
+mod panicking;

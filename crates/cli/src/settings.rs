@@ -274,7 +274,8 @@ pub(crate) struct Settings {
 
     /// How long a connection may take nothing of what is waiting for it; 0s for as long as it likes.
     ///
-    /// Then it is reset, and counted with code 208 (write timeout).
+    /// Then it is reset, and counted with code 208 (write timeout). One that takes some of what the kernel holds for it has
+    /// the time again, but no more than 16 times before the kernel has room for more.
     #[arg(
         long,
         env = "CORECAST_WRITE_TIMEOUT",

@@ -7,10 +7,12 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use corecast_client::Event;
+use corecast_engine::Lag;
 use serde::Serialize;
 
 use crate::base64;
 use crate::connection::Connection;
+use crate::settings::one_of;
 
 /// The flags of `corecast sub`.
 #[derive(Args, Debug)]
@@ -28,6 +30,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "COUNT")]
     count: Option<NonZeroU64>,
 
+    /// What falling behind in these channels by more than the server keeps does.
+    ///
+    /// skip: go on behind a gap that counts what was missed. disconnect: the server ends the connection, code 202.
+    /// Default: as the server is set.
+    #[arg(long, value_name = "EFFECT", value_parser = one_of(Lag::ALL))]
+    lag: Option<Lag>,
+
     /// The channels: 1 to 255 bytes without control characters each.
     #[arg(value_name = "CHANNEL", required = true)]
     channels: Vec<String>,
@@ -36,8 +45,12 @@ pub(crate) struct Arguments {
 /// Prints messages until there were enough, the connection ends or nobody reads them.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut client = arguments.connection.open()?;
+    let lag = arguments.lag.map(|lag| match lag {
+        Lag::Skip => corecast_client::Lag::Skip,
+        Lag::Disconnect => corecast_client::Lag::Disconnect,
+    });
     for channel in &arguments.channels {
-        client.subscribe(channel).with_context(|| format!("cannot subscribe to {channel}"))?;
+        client.subscribe_with(channel, lag).with_context(|| format!("cannot subscribe to {channel}"))?;
         // Standard error may be closed: the messages do not depend on it.
         let _ = writeln!(io::stderr(), "subscribed {channel}");
     }

@@ -1,15 +1,16 @@
 //! How `corecast serve` starts, says that it is ready, refuses to start, and ends.
 
+use std::collections::HashSet;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 use std::time::Duration;
 
 use corecast_engine::{PolicyKind, Protocol};
-use corecast_testkit::{Deadline, Process, ServerProcess};
+use corecast_testkit::{Deadline, Peer, Process, ServerProcess, wait_until};
 use corecast_wire::native::{Frame, Publish};
 use corecast_wire::{ChannelName, Code};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 
@@ -61,19 +62,52 @@ fn sigterm_and_sigint_end_it_with_exit_code_0() {
 #[test]
 fn a_client_is_told_that_the_server_goes() {
     let server = ServerProcess::start(BINARY, &[]);
-    let mut peer = corecast_testkit::Peer::connect_native(server.address(Protocol::Native));
+    let mut peer = Peer::connect_native(server.address(Protocol::Native));
     peer.subscribe("lobby");
     server.process.signal(Signal::TERM);
     peer.expect_refusal(Code::GoingAway);
     assert_eq!(server.process.finish(Deadline::start()).code, 0);
 }
 
+/// The kernel completes connections by itself: here all of them, as the server is stopped when they come. It finds them and
+/// the signal at once, and hears of the signal before it has taken in more than a few batches.
+#[test]
+fn who_was_in_the_kernels_queue_when_the_server_was_told_to_end_is_told_why() {
+    let longest = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("procfs");
+    let queued = longest.trim().parse().map_or(600, |longest: usize| longest.min(600));
+    let server = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0", "--shards", "1"]);
+    let address = server.address(Protocol::Native);
+    server.process.signal(Signal::STOP);
+    let pid = i32::try_from(server.process.id()).ok().and_then(Pid::from_raw);
+    let (_, status) = waitpid(pid, WaitOptions::UNTRACED).unwrap().expect("it is waited for");
+    assert!(status.stopped(), "{status:?}");
+    let peers: Vec<_> = (0..queued).map(|_| Peer::connect(address)).collect();
+    server.process.signal(Signal::TERM);
+    server.process.signal(Signal::CONT);
+    for mut peer in peers {
+        peer.expect_refusal(Code::GoingAway);
+    }
+    let finished = server.process.finish(Deadline::start());
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let accepted = format!("; {queued} connections accepted");
+    assert!(finished.stderr.contains(&accepted), "{finished:?}");
+}
+
+/// How many shards of a server have not ended, by the names of its threads.
+fn shards_of(server: &Process) -> usize {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", server.id())).expect("procfs");
+    // One that ends meanwhile has no name.
+    let names = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("shard-")).collect::<HashSet<_>>().len()
+}
+
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let mut server = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0", "--drain-timeout", "3600s"]);
-    let mut stalled = corecast_testkit::Peer::connect_native(server.address(Protocol::Native));
+    let flags = ["--listen", "native://127.0.0.1:0", "--shards", "4", "--drain-timeout", "3600s"];
+    let mut server = ServerProcess::start(BINARY, &flags);
+    let mut stalled = Peer::connect_native(server.address(Protocol::Native));
     stalled.subscribe("lobby");
-    let mut publisher = corecast_testkit::Peer::connect_native(server.address(Protocol::Native));
+    let mut publisher = Peer::connect_native(server.address(Protocol::Native));
     let channel = ChannelName::new("lobby").expect("a valid name");
     // More than the socket buffers of both ends hold (at most 4 and 6 MiB by default).
     let payload = vec![0; 1_000_000];
@@ -84,6 +118,7 @@ fn a_second_signal_ends_it_at_once() {
     }
     server.process.signal(Signal::TERM);
     server.process.error_line_with("stopping on a signal", Deadline::start());
+    wait_until(Deadline::start(), "all shards but that of the stalled one to end", || shards_of(&server.process) == 1);
     server.process.signal(Signal::TERM);
     let status = server.process.wait(Deadline::start());
     assert_eq!(status.signal(), Some(Signal::TERM.as_raw()), "{status}");

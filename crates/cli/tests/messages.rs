@@ -2,8 +2,8 @@
 
 use corecast_engine::Protocol;
 use corecast_testkit::{Deadline, Peer, Process, ServerProcess};
-use corecast_wire::Code;
-use corecast_wire::native::Frame;
+use corecast_wire::native::{Frame, Publish};
+use corecast_wire::{ChannelName, Code};
 use rustix::process::Signal;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
@@ -115,6 +115,62 @@ fn a_server_that_goes_is_one_line_and_exit_code_1() {
     server.process.signal(Signal::TERM);
     let finished = subscriber.finish(Deadline::start());
     assert!(finished.complaint(1).contains("going_away"), "{finished:?}");
+}
+
+#[test]
+fn when_to_return_to_a_server_that_goes_is_told_if_it_suggests_it() {
+    for (spread, told) in [("1ms", Some("; connect again after 0 ms")), ("0s", None)] {
+        let flags = ["--listen", "native://127.0.0.1:0", "--reconnect-spread", spread];
+        let server = ServerProcess::start(BINARY, &flags);
+        let subscriber = subscribed(&server, &[], &["lobby"]);
+        server.process.signal(Signal::TERM);
+        let finished = subscriber.finish(Deadline::start());
+        let expected = format!(
+            "the server closed the connection: 201 going_away \"the server is stopping\"{}",
+            told.unwrap_or("")
+        );
+        assert_eq!(finished.complaint(1), expected);
+    }
+}
+
+/// A `corecast sub` that is stopped while more is published than sockets (at most 4 and 6 MiB by default) and a log hold,
+/// on a server whose own setting is the opposite of the subscriber's.
+fn lagging(lag: &str, server_lag: &str) -> (ServerProcess, Process) {
+    let flags = ["--listen", "native://127.0.0.1:0", "--log-bytes", "1MiB", "--lag", server_lag, "--linger", "60s"];
+    let server = ServerProcess::start(BINARY, &flags);
+    let subscriber = subscribed(&server, &["--json", "--lag", lag], &["lobby"]);
+    subscriber.signal(Signal::STOP);
+    let mut publisher = Peer::connect_native(server.address(Protocol::Native));
+    let (channel, payload) = (ChannelName::new("lobby").expect("a valid name"), vec![b'x'; 1_000_000]);
+    for token in 0..30 {
+        let publish = Publish { channel, payload: &payload, ack: Some(token), no_echo: false };
+        publisher.send_native(&Frame::Publish(publish));
+        publisher.expect_native(&Frame::Published { token });
+    }
+    subscriber.signal(Signal::CONT);
+    (server, subscriber)
+}
+
+#[test]
+fn a_subscriber_that_skips_is_told_what_it_missed_and_goes_on() {
+    let (server, mut subscriber) = lagging("skip", "disconnect");
+    publish(&server, &[], b"the last\n");
+    let lines = std::iter::from_fn(|| subscriber.text_line(Deadline::start()));
+    let lines: Vec<String> = lines.take_while(|line| !line.contains("the last")).collect();
+    let count = |line: &String| line.strip_prefix("{\"channel\":\"lobby\",\"gap\":")?.strip_suffix('}')?.parse().ok();
+    let gaps: Vec<usize> = lines.iter().filter_map(count).collect();
+    let missed: usize = gaps.iter().sum();
+    assert!(missed > 0);
+    assert_eq!(lines.len() - gaps.len() + missed, 30);
+}
+
+#[test]
+fn a_subscriber_that_disconnects_is_ended_when_it_lags() {
+    let (_server, subscriber) = lagging("disconnect", "skip");
+    let finished = subscriber.finish(Deadline::start());
+    assert_eq!(finished.code, 1);
+    assert!(finished.stderr.contains("202 lagged"), "{}", finished.stderr);
+    assert!(!String::from_utf8(finished.stdout).unwrap().contains("\"gap\""));
 }
 
 #[test]

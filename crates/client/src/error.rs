@@ -31,7 +31,7 @@ pub enum Error {
     },
 
     /// Look at the code: the server ended the connection for a reason other than a mistake of this side.
-    #[error("the server closed the connection: {}", reason(*.code, .text))]
+    #[error("the server closed the connection: {}{}", reason(*.code, .text), return_time(*.reconnect_delay))]
     Closed {
         /// Of the CLOSE frame; [`Code::from_number`] names it.
         code: u16,
@@ -100,6 +100,11 @@ fn reason(code: u16, text: &str) -> String {
     let name = Code::from_number(code).map_or("unknown code", Code::name);
     // The text is the peer's: keep it on one line.
     format!("{code} {name} {text:?}")
+}
+
+/// When the server wants this side back, if it says so.
+fn return_time(delay: Option<Duration>) -> String {
+    delay.map_or_else(String::new, |delay| format!("; connect again after {} ms", delay.as_millis()))
 }
 
 pub(crate) fn channel(name: &str) -> Result<ChannelName<'_>, InvalidArgument> {

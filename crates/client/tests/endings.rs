@@ -36,6 +36,7 @@ fn the_delay_that_a_stopping_server_suggests_is_told_apart_from_its_words() {
     assert!(
         matches!(&error, Error::Closed { text, reconnect_delay, .. } if text == "bye" && *reconnect_delay == delay)
     );
+    assert!(error.to_string().ends_with("201 going_away \"bye\"; connect again after 2500 ms"), "{error}");
     server.join().unwrap();
 }
 

@@ -247,7 +247,8 @@ pub struct Limits {
     /// How long a `native` connection may send nothing, not even the answer to the PING that it is sent after
     /// half of it; then it ends with code 207. Zero: for ever. Default 2 min.
     pub idle_timeout: Duration,
-    /// How long a full socket may take nothing; then the connection is reset, and counted with code 208.
+    /// How long the peer of a full socket may take nothing of what the kernel holds for it; then the connection is reset, and
+    /// counted with code 208. A peer that takes some has the time again, up to 16 times before the socket is no longer full.
     /// Zero: for ever. Default 30 s.
     pub write_timeout: Duration,
     /// How long a connection that ends may take to read what it is told. Default 1 s.

@@ -5,6 +5,9 @@
 //!
 //! A connection whose reading we pause cannot be blamed for what we do not read, nor one whose socket is full for
 //! not answering a PING that stands behind what it has not taken.
+//!
+//! A full socket takes no byte before its peer has read a third of what the kernel holds, which may be megabytes. So when
+//! its time is over we ask how much that still is: a peer that has taken some of it has the time again.
 
 use crate::config::{Limits, Protocol};
 use crate::lifecycle::State;
@@ -12,6 +15,9 @@ use corecast_session::End;
 use corecast_wire::Code;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
+
+/// How often a full socket has its time again: so it may take that many times longer than one whose peer reads nothing.
+const MAX_EXTENSIONS: u32 = 16;
 
 /// Time since the start of the shard, as of the last sweep.
 #[derive(Debug)]
@@ -42,12 +48,22 @@ pub(crate) struct Activity {
     heard: Cell<Duration>,
     /// When the frame began that has not ended.
     frame_began: Cell<Option<Duration>>,
-    /// Since when its socket has taken nothing.
-    blocked: Cell<Option<Duration>>,
+    /// Its socket takes no more.
+    blocked: Cell<Option<Blocked>>,
     /// It was asked for a sign of life since it was heard.
     pinged: Cell<bool>,
     /// We do not read what it sends.
     paused: Cell<bool>,
+}
+
+/// A socket that takes no more.
+#[derive(Clone, Copy, Debug)]
+struct Blocked {
+    /// Since when its peer has taken nothing, as far as we have looked.
+    since: Duration,
+    /// What the kernel held when we last looked, if we have.
+    held: Option<u32>,
+    extensions: u32,
 }
 
 /// What is due.
@@ -88,7 +104,7 @@ impl Activity {
 
     /// The socket takes no more.
     pub(crate) fn block(&self, now: Duration) {
-        self.blocked.set(Some(now));
+        self.blocked.set(Some(Blocked { since: now, held: None, extensions: 0 }));
     }
 
     /// The socket takes bytes again.
@@ -113,12 +129,34 @@ impl Activity {
         now.saturating_sub(self.opened)
     }
 
-    /// What is due now of a connection that is served, if anything is. A PING is due once.
-    pub(crate) fn due(&self, state: State, now: Duration, limits: &Limits) -> Option<Due> {
+    /// Whether the time of a full socket is over, of which the kernel holds so many bytes; looks at them soon, and when it
+    /// is.
+    fn is_stuck(&self, blocked: Blocked, now: Duration, is_over: bool, held: impl FnOnce() -> u32) -> bool {
+        let progress = match (blocked.held, is_over) {
+            (Some(_), false) => return false,
+            (None, false) => Blocked { held: Some(held()), ..blocked },
+            (None, true) => return true,
+            (Some(before), true) => {
+                let held = held();
+                if held >= before || blocked.extensions == MAX_EXTENSIONS {
+                    return true;
+                }
+                Blocked { since: now, held: Some(held), extensions: blocked.extensions + 1 }
+            }
+        };
+        self.blocked.set(Some(progress));
+        false
+    }
+
+    /// What is due now of a connection that is served, if anything is, and if the kernel holds so many bytes for it. A PING
+    /// is due once.
+    pub(crate) fn due(&self, state: State, now: Duration, limits: &Limits, held: impl FnOnce() -> u32) -> Option<Due> {
         let over = |since: Duration, limit: Duration| !limit.is_zero() && now.saturating_sub(since) >= limit;
-        if let Some(since) = self.blocked.get() {
-            let text = "the peer took nothing of what it was sent";
-            return over(since, limits.write_timeout).then(|| Due::GiveUp(End::new(Code::WriteTimeout, text)));
+        if let Some(blocked) = self.blocked.get() {
+            let text = "the peer took nothing of what it was sent, or too little";
+            let is_over = over(blocked.since, limits.write_timeout);
+            let is_stuck = self.is_stuck(blocked, now, is_over, held);
+            return is_stuck.then(|| Due::GiveUp(End::new(Code::WriteTimeout, text)));
         }
         if self.paused.get() {
             return None;
@@ -164,7 +202,12 @@ mod tests {
     }
 
     fn due_in(state: State, activity: &Activity, second: u32) -> String {
-        match activity.due(state, second * SECOND, &limits()) {
+        due_while(state, activity, second, 0)
+    }
+
+    /// The same, while the kernel holds so many bytes.
+    fn due_while(state: State, activity: &Activity, second: u32, held: u32) -> String {
+        match activity.due(state, second * SECOND, &limits(), || held) {
             None => "nothing".to_owned(),
             Some(Due::Ping) => "ping".to_owned(),
             Some(Due::End(end)) => format!("end {}", end.code.name()),
@@ -222,6 +265,34 @@ mod tests {
     }
 
     #[test]
+    fn a_full_socket_has_its_time_again_while_its_peer_takes_what_the_kernel_holds() {
+        let activity = greeted();
+        activity.block(50 * SECOND);
+        for (second, held, expected) in [
+            (51, 1000, "nothing"),
+            (80, 999, "nothing"),
+            // What was taken counts from the last look on.
+            (109, 500, "nothing"),
+            (110, 400, "nothing"),
+            (139, 400, "nothing"),
+            (140, 400, "give up write_timeout"),
+        ] {
+            assert_eq!(due_while(State::Open, &activity, second, held), expected, "{second}");
+        }
+    }
+
+    #[test]
+    fn a_full_socket_has_its_time_again_only_so_often() {
+        let activity = greeted();
+        activity.block(Duration::ZERO);
+        assert_eq!(due_while(State::Open, &activity, 1, 1000), "nothing");
+        for extension in 1..=MAX_EXTENSIONS {
+            assert_eq!(due_while(State::Open, &activity, 30 * extension, 1000 - extension), "nothing");
+        }
+        assert_eq!(due_while(State::Open, &activity, 30 * (MAX_EXTENSIONS + 1), 0), "give up write_timeout");
+    }
+
+    #[test]
     fn a_pause_of_ours_does_not_count() {
         let activity = greeted();
         activity.received(10 * SECOND, 0, true);
@@ -255,7 +326,7 @@ mod tests {
         full.block(Duration::ZERO);
         for activity in [greeted(), stuck, full] {
             for state in [State::Opening, State::Open] {
-                assert!(activity.due(state, 1_000_000 * SECOND, &limits).is_none());
+                assert!(activity.due(state, 1_000_000 * SECOND, &limits, || 0).is_none());
             }
         }
     }

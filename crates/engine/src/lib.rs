@@ -29,6 +29,7 @@ mod pause;
 mod policy;
 mod rate;
 mod resume;
+mod send_queue;
 mod server;
 mod shard;
 mod signal;

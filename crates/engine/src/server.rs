@@ -313,7 +313,12 @@ impl<M> Seed<M> {
             let shard = Shard::new(policy(), mesh, config.limits, config.tuning)
                 .map_err(|error| StartError::Shard { shard: id, reason: error.to_string() })?;
             ready();
-            Ok(run(shard, place, doors.into_iter().map(door).collect()).await)
+            let on_stop = || {
+                if config.stop_on_signals {
+                    unblock_signals();
+                }
+            };
+            Ok(run(shard, place, doors.into_iter().map(door).collect(), on_stop).await)
         })
     }
 }
@@ -331,15 +336,18 @@ async fn stop_on_signal(control: Control) {
         Ok(signals) => signals.recv().await,
         Err(error) => Err(error),
     };
-    // The next one has its default effect, and has it by the time that the line says so.
-    if let Err(error) = SigSet::from_iter(STOPPING_SIGNALS).thread_unblock() {
-        tracing::warn!(%error, "a second signal will have no effect");
-    }
     match received {
         Ok(number) => tracing::info!(number, "stopping on a signal; a second one ends the process at once"),
         Err(error) => tracing::error!(%error, "signals cannot be received: stopping"),
     }
     control.stop_from_shard().await;
+}
+
+/// Has the next signal its default effect. Each shard does this as it stops: any of them may be the last to end.
+fn unblock_signals() {
+    if let Err(error) = SigSet::from_iter(STOPPING_SIGNALS).thread_unblock() {
+        tracing::warn!(%error, "a second signal will have no effect");
+    }
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

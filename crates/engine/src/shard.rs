@@ -10,6 +10,7 @@ use crate::journal::{Departure, Journal};
 use crate::lifecycle::Event;
 use crate::mesh::{Mesh, watch};
 use crate::resume::{bell, resume};
+use crate::send_queue;
 use crate::signal::Signal;
 use crate::socket::Socket;
 use crate::tick::{sweep, tick};
@@ -226,7 +227,8 @@ impl<P: Engine> Shard<P> {
         let from = if from < links.len() { from } else { 0 };
         let to = links.len().min(from + count);
         let due = |link: &Rc<Link>| {
-            let due = link.activity.due(link.lifecycle.state(), self.clock.now(), &self.limits)?;
+            let held = || send_queue::unacknowledged(&link.socket);
+            let due = link.activity.due(link.lifecycle.state(), self.clock.now(), &self.limits, held)?;
             Some((Rc::clone(link), due))
         };
         (links[from..to].iter().flatten().filter_map(due).collect(), to)
@@ -289,8 +291,8 @@ fn random_below(spread: Duration) -> Option<Duration> {
     (milliseconds > 0).then(|| Duration::from_millis(fastrand::u32(..milliseconds).into()))
 }
 
-/// Runs a shard until it is stopped; what it did.
-pub(crate) async fn run<P: Engine>(shard: Shard<P>, place: Place, doors: Vec<Door>) -> Tally {
+/// Runs a shard until it is stopped, which `on_stop` is told of; what it did.
+pub(crate) async fn run<P: Engine>(shard: Shard<P>, place: Place, doors: Vec<Door>, on_stop: impl FnOnce()) -> Tally {
     let shard = Rc::new(shard);
     let mut tasks = vec![
         glommio::spawn_local(tick(Rc::clone(&shard))),
@@ -305,6 +307,7 @@ pub(crate) async fn run<P: Engine>(shard: Shard<P>, place: Place, doors: Vec<Doo
     let spawn = |door| glommio::spawn_local(accept(Rc::clone(&shard), Rc::clone(door)));
     let accepting: Vec<_> = doors.iter().map(spawn).collect();
     shard.stop.wait().await;
+    on_stop();
     for task in accepting {
         task.cancel().await;
     }

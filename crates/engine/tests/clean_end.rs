@@ -138,21 +138,3 @@ fn without_a_spread_no_delay_is_told() {
     server.stop();
     reading.join().expect("it was told");
 }
-
-/// The kernel completes connections by itself; what it has completed when the server stops is accepted and told, not
-/// reset.
-#[test]
-fn who_was_in_the_kernels_queue_when_the_server_stopped_is_told_why() {
-    everywhere(|policy, shards| {
-        let server = LocalServer::start(LocalServer::config(policy, shards));
-        let peers: Vec<_> = (0..300).map(|_| Peer::connect(server.address(Protocol::Native))).collect();
-        let reading = std::thread::spawn(move || {
-            for mut peer in peers {
-                peer.expect_refusal(Code::GoingAway);
-            }
-        });
-        let summary = server.stop();
-        reading.join().expect("everybody was told");
-        assert_eq!((summary.accepted, summary.closed.get(&Code::GoingAway)), (300, Some(&300)));
-    });
-}

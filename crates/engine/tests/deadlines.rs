@@ -5,7 +5,10 @@ use corecast_testkit::{Deadline, LocalServer, Peer, everywhere};
 use corecast_wire::native::{Frame, Publish};
 use corecast_wire::{ChannelName, Code};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::time::Duration;
+use socket2::{Domain, Socket, Type};
+use std::io::Read as _;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -92,6 +95,41 @@ fn wait_for_reset(peer: &Peer) {
         let left = Timespec::try_from(deadline.remaining_for("the reset")).expect("a few seconds");
         poll(&mut wanted, Some(&left)).expect("poll(2) works");
     }
+}
+
+/// A full socket takes more only when its peer has read a third of what the kernel holds: megabytes.
+#[test]
+fn a_peer_that_reads_too_slowly_for_its_socket_to_take_more_is_reset_only_when_it_stops() {
+    let write_timeout = Duration::from_millis(1500);
+    let server = server(PolicyKind::Sharded, 1, |config| {
+        config.limits.write_timeout = write_timeout;
+        config.limits.log_bytes = 64 * 1024 * 1024;
+    });
+    let mut slow = Peer::over(with_receive_buffer(server.address(Protocol::Native), 32 * 1024));
+    slow.greet();
+    slow.subscribe("news");
+    let mut publisher = Peer::connect_native(server.address(Protocol::Native));
+    std::thread::scope(|scope| {
+        // More than the socket buffers hold (at most 4 MiB by default, and those few).
+        scope.spawn(|| (0..200).for_each(|_| publisher.send_native(&publish(&vec![7; 64 * 1024]))));
+        let begin = Instant::now();
+        while begin.elapsed() < 3 * write_timeout {
+            slow.stream().read_exact(&mut [0; 8 * 1024]).expect("it is not reset");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let journal = server.control().journal().expect("the server runs");
+    assert!(journal.is_empty(), "{journal:?}");
+    wait_for_reset(&slow);
+    assert_eq!(closed(&server.stop(), Code::WriteTimeout), 1);
+}
+
+/// A connection whose kernel takes about so many bytes that are not read: the less, the sooner it tells the server of room.
+fn with_receive_buffer(address: SocketAddr, bytes: usize) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(bytes).expect("SO_RCVBUF");
+    socket.connect(&address.into()).expect("the server accepts");
+    socket.into()
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! that a uniform mix would never fill. (Groce and others, *Swarm testing*, 2012.)
 
 use crate::step::{Arrival, Command, Offence, Step};
+use corecast_wire::native::Lag;
 use fastrand::Rng;
 
 /// The latest clients, of which steps speak at most.
@@ -41,12 +42,12 @@ impl Mix {
     }
 
     /// The next step of a run.
-    pub(crate) fn step(&self, rng: &mut Rng) -> Step {
+    pub(crate) fn step(&self, rng: &mut Rng, apart: &mut Rng) -> Step {
         let client = rng.usize(..self.clients);
         let shard = rng.u16(..6);
         match pick(rng, &self.steps) {
             0 => Step::Open { shard, arrival: arrival(rng), capacity: capacity(rng) },
-            1 => Step::Write { client, command: self.command(rng) },
+            1 => Step::Write { client, command: self.command(rng, apart) },
             2 => Step::EndStream { client },
             3 => Step::Reset { client },
             4 => Step::Pace { client, capacity: capacity(rng) },
@@ -61,11 +62,11 @@ impl Mix {
         }
     }
 
-    fn command(&self, rng: &mut Rng) -> Command {
+    fn command(&self, rng: &mut Rng, apart: &mut Rng) -> Command {
         // Most meet in one channel.
         let channel = if rng.bool() { 0 } else { rng.usize(..self.channels) };
         match pick(rng, &self.commands) {
-            0 => Command::Subscribe { channel },
+            0 => Command::Subscribe { channel, lag: lag(apart) },
             1 => Command::Unsubscribe { channel },
             2 => Command::Publish {
                 channel,
@@ -98,6 +99,11 @@ fn arrival(rng: &mut Rng) -> Arrival {
         11 => Arrival::Outdated,
         _ => Arrival::Native,
     }
+}
+
+/// What a subscription says of lagging; if nothing, the server's setting counts.
+fn lag(rng: &mut Rng) -> Option<Lag> {
+    [None, Some(Lag::Skip), Some(Lag::Disconnect)][rng.usize(..3)]
 }
 
 /// What the server receives at once: mostly all that is there.

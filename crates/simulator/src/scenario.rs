@@ -44,12 +44,13 @@ impl Scenario {
     /// What a seed stands for, with so many steps.
     pub fn new(seed: u64, steps: usize) -> Self {
         let mut rng = Rng::with_seed(seed);
+        // What is drawn from this one leaves what earlier seeds stand for the same in all else.
+        let mut apart = Rng::with_seed(!seed);
         let settings = Settings {
             shards: rng.u16(1..=3),
             mailbox_capacity: if rng.bool() { 1 } else { rng.usize(1..=8) },
             log_bytes: rng.usize(80..300),
-            // Drawn apart, so that what earlier seeds stand for is the same but for this.
-            shard_log_bytes: bound_of_all_logs(&mut Rng::with_seed(!seed)),
+            shard_log_bytes: bound_of_all_logs(&mut apart),
             control_bytes: if rng.bool() { 64 * 1024 } else { rng.usize(50..300) },
             max_subscriptions: rng.usize(1..=Self::CHANNELS.len()),
             native_lag: if rng.u32(..4) == 0 { Lag::Disconnect } else { Lag::Skip },
@@ -57,7 +58,7 @@ impl Scenario {
             stubborn: rng.u32(..4) == 0,
         };
         let mix = Mix::draw(&mut rng, Self::CHANNELS.len());
-        let steps = (0..steps).map(|number| (number, mix.step(&mut rng))).collect();
+        let steps = (0..steps).map(|number| (number, mix.step(&mut rng, &mut apart))).collect();
         Self { seed, settings, steps }
     }
 

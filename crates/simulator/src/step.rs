@@ -1,5 +1,7 @@
 //! What can happen in a simulated server.
 
+use corecast_wire::native::Lag;
+
 /// One thing that happens. Which client or shard is meant is a number modulo how many there are, so that
 /// every step means something whatever went before, and steps can be left out of a failing run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +108,7 @@ pub enum Arrival {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they are the frames of the protocol")]
 pub enum Command {
-    Subscribe { channel: usize },
+    Subscribe { channel: usize, lag: Option<Lag> },
     Unsubscribe { channel: usize },
     Publish { channel: usize, messages: usize, filler: usize, acknowledged: bool, no_echo: bool },
     Ping { length: usize },

@@ -108,7 +108,7 @@ impl<F: Family> World<F> {
         let id = self.shard(shard).open(number, transport.clone(), plain);
         self.report.reused_slots +=
             u64::from(self.model.clients.iter().any(|other| (other.id.shard, other.id.slot) == (id.shard, id.slot)));
-        let mut client = Client::new(number, id, transport, arrival, &self.settings, &self.model.record);
+        let mut client = Client::new(number, id, transport, arrival, &self.model.record);
         let hello = client.requests.greet(arrival);
         client.transport.write(&hello);
         self.model.clients.push(client);

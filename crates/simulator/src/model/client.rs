@@ -13,14 +13,12 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 /// A connection, as its client sees it.
-#[expect(clippy::struct_excessive_bools, reason = "each is something that has happened, or not")]
 pub(crate) struct Client {
     pub(crate) number: usize,
     pub(crate) id: ConnectionId,
     pub(crate) transport: Transport,
     pub(crate) requests: Requests,
     plain: bool,
-    disconnects: bool,
     greeted: bool,
     /// What it asked for must end the connection so.
     terminal: Option<Code>,
@@ -53,7 +51,6 @@ impl Client {
         id: ConnectionId,
         transport: Transport,
         arrival: Arrival,
-        settings: &Settings,
         record: &Record,
     ) -> Self {
         let plain = arrival == Arrival::Plain;
@@ -63,7 +60,6 @@ impl Client {
             transport,
             requests: Requests::new(number, plain),
             plain,
-            disconnects: plain || settings.native_lag == Lag::Disconnect,
             greeted: false,
             terminal: None,
             accepted: Vec::new(),
@@ -76,16 +72,18 @@ impl Client {
             closed: false,
         };
         if plain {
-            let mut subscription = Subscription::new(record.horizons(id.shard));
+            let mut subscription = Subscription::new(record.horizons(id.shard), true);
             subscription.answered = true;
             client.subscriptions[0].push(subscription);
         }
         client
     }
 
-    /// Whether it may be closed, and be denied answers, because it reads too slowly.
+    /// Whether it may be closed, and be denied answers, because it reads too slowly. A subscription that it has ended
+    /// counts: it may have lagged in it before.
     pub(crate) fn may_lag(&self) -> bool {
-        self.disconnects && self.transport.was_full()
+        let disconnects = self.subscriptions.iter().flatten().any(|subscription| subscription.disconnects);
+        disconnects && self.transport.was_full()
     }
 
     /// The server has received a frame. `refused` says whether it ended the connection for one subscription
@@ -106,7 +104,13 @@ impl Client {
             return;
         }
         match act {
-            Act::Subscribe(channel) => self.subscribe(channel, refused, settings, record),
+            Act::Subscribe { channel, lag } => {
+                let disconnects = match lag {
+                    None => settings.native_lag == Lag::Disconnect,
+                    Some(lag) => lag == native::Lag::Disconnect,
+                };
+                self.subscribe(channel, disconnects, refused, settings.max_subscriptions, record);
+            }
             Act::Unsubscribe(channel) => {
                 let current = self.current(channel);
                 if let Some(current) = current {
@@ -131,11 +135,19 @@ impl Client {
         }
     }
 
-    fn subscribe(&mut self, channel: usize, refused: bool, settings: &Settings, record: &Record) {
+    /// The flags of the first time count.
+    fn subscribe(
+        &mut self,
+        channel: usize,
+        disconnects: bool,
+        refused: bool,
+        max_subscriptions: usize,
+        record: &Record,
+    ) {
         let mut current = self.current(channel);
         if current.is_none() {
             let count = (0..Scenario::CHANNELS.len()).filter(|channel| self.current(*channel).is_some()).count();
-            if count >= settings.max_subscriptions {
+            if count >= max_subscriptions {
                 // One that has lagged is not refused: it is not listened to.
                 if refused || !self.may_lag() {
                     self.terminal = Some(Code::TooManySubscriptions);
@@ -143,7 +155,7 @@ impl Client {
                 return;
             }
             current = Some(self.subscriptions[channel].len());
-            self.subscriptions[channel].push(Subscription::new(record.horizons(self.id.shard)));
+            self.subscriptions[channel].push(Subscription::new(record.horizons(self.id.shard), disconnects));
         }
         self.owed.channels[channel].push_back((true, current));
     }
@@ -323,9 +335,12 @@ impl Client {
     }
 
     fn take_gap(&mut self, channel: usize, count: u64) -> Result<(), Violation> {
-        let justified = self.transport.was_full() && !self.disconnects;
-        Promise::Delivery.demand(justified, || format!("client {}: a gap for one that does not lag", self.number))?;
-        self.open_subscription(channel)?.events.push(Event::Gap(count));
+        let (client, was_full) = (self.number, self.transport.was_full());
+        let subscription = self.open_subscription(channel)?;
+        Promise::Delivery.demand(was_full, || format!("client {client}: a gap for one that does not lag"))?;
+        Promise::Delivery
+            .demand(!subscription.disconnects, || format!("client {client}: a gap for one that disconnects"))?;
+        subscription.events.push(Event::Gap(count));
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use super::record::Message;
 use crate::connection::MAX_FRAME;
 use crate::scenario::Scenario;
 use crate::step::{Arrival, Command, Offence};
-use corecast_wire::native::{self, Frame, Publish};
+use corecast_wire::native::{self, Frame, Lag, Publish, Subscribe};
 use corecast_wire::{ChannelName, Code, plain};
 use std::collections::VecDeque;
 
@@ -14,7 +14,10 @@ pub(crate) enum Act {
     Hello,
     /// A version that is not spoken.
     Outdated,
-    Subscribe(usize),
+    Subscribe {
+        channel: usize,
+        lag: Option<Lag>,
+    },
     Unsubscribe(usize),
     Publish {
         sequence: u32,
@@ -100,8 +103,9 @@ impl Requests {
                 self.add(Act::Fragment, 44);
             }
             _ if self.plain => {}
-            Command::Subscribe { channel } => {
-                self.frame(&Frame::Subscribe(name(channel).into()), Act::Subscribe(channel), &mut out);
+            Command::Subscribe { channel, lag } => {
+                let frame = Frame::Subscribe(Subscribe { channel: name(channel), lag });
+                self.frame(&frame, Act::Subscribe { channel, lag }, &mut out);
             }
             Command::Unsubscribe { channel } => {
                 self.frame(&Frame::Unsubscribe(name(channel)), Act::Unsubscribe(channel), &mut out);

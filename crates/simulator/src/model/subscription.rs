@@ -17,6 +17,8 @@ pub(crate) struct Subscription {
     pub(crate) answered: bool,
     pub(crate) finished: bool,
     pub(crate) events: Vec<Event>,
+    /// Who lags in it is disconnected; else it skips.
+    pub(crate) disconnects: bool,
     kept: Option<Kept>,
 }
 
@@ -53,8 +55,17 @@ impl Subscriber {
 
 impl Subscription {
     /// Of a shard that these messages may still come to.
-    pub(crate) fn new(from: Vec<usize>) -> Self {
-        Self { from, binding_from: None, until: None, answered: false, finished: false, events: Vec::new(), kept: None }
+    pub(crate) fn new(from: Vec<usize>, disconnects: bool) -> Self {
+        Self {
+            from,
+            binding_from: None,
+            until: None,
+            answered: false,
+            finished: false,
+            events: Vec::new(),
+            disconnects,
+            kept: None,
+        }
     }
 
     /// The shard has nothing more to flush: what it holds for this subscriber is within the bound.

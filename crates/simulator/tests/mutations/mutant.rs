@@ -187,6 +187,7 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
                 self.late_answers.push((id, answer.to_vec()));
                 Ok(())
             }
+            Mutation::LagOfSubscriptionIgnored => self.inner.subscribe_with(id, channel, None, answer),
             _ => self.inner.subscribe_with(id, channel, lag, answer),
         }
     }

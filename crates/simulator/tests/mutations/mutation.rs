@@ -46,6 +46,8 @@ pub(crate) enum Mutation {
     DrainedUntold,
     /// Nobody hears that a connection has lagged.
     LaggedUntold,
+    /// What a subscription says of lagging is ignored: the server's setting counts for all.
+    LagOfSubscriptionIgnored,
     /// Connections that do not lag are said to.
     LaggedForNothing,
     FarewellLost,

@@ -1,0 +1,13 @@
+//! What the kernel holds of what a socket was sent: while the socket stays full, the only sign that its peer reads.
+
+use crate::socket::Socket;
+use std::os::fd::AsRawFd as _;
+
+/// Bytes that the peer has not acknowledged, or if the kernel does not say, more than there can be.
+pub(crate) fn unacknowledged(socket: &Socket) -> u32 {
+    let mut bytes: libc::c_int = 0;
+    #[expect(unsafe_code, reason = "no crate that we keep has SIOCOUTQ")]
+    // SAFETY: SIOCOUTQ, to which libc gives its other name, writes one int; the borrowed socket keeps the descriptor open.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if result == 0 { u32::try_from(bytes).unwrap_or(u32::MAX) } else { u32::MAX }
+}
