@@ -2,10 +2,10 @@
 
 use crate::completion::Completion;
 use crate::dialect::Item;
-use crate::fleet::Sink;
 use crate::flight::Flight;
 use crate::ledger::{Arrival, Ledger};
 use crate::payload::{Header, PROBE, Reading, Stamp};
+use crate::reader::Sink;
 use crate::receiver::{Batch, Counts, Receiver, Role};
 use crate::timeline::Timeline;
 use crate::{Checks, Settings};

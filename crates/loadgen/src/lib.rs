@@ -19,8 +19,8 @@
 //! ```
 //!
 //! One thread does it all, around one epoll instance and one receive buffer. On the path of a delivery
-//! it allocates nothing, copies nothing but the tail of an incomplete frame, and reads the clock once per
-//! receive.
+//! it allocates nothing, copies nothing but the tail of an incomplete frame and reads the clock once per receive. [`Rehearsal`] is that path without sockets, for
+//! benchmarks.
 //!
 //! Invariants: a delivery is counted only after every byte of it was compared with what was sent. In an
 //! open loop a message's time is when it was *due*; a server that stalls is charged for everything that
@@ -57,9 +57,9 @@ mod payload;
 mod popularity;
 mod progress;
 mod protocol;
-#[cfg(test)]
-mod receive_cost;
+mod reader;
 mod receiver;
+mod rehearsal;
 mod report;
 mod run;
 mod scenario;
@@ -85,6 +85,7 @@ pub use membership::Reconnections;
 pub use popularity::Popularity;
 pub use progress::{Progress, RunStage};
 pub use protocol::Protocol;
+pub use rehearsal::Rehearsal;
 pub use report::{Checks, Deliveries, GeneratorCost, Messages, Report, ServerCost, Stalled, Validity};
 pub use run::{Measurement, measure, run};
 pub use scenario::{Scenario, builtin_scenarios};
