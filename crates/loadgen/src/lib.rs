@@ -19,10 +19,12 @@
 //! ```
 //!
 //! One thread does it all, around one epoll instance and one receive buffer. On the path of a delivery
-//! it allocates nothing, copies nothing but the tail of an incomplete frame and reads the clock once per receive. [`Rehearsal`] is that path without sockets, for
+//! it allocates nothing, copies nothing but the tail of an incomplete frame and what the other subscribers of the
+//! channel are compared with, and reads the clock once per receive. [`Rehearsal`] is that path without sockets, for
 //! benchmarks.
 //!
-//! Invariants: a delivery is counted only after every byte of it was compared with what was sent. In an
+//! Invariants: a delivery is counted only after every byte of it was compared with what was sent, or with a
+//! delivery of which that is true. In an
 //! open loop a message's time is when it was *due*; a server that stalls is charged for everything that
 //! had to wait, and a generator that is late says so and invalidates its run. What the load finds wrong is
 //! a count in [`Checks`], never an early end.
@@ -68,6 +70,7 @@ mod server_process;
 mod settings;
 mod text;
 mod timeline;
+mod transcript;
 mod usage;
 mod visitors;
 

@@ -9,8 +9,17 @@ pub(crate) trait Sink {
     /// were here.
     fn begin(&mut self, _connection: usize, _now_ns: u64) {}
 
+    /// Takes whole messages at the start of `bytes` that are known, byte for byte; gives their length. Only for a
+    /// connection with one channel.
+    fn deliver_known(&mut self, _bytes: &[u8]) -> usize {
+        0
+    }
+
     /// A message on the connection's own channel.
     fn deliver(&mut self, payload: &[u8]);
+
+    /// The whole message that was delivered last. Only for a connection with one channel.
+    fn learn(&mut self, _message: &[u8]) {}
 
     /// Anything else.
     fn item(&mut self, item: Item<'_>);
@@ -103,8 +112,10 @@ impl Shapes {
     fn deliver<'a>(&self, index: usize, mut bytes: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
         if self.one_each {
             let shape = &self.by_channel[index % self.by_channel.len()];
+            bytes = &bytes[sink.deliver_known(bytes)..];
             while let Some((payload, consumed)) = shape.payload(bytes) {
                 sink.deliver(payload);
+                sink.learn(&bytes[..consumed]);
                 bytes = &bytes[consumed..];
             }
         } else {
