@@ -24,10 +24,9 @@
 //! benchmarks.
 //!
 //! Invariants: a delivery is counted only after every byte of it was compared with what was sent, or with a
-//! delivery of which that is true. In an
-//! open loop a message's time is when it was *due*; a server that stalls is charged for everything that
-//! had to wait, and a generator that is late says so and invalidates its run. What the load finds wrong is
-//! a count in [`Checks`], never an early end.
+//! delivery of which that is true. In an open loop a message's time is when it was *due*; a server that stalls is
+//! charged for everything that had to wait, and a generator that is late says so and invalidates its run. What the
+//! load finds wrong is a count in [`Checks`], never an early end.
 //!
 //! Absent here: servers, other than as child processes; publishers that come and go; more than one
 //! generator thread.
