@@ -3,11 +3,13 @@
 //! Each benchmark runs once, on what its setup made, which is not counted. `benches/README.md` says how to run
 //! them and how to read the counts; their names are those of `benches/baseline.toml`.
 
+mod intake;
 mod objects;
 mod sharded;
 mod wire;
 
 use gungraun::{Callgrind, LibraryBenchmarkConfig, main};
+use intake::loadgen;
 use objects::object;
 use sharded::{fanout, subscription};
 use wire::decode;
@@ -15,5 +17,5 @@ use wire::decode;
 // Instructions only: simulating a cache takes longer and is no prediction for a cache of today.
 main!(
     config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args(["--cache-sim=no"])),
-    library_benchmark_groups = [decode, fanout, subscription, object]
+    library_benchmark_groups = [decode, fanout, subscription, object, loadgen]
 );

@@ -6,6 +6,7 @@
 mod checksum;
 mod codec;
 mod flush;
+mod loadgen;
 mod log;
 mod subscription;
 
@@ -22,5 +23,6 @@ fn main() {
     log::measure(&mut criterion);
     flush::measure(&mut criterion);
     subscription::measure(&mut criterion);
+    loadgen::measure(&mut criterion);
     criterion.final_summary();
 }

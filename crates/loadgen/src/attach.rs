@@ -7,8 +7,9 @@
 use crate::clock::{Clock, duration_ns};
 use crate::connection::{Connection, Stage};
 use crate::dialect::{Channel, Dialect, Item};
-use crate::fleet::{Fleet, Sink, subject};
+use crate::fleet::{Fleet, subject};
 use crate::payload::{Header, PROBE, Reading, Stamp};
+use crate::reader::Sink;
 use crate::{Error, Settings};
 use rustix::event::epoll::{Event, EventFlags};
 
@@ -108,10 +109,10 @@ fn introduce<D: Dialect>(
     let out = fleet.connections[index].outbox.buffer();
     let answers = if index < settings.subscribers {
         let channel = |number: usize| Channel { name: &names[number], number };
-        fleet.dialect.subscribe(settings.channels_of(index).map(channel), out);
+        fleet.reader.dialect.subscribe(settings.channels_of(index).map(channel), out);
         D::subscriber_answers(settings.subscriptions)
     } else {
-        fleet.dialect.greet(out);
+        fleet.reader.dialect.greet(out);
         D::PUBLISHER_ANSWERS
     };
     fleet.connections[index].stage = if answers == 0 { Stage::Attached } else { Stage::Greeting { answers } };
@@ -222,7 +223,7 @@ fn send_probes<D: Dialect>(
         payload.clear();
         stamp.write(Header { publisher: number, channel: PROBE, sequence: 0, intended_ns: 0 }, &mut payload);
         let index = settings.subscribers + publisher;
-        fleet.dialect.publish("", &payload, fleet.connections[index].outbox.buffer());
+        fleet.reader.dialect.publish("", &payload, fleet.connections[index].outbox.buffer());
         fleet.flush(index)?;
     }
     Ok(())

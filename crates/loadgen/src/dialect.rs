@@ -83,6 +83,12 @@ pub(crate) enum Item<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault(pub(crate) String);
 
+/// The fault at the start of `bytes`.
+#[cold]
+fn fault(reason: &dyn std::fmt::Display, bytes: &[u8]) -> Fault {
+    Fault(format!("{reason}: {}", bytes[..bytes.len().min(40)].escape_ascii()))
+}
+
 /// Checks that the shape of a message is what the decoder makes of it.
 #[cfg(test)]
 fn assert_shape<D: Dialect>(dialect: &D, message: &[u8], channel: &str, payload: &[u8]) {

@@ -1,34 +1,19 @@
-//! All connections of a run on one epoll instance, and the one buffer that they are read through.
+//! All connections of a run on one epoll instance, and the one reader that they are read through.
 //!
 //! Subscribers come first, then publishers; a connection is named by its index. Events are
 //! edge-triggered: an event means reading until the socket has no more, and nothing is registered twice.
 
 use crate::clock::Clock;
 use crate::connection::{Connection, Stage};
-use crate::dialect::{Channel, Decoded, Dialect, Item, Shape};
-use crate::{Error, Settings, payload};
+use crate::dialect::Dialect;
+use crate::reader::{HEADROOM, RECEIVE, Reader, Sink};
+use crate::{Error, Settings};
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, Shutdown, recv};
-
-/// Takes what the server says.
-pub(crate) trait Sink {
-    /// What follows is of this connection. `now_ns` is read once per receive: the time at which its bytes
-    /// were here.
-    fn begin(&mut self, _connection: usize, _now_ns: u64) {}
-
-    /// A message on the connection's own channel.
-    fn deliver(&mut self, payload: &[u8]);
-
-    /// Anything else.
-    fn item(&mut self, item: Item<'_>);
-
-    /// What this receive brought is through.
-    fn end(&mut self) {}
-}
 
 /// What one receive left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,20 +40,14 @@ pub(crate) struct Traffic {
 
 #[derive(Debug)]
 pub(crate) struct Fleet<D> {
-    pub(crate) dialect: D,
+    pub(crate) reader: Reader<D>,
     pub(crate) clock: Clock,
     pub(crate) connections: Vec<Connection>,
     pub(crate) subscribers: usize,
     pub(crate) traffic: Traffic,
-    shapes: Shapes,
     epoll: OwnedFd,
-    inbox: Vec<u8>,
 }
 
-/// Room in front of what is received, for the tail of the item before: the longest item that is accepted.
-const HEADROOM: usize = 64 * 1024;
-/// The most bytes of one receive.
-const RECEIVE: usize = 256 * 1024;
 /// The most events of one wait. The kernel looks at each socket anew before it gives its event, some 0.5 µs
 /// if the socket is out of the cache, and a message that falls due meanwhile is sent behind all of them.
 const EVENTS: usize = 128;
@@ -76,14 +55,12 @@ const EVENTS: usize = 128;
 impl<D: Dialect> Fleet<D> {
     pub(crate) fn new(settings: &Settings, names: &[String], dialect: D, clock: Clock) -> Result<Self, Error> {
         Ok(Self {
-            shapes: Shapes::new(settings, names, &dialect),
-            dialect,
+            reader: Reader::new(settings, names, dialect),
             clock,
             connections: Vec::with_capacity(settings.connections()),
             subscribers: settings.subscribers,
             traffic: Traffic::default(),
             epoll: epoll::create(CreateFlags::CLOEXEC).map_err(Error::system("epoll_create"))?,
-            inbox: vec![0; HEADROOM + RECEIVE],
         })
     }
 
@@ -195,7 +172,7 @@ impl<D: Dialect> Fleet<D> {
     /// One receive: every whole item goes to the sink, the rest is kept for the next.
     pub(crate) fn receive(&mut self, index: usize, sink: &mut impl Sink) -> Result<Received, Error> {
         let connection = &mut self.connections[index];
-        let count = match recv(&connection.socket, &mut self.inbox[HEADROOM..], RecvFlags::empty()) {
+        let count = match recv(&connection.socket, self.reader.room(), RecvFlags::empty()) {
             Ok((0, _)) | Err(Errno::CONNRESET | Errno::PIPE | Errno::TIMEDOUT) => {
                 connection.stage = Stage::Closed;
                 return Ok(Received::End);
@@ -209,34 +186,9 @@ impl<D: Dialect> Fleet<D> {
         self.traffic.receives += 1;
         self.traffic.received_bytes += count as u64;
 
-        let start = HEADROOM - connection.tail.len();
-        self.inbox[start..HEADROOM].copy_from_slice(&connection.tail);
-        let mut rest = &self.inbox[start..HEADROOM + count];
-        let mut answered = false;
-        sink.begin(index, now_ns);
-        loop {
-            rest = self.shapes.deliver(index, rest, sink);
-            match self.dialect.decode(rest) {
-                Ok(Decoded::Item(item, consumed)) => {
-                    if let Item::Ping(body) = item {
-                        self.dialect.pong(body, connection.outbox.buffer());
-                        answered = true;
-                    } else {
-                        sink.item(item);
-                    }
-                    rest = &rest[consumed..];
-                }
-                Ok(Decoded::Incomplete) if rest.len() <= HEADROOM => break,
-                Ok(Decoded::Incomplete) => {
-                    return Err(Error::Protocol { connection: index, reason: "an item over 64 KiB".to_owned() });
-                }
-                Err(fault) => return Err(Error::Protocol { connection: index, reason: fault.0 }),
-            }
-        }
-        connection.tail.clear();
-        connection.tail.extend_from_slice(rest);
-        sink.end();
-        if answered {
+        let queued = connection.outbox.len();
+        self.reader.read(index, count, now_ns, &mut connection.tail, connection.outbox.buffer(), sink)?;
+        if connection.outbox.len() > queued {
             self.flush(index)?;
         }
         Ok(if count == RECEIVE { Received::Part } else { Received::All })
@@ -255,48 +207,6 @@ impl<D: Dialect> Fleet<D> {
             }
             Err(errno) => Err(Error::system("send")(errno)),
         }
-    }
-}
-
-/// What the messages of each channel look like, and who gets which.
-#[derive(Debug)]
-struct Shapes {
-    by_channel: Vec<Shape>,
-    /// Whether each connection gets one channel.
-    one_each: bool,
-    /// Where every payload begins.
-    head_len: usize,
-}
-
-impl Shapes {
-    fn new<D: Dialect>(settings: &Settings, names: &[String], dialect: &D) -> Self {
-        let shape = |(number, name): (usize, &String)| dialect.shape(Channel { name, number }, settings.payload_bytes);
-        let shapes: Vec<Shape> = names.iter().enumerate().map(shape).collect();
-        Self { one_each: settings.subscriptions == 1, head_len: shapes[0].head_len(), by_channel: shapes }
-    }
-
-    /// Delivers the messages at the start of `bytes` and gives what is behind them.
-    #[inline]
-    fn deliver<'a>(&self, index: usize, mut bytes: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
-        if self.one_each {
-            let shape = &self.by_channel[index % self.by_channel.len()];
-            while let Some((payload, consumed)) = shape.payload(bytes) {
-                sink.deliver(payload);
-                bytes = &bytes[consumed..];
-            }
-        } else {
-            while let Some((payload, consumed)) = self.guess(bytes).and_then(|shape| shape.payload(bytes)) {
-                sink.deliver(payload);
-                bytes = &bytes[consumed..];
-            }
-        }
-        bytes
-    }
-
-    /// The shape of the channel that the payload names: whether it is that of the head remains to be compared.
-    #[inline]
-    fn guess(&self, bytes: &[u8]) -> Option<&Shape> {
-        self.by_channel.get(usize::from(payload::channel_of(bytes.get(self.head_len..)?)?))
     }
 }
 

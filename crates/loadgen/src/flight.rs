@@ -37,12 +37,13 @@ impl Flight {
         }
     }
 
-    /// A subscription is done with a message.
+    /// A subscription is done with so many messages.
     #[inline]
-    pub(crate) fn settle(&mut self, subscription: usize, publisher: usize, channel: usize) {
+    pub(crate) fn settle(&mut self, subscription: usize, publisher: usize, channel: usize, count: u64) {
         if self.witness[publisher * self.channels + channel] == subscription {
-            self.credit[publisher] += 1;
-            self.total_credit += 1;
+            let count = usize::try_from(count).expect("below the credit that was given");
+            self.credit[publisher] += count;
+            self.total_credit += count;
         }
     }
 
@@ -74,12 +75,12 @@ mod tests {
         assert_eq!([flight.take_credit(0), flight.take_credit(1)], [2, 2]);
         // Subscribers 0, 2, 4 have channel 0 and 1, 3, 5 channel 1; the second publisher's witnesses are
         // the second of each.
-        flight.settle(0, 1, 0);
-        flight.settle(4, 1, 0);
+        flight.settle(0, 1, 0, 1);
+        flight.settle(4, 1, 0, 1);
         assert!(!flight.has_credit());
-        flight.settle(2, 1, 0);
+        flight.settle(2, 1, 0, 1);
         assert_eq!([flight.take_credit(0), flight.take_credit(1)], [0, 1]);
-        flight.settle(1, 0, 1);
+        flight.settle(1, 0, 1, 1);
         assert_eq!([flight.take_credit(0), flight.take_credit(1)], [1, 0]);
     }
 }

@@ -2,12 +2,13 @@
 
 use crate::completion::Completion;
 use crate::dialect::Item;
-use crate::fleet::Sink;
 use crate::flight::Flight;
 use crate::ledger::{Arrival, Ledger};
 use crate::payload::{Header, PROBE, Reading, Stamp};
+use crate::reader::Sink;
 use crate::receiver::{Batch, Counts, Receiver, Role};
 use crate::timeline::Timeline;
+use crate::transcript::{Run, Transcripts};
 use crate::{Checks, Settings};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -20,6 +21,7 @@ pub(crate) struct Intake<'a> {
     publishers: usize,
     /// Per connection, what it gets and how it counts.
     receivers: Vec<Receiver>,
+    transcripts: Transcripts,
     ledger: Ledger,
     /// Only in a closed loop.
     pub(crate) flight: Option<Flight>,
@@ -52,6 +54,9 @@ impl<'a> Intake<'a> {
         let echoes = if publishers_receive { settings.publishers } else { 0 };
         let rows = settings.publishers * (settings.all_subscriptions() + echoes);
         let told = 0..settings.publishers * settings.subscriptions * stalled.start;
+        let receivers: Vec<_> =
+            (0..settings.connections()).map(|index| Receiver::of(settings, publishers_receive, index)).collect();
+        let transcripts = Transcripts::new(settings, receivers.iter().map(|receiver| receiver.subscriptions > 0));
         let mut completion = Completion::new(settings.publishers * settings.channels);
         for row in told.clone() {
             completion.join(stream(settings, row));
@@ -61,9 +66,8 @@ impl<'a> Intake<'a> {
             names,
             settings,
             publishers: settings.publishers,
-            receivers: (0..settings.connections())
-                .map(|index| Receiver::of(settings, publishers_receive, index))
-                .collect(),
+            receivers,
+            transcripts,
             ledger: Ledger::new(rows, &told),
             flight,
             timeline: Timeline::new(settings, measured.clone()),
@@ -116,6 +120,7 @@ impl<'a> Intake<'a> {
 
     /// A connection is subscribed anew: owed all that is sent from now on.
     pub(crate) fn join(&mut self, connection: usize, sent: impl Fn(usize, usize) -> u64) {
+        self.transcripts.lose(connection);
         let rows: Vec<_> = self.rows(connection).collect();
         for (row, publisher, channel) in rows {
             self.ledger.join(row, sent(publisher, channel));
@@ -150,13 +155,52 @@ impl<'a> Intake<'a> {
                 self.completion.miss(channel * self.publishers + publisher, missed);
                 if let Some(flight) = &mut self.flight {
                     for _ in 0..skipped {
-                        flight.settle(subscription, publisher, channel);
+                        flight.settle(subscription, publisher, channel, 1);
                     }
                 }
             }
             Arrival::InOrder | Arrival::Ahead(_) => {}
         }
         true
+    }
+
+    /// Accounts for a message of a publisher that there is, on a channel that is subscribed; true if it came in its turn.
+    #[inline]
+    fn account_for(&mut self, subscription: usize, header: Header) -> bool {
+        let row = subscription * self.publishers + usize::from(header.publisher);
+        let arrival = self.ledger.arrive(row, header.sequence);
+        let in_order = arrival == Arrival::InOrder;
+        if in_order || self.out_of_turn(arrival, subscription, header) {
+            self.tally(subscription, header, 1, arrival != Arrival::Late);
+        }
+        in_order
+    }
+
+    /// Accounts for several at once if they come in their turn.
+    #[inline]
+    fn account_for_run(&mut self, subscription: usize, Run { header, count, .. }: Run) {
+        let row = subscription * self.publishers + usize::from(header.publisher);
+        if self.ledger.arrive_in_order(row, header.sequence, count) {
+            return self.tally(subscription, header, count, true);
+        }
+        for sequence in header.sequence..header.sequence + count {
+            self.account_for(subscription, Header { sequence, ..header });
+        }
+    }
+
+    /// Counts deliveries that were due at one time.
+    #[inline]
+    fn tally(&mut self, subscription: usize, header: Header, count: u64, settles: bool) {
+        self.batch.deliveries += count;
+        if self.batch.receiver.role != Role::Subscriber {
+            return;
+        }
+        if settles && let Some(flight) = &mut self.flight {
+            flight.settle(subscription, usize::from(header.publisher), usize::from(header.channel), count);
+        }
+        if self.measured.contains(&header.intended_ns) {
+            self.timeline.record(self.batch.now_ns.saturating_sub(header.intended_ns), count);
+        }
     }
 
     /// Counts what the receive brought, by whom it was for.
@@ -178,6 +222,7 @@ impl<'a> Intake<'a> {
 
     #[cold]
     fn not_ours(&mut self, reading: Reading) {
+        self.batch.verified = None;
         if reading == Reading::Foreign {
             self.checks_of_batch().foreign += 1;
         } else {
@@ -236,7 +281,13 @@ impl Sink for Intake<'_> {
             now_ns,
             deliveries: 0,
             measured: u64::from(self.measured.contains(&now_ns)),
+            verified: None,
         };
+        let Batch { receiver, first_subscription, .. } = self.batch;
+        if receiver.subscriptions > 0 {
+            let expected = self.ledger.expected(first_subscription * self.publishers, self.publishers);
+            self.transcripts.find(connection, usize::from(receiver.first_channel), expected);
+        }
     }
 
     #[inline]
@@ -248,6 +299,7 @@ impl Sink for Intake<'_> {
         let publisher = usize::from(header.publisher);
         let subscription = self.batch.subscription(header.channel).filter(|_| publisher < self.publishers);
         let Some(subscription) = subscription else {
+            self.batch.verified = None;
             // A probe that was still under way is nobody's fault.
             self.checks_of_batch().misrouted += u64::from(header.channel != PROBE);
             return;
@@ -255,22 +307,28 @@ impl Sink for Intake<'_> {
         if !intact {
             self.checks_of_batch().altered += 1;
         }
-        let arrival = self.ledger.arrive(subscription * self.publishers + publisher, header.sequence);
-        if arrival != Arrival::InOrder && !self.out_of_turn(arrival, subscription, header) {
-            return;
+        let in_order = self.account_for(subscription, header);
+        self.batch.verified = (intact && in_order).then_some(header);
+    }
+
+    #[inline]
+    fn deliver_known(&mut self, bytes: &[u8]) -> usize {
+        let Batch { connection, receiver, first_subscription, .. } = self.batch;
+        let channel = usize::from(receiver.first_channel);
+        let (numbers, len) = self.transcripts.recognise(connection, channel, bytes);
+        if len > 0 {
+            // What is accounted for does not touch the transcripts, which the borrow checker cannot see.
+            let transcripts = std::mem::take(&mut self.transcripts);
+            transcripts.runs(channel, numbers).for_each(|run| self.account_for_run(first_subscription, run));
+            self.transcripts = transcripts;
         }
-        self.batch.deliveries += 1;
-        if self.batch.receiver.role != Role::Subscriber {
-            return;
-        }
-        if arrival != Arrival::Late
-            && let Some(flight) = &mut self.flight
-        {
-            flight.settle(subscription, publisher, usize::from(header.channel));
-        }
-        if self.measured.contains(&header.intended_ns) {
-            self.timeline.record(self.batch.now_ns.saturating_sub(header.intended_ns));
-        }
+        len
+    }
+
+    #[inline]
+    fn learn(&mut self, message: &[u8]) {
+        let Batch { connection, receiver, verified, .. } = self.batch;
+        self.transcripts.learn(connection, usize::from(receiver.first_channel), verified, message);
     }
 
     fn item(&mut self, item: Item<'_>) {

@@ -1,8 +1,9 @@
 //! Rates that rise geometrically, to the greatest one that a server sustains.
 
-use crate::figures::{float, scaled, three_digits, time, whole};
+use crate::figures::{float, whole};
 use crate::run::measure;
 use crate::{Error, Load, Progress, Report, Settings};
+use corecast_figures::{scaled, three_digits, time};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

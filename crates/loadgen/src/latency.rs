@@ -53,7 +53,12 @@ impl Latency {
 
     #[inline]
     pub(crate) fn record(&mut self, ns: u64) {
-        self.counts[bucket(ns)] += 1;
+        self.record_many(ns, 1);
+    }
+
+    #[inline]
+    pub(crate) fn record_many(&mut self, ns: u64, count: u64) {
+        self.counts[bucket(ns)] += count;
     }
 
     /// The times as [`Report::latency_curve`](crate::Report::latency_curve) has them.

@@ -66,17 +66,29 @@ impl Ledger {
         }
     }
 
+    /// The next sequences of so many rows; no real ones of rows that have not begun.
+    #[inline]
+    pub(crate) fn expected(&self, first: usize, rows: usize) -> impl Iterator<Item = u64> {
+        self.rows[first..first + rows].iter().map(|row| row.expected)
+    }
+
     #[inline]
     pub(crate) fn arrive(&mut self, row: usize, sequence: u64) -> Arrival {
+        if self.arrive_in_order(row, sequence, 1) { Arrival::InOrder } else { self.arrive_out_of_turn(row, sequence) }
+    }
+
+    /// Takes so many sequences from this one on, if it is the next; false if it is not, and nothing is taken.
+    #[inline]
+    pub(crate) fn arrive_in_order(&mut self, row: usize, sequence: u64, count: u64) -> bool {
         let Row { expected, told } = &mut self.rows[row];
-        if sequence == *expected {
-            *expected += 1;
-            if sequence == *told {
-                self.moved.push(row);
-            }
-            return Arrival::InOrder;
+        if sequence != *expected {
+            return false;
         }
-        self.arrive_out_of_turn(row, sequence)
+        *expected += count;
+        if (sequence..*expected).contains(told) {
+            self.moved.push(row);
+        }
+        true
     }
 
     #[cold]

@@ -19,13 +19,14 @@
 //! ```
 //!
 //! One thread does it all, around one epoll instance and one receive buffer. On the path of a delivery
-//! it allocates nothing, copies nothing but the tail of an incomplete frame, and reads the clock once per
-//! receive.
+//! it allocates nothing, copies nothing but the tail of an incomplete frame and what the other subscribers of the
+//! channel are compared with, and reads the clock once per receive. [`Rehearsal`] is that path without sockets, for
+//! benchmarks.
 //!
-//! Invariants: a delivery is counted only after every byte of it was compared with what was sent. In an
-//! open loop a message's time is when it was *due*; a server that stalls is charged for everything that
-//! had to wait, and a generator that is late says so and invalidates its run. What the load finds wrong is
-//! a count in [`Checks`], never an early end.
+//! Invariants: a delivery is counted only after every byte of it was compared with what was sent, or with a
+//! delivery of which that is true. In an open loop a message's time is when it was *due*; a server that stalls is
+//! charged for everything that had to wait, and a generator that is late says so and invalidates its run. What the
+//! load finds wrong is a count in [`Checks`], never an early end.
 //!
 //! Absent here: servers, other than as child processes; publishers that come and go; more than one
 //! generator thread.
@@ -57,9 +58,9 @@ mod payload;
 mod popularity;
 mod progress;
 mod protocol;
-#[cfg(test)]
-mod receive_cost;
+mod reader;
 mod receiver;
+mod rehearsal;
 mod report;
 mod run;
 mod scenario;
@@ -69,6 +70,7 @@ mod settings;
 mod shards;
 mod text;
 mod timeline;
+mod transcript;
 mod usage;
 mod visitors;
 
@@ -86,6 +88,7 @@ pub use membership::Reconnections;
 pub use popularity::Popularity;
 pub use progress::{Progress, RunStage};
 pub use protocol::Protocol;
+pub use rehearsal::Rehearsal;
 pub use report::{Checks, Deliveries, GeneratorCost, Messages, Report, ServerCost, Stalled, Validity};
 pub use run::{Measurement, measure, run};
 pub use scenario::{Scenario, builtin_scenarios};

@@ -1,6 +1,7 @@
 //! Who gets what, and how the deliveries to it count.
 
 use crate::Settings;
+use crate::payload::Header;
 
 /// Whose deliveries these are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub(crate) struct Batch {
     pub(crate) deliveries: u64,
     /// 1 within the measured window, else 0.
     pub(crate) measured: u64,
+    /// Of the last delivery, if it was intact and came in its turn.
+    pub(crate) verified: Option<Header>,
 }
 
 impl Batch {

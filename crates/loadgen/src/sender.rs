@@ -60,7 +60,7 @@ impl<'a> Sender<'a> {
         self.stamp.write(header, &mut self.payload);
         let out = fleet.connections[self.first_connection + publisher].outbox.buffer();
         let before = out.len();
-        fleet.dialect.publish(&self.names[channel], &self.payload, out);
+        fleet.reader.dialect.publish(&self.names[channel], &self.payload, out);
         self.frame_len = out.len() - before;
         channel
     }

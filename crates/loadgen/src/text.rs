@@ -1,7 +1,8 @@
 //! A report as text.
 
-use crate::figures::{distribution, scaled, three_digits, time};
+use crate::figures::distribution;
 use crate::{Checks, Load, Reconnections, Report, ServerCost, ShardLoad, Stalled};
+use corecast_figures::{scaled, three_digits, time};
 use std::fmt;
 
 impl fmt::Display for Report {

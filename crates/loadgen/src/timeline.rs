@@ -74,8 +74,8 @@ impl Timeline {
     }
 
     #[inline]
-    pub(crate) fn record(&mut self, ns: u64) {
-        self.current.record(ns);
+    pub(crate) fn record(&mut self, ns: u64, count: u64) {
+        self.current.record_many(ns, count);
     }
 
     /// Whether [`Timeline::advance`] has something to do.
@@ -185,9 +185,9 @@ mod tests {
     #[test]
     fn every_step_of_the_window_is_there_even_an_empty_one() {
         let mut timeline = timeline();
-        timeline.record(5000);
+        timeline.record(5000, 1);
         timeline.advance(1_205_000_000, 3);
-        timeline.record(9000);
+        timeline.record(9000, 1);
         let (mut total, intervals, phases) = timeline.finish(4);
         assert_eq!(shape(&intervals), [(0.0, 0.1, 3), (0.1, 0.1, 0), (0.2, 0.05, 1)]);
         assert!(
@@ -200,12 +200,12 @@ mod tests {
     #[test]
     fn phases_part_the_window_and_lose_nothing() {
         let mut timeline = timeline();
-        timeline.record(1000);
+        timeline.record(1000, 1);
         timeline.mark("during", 1_150_000_000, 1);
-        timeline.record(2000);
-        timeline.record(2000);
+        timeline.record(2000, 1);
+        timeline.record(2000, 1);
         timeline.mark("after", 1_160_000_000, 3);
-        timeline.record(3000);
+        timeline.record(3000, 1);
         let (mut total, intervals, phases) = timeline.finish(4);
         assert_eq!(
             shape(&intervals),

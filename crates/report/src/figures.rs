@@ -1,39 +1,10 @@
-//! Figures as people read them: three significant digits and a unit.
+//! Figures as people read them, of what only comparisons have.
 
-/// With a unit of thousands: `1.23 M`, `45.6 k`, `789`.
-pub(crate) fn scaled(value: f64) -> String {
-    match value {
-        v if v >= 1e9 => format!("{} G", three_digits(v / 1e9)),
-        v if v >= 1e6 => format!("{} M", three_digits(v / 1e6)),
-        v if v >= 1e4 => format!("{} k", three_digits(v / 1e3)),
-        v => three_digits(v),
-    }
-}
-
-/// Three significant digits, and no fewer than the whole part has.
-pub(crate) fn three_digits(value: f64) -> String {
-    let decimals = match value.abs() {
-        v if v >= 99.95 || v == 0.0 => 0,
-        v if v >= 9.995 => 1,
-        v if v >= 0.9995 => 2,
-        v if v >= 0.09995 => 3,
-        _ => 4,
-    };
-    format!("{value:.decimals$}")
-}
+use corecast_figures::three_digits;
 
 /// A ratio: three decimals, so that 1.003 is not shown as 1.
 pub(crate) fn ratio(value: f64) -> String {
     if value < 9.9995 { format!("{value:.3}") } else { three_digits(value) }
-}
-
-/// A time given in microseconds, in µs, ms or s.
-pub(crate) fn time(us: f64) -> String {
-    match us {
-        v if v >= 9_999_500.0 => format!("{} s", three_digits(v / 1e6)),
-        v if v >= 9999.5 => format!("{} ms", three_digits(v / 1e3)),
-        v => format!("{} µs", three_digits(v)),
-    }
 }
 
 /// A time in microseconds that is far below one.
@@ -54,13 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_digits_and_a_unit_are_kept() {
-        let cases = [(0.0, "0"), (0.03456, "0.0346"), (1.234, "1.23"), (99.97, "100"), (1234.0, "1234")];
-        for (value, text) in cases {
-            assert_eq!(three_digits(value), text);
-        }
+    fn a_ratio_near_one_is_not_shown_as_one() {
         assert_eq!((ratio(1.003).as_str(), ratio(0.31).as_str(), ratio(12.345).as_str()), ("1.003", "0.310", "12.3"));
-        assert_eq!((scaled(12_345_678.0).as_str(), scaled(45_600.0).as_str()), ("12.3 M", "45.6 k"));
-        assert_eq!((time(12_345.0).as_str(), time(12_345_678.0).as_str()), ("12.3 ms", "12.3 s"));
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::figures::{microseconds, scaled, time};
+use crate::figures::microseconds;
 use crate::{Load, Run};
+use corecast_figures::{scaled, time};
 
 /// A figure of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -36,7 +36,7 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::time;
+    use corecast_figures::time;
 
     #[test]
     fn a_range_names_a_unit_that_both_ends_have_once() {

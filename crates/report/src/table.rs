@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use crate::figures::three_digits;
 use crate::{Entry, Load, Metric, Results, Run};
+use corecast_figures::three_digits;
 
 /// The columns of a terminal that the tables fit in.
 pub const TABLE_WIDTH: usize = 100;

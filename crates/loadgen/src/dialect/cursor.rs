@@ -1,6 +1,6 @@
-//! Reading the two text protocols: lines that end in CRLF, and counted bytes.
+//! Reading NATS: lines that end in CRLF, and counted bytes.
 
-use super::Fault;
+use super::{Decoded, Fault, fault};
 
 /// A place in a buffer that may end before the item does.
 pub(super) struct Cursor<'a> {
@@ -63,9 +63,9 @@ pub(super) fn number(digits: &[u8]) -> Result<usize, Stop> {
 }
 
 /// What a decoder returns for where it stopped.
-pub(super) fn stopped<'a>(stop: Stop, bytes: &[u8]) -> Result<super::Decoded<'a>, Fault> {
+pub(super) fn stopped<'a>(stop: Stop, bytes: &[u8]) -> Result<Decoded<'a>, Fault> {
     match stop {
-        Stop::Incomplete => Ok(super::Decoded::Incomplete),
-        Stop::Fault(reason) => Err(Fault(format!("{reason}: {}", bytes[..bytes.len().min(40)].escape_ascii()))),
+        Stop::Incomplete => Ok(Decoded::Incomplete),
+        Stop::Fault(reason) => Err(fault(&reason, bytes)),
     }
 }

@@ -1,7 +1,9 @@
-//! Publish and subscribe of Redis, in RESP2: the part of it that such a server sends.
+//! Publish and subscribe of Redis, in RESP2: the part of it that such a server sends. The parser is redust-resp's
+//! (`docs/decisions/0009-decoders.md`).
 
-use super::cursor::{Cursor, Stop, number, stopped};
-use super::{Channel, Decoded, Dialect, Fault, Item, Shape};
+use super::{Channel, Decoded, Dialect, Fault, Item, Shape, fault};
+use redust_resp::ParseError;
+use redust_resp::resp2::parser::{Value, parse_bytes, parse_value};
 use std::io::Write;
 
 #[derive(Debug)]
@@ -41,10 +43,12 @@ impl Dialect for Redis {
 
     #[inline]
     fn decode<'a>(&self, bytes: &'a [u8]) -> Result<Decoded<'a>, Fault> {
-        let mut cursor = Cursor::new(bytes);
-        match item(&mut cursor) {
-            Ok(item) => Ok(Decoded::Item(item, cursor.consumed())),
-            Err(stop) => stopped(stop, bytes),
+        let mut rest = bytes;
+        match item(&mut rest) {
+            Ok(Some(item)) => Ok(Decoded::Item(item, bytes.len() - rest.len())),
+            Ok(None) => Err(fault(&"not a reply that was asked for", bytes)),
+            Err(ParseError::Incomplete(_)) => Ok(Decoded::Incomplete),
+            Err(error) => Err(fault(&error, bytes)),
         }
     }
 }
@@ -59,36 +63,30 @@ fn command(words: &[&[u8]], out: &mut Vec<u8>) {
     }
 }
 
+/// None: nothing that such a server says here.
 #[inline]
-fn item<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Stop> {
-    match cursor.line()?.split_first() {
-        Some((b'*', b"3")) => push(cursor),
+fn item<'a>(rest: &mut &'a [u8]) -> Result<Option<Item<'a>>, ParseError> {
+    Ok(match parse_value(rest)? {
+        Value::Array(Some(3)) => push(rest)?,
         // The reply to PUBLISH: how many got it.
-        Some((b':', _)) => Ok(Item::Nothing),
-        Some((b'+', b"PONG")) => Ok(Item::Answer),
-        Some((b'-', reason)) => Ok(Item::Refusal(reason)),
-        _ => Err(Stop::Fault("not a reply that was asked for")),
-    }
+        Value::Integer(_) => Some(Item::Nothing),
+        Value::SimpleString("PONG") => Some(Item::Answer),
+        Value::Error(reason) => Some(Item::Refusal(reason.as_bytes())),
+        _ => None,
+    })
 }
 
 /// An array of three: `message`, channel and payload, or `subscribe`, channel and a count.
 #[inline]
-fn push<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Stop> {
-    let kind = bulk(cursor)?;
-    let channel = bulk(cursor)?;
-    match kind {
-        b"message" => Ok(Item::Delivery { channel, payload: bulk(cursor)? }),
-        b"subscribe" => cursor.line().map(|_count| Item::Answer),
-        _ => Err(Stop::Fault("neither a message nor a subscription")),
-    }
-}
-
-#[inline]
-fn bulk<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Stop> {
-    let Some((b'$', digits)) = cursor.line()?.split_first() else {
-        return Err(Stop::Fault("a bulk string was expected"));
-    };
-    cursor.counted(number(digits)?)
+fn push<'a>(rest: &mut &'a [u8]) -> Result<Option<Item<'a>>, ParseError> {
+    let (kind, channel) = (parse_bytes(rest)?, parse_bytes(rest)?);
+    Ok(match (kind, channel, parse_value(rest)?) {
+        (Some(b"message"), Some(channel), Value::BulkString(Some(payload))) => {
+            Some(Item::Delivery { channel, payload })
+        }
+        (Some(b"subscribe"), Some(_), Value::Integer(_)) => Some(Item::Answer),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
@@ -109,6 +107,8 @@ mod tests {
         for bytes in [&b"HTTP/1.1 400\r\n"[..], b"*3\r\n:1\r\n", b"*3\r\n$x\r\n", b"*3\r\n$1\r\nabc\r\n", b"+PONG\n"] {
             assert!(Redis.decode(bytes).is_err(), "{}", bytes.escape_ascii());
         }
+        let nested = [b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n".as_slice(), &b"*1\r\n".repeat(100_000)].concat();
+        assert!(Redis.decode(&nested).is_err(), "arrays in arrays cost no stack");
     }
 
     #[test]

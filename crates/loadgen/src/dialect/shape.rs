@@ -36,6 +36,15 @@ impl Shape {
         Self { head: words.collect(), head_len: head.len(), payload_len, end }
     }
 
+    /// Appends a message of this shape; what is open is 0.
+    pub(crate) fn write(&self, payload: &[u8], out: &mut Vec<u8>) {
+        let begin = out.len();
+        out.extend(self.head.iter().flat_map(|(expected, mask)| (expected & mask).to_ne_bytes()));
+        out.truncate(begin + self.head_len);
+        out.extend_from_slice(payload);
+        out.extend_from_slice(self.end);
+    }
+
     /// Where the payload begins.
     pub(crate) fn head_len(&self) -> usize {
         self.head_len

@@ -2,16 +2,16 @@
 
 use maud::{Markup, html};
 
-use super::{number, series_class};
+use super::{SERIES_CLASSES, number, series_class};
 
 /// Half the size of a marker.
 const REACH: f64 = 3.6;
 
-/// A marker at a place; four forms take turns.
+/// A marker at a place; four forms take turns, beginning with the next where the colours begin again.
 pub(super) fn marker(index: usize, x: f64, y: f64) -> Markup {
     let class = format!("marker {}", series_class(index));
     let at = |dx: f64, dy: f64| format!("{},{}", number(x + dx * REACH), number(y + dy * REACH));
-    let corners: &[(f64, f64)] = match index % 4 {
+    let corners: &[(f64, f64)] = match (index + index / SERIES_CLASSES) % 4 {
         0 => return html! { circle class=(class) cx=(number(x)) cy=(number(y)) r=(REACH) {} },
         1 => &[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
         2 => &[(0.0, -1.2), (1.1, 0.9), (-1.1, 0.9)],

@@ -23,8 +23,8 @@ use maud::{Markup, html};
 /// The width of every drawing, in its own units.
 const WIDTH: f64 = 480.0;
 
-/// How many contestants can be told apart: classes `s0` to `s7` of the style sheet.
-const SERIES_CLASSES: usize = 8;
+/// How many contestants have a colour and a dash of their own: classes `s0` to `s11` of the style sheet.
+const SERIES_CLASSES: usize = 12;
 
 /// What every drawing says beside what it draws.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use super::tables::scrolling;
 use super::{capitalized, document};
 use crate::Timing;
 use crate::chart::{Axis, Caption, Lines, Series, legend};
-use crate::figures::time;
+use corecast_figures::time;
 
 /// The page of these timings. `version` is that of the program that makes it.
 pub fn contention_page(title: &str, timings: &[Timing], version: &str) -> String {

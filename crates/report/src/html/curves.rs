@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use crate::chart::{Axis, Caption, Lines, Series};
-use crate::figures::{scaled, time};
 use crate::{Entry, Ladder, Metric, Run, median};
+use corecast_figures::{scaled, time};
 
 /// A point: percentile, time or rate, and latency in microseconds.
 type Point = (f64, f64);

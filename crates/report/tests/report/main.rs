@@ -1,5 +1,6 @@
 //! What the crate says of results, through its public surface.
 
+mod colours;
 mod files;
 mod page;
 mod statistics;

@@ -1,0 +1,56 @@
+//! Figures as people read them: three significant digits and a unit.
+//!
+//! Owns how the load generator's reports and the tables and pages made of them write numbers, so that both show
+//! the same.
+//!
+//! Invariant: what is written depends on the value alone, never on a locale.
+//!
+//! Absent here: what a figure means, and whole sentences.
+#![forbid(unsafe_code)]
+
+/// With a unit of thousands: `1.23 M`, `45.6 k`, `789`.
+pub fn scaled(value: f64) -> String {
+    match value {
+        v if v >= 1e9 => format!("{} G", three_digits(v / 1e9)),
+        v if v >= 1e6 => format!("{} M", three_digits(v / 1e6)),
+        v if v >= 1e4 => format!("{} k", three_digits(v / 1e3)),
+        v => three_digits(v),
+    }
+}
+
+/// Three significant digits, and no fewer than the whole part has.
+pub fn three_digits(value: f64) -> String {
+    let decimals = match value.abs() {
+        v if v >= 99.95 || v == 0.0 => 0,
+        v if v >= 9.995 => 1,
+        v if v >= 0.9995 => 2,
+        v if v >= 0.09995 => 3,
+        _ => 4,
+    };
+    format!("{value:.decimals$}")
+}
+
+/// A time given in microseconds, in µs, ms or s.
+pub fn time(us: f64) -> String {
+    match us {
+        v if v >= 9_999_500.0 => format!("{} s", three_digits(v / 1e6)),
+        v if v >= 9999.5 => format!("{} ms", three_digits(v / 1e3)),
+        v => format!("{} µs", three_digits(v)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits_and_a_unit_are_kept() {
+        let cases =
+            [(0.0, "0"), (0.03456, "0.0346"), (1.234, "1.23"), (12.34, "12.3"), (99.97, "100"), (1234.0, "1234")];
+        for (value, text) in cases {
+            assert_eq!(three_digits(value), text);
+        }
+        assert_eq!((scaled(12_345_678.0).as_str(), scaled(45_600.0).as_str()), ("12.3 M", "45.6 k"));
+        assert_eq!((time(12_345.0).as_str(), time(12_345_678.0).as_str()), ("12.3 ms", "12.3 s"));
+    }
+}
