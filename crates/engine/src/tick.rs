@@ -11,7 +11,7 @@ use crate::connection::Link;
 use crate::deadline::Due;
 use crate::lifecycle::Event;
 use crate::mesh::Post;
-use crate::pause::Pause;
+use crate::pause::{Pause, Sends};
 use crate::shard::{Engine, Shard};
 use corecast_fanout::{ConnectionId, Effect};
 use corecast_session::End;
@@ -58,9 +58,7 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>) {
         }
         let policy = shard.policy.borrow();
         if policy.merges() {
-            let counters = policy.counters();
-            let sends = (counters.sends - before.sends).max(1);
-            pause.after_flush(begin, Instant::now(), (counters.sent_bytes - before.sent_bytes) / sends);
+            pause.after_flush(begin, Instant::now(), Sends::between(&before, &policy.counters()));
         }
     }
 }
