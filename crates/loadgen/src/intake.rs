@@ -56,7 +56,7 @@ impl<'a> Intake<'a> {
         let told = 0..settings.publishers * settings.subscriptions * stalled.start;
         let receivers: Vec<_> =
             (0..settings.connections()).map(|index| Receiver::of(settings, publishers_receive, index)).collect();
-        let transcripts = Transcripts::new(settings, receivers.iter().map(|receiver| receiver.subscriptions > 0));
+        let transcripts = Transcripts::new(settings, receivers.iter().map(|receiver| receiver.channel()));
         let mut completion = Completion::new(settings.publishers * settings.channels);
         for row in told.clone() {
             completion.join(stream(settings, row));
@@ -120,7 +120,7 @@ impl<'a> Intake<'a> {
 
     /// A connection is subscribed anew: owed all that is sent from now on.
     pub(crate) fn join(&mut self, connection: usize, sent: impl Fn(usize, usize) -> u64) {
-        self.transcripts.lose(connection);
+        self.transcripts.lose(connection, self.receivers[connection].first_channel.into());
         let rows: Vec<_> = self.rows(connection).collect();
         for (row, publisher, channel) in rows {
             self.ledger.join(row, sent(publisher, channel));
@@ -286,7 +286,7 @@ impl Sink for Intake<'_> {
         let Batch { receiver, first_subscription, .. } = self.batch;
         if receiver.subscriptions > 0 {
             let expected = self.ledger.expected(first_subscription * self.publishers, self.publishers);
-            self.transcripts.find(connection, usize::from(receiver.first_channel), expected);
+            self.transcripts.begin(connection, usize::from(receiver.first_channel), expected);
         }
     }
 
@@ -315,11 +315,12 @@ impl Sink for Intake<'_> {
     fn deliver_known(&mut self, bytes: &[u8]) -> usize {
         let Batch { connection, receiver, first_subscription, .. } = self.batch;
         let channel = usize::from(receiver.first_channel);
-        let (numbers, len) = self.transcripts.recognise(connection, channel, bytes);
+        let recognised = self.transcripts.recognise(connection, channel, bytes);
+        let len = recognised.len;
         if len > 0 {
             // What is accounted for does not touch the transcripts, which the borrow checker cannot see.
             let transcripts = std::mem::take(&mut self.transcripts);
-            transcripts.runs(channel, numbers).for_each(|run| self.account_for_run(first_subscription, run));
+            transcripts.runs(channel, recognised).for_each(|run| self.account_for_run(first_subscription, run));
             self.transcripts = transcripts;
         }
         len

@@ -68,7 +68,7 @@ impl Ledger {
 
     /// The next sequences of so many rows; no real ones of rows that have not begun.
     #[inline]
-    pub(crate) fn expected(&self, first: usize, rows: usize) -> impl Iterator<Item = u64> {
+    pub(crate) fn expected(&self, first: usize, rows: usize) -> impl Iterator<Item = u64> + Clone {
         self.rows[first..first + rows].iter().map(|row| row.expected)
     }
 

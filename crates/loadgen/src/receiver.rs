@@ -36,6 +36,11 @@ impl Receiver {
         let first_channel = short(settings.channel_of(index * settings.subscriptions));
         Receiver { role, first_channel, subscriptions: short(subscriptions) }
     }
+
+    /// Its first channel, if it gets anything.
+    pub(crate) fn channel(self) -> Option<usize> {
+        (self.subscriptions > 0).then_some(self.first_channel.into())
+    }
 }
 
 /// What the deliveries of one receive have in common.

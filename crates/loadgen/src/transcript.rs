@@ -1,12 +1,13 @@
-//! What is alike for all subscribers of a channel is verified for one of them and compared for the others.
+//! What is alike for many subscribers of a channel is verified for one of them and compared for the others.
 //!
-//! The first connection that gets a message has it verified, and it is appended to the channel's transcript. Whoever
-//! is in step with the transcript has what it receives compared with it, many messages at a time, and gets the headers
-//! that were read before. Every byte of every delivery is so either verified or equal to one that was; order, loss and
-//! repeats are accounted for by header as ever.
+//! The first connection that gets a message has it verified, and it is appended to a transcript. Whoever is in step
+//! with the transcript has what it receives compared with it, many messages at a time, and gets the headers that were
+//! read before. Every byte of every delivery is so either verified or equal to one that was; order, loss and repeats
+//! are accounted for by header as ever.
 //!
 //! Who gets something else there, such as another order of publishers, falls out of step and has everything verified
-//! until it has had exactly what the transcript has.
+//! until it has had exactly what a transcript had when a receive began. A channel has several transcripts, because a
+//! server of several shards has as many orders; one that nobody is in step with goes to the next who is in step with none.
 
 use crate::Settings;
 use crate::payload::Header;
@@ -14,12 +15,22 @@ use std::ops::Range;
 
 #[derive(Debug, Default)]
 pub(crate) struct Transcripts {
-    /// Empty where no channel has enough of an audience.
-    by_channel: Vec<Transcript>,
-    /// Per connection: the number of the message of its transcript that is to come next, or [`OUT_OF_STEP`].
-    next: Vec<u64>,
+    /// [`ORDERS`](Self::ORDERS) for each channel, one channel's behind the other's. Empty where no channel has enough of
+    /// an audience.
+    all: Vec<Transcript>,
+    /// Per connection.
+    places: Vec<Option<Place>>,
     /// The most bytes that a transcript keeps.
     max_bytes: usize,
+}
+
+/// Where a connection is that is in step.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Which of its channel's transcripts.
+    order: usize,
+    /// The number of the message that is to come next.
+    next: u64,
 }
 
 #[derive(Debug, Default)]
@@ -34,7 +45,15 @@ struct Transcript {
     end: u64,
     /// By publisher: the sequence behind its last message here.
     sequences: Vec<u64>,
+    /// Where receives began that appended to it, and the sequences there; the oldest is replaced.
+    begins: [(u64, Vec<u64>); BEGINS],
+    oldest: usize,
+    /// Connections that are in step.
+    followers: usize,
 }
+
+/// Beginnings of receives that are remembered, for others to come into step: some are further ahead than others.
+const BEGINS: usize = 4;
 
 /// Messages of one publisher that were due at one time, one behind the other.
 #[derive(Clone, Copy, Debug)]
@@ -59,74 +78,123 @@ impl Run {
     }
 }
 
-const OUT_OF_STEP: u64 = u64::MAX;
-
 impl Transcripts {
+    /// The most transcripts of a channel.
+    const ORDERS: usize = 4;
     /// The least subscribers of a channel for which it pays to copy its messages.
     const MIN_AUDIENCE: usize = 4;
     /// The most bytes of a transcript: a receive. Who is further behind than that is out of step.
     const MAX_BYTES: usize = 256 * 1024;
     /// The most bytes of all of them. Where they get less than a few messages each, there are none.
-    const MAX_TOTAL_BYTES: usize = 32 * 1024 * 1024;
+    const MAX_TOTAL_BYTES: usize = 128 * 1024 * 1024;
     const MIN_MESSAGES: usize = 16;
 
-    /// For connections with a channel, and others.
-    pub(crate) fn new(settings: &Settings, has_channel: impl Iterator<Item = bool>) -> Self {
-        let max_bytes = Self::MAX_BYTES.min(Self::MAX_TOTAL_BYTES / settings.channels);
+    /// For connections with these channels, or none.
+    pub(crate) fn new(settings: &Settings, channels: impl Iterator<Item = Option<usize>>) -> Self {
+        let count = settings.channels * Self::ORDERS;
+        let max_bytes = Self::MAX_BYTES.min(Self::MAX_TOTAL_BYTES / count);
         let pays = settings.subscriptions == 1
             && settings.subscribers >= Self::MIN_AUDIENCE * settings.channels
             && max_bytes >= Self::MIN_MESSAGES * settings.payload_bytes;
         let transcript = || Transcript { sequences: vec![0; settings.publishers], ..Transcript::default() };
-        Self {
-            by_channel: std::iter::repeat_with(transcript).take(if pays { settings.channels } else { 0 }).collect(),
-            next: has_channel.map(|has_channel| if has_channel { 0 } else { OUT_OF_STEP }).collect(),
+        let mut transcripts = Self {
+            all: std::iter::repeat_with(transcript).take(if pays { count } else { 0 }).collect(),
+            places: Vec::new(),
             max_bytes,
+        };
+        for channel in channels {
+            let first = channel.and_then(|channel| transcripts.of(channel).first_mut());
+            let place = first.map(|transcript| {
+                transcript.followers += 1;
+                Place { order: 0, next: 0 }
+            });
+            transcripts.places.push(place);
         }
+        transcripts
+    }
+
+    /// The transcripts of a channel.
+    fn of(&mut self, channel: usize) -> &mut [Transcript] {
+        let all = channel * Self::ORDERS..(channel + 1) * Self::ORDERS;
+        self.all.get_mut(all).unwrap_or_default()
     }
 
     /// A connection is not where it was: it has missed messages, or is another.
-    pub(crate) fn lose(&mut self, connection: usize) {
-        self.next[connection] = OUT_OF_STEP;
-    }
-
-    /// A connection has had these sequences of each publisher; brings it into step if that is what its transcript has.
-    #[inline]
-    pub(crate) fn find(&mut self, connection: usize, channel: usize, sequences: impl Iterator<Item = u64>) {
-        if self.next[connection] == OUT_OF_STEP
-            && let Some(transcript) = self.by_channel.get(channel)
-            && sequences.eq(transcript.sequences.iter().copied())
-        {
-            self.next[connection] = transcript.end;
+    pub(crate) fn lose(&mut self, connection: usize, channel: usize) {
+        if let Some(Place { order, .. }) = self.places[connection].take() {
+            self.of(channel)[order].followers -= 1;
         }
     }
 
-    /// Which messages at the start of `bytes` are the next of the transcript: their numbers, and their length together.
+    /// A receive of a connection begins, which has had these sequences of each publisher; brings it into step if that is
+    /// what a transcript had when a receive began.
     #[inline]
-    pub(crate) fn recognise(&mut self, connection: usize, channel: usize, bytes: &[u8]) -> (Range<u64>, usize) {
-        let (Some(transcript), place) = (self.by_channel.get(channel), &mut self.next[connection]) else {
-            return (0..0, 0);
-        };
-        let next = *place;
-        if !(transcript.first..transcript.end).contains(&next) {
-            return (0..0, 0);
+    pub(crate) fn begin(&mut self, connection: usize, channel: usize, had: impl Iterator<Item = u64> + Clone) {
+        match self.places[connection] {
+            Some(Place { order, next }) => {
+                let transcript = &mut self.of(channel)[order];
+                if transcript.end == next {
+                    transcript.note_begin();
+                }
+            }
+            None => self.places[connection] = self.find(channel, had),
+        }
+    }
+
+    fn find(&mut self, channel: usize, had: impl Iterator<Item = u64> + Clone) -> Option<Place> {
+        let transcripts = self.of(channel);
+        let found = transcripts.iter().enumerate().find_map(|(order, transcript)| {
+            let begin = |(number, sequences): &(u64, Vec<u64>)| {
+                (*number >= transcript.first && had.clone().eq(sequences.iter().copied())).then_some(*number)
+            };
+            transcript.begins.iter().find_map(begin).map(|next| Place { order, next })
+        });
+        let found = found.or_else(|| {
+            let order = transcripts.iter().position(|transcript| transcript.followers == 0)?;
+            transcripts[order].restart(had);
+            Some(Place { order, next: transcripts[order].end })
+        });
+        if let Some(Place { order, .. }) = found {
+            transcripts[order].followers += 1;
+        }
+        found
+    }
+
+    /// Which messages at the start of `bytes` are the next of its transcript.
+    #[inline]
+    pub(crate) fn recognise(&mut self, connection: usize, channel: usize, bytes: &[u8]) -> Recognised {
+        let Some(Place { order, next }) = self.places[connection] else { return Recognised::default() };
+        let transcript = &self.all[channel * Self::ORDERS + order];
+        if next == transcript.end {
+            return Recognised::default();
+        }
+        if next < transcript.first {
+            self.lose(connection, channel);
+            return Recognised::default();
         }
         let expected = transcript.from(next);
-        let len = transcript.message_len;
-        let common = expected.len().min(bytes.len() / len * len);
+        let message_len = transcript.message_len;
+        let common = expected.len().min(bytes.len() / message_len * message_len);
         let (bytes, expected) = (&bytes[..common], &expected[..common]);
-        if bytes == expected {
-            *place += (common / len) as u64;
-            return (next..*place, common);
+        let equal = if bytes == expected {
+            common / message_len
+        } else {
+            let pairs = bytes.chunks_exact(message_len).zip(expected.chunks_exact(message_len));
+            pairs.take_while(|(message, expected)| message == expected).count()
+        };
+        let (len, end) = (equal * message_len, next + equal as u64);
+        if len == common {
+            self.places[connection] = Some(Place { order, next: end });
+        } else {
+            self.lose(connection, channel);
         }
-        *place = OUT_OF_STEP;
-        let pairs = bytes.chunks_exact(len).zip(expected.chunks_exact(len));
-        let equal = pairs.take_while(|(message, expected)| message == expected).count();
-        (next..next + equal as u64, equal * len)
+        Recognised { order, numbers: next..end, len }
     }
 
-    /// What the messages with these numbers say, which a transcript has recognised.
-    pub(crate) fn runs(&self, channel: usize, numbers: Range<u64>) -> impl Iterator<Item = Run> {
-        let runs = &self.by_channel[channel].runs;
+    /// What these messages say.
+    pub(crate) fn runs(&self, channel: usize, recognised: Recognised) -> impl Iterator<Item = Run> {
+        let Recognised { order, numbers, .. } = recognised;
+        let runs = &self.all[channel * Self::ORDERS + order].runs;
         let first = runs.partition_point(|run| run.begin + run.count <= numbers.start);
         runs[first..].iter().take_while(move |run| run.begin < numbers.end).map(move |run| run.within(&numbers))
     }
@@ -134,23 +202,55 @@ impl Transcripts {
     /// A connection has had this message, verified, in its turn, and with this header; none if it was not so.
     #[inline]
     pub(crate) fn learn(&mut self, connection: usize, channel: usize, header: Option<Header>, message: &[u8]) {
-        let Some(transcript) = self.by_channel.get_mut(channel) else { return };
-        if self.next[connection] != transcript.end {
+        let Some(Place { order, next }) = self.places[connection] else { return };
+        let transcript = &mut self.all[channel * Self::ORDERS + order];
+        if next != transcript.end {
             return;
         }
-        let Some(header) = header else { return self.lose(connection) };
+        let Some(header) = header else { return self.lose(connection, channel) };
         if transcript.bytes.len() + message.len() > self.max_bytes {
             transcript.forget_half();
         }
         transcript.append(header, message);
-        self.next[connection] += 1;
+        self.places[connection] = Some(Place { order, next: next + 1 });
     }
+}
+
+/// The messages at the start of some bytes that a transcript has.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recognised {
+    order: usize,
+    numbers: Range<u64>,
+    /// Bytes that they take.
+    pub(crate) len: usize,
 }
 
 impl Transcript {
     /// The bytes from a message on.
     fn from(&self, number: u64) -> &[u8] {
         &self.bytes[usize::try_from(number - self.first).expect("kept") * self.message_len..]
+    }
+
+    /// A receive begins that may append.
+    fn note_begin(&mut self) {
+        let newest = &self.begins[(self.oldest + BEGINS - 1) % BEGINS];
+        if newest.0 != self.end || newest.1.is_empty() {
+            let (number, sequences) = &mut self.begins[self.oldest];
+            *number = self.end;
+            sequences.clone_from(&self.sequences);
+            self.oldest = (self.oldest + 1) % BEGINS;
+        }
+    }
+
+    /// Begins anew, with who had these sequences of each publisher.
+    fn restart(&mut self, had: impl Iterator<Item = u64>) {
+        self.bytes.clear();
+        self.runs.clear();
+        self.first = self.end;
+        self.sequences.clear();
+        self.sequences.extend(had);
+        self.begins.iter_mut().for_each(|(_, sequences)| sequences.clear());
+        self.note_begin();
     }
 
     fn append(&mut self, header: Header, message: &[u8]) {
@@ -184,7 +284,7 @@ mod tests {
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
         let load = Load::Paced { rate: 1 };
         let settings = Settings { subscribers: 4, publishers: 2, ..Settings::new(address, Protocol::Native, load) };
-        Transcripts { max_bytes, ..Transcripts::new(&settings, [true; 4].into_iter()) }
+        Transcripts { max_bytes, ..Transcripts::new(&settings, [Some(0); 4].into_iter()) }
     }
 
     /// The message of a publisher with a sequence.
@@ -198,16 +298,21 @@ mod tests {
     }
 
     fn learn(transcripts: &mut Transcripts, messages: &[(u16, u8)]) {
+        learn_of(transcripts, 0, messages);
+    }
+
+    fn learn_of(transcripts: &mut Transcripts, connection: usize, messages: &[(u16, u8)]) {
         for (publisher, sequence) in messages {
             let (header, message) = message(*publisher, *sequence);
-            transcripts.learn(0, 0, Some(header), &message);
+            transcripts.learn(connection, 0, Some(header), &message);
         }
     }
 
     /// What a connection is told of these messages: publisher, first sequence and count of each run.
     fn told(transcripts: &mut Transcripts, connection: usize, messages: &[(u16, u8)]) -> Vec<(u16, u64, u64)> {
-        let (numbers, len) = transcripts.recognise(connection, 0, &bytes(messages));
-        let runs: Vec<_> = transcripts.runs(0, numbers).collect();
+        let recognised = transcripts.recognise(connection, 0, &bytes(messages));
+        let len = recognised.len;
+        let runs: Vec<_> = transcripts.runs(0, recognised).collect();
         assert_eq!(runs.iter().map(|run| run.count).sum::<u64>(), (len / LEN) as u64);
         runs.iter().map(|run| (run.header.publisher, run.header.sequence, run.count)).collect()
     }
@@ -229,12 +334,38 @@ mod tests {
         learn(&mut transcripts, &[(0, 0), (0, 1), (1, 0)]);
         assert_eq!(told(&mut transcripts, 1, &[(0, 0), (1, 0), (0, 1)]), [(0, 0, 1)]);
         assert_eq!(told(&mut transcripts, 1, &[(0, 1), (1, 0)]), []);
-        transcripts.find(1, 0, [1, 1].into_iter());
+        transcripts.begin(0, 0, [2, 1].into_iter());
         learn(&mut transcripts, &[(0, 2)]);
+        transcripts.begin(1, 0, [1, 1].into_iter());
         assert_eq!(told(&mut transcripts, 1, &[(0, 2)]), [], "it lacked one");
-        transcripts.find(1, 0, [3, 1].into_iter());
-        learn(&mut transcripts, &[(0, 3)]);
-        assert_eq!(told(&mut transcripts, 1, &[(0, 3)]), [(0, 3, 1)]);
+        transcripts.lose(1, 0);
+        transcripts.begin(1, 0, [2, 1].into_iter());
+        assert_eq!(told(&mut transcripts, 1, &[(0, 2)]), [(0, 2, 1)], "it had what was there when the receive began");
+    }
+
+    #[test]
+    fn every_order_has_a_transcript_as_far_as_they_go() {
+        let mut transcripts = transcripts(1 << 20);
+        let orders = [[(0, 0), (1, 0)], [(1, 0), (0, 0)]];
+        learn(&mut transcripts, &orders[0]);
+        for connection in [2, 3] {
+            assert_eq!(told(&mut transcripts, connection, &orders[1]), []);
+        }
+        // The first of them leads, the other follows from where it began.
+        transcripts.begin(2, 0, [1, 1].into_iter());
+        learn_of(&mut transcripts, 2, &[(1, 1), (0, 1)]);
+        transcripts.begin(3, 0, [1, 1].into_iter());
+        assert_eq!(told(&mut transcripts, 3, &[(1, 1), (0, 1)]), [(1, 1, 1), (0, 1, 1)]);
+        // The other order goes on.
+        assert_eq!(told(&mut transcripts, 1, &orders[0]), [(0, 0, 1), (1, 0, 1)]);
+        for connection in 0..4 {
+            transcripts.lose(connection, 0);
+        }
+        assert!(transcripts.all.iter().all(|transcript| transcript.followers == 0));
+        transcripts.begin(1, 0, [5, 5].into_iter());
+        learn_of(&mut transcripts, 1, &[(0, 5)]);
+        transcripts.begin(3, 0, [5, 5].into_iter());
+        assert_eq!(told(&mut transcripts, 3, &[(0, 5)]), [(0, 5, 1)], "one that nobody used began anew");
     }
 
     #[test]
@@ -250,7 +381,7 @@ mod tests {
         let all: Vec<(u16, u8)> = (0..20).map(|nth| (u16::from(nth % 8 > 4), nth)).collect();
         for pair in all.chunks(2) {
             learn(&mut transcripts, pair);
-            assert!(transcripts.by_channel[0].bytes.len() <= 8 * LEN);
+            assert!(transcripts.all[0].bytes.len() <= 8 * LEN);
             let runs = told(&mut transcripts, 1, pair);
             assert_eq!(runs.iter().map(|(.., count)| count).sum::<u64>(), 2, "{pair:?}");
         }
