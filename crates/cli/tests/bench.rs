@@ -2,6 +2,7 @@
 
 use corecast_engine::Protocol;
 use corecast_testkit::{Deadline, Finished, Process, ServerProcess};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::time::Duration;
@@ -80,6 +81,27 @@ fn the_report_names_the_machine_and_what_the_server_cost() {
     let parts = user.unwrap() + system.unwrap();
     // Without a tick of 10 ms in the window there is nothing to part it by.
     assert!(parts < f64::EPSILON || (parts - both.unwrap()).abs() < 1e-6, "{server}");
+}
+
+#[test]
+fn a_generator_that_was_stopped_in_its_window_is_invalid() {
+    let server = ServerProcess::start(BINARY, &[]);
+    let address = server.address(Protocol::Native).to_string();
+    let mut witness = Process::start(BINARY, ["sub", "--address", &address, "--count", "1", "bench0"]);
+    witness.error_line_with("subscribed bench0", Deadline::start());
+    let load = ["--closed-loop", "16", "--warmup", "0ms", "--duration", "1s", "--json", "--address", &address];
+    let bench = Process::start(BINARY, [&["bench", "--subscribers", "20", "--publishers", "2"][..], &load].concat());
+    // Without a warm-up the first message is one of the window.
+    assert!(witness.line(Deadline::start()).is_some(), "a message");
+    bench.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_millis(300));
+    bench.signal(Signal::CONT);
+    let finished = bench.finish(Deadline::start());
+    let report = report(&finished);
+    assert_eq!((finished.code, &report["checks"]["lost"]), (1, &0.into()), "{finished:?}");
+    let reasons = report["validity"]["reasons"].to_string();
+    assert!(reasons.contains("the generator did not run for "), "{reasons}");
+    assert!(report["generator"]["longest_absence_us"].as_f64() > Some(200_000.0), "{report}");
 }
 
 #[test]

@@ -31,6 +31,7 @@
 //! generator thread.
 #![forbid(unsafe_code)]
 
+mod absence;
 mod attach;
 mod clock;
 mod comparison;
@@ -69,6 +70,7 @@ mod settings;
 mod text;
 mod timeline;
 mod usage;
+mod validity;
 mod visitors;
 
 pub use comparison::{Comparison, Contestant, Entry, Origin, Plan};
@@ -76,7 +78,6 @@ pub use distribution::Distribution;
 pub use disturbance::Disturbance;
 pub use environment::Environment;
 pub use error::Error;
-pub use evaluation::LATENESS_BOUND_US;
 pub use host::{Host, allowed_cpus};
 pub use ladder::{Climb, Ladder};
 pub use latency::Percentiles;
@@ -91,3 +92,4 @@ pub use scenario::{Scenario, builtin_scenarios};
 pub use server_process::{ServerOptions, ServerProcess};
 pub use settings::Settings;
 pub use timeline::{Interval, Phase};
+pub use validity::LATENESS_BOUND_US;

@@ -198,6 +198,9 @@ pub struct GeneratorCost {
     pub receives: u64,
     /// Deliveries in one receive, on average.
     pub deliveries_per_receive: f64,
+    /// The longest time in the window for which its thread neither ran nor slept as it had asked to.
+    #[serde(default)]
+    pub longest_absence_us: f64,
     /// From when a message was due to when it was handed to its socket (open loop only).
     pub lateness_us: Percentiles,
     /// Sends in the whole run that a socket did not take in full; what is left waits in the generator.

@@ -1,5 +1,6 @@
 //! One run: attach, warm up, measure, drain, report.
 
+use crate::absence::Absence;
 use crate::attach::attach;
 use crate::clock::{Clock, duration_ns};
 use crate::connection::Stage;
@@ -121,8 +122,11 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
     };
     run.load_until(measured.start, RunStage::WarmingUp)?;
     let from = run.sample()?;
+    run.fleet.absence = Absence::since(from.at_ns);
     run.load_until(measured.end, RunStage::Measuring)?;
     let to = run.sample()?;
+    run.fleet.absence.look(to.at_ns);
+    let absence = run.fleet.absence.longest();
     let memory_loaded = memory()?;
     run.drain()?;
     let Run { fleet, drive, mut intake, sender, mut lateness, membership, .. } = run;
@@ -135,7 +139,9 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
         environment,
         from,
         to,
+        absence,
         offered: drive.offered(&measured),
+        measured,
         total_messages: sender.messages,
         expected: sender.expected,
         memory: memory_before.zip(memory_attached).zip(memory_loaded),
@@ -283,6 +289,7 @@ impl<D: Dialect> Run<'_, D> {
                 Step::Visit => visitors.visit(settings.address)?,
                 Step::Read(range) => range.into_iter().try_for_each(|index| fleet.pause(index, false, intake))?,
             }
+            fleet.absence.excuse(fleet.clock.now_ns());
         }
         membership.see_off(fleet, intake, settings)?;
         if self.storming && membership.is_settled() {
@@ -377,13 +384,14 @@ impl<D: Dialect> Run<'_, D> {
 
     fn sample(&self) -> Result<Sample, Error> {
         Ok(Sample {
-            at_ns: self.fleet.clock.now_ns(),
             written: self.sender.written(&self.fleet),
             traffic: self.fleet.traffic,
             generator: CpuTime::of_this_thread()?,
             process: CpuTime::of(std::process::id())?,
             machine: MachineTime::now(),
             server: self.settings.server_pid.map(CpuTime::of).transpose()?,
+            // Behind all that it dates, so that an account taken late shows.
+            at_ns: self.fleet.clock.now_ns(),
         })
     }
 
