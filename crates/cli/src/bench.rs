@@ -14,6 +14,7 @@ use corecast_loadgen::{
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange};
 use crate::live::Live;
+use crate::output::print;
 use crate::period::Period;
 
 /// The flags of `corecast bench`. What is not given is as the scenario says, or as in the default.
@@ -127,9 +128,8 @@ pub(crate) struct Arguments {
 /// Runs the load and prints what came of it; a success if every check held and the figures are valid.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if arguments.list_scenarios {
-        for (name, summary) in builtin_scenarios() {
-            println!("{name:<9} {summary}");
-        }
+        let lines: Vec<String> = builtin_scenarios().map(|(name, summary)| format!("{name:<9} {summary}\n")).collect();
+        print(&lines.concat())?;
         return Ok(ExitCode::SUCCESS);
     }
     let (json, hgrm) = (arguments.json, arguments.hgrm.clone());
@@ -154,14 +154,10 @@ fn run_once(settings: &Settings, live: Option<&Live>, json: bool, hgrm: Option<&
     live.inspect(|live| live.clear());
     let measurement = outcome.map_err(explain)?;
     let report = &measurement.report;
-    if json {
-        println!("{}", serde_json::to_string_pretty(report)?);
-    } else {
-        print!("{report}");
-    }
     if let Some(path) = hgrm {
         fs::write(path, measurement.latency.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    print(&if json { serde_json::to_string_pretty(report)? + "\n" } else { report.to_string() })?;
     Ok(report.passed() && report.validity.valid)
 }
 
@@ -173,11 +169,7 @@ fn run_ladder(settings: &Settings, climb: Climb, live: Option<&Live>, json: bool
     let outcome = Ladder::run(settings, climb, on_step, live.map(|live| |progress| live.show(&progress)));
     live.inspect(|live| live.clear());
     let ladder = outcome.map_err(explain)?;
-    if json {
-        println!("{}", serde_json::to_string_pretty(&ladder)?);
-    } else {
-        print!("{ladder}");
-    }
+    print(&if json { serde_json::to_string_pretty(&ladder)? + "\n" } else { ladder.to_string() })?;
     Ok(ladder.passed())
 }
 

@@ -21,6 +21,7 @@ mod journal;
 mod listen;
 mod live;
 mod logging;
+mod output;
 mod period;
 mod policy;
 mod publish;

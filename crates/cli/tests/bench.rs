@@ -84,6 +84,20 @@ fn the_report_names_the_machine_and_what_the_server_cost() {
 }
 
 #[test]
+fn standard_output_that_nobody_reads_or_that_is_full_is_said_in_a_line() {
+    let server = ServerProcess::start(BINARY, &[]);
+    let address = server.address(Protocol::Native).to_string();
+    for arguments in [&[&["--address", &address], &SMALL[..]].concat()[..], &["--list-scenarios"]] {
+        let to_a_full_disk = ["-c", "exec \"$0\" bench \"$@\" >/dev/full", BINARY];
+        let full = Process::start("sh", [&to_a_full_disk[..], arguments].concat()).finish(Deadline::start());
+        assert!(full.complaint(1).starts_with("cannot write to standard output: "), "{full:?}");
+        let mut unread = Process::start(BINARY, [&["bench"], arguments].concat());
+        unread.close_stdout();
+        assert!(unread.finish(Deadline::start()).code < 2, "no panic");
+    }
+}
+
+#[test]
 fn a_generator_that_was_stopped_in_its_window_is_invalid() {
     let server = ServerProcess::start(BINARY, &[]);
     let address = server.address(Protocol::Native).to_string();

@@ -106,6 +106,19 @@ fn a_and_b_run_in_turns_and_have_a_verdict() {
 }
 
 #[test]
+fn results_reach_their_files_though_standard_output_is_full() {
+    let directory = tempfile::tempdir().unwrap();
+    let [json, baseline] = ["pair.json", "base.json"].map(|name| directory.path().join(name));
+    let to_a_full_disk = ["-c", "exec \"$0\" \"$@\" >/dev/full", BINARY, "compare"];
+    let files = ["--json", json.to_str().unwrap(), "--save-baseline", baseline.to_str().unwrap()];
+    let arguments = [&to_a_full_disk[..], &SMALL, &["--a=sharded", "--b=mutex", "--rounds=1"], &files].concat();
+    let finished = Process::start("sh", arguments).finish(Deadline::start());
+    let said = finished.stderr.lines().last().unwrap_or_default();
+    assert!(finished.code == 1 && said.starts_with("corecast: cannot write to standard output: "), "{finished:?}");
+    assert!(read(&json).pointer("/entries/1/reports/0").is_some() && read(&baseline)["format_version"] == 1);
+}
+
+#[test]
 fn programs_and_running_servers_are_contestants_too() {
     let running = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0"]);
     let (address, pid) = (running.address(Protocol::Native), running.process.id());

@@ -13,6 +13,7 @@ use super::contestant::{Server, Spec};
 use super::load::LoadArguments;
 use super::{measure, write_json};
 use crate::command_line::SetupError;
+use crate::output::print;
 
 /// Who A and B are, and what is asked of A.
 #[derive(Args, Debug)]
@@ -81,19 +82,23 @@ impl PairArguments {
         if let Some(baseline) = &baseline {
             results.entries.extend(baseline.entries_under(&loads));
         }
-        print!("\n{results}\n{}", results.verdicts_text());
-        if let Some(baseline) = &baseline {
-            println!("\n{}", remarks_on(baseline)?);
-        }
-        let held = self.judge(&results, &name);
+        // The files first: nobody may read standard output any more.
         if let Some(path) = &self.save_baseline {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             write_json(path, &Baseline::new(of_a, env!("CARGO_PKG_VERSION"), now))?;
-            eprintln!("the runs of {name} are in {}", path.display());
         }
         if let Some(path) = json {
             write_json(path, &results)?;
         }
+        let mut text = format!("\n{results}\n{}", results.verdicts_text());
+        if let Some(baseline) = &baseline {
+            text += &format!("\n{}\n", remarks_on(baseline)?);
+        }
+        let held = self.judge(&results, &name, &mut text);
+        if let Some(path) = &self.save_baseline {
+            text += &format!("\nThe runs of {name} are in {}.\n", path.display());
+        }
+        print(&text)?;
         Ok(passed && held)
     }
 
@@ -131,8 +136,8 @@ impl PairArguments {
         }
     }
 
-    /// Prints what became of each requirement under each load that it applies to; whether all were kept.
-    fn judge(&self, results: &Results, a: &str) -> bool {
+    /// Tells what became of each requirement under each load that it applies to; whether all were kept.
+    fn judge(&self, results: &Results, a: &str, text: &mut String) -> bool {
         let mut held = true;
         for requirement in &self.requirements {
             for entry in results.entries.iter().filter(|entry| entry.name == a) {
@@ -140,7 +145,7 @@ impl PairArguments {
                     results.reference_under(&entry.load).filter(|_| requirement.metric.applies(&entry.load));
                 let Some(reference) = reference else { continue };
                 let judgement = requirement.judge(&Verdict::of(requirement.metric, entry, reference));
-                println!("{}; {}", judgement.text, entry.load);
+                *text += &format!("{}; {}\n", judgement.text, entry.load);
                 held &= judgement.held;
             }
         }

@@ -7,6 +7,7 @@ use clap::Args;
 use super::contestant::{Running, Server};
 use super::load::LoadArguments;
 use super::{measure, rungs, write_json};
+use crate::output::print;
 
 /// Who is in the table.
 #[derive(Args, Debug)]
@@ -44,10 +45,10 @@ impl TableArguments {
         contestants.extend(self.peers.iter().map(|peer| peer.contestant(peer.name.clone())));
         let plan = load.plan(contestants, self.reference.clone(), 1)?;
         let (results, held) = measure(&plan)?;
-        print!("\n{results}");
         if let Some(path) = json {
             write_json(path, &results)?;
         }
+        print(&format!("\n{results}"))?;
         Ok(held)
     }
 }
