@@ -1,11 +1,9 @@
 //! `corecast bench`: load against any running server.
 
-use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{ArgGroup, Args};
 use corecast_loadgen::{
     Climb, Error, Ladder, Load, Popularity, Protocol, Scenario, Settings, builtin_scenarios, measure,
@@ -14,7 +12,7 @@ use corecast_loadgen::{
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange};
 use crate::live::Live;
-use crate::output::print;
+use crate::output::{OutputFile, print};
 use crate::period::Period;
 
 /// The flags of `corecast bench`. What is not given is as the scenario says, or as in the default.
@@ -146,16 +144,13 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn run_once(settings: &Settings, live: Option<&Live>, json: bool, hgrm: Option<&Path>) -> anyhow::Result<bool> {
-    // A file that cannot be written is noticed before the load, not behind it.
-    if let Some(path) = hgrm {
-        fs::write(path, "").with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    let hgrm = hgrm.map(OutputFile::open).transpose()?;
     let outcome = measure(settings, live.map(|live| |progress| live.show(&progress)));
     live.inspect(|live| live.clear());
     let measurement = outcome.map_err(explain)?;
     let report = &measurement.report;
-    if let Some(path) = hgrm {
-        fs::write(path, measurement.latency.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
+    if let Some(file) = hgrm {
+        file.write(&measurement.latency.to_string())?;
     }
     print(&if json { serde_json::to_string_pretty(report)? + "\n" } else { report.to_string() })?;
     Ok(report.passed() && report.validity.valid)

@@ -153,6 +153,18 @@ fn a_file_of_ones_own_is_a_scenario_and_its_faults_are_named() {
 }
 
 #[test]
+fn a_file_that_was_there_is_kept_by_a_run_that_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("latency.hgrm");
+    fs::write(&path, "of an earlier run").unwrap();
+    let failed = bench(&["--address", "127.0.0.1:1", "--hgrm", path.to_str().unwrap()]);
+    assert!(failed.complaint(1).starts_with("connecting to 127.0.0.1:1: "), "{failed:?}");
+    assert_eq!(fs::read(&path).unwrap(), b"of an earlier run");
+    let refused = bench(&["--address", "127.0.0.1:1", "--hgrm", "/absent/latency.hgrm"]);
+    assert!(refused.complaint(2).starts_with("cannot write /absent/latency.hgrm: "), "{refused:?}");
+}
+
+#[test]
 fn what_cannot_be_run_is_refused_in_a_line() {
     let cases: [(&[&str], &str); 5] = [
         (&["--scenario", "no-such"], "no-such"),

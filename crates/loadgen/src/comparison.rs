@@ -78,9 +78,9 @@ pub struct Entry {
     /// How its server was started or where it ran: what the name leaves out.
     #[serde(default)]
     pub server: String,
-    /// One report of each round.
+    /// One report of each round, as far as the comparison went.
     pub reports: Vec<Report>,
-    /// What went wrong with servers of this contestant as they were stopped.
+    /// What went wrong with servers of this contestant as they were stopped, or why one could not be measured.
     pub unclean_ends: Vec<String>,
 }
 
@@ -97,11 +97,10 @@ impl Entry {
 }
 
 impl Comparison {
-    /// Runs the plan; `on_run` is told what begins.
-    ///
-    /// # Errors
-    /// The first measurement that could not be made. What a server does wrong under load is no error.
-    pub fn run(plan: &Plan, mut on_run: impl FnMut(usize, &Contestant, Load)) -> Result<Self, Error> {
+    /// Runs the plan; `on_run` is told what begins. What a server does wrong under load is no error, but the first
+    /// measurement that could not be made ends the comparison: the error is given beside what was measured before,
+    /// and stands in the `unclean_ends` of its entry.
+    pub fn run(plan: &Plan, mut on_run: impl FnMut(usize, &Contestant, Load)) -> (Self, Result<(), Error>) {
         let mut entries: Vec<Entry> = Vec::new();
         for &load in &plan.loads {
             for contestant in &plan.contestants {
@@ -110,6 +109,14 @@ impl Comparison {
                 entries.push(Entry { name, load, server, reports: Vec::new(), unclean_ends: Vec::new() });
             }
         }
+        let reference = plan.reference.clone();
+        // Before any is measured: what is wrong with the last would otherwise cost all before it.
+        let checked = plan.contestants.iter().try_for_each(|contestant| {
+            plan.loads.iter().try_for_each(|load| settings(plan, contestant, *load).check())
+        });
+        if let Err(error) = checked {
+            return (Self { reference, entries: Vec::new() }, Err(error));
+        }
         for round in 0..plan.rounds {
             for (nth, &load) in plan.loads.iter().enumerate() {
                 for turn in 0..plan.contestants.len() {
@@ -117,11 +124,15 @@ impl Comparison {
                     let contestant = &plan.contestants[turn];
                     on_run(round, contestant, load);
                     let entry = &mut entries[nth * plan.contestants.len() + turn];
-                    measure(plan, contestant, entry)?;
+                    if let Err(error) = measure(plan, contestant, entry) {
+                        entry.unclean_ends.push(format!("round {} was not measured: {error}", round + 1));
+                        entries.retain(|entry| !entry.reports.is_empty() || !entry.unclean_ends.is_empty());
+                        return (Self { reference, entries }, Err(error));
+                    }
                 }
             }
         }
-        Ok(Self { reference: plan.reference.clone(), entries })
+        (Self { reference, entries }, Ok(()))
     }
 
     /// Whether every check held everywhere. An invalid run is labelled and changes nothing here: its
@@ -131,8 +142,12 @@ impl Comparison {
     }
 }
 
+fn settings(plan: &Plan, contestant: &Contestant, load: Load) -> Settings {
+    Settings { protocol: contestant.protocol, load, ..plan.settings.clone() }
+}
+
 fn measure(plan: &Plan, contestant: &Contestant, entry: &mut Entry) -> Result<(), Error> {
-    let mut settings = Settings { protocol: contestant.protocol, load: entry.load, ..plan.settings.clone() };
+    let mut settings = settings(plan, contestant, entry.load);
     match &contestant.origin {
         Origin::Running { address, pid } => {
             (settings.address, settings.server_pid) = (*address, *pid);

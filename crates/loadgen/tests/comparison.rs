@@ -27,10 +27,10 @@ fn rounds_go_back_and_forth_and_faults_fail_the_whole() {
         reference: "sound".to_owned(),
     };
     let mut order = Vec::new();
-    let comparison = Comparison::run(&plan, |round, contestant, load| {
+    let (comparison, outcome) = Comparison::run(&plan, |round, contestant, load| {
         order.push((round, contestant.name.clone(), matches!(load, Load::Paced { .. })));
     });
-    let comparison = comparison.unwrap();
+    outcome.unwrap();
     let expected = [
         (0, "sound", true),
         (0, "lossy", true),
@@ -50,4 +50,25 @@ fn rounds_go_back_and_forth_and_faults_fail_the_whole() {
     let read: Comparison = serde_json::from_str(&json).unwrap();
     assert_eq!(read.entries.len(), 4);
     assert!(read.entries.iter().all(|entry| entry.reports.len() == 2));
+}
+
+#[test]
+fn what_was_measured_before_a_measurement_that_fails_stands() {
+    let (sound, mortal) = (Broadcaster::start(Fault::None), Broadcaster::start(Fault::None));
+    let settings = Settings { duration: Duration::from_millis(50), ..sound.settings() };
+    let contestants = vec![contestant("sound", &sound), contestant("mortal", &mortal)];
+    let loads = vec![Load::Paced { rate: 200 }];
+    let mut plan = Plan { contestants, loads, rounds: 3, settings, reference: "sound".to_owned() };
+    let mut mortal = Some(mortal);
+    let (comparison, outcome) = Comparison::run(&plan, |round, contestant, _| {
+        mortal.take_if(|_| round == 1 && contestant.name == "mortal");
+    });
+    let error = outcome.unwrap_err().to_string();
+    assert!(comparison.entries.iter().all(|entry| entry.reports.len() == 1), "{comparison:?}");
+    assert_eq!(comparison.entries[1].unclean_ends, [format!("round 2 was not measured: {error}")]);
+    assert!(!comparison.passed());
+
+    plan.loads.push(Load::Saturate { in_flight: 1 });
+    let (comparison, outcome) = Comparison::run(&plan, |_, _, _| panic!("the second load cannot be run"));
+    assert!(outcome.unwrap_err().to_string().contains("--closed-loop") && comparison.entries.is_empty());
 }

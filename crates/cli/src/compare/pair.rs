@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 
 use super::contestant::{Server, Spec};
 use super::load::LoadArguments;
-use super::{measure, write_json};
+use super::measure;
 use crate::command_line::SetupError;
-use crate::output::print;
+use crate::output::{OutputFile, print};
 
 /// Who A and B are, and what is asked of A.
 #[derive(Args, Debug)]
@@ -64,7 +64,7 @@ impl PairArguments {
     }
 
     /// Measures, prints, and saves what is to be saved; whether every check and requirement held.
-    pub(super) fn run(&self, a: &Spec, load: &LoadArguments, json: Option<&Path>) -> anyhow::Result<bool> {
+    pub(super) fn run(&self, a: &Spec, load: &LoadArguments, json: Option<OutputFile>) -> anyhow::Result<bool> {
         let baseline = self.baseline.as_deref().map(read_baseline).transpose()?;
         let (a, b) = self.contestants(a, load)?;
         let name = a.name.clone();
@@ -77,29 +77,34 @@ impl PairArguments {
             baseline.check(&settings, &loads).map_err(|error| SetupError(error.to_string()))?;
         }
 
-        let (mut results, passed) = measure(&plan)?;
-        let of_a: Vec<Entry> = results.entries.iter().filter(|entry| entry.name == name).cloned().collect();
+        let save_baseline = self.save_baseline.as_deref().map(OutputFile::open).transpose()?;
+
+        let mut measured = measure(&plan)?;
+        let results = &mut measured.results;
+        let of_a: Vec<Entry> =
+            results.entries.iter().filter(|entry| entry.name == name && !entry.runs.is_empty()).cloned().collect();
         if let Some(baseline) = &baseline {
             results.entries.extend(baseline.entries_under(&loads));
         }
         // The files first: nobody may read standard output any more.
-        if let Some(path) = &self.save_baseline {
+        let mut saved = String::new();
+        if let Some(file) = save_baseline {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            write_json(path, &Baseline::new(of_a, env!("CARGO_PKG_VERSION"), now))?;
+            let baseline = Baseline::new(of_a, env!("CARGO_PKG_VERSION"), now);
+            saved = format!("\nThe runs of {name} are in {}.\n", file.path().display());
+            file.write(&serde_json::to_string_pretty(&baseline)?)?;
         }
-        if let Some(path) = json {
-            write_json(path, &results)?;
+        if let Some(file) = json {
+            file.write(&serde_json::to_string_pretty(&results)?)?;
         }
         let mut text = format!("\n{results}\n{}", results.verdicts_text());
         if let Some(baseline) = &baseline {
             text += &format!("\n{}\n", remarks_on(baseline)?);
         }
-        let held = self.judge(&results, &name, &mut text);
-        if let Some(path) = &self.save_baseline {
-            text += &format!("\nThe runs of {name} are in {}.\n", path.display());
-        }
-        print(&text)?;
-        Ok(passed && held)
+        let held = measured.passed & self.judge(results, &name, &mut text);
+        print(&(text + &saved))?;
+        measured.through()?;
+        Ok(held)
     }
 
     fn contestants(&self, a: &Spec, load: &LoadArguments) -> anyhow::Result<(Contestant, Option<Contestant>)> {
