@@ -36,6 +36,15 @@ fn measured(arguments: &[&str], code: i32) -> Option<String> {
     None
 }
 
+/// The table of a small comparison, whether the machine was quiet enough for it to be valid or not.
+#[track_caller]
+fn tabled(arguments: &[&str]) -> String {
+    let finished = compare(&[&SMALL[..], arguments].concat());
+    let text = String::from_utf8(finished.stdout.clone()).expect("UTF-8");
+    assert_eq!(finished.code, i32::from(text.contains("INVALID")), "{finished:?}");
+    text
+}
+
 #[track_caller]
 fn refused(arguments: &[&str]) -> String {
     compare(arguments).complaint(2).to_owned()
@@ -47,8 +56,8 @@ fn read(path: &Path) -> Value {
 
 #[test]
 fn many_contestants_have_one_table() {
-    let Some(text) = measured(&["--policies=sharded,mutex", "--rounds=1"], 0) else { return };
-    for part in ["saturate, 8 messages in flight", "  sharded ", "  mutex ", "rate ×", " held\n"] {
+    let text = tabled(&["--policies=sharded,mutex", "--rounds=1"]);
+    for part in ["saturate, 8 messages in flight", "  sharded ", "  mutex ", "rate ×", "checks\n"] {
         assert!(text.contains(part), "'{part}' is missing:\n{text}");
     }
 }
@@ -83,11 +92,7 @@ fn all_policies_and_rungs_have_one_table_and_a_document_has_their_rows() {
     let directory = tempfile::tempdir().unwrap();
     let json = directory.path().join("all.json");
     let json = json.to_str().unwrap();
-    let Some(text) =
-        measured(&["--policies=all,mutex+owner,subjector-portal+owner@2", "--rounds=1", "--json", json], 0)
-    else {
-        return;
-    };
+    let text = tabled(&["--policies=all,mutex+owner,subjector-portal+owner@2", "--rounds=1", "--json", json]);
     let report = Process::start(BINARY, ["report", json, "--markdown"]).finish(Deadline::start());
     let markdown = String::from_utf8(report.stdout).expect("UTF-8");
     assert!(markdown.starts_with("| rung | deliveries/s | p99 | CPU/delivery |\n| --- |"), "{markdown}");
@@ -120,6 +125,20 @@ fn a_and_b_run_in_turns_and_have_a_verdict() {
     let server = json.pointer("/entries/0/server").and_then(Value::as_str).unwrap();
     assert!(server.contains(" serve --policy sharded") && server.ends_with("--flush-pause 0"), "{server}");
     assert!(json.pointer("/entries/0/reports/1/latency_curve/0").is_some(), "a curve for the page");
+}
+
+#[test]
+fn figures_that_rest_on_an_invalid_run_are_exit_code_1() {
+    let directory = tempfile::tempdir().unwrap();
+    // The one message of the first second is in the warm-up.
+    let silent = ["--subscribers=2", "--rate=1", "--closed-loop=0", "--warmup=200ms", "--duration=50ms", "--rounds=1"];
+    for (nth, contestants) in [&["--policies=sharded"][..], &["--a=sharded", "--b=sharded"]].into_iter().enumerate() {
+        let json = directory.path().join(format!("{nth}.json"));
+        let finished = compare(&[&silent, contestants, &["--json", json.to_str().unwrap()]].concat());
+        let text = String::from_utf8(finished.stdout.clone()).expect("UTF-8");
+        assert!(finished.code == 1 && text.contains("INVALID: nothing arrived in the measured window"), "{finished:?}");
+        assert_eq!(read(&json).pointer("/entries/0/reports/0/validity/valid"), Some(&false.into()));
+    }
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     json: Option<PathBuf>,
 }
 
-/// Measures, prints what came of it, and succeeds if every check and requirement held.
+/// Measures, prints what came of it, and succeeds if every check and requirement held and the figures can be used.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { table, pair, load, json } = arguments;
     let json = json.as_deref().map(OutputFile::open).transpose()?;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use clap::{ArgGroup, Args};
 use corecast_loadgen::{Contestant, Host};
-use corecast_report::{Baseline, Entry, Load, MIN_PAIRS, Requirement, Results, Verdict};
+use corecast_report::{Baseline, Entry, Load, MIN_PAIRS, Requirement, Results, Run, Verdict};
 use serde_json::{Map, Value};
 
 use super::contestant::{Server, Spec};
@@ -63,7 +63,7 @@ impl PairArguments {
         self.a.as_ref()
     }
 
-    /// Measures, prints, and saves what is to be saved; whether every check and requirement held.
+    /// Measures, saves what is to be saved, and prints; whether every check and requirement held, of valid figures.
     pub(super) fn run(&self, a: &Spec, load: &LoadArguments, json: Option<OutputFile>) -> anyhow::Result<bool> {
         let baseline = self.baseline.as_deref().map(read_baseline).transpose()?;
         let (a, b) = self.contestants(a, load)?;
@@ -101,7 +101,7 @@ impl PairArguments {
         if let Some(baseline) = &baseline {
             text += &format!("\n{}\n", remarks_on(baseline)?);
         }
-        let held = measured.passed & self.judge(results, &name, &mut text);
+        let held = self.judge(results, &name, &mut text) & have_figures(results, &name) & measured.passed;
         print(&(text + &saved))?;
         measured.through()?;
         Ok(held)
@@ -156,6 +156,16 @@ impl PairArguments {
         }
         held
     }
+}
+
+/// Whether each load of A has a run to rest on, or, where there is something to divide by, a pair of them. Other runs
+/// with invalid figures are left out of the verdicts.
+fn have_figures(results: &Results, a: &str) -> bool {
+    let have = |entry: &Entry| match results.reference_under(&entry.load) {
+        Some(reference) => entry.pairs(reference).any(|(a, b)| a.usable() && b.usable()),
+        None => entry.runs.iter().any(Run::usable),
+    };
+    results.entries.iter().filter(|entry| entry.name == a).all(have)
 }
 
 fn contestant(
