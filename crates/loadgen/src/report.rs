@@ -201,7 +201,8 @@ pub struct GeneratorCost {
     /// The longest time in the window for which its thread neither ran nor slept as it had asked to.
     #[serde(default)]
     pub longest_absence_us: f64,
-    /// From when a message was due to when it was handed to its socket (open loop only).
+    /// From when a message was due to behind the sends of all that was due with it (open loop only). What a full socket
+    /// did not take is here as if it had: `blocked_sends` and `achieved` have it.
     pub lateness_us: Percentiles,
     /// Sends in the whole run that a socket did not take in full; what is left waits in the generator.
     pub blocked_sends: u64,
