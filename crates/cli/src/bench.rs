@@ -158,8 +158,7 @@ fn run_once(settings: &Settings, live: Option<&Live>, json: bool, hgrm: Option<&
 
 fn run_ladder(settings: &Settings, climb: Climb, live: Option<&Live>, json: bool) -> anyhow::Result<bool> {
     let on_step = |step, rate| {
-        live.inspect(|live| live.clear());
-        eprintln!("step {step}: {rate} messages a second");
+        live.inspect(|live| live.head(&format!("step {step}: {rate} messages a second")));
     };
     let outcome = Ladder::run(settings, climb, on_step, live.map(|live| |progress| live.show(&progress)));
     live.inspect(|live| live.clear());

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use corecast_engine::{PolicyKind, Protocol};
 use corecast_testkit::{Deadline, Finished, Process, ServerProcess};
@@ -13,8 +14,13 @@ const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 const SMALL: [&str; 6] =
     ["--subscribers=8", "--publishers=2", "--rate=0", "--closed-loop=8", "--warmup=20ms", "--duration=50ms"];
 
+/// For several runs on a busy machine.
+fn deadline() -> Deadline {
+    Deadline::after(Duration::from_mins(1))
+}
+
 fn compare(arguments: &[&str]) -> Finished {
-    Process::start(BINARY, [&["compare"], arguments].concat()).finish(Deadline::start())
+    Process::start(BINARY, [&["compare"], arguments].concat()).finish(deadline())
 }
 
 /// How often a busy machine is tried anew.
@@ -42,6 +48,7 @@ fn tabled(arguments: &[&str]) -> String {
     let finished = compare(&[&SMALL[..], arguments].concat());
     let text = String::from_utf8(finished.stdout.clone()).expect("UTF-8");
     assert_eq!(finished.code, i32::from(text.contains("INVALID")), "{finished:?}");
+    assert_eq!(finished.stderr, "", "no progress where standard error is no terminal");
     text
 }
 
@@ -148,7 +155,7 @@ fn results_reach_their_files_though_standard_output_is_full() {
     let to_a_full_disk = ["-c", "exec \"$0\" \"$@\" >/dev/full", BINARY, "compare"];
     let files = ["--json", json.to_str().unwrap(), "--save-baseline", baseline.to_str().unwrap()];
     let arguments = [&to_a_full_disk[..], &SMALL, &["--a=sharded", "--b=mutex", "--rounds=1"], &files].concat();
-    let finished = Process::start("sh", arguments).finish(Deadline::start());
+    let finished = Process::start("sh", arguments).finish(deadline());
     let said = finished.stderr.lines().last().unwrap_or_default();
     assert!(finished.code == 1 && said.starts_with("corecast: cannot write to standard output: "), "{finished:?}");
     assert!(read(&json).pointer("/entries/1/reports/0").is_some() && read(&baseline)["format_version"] == 1);

@@ -2,7 +2,7 @@
 //! so to all of them.
 
 use crate::server_process::{ServerOptions, ServerProcess};
-use crate::{Error, Load, Protocol, Report, Settings, run};
+use crate::{Error, Load, Progress, Protocol, Report, Settings, measure};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -97,10 +97,14 @@ impl Entry {
 }
 
 impl Comparison {
-    /// Runs the plan; `on_run` is told what begins. What a server does wrong under load is no error, but the first
+    /// Runs the plan; `on_run` is told what begins, and `on_progress` how far it is. What a server does wrong under load is no error, but the first
     /// measurement that could not be made ends the comparison: the error is given beside what was measured before,
     /// and stands in the `unclean_ends` of its entry.
-    pub fn run(plan: &Plan, mut on_run: impl FnMut(usize, &Contestant, Load)) -> (Self, Result<(), Error>) {
+    pub fn run(
+        plan: &Plan,
+        mut on_run: impl FnMut(usize, &Contestant, Load),
+        mut on_progress: Option<impl FnMut(Progress)>,
+    ) -> (Self, Result<(), Error>) {
         let mut entries: Vec<Entry> = Vec::new();
         for &load in &plan.loads {
             for contestant in &plan.contestants {
@@ -124,7 +128,7 @@ impl Comparison {
                     let contestant = &plan.contestants[turn];
                     on_run(round, contestant, load);
                     let entry = &mut entries[nth * plan.contestants.len() + turn];
-                    if let Err(error) = measure(plan, contestant, entry) {
+                    if let Err(error) = measure_once(plan, contestant, entry, on_progress.as_mut()) {
                         entry.unclean_ends.push(format!("round {} was not measured: {error}", round + 1));
                         entries.retain(|entry| !entry.reports.is_empty() || !entry.unclean_ends.is_empty());
                         return (Self { reference, entries }, Err(error));
@@ -146,12 +150,17 @@ fn settings(plan: &Plan, contestant: &Contestant, load: Load) -> Settings {
     Settings { protocol: contestant.protocol, load, ..plan.settings.clone() }
 }
 
-fn measure(plan: &Plan, contestant: &Contestant, entry: &mut Entry) -> Result<(), Error> {
+fn measure_once(
+    plan: &Plan,
+    contestant: &Contestant,
+    entry: &mut Entry,
+    on_progress: Option<impl FnMut(Progress)>,
+) -> Result<(), Error> {
     let mut settings = settings(plan, contestant, entry.load);
     match &contestant.origin {
         Origin::Running { address, pid } => {
             (settings.address, settings.server_pid) = (*address, *pid);
-            entry.reports.push(run(&settings)?);
+            entry.reports.push(measure(&settings, on_progress)?.report);
         }
         Origin::Started(options) => {
             let server = ServerProcess::start(options)?;
@@ -160,7 +169,7 @@ fn measure(plan: &Plan, contestant: &Contestant, entry: &mut Entry) -> Result<()
                 reason: format!("it has no listener for {}", contestant.protocol),
             })?;
             settings.server_pid = Some(server.pid());
-            entry.reports.push(run(&settings)?);
+            entry.reports.push(measure(&settings, on_progress)?.report);
             match server.stop() {
                 Ok(status) if status.success() => {}
                 Ok(status) => entry.unclean_ends.push(status.to_string()),

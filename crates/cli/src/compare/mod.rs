@@ -22,6 +22,7 @@ use corecast_report::Results;
 
 use crate::bench::explain;
 use crate::command_line::SetupError;
+use crate::live::Live;
 use crate::output::OutputFile;
 use load::LoadArguments;
 use pair::PairArguments;
@@ -74,7 +75,7 @@ impl Measured {
     }
 }
 
-/// Runs a plan and says on standard error how far it is.
+/// Runs a plan and shows on a terminal how far it is.
 ///
 /// # Errors
 /// Nothing at all could be measured.
@@ -85,10 +86,14 @@ fn measure(plan: &Plan) -> anyhow::Result<Measured> {
     plan.contestants.iter().try_for_each(is_there)?;
     let total = plan.rounds * plan.loads.len() * plan.contestants.len();
     let mut measurement = 0;
-    let (comparison, outcome) = Comparison::run(plan, |_round, contestant, load| {
+    let live = Live::on_terminal();
+    let live = live.as_ref();
+    let on_run = |_round, contestant: &Contestant, load| {
         measurement += 1;
-        eprintln!("{measurement} of {total}: {}, {load}", contestant.name);
-    });
+        live.inspect(|live| live.head(&format!("{measurement} of {total}: {}, {load}", contestant.name)));
+    };
+    let (comparison, outcome) = Comparison::run(plan, on_run, live.map(|live| |progress| live.show(&progress)));
+    live.inspect(|live| live.clear());
     let ended = match outcome {
         Err(error) if comparison.entries.iter().all(|entry| entry.reports.is_empty()) => return Err(explain(error)),
         outcome => outcome.err(),

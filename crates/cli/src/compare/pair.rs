@@ -1,5 +1,6 @@
 //! A against B, or against what A was at another time.
 
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -99,9 +100,9 @@ impl PairArguments {
         }
         let mut text = format!("\n{results}\n{}", results.verdicts_text());
         if let Some(baseline) = &baseline {
-            text += &format!("\n{}\n", remarks_on(baseline)?);
+            writeln!(text, "\n{}", remarks_on(baseline)?)?;
         }
-        let held = self.judge(results, &name, &mut text) & have_figures(results, &name) & measured.passed;
+        let held = self.judge(results, &name, &mut text)? & have_figures(results, &name) & measured.passed;
         print(&(text + &saved))?;
         measured.through()?;
         Ok(held)
@@ -142,7 +143,7 @@ impl PairArguments {
     }
 
     /// Tells what became of each requirement under each load that it applies to; whether all were kept.
-    fn judge(&self, results: &Results, a: &str, text: &mut String) -> bool {
+    fn judge(&self, results: &Results, a: &str, text: &mut String) -> Result<bool, fmt::Error> {
         let mut held = true;
         for requirement in &self.requirements {
             for entry in results.entries.iter().filter(|entry| entry.name == a) {
@@ -150,11 +151,11 @@ impl PairArguments {
                     results.reference_under(&entry.load).filter(|_| requirement.metric.applies(&entry.load));
                 let Some(reference) = reference else { continue };
                 let judgement = requirement.judge(&Verdict::of(requirement.metric, entry, reference));
-                *text += &format!("{}; {}\n", judgement.text, entry.load);
+                writeln!(text, "{}; {}", judgement.text, entry.load)?;
                 held &= judgement.held;
             }
         }
-        held
+        Ok(held)
     }
 }
 
