@@ -126,7 +126,7 @@ measure() { # SCENARIO ROUND CONTESTANT
     echo "$1, round $2 of $rounds: ${3%%=*}" >&2
     if [[ $3 != *=* ]]; then
         start_server "$3"
-        load "$1" "$3" "$2" --address "$address" --server-pid "$server"
+        load "$1" "$3" "$2" --address "$address" --server-pid "$server" --fresh-server
         stop_server || { echo "  failed: the server of policy $3 did not end cleanly" >&2; failures=$((failures + 1)); }
         return
     fi

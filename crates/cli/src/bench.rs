@@ -110,6 +110,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PID")]
     server_pid: Option<u32>,
 
+    /// That process was started for this run: report its memory a connection.
+    ///
+    /// A server that had connections before may take new ones into memory that it has kept from those.
+    #[arg(long, requires = "server_pid")]
+    fresh_server: bool,
+
     /// CPUs for the load's one thread, such as 1 or 2-3: none that the server uses [default: any]
     #[arg(long, value_name = "CPUS", value_delimiter = ',')]
     cpus: Vec<CpuRange>,
@@ -176,7 +182,7 @@ impl Arguments {
         let replaced = self.rate.is_some() || self.closed_loop.is_some();
         self.override_counts(&mut settings);
         self.override_times(&mut settings);
-        settings.server_pid = self.server_pid;
+        (settings.server_pid, settings.fresh_server) = (self.server_pid, self.fresh_server);
         settings.cpus = generator_cpus(&self.cpus)?;
         scenario.disturb(&mut settings);
         Ok((settings, scenario.climb().filter(|_| !replaced)))

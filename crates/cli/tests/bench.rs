@@ -74,11 +74,16 @@ fn many_channels_fit_a_scenario_made_smaller() {
 fn the_report_names_the_machine_and_what_the_server_cost() {
     let server = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0", "--cpus", "0"]);
     let pid = server.process.id().to_string();
-    let report = report(&bench_small(&server, &["--server-pid", &pid, "--json"]));
+    let report_of =
+        |flags: &[&str]| report(&bench_small(&server, &[&["--server-pid", &pid, "--json"], flags].concat()));
+    let report = report_of(&["--fresh-server"]);
     assert!(report["host"]["kernel"].as_str().is_some_and(|kernel| !kernel.is_empty()));
     assert!(report["environment"]["generator_cpus"].as_array().is_some_and(|cpus| !cpus.is_empty()));
     assert!(report["environment"]["server_cpus"].as_array().is_some_and(|cpus| !cpus.is_empty()));
     assert!(report["environment"]["others_cpus"].is_f64());
+    let again = report_of(&[]);
+    assert!(again["server"]["memory_attached_bytes"].is_u64(), "{again}");
+    assert!(again["server"]["memory_per_connection_bytes"].is_null(), "it has room from the run before: {again}");
     let server = &report["server"];
     assert!(server["memory_before_bytes"].as_u64() > Some(0) && server["memory_per_connection_bytes"].is_f64());
     let [both, user, system] = ["cpu", "user", "system"].map(|part| server[format!("{part}_us_per_delivery")].as_f64());

@@ -64,6 +64,8 @@ fn contestants_take_turns_and_every_run_has_its_file() {
     assert_eq!(redis, [false, true, true, false], "A B B A, and no setting of the caller's own: {calls:?}");
     assert!(calls.iter().all(|call| call.starts_with("bench --scenario paced --cpus ")), "{calls:?}");
     assert!(calls[0].contains("--address 127.0.0.1:") && calls[0].contains("--server-pid "), "{calls:?}");
+    let fresh: Vec<bool> = calls.iter().map(|call| call.contains(" --fresh-server")).collect();
+    assert_eq!(fresh, [true, false, false, true], "a peer had other load before: {calls:?}");
     assert_ne!(calls[0], calls[3], "each run has a server of its own");
     for file in ["sharded.1", "sharded.2", "redis.1", "redis.2"] {
         assert_eq!(std::fs::read_to_string(bench.path(&format!("out/paced/{file}.json"))).unwrap(), "{}\n");

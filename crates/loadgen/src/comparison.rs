@@ -168,7 +168,7 @@ fn measure_once(
                 binary: options.binary.display().to_string(),
                 reason: format!("it has no listener for {}", contestant.protocol),
             })?;
-            settings.server_pid = Some(server.pid());
+            (settings.server_pid, settings.fresh_server) = (Some(server.pid()), true);
             entry.reports.push(measure(&settings, on_progress)?.report);
             match server.stop() {
                 Ok(status) if status.success() => {}

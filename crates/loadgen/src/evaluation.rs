@@ -191,7 +191,10 @@ fn server(evidence: &Evidence<'_>) -> Option<ServerCost> {
         memory_before_bytes: before,
         memory_attached_bytes: attached,
         memory_loaded_bytes: loaded,
-        memory_per_connection_bytes: (float(attached) - float(before)) / float(evidence.settings.connections() as u64),
+        memory_per_connection_bytes: evidence
+            .settings
+            .fresh_server
+            .then(|| (float(attached) - float(before)) / float(evidence.settings.connections() as u64)),
     })
 }
 

@@ -181,8 +181,8 @@ pub struct ServerCost {
     pub memory_attached_bytes: u64,
     /// Resident memory at the end of the window.
     pub memory_loaded_bytes: u64,
-    /// What attaching added, for each connection.
-    pub memory_per_connection_bytes: f64,
+    /// What attaching added, for each connection; none if the server was not started for this run.
+    pub memory_per_connection_bytes: Option<f64>,
 }
 
 /// What the generator did, to tell whether it was the bottleneck.

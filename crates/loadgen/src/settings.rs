@@ -48,6 +48,10 @@ pub struct Settings {
     pub attach_timeout: Duration,
     /// The server's process on this machine, for its CPU time and memory.
     pub server_pid: Option<u32>,
+    /// Whether that process was started for this run. Another one may have room from earlier connections, which then
+    /// take no memory that could be seen. Not of the load, and so not in a report's settings.
+    #[serde(skip)]
+    pub fresh_server: bool,
     /// The CPUs that the generator's thread may use; empty leaves it where it is.
     pub cpus: Vec<usize>,
 }
@@ -83,6 +87,7 @@ impl Settings {
             drain_timeout: Duration::from_secs(5),
             attach_timeout: Duration::from_secs(30),
             server_pid: None,
+            fresh_server: false,
             cpus: Vec::new(),
         }
     }

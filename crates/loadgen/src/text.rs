@@ -115,8 +115,10 @@ fn write_server(server: &ServerCost, out: &mut fmt::Formatter<'_>) -> fmt::Resul
     let mebibytes = |bytes: u64| bytes / 1024 / 1024;
     writeln!(
         out,
-        "memory      {} KiB a connection; {} MiB before, {} MiB attached, {} MiB under load",
-        three_digits(server.memory_per_connection_bytes / 1024.0),
+        "memory      {} a connection; {} MiB before, {} MiB attached, {} MiB under load",
+        server
+            .memory_per_connection_bytes
+            .map_or("-".to_owned(), |bytes| format!("{} KiB", three_digits(bytes / 1024.0))),
         mebibytes(server.memory_before_bytes),
         mebibytes(server.memory_attached_bytes),
         mebibytes(server.memory_loaded_bytes)
