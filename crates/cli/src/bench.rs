@@ -124,7 +124,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
 
-    /// Write the distribution of the latency to this file, for `HdrHistogram`'s plotter; in milliseconds.
+    /// Write the distribution of the latency to this file, for HdrHistogram's plotter; in milliseconds.
     #[arg(long, value_name = "FILE")]
     hgrm: Option<PathBuf>,
 }

@@ -251,6 +251,7 @@ fn what_cannot_be_compared_is_refused_before_anything_runs() {
         (&["--a=sharded", "--baseline", bad], "bad.json: not a baseline"),
         (&["--a=sharded", "--baseline=absent.json"], "absent.json: No such file"),
         (&["--rate=0", "--closed-loop=0"], "nothing is left to measure"),
+        (&["--rounds=0"], "--rounds"),
         (&["--scenario=ladder"], "'corecast bench' climbs it"),
         (&["--scenario=absent"], "it is none of light"),
         (&["--policies=sharded+owner"], "--handoff is for the policies with a shared registry"),

@@ -32,11 +32,11 @@ pub(crate) struct PairArguments {
     #[arg(long, value_name = "SPEC", requires = "a", conflicts_with = "baseline")]
     b: Option<Spec>,
 
-    /// The program whose `serve` is A [default: this one]
+    /// The program whose 'serve' is A [default: this one]
     #[arg(long, value_name = "FILE", requires = "a")]
     a_bin: Option<PathBuf>,
 
-    /// The program whose `serve` is B [default: this one]
+    /// The program whose 'serve' is B [default: this one]
     #[arg(long, value_name = "FILE", requires = "b")]
     b_bin: Option<PathBuf>,
 

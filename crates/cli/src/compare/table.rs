@@ -21,7 +21,7 @@ pub(crate) struct TableArguments {
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "sharded,mutex,snapshot")]
     policies: Vec<String>,
 
-    /// The program whose `serve` is measured [default: this one]
+    /// The program whose 'serve' is measured [default: this one]
     #[arg(long, value_name = "FILE")]
     bin: Option<PathBuf>,
 
