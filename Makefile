@@ -11,7 +11,7 @@ SIMULATE := $(TARGET_DIR)/checked/corecast-simulate
 ARGS ?=
 
 # The results that `make report` draws: by default what was measured last.
-RESULTS ?= $(shell ls -dt results/*/ 2>/dev/null | head -n 1)
+RESULTS ?= $(shell find results -mindepth 2 -name '*.json' -printf '%T@ results/%P\n' 2>/dev/null | sort -rn | sed -n '1s:^[^ ]* \(results/[^/]*/\).*:\1:p')
 # What `make simulate` runs, e.g. `make simulate SEEDS=1000000 ARGS="--first 5000 --steps 1000"`.
 SEEDS ?= 100000
 

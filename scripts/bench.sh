@@ -7,7 +7,7 @@
 #   --policies LIST    policies of `corecast serve`, each started for each run; default: sharded,mutex,snapshot
 #   --peer PEER        a server that runs, as `corecast compare` takes it: redis=127.0.0.1:6379,pid=123; repeatable
 #   --rounds COUNT     default: 6, which a verdict with an interval needs; every other round goes backwards
-#   --out DIRECTORY    default: results/<date>-<commit>
+#   --out DIRECTORY    without results yet; default: results/<date>-<commit>, with a number behind it if that has some
 #   -- FLAG...         further flags of `corecast bench`, such as --duration 1s
 #
 # A run is DIRECTORY/SCENARIO/CONTESTANT.ROUND.json, as `corecast report` reads it; beside it lies what the run said on
@@ -45,6 +45,12 @@ done
 "$corecast" bench --help | grep -q -e '--scenario' ||
     { echo "bench.sh: $corecast bench knows no --scenario" >&2; exit 2; }
 
+# The developer's settings are not those of the servers measured.
+unset "${!CORECAST_@}"
+
+# A directory with runs in it: others beside them would be shown as their rounds.
+has_results() { [ -n "$(find "$1" -name '*.json' -print -quit 2>/dev/null)" ]; }
+
 # The CPUs of this process: the last for the load, the others for servers. One CPU cannot be parted.
 allowed=$(python3 -c 'import os; print(*sorted(os.sched_getaffinity(0)))')
 read -ra allowed <<<"$allowed"
@@ -57,8 +63,15 @@ if [ -z "$out" ]; then
     commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
     [ -z "$(git -C "$root" status --porcelain 2>/dev/null)" ] || commit+=-changed
     out=$root/results/$(date -u +%Y-%m-%d)-$commit
+    unnumbered=$out
+    for ((number = 2; ; number++)); do
+        has_results "$out" || break
+        out=$unnumbered-$number
+    done
+elif has_results "$out"; then
+    echo "bench.sh: --out: $out holds results, which would be taken for rounds of these" >&2
+    exit 2
 fi
-mkdir -p "$out"
 
 scratch=$(mktemp -d)
 server=''
@@ -106,13 +119,14 @@ load() { # SCENARIO NAME ROUND FLAG...
     # A run that gave no report leaves nothing that `corecast report` could not read.
     [ -s "$file.json" ] || rm -f "$file.json"
     [ -s "$file.err" ] || rm -f "$file.err"
+    rmdir --ignore-fail-on-non-empty "$out/$scenario" && rmdir --ignore-fail-on-non-empty "$out" 2>/dev/null || true
 }
 
 measure() { # SCENARIO ROUND CONTESTANT
     echo "$1, round $2 of $rounds: ${3%%=*}" >&2
     if [[ $3 != *=* ]]; then
         start_server "$3"
-        load "$1" "$3" "$2" --address "$address" --server-pid "$server" --admin-socket "$scratch/admin.sock"
+        load "$1" "$3" "$2" --address "$address" --server-pid "$server" --fresh-server --admin-socket "$scratch/admin.sock"
         stop_server || { echo "  failed: the server of policy $3 did not end cleanly" >&2; failures=$((failures + 1)); }
         return
     fi

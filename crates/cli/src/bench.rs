@@ -1,11 +1,9 @@
 //! `corecast bench`: load against any running server.
 
-use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{ArgGroup, Args};
 use corecast_loadgen::{
     Climb, Error, Ladder, Load, Popularity, Protocol, Scenario, Settings, builtin_scenarios, measure,
@@ -14,6 +12,7 @@ use corecast_loadgen::{
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange};
 use crate::live::Live;
+use crate::output::{OutputFile, print};
 use crate::period::Period;
 
 /// The flags of `corecast bench`. What is not given is as the scenario says, or as in the default.
@@ -115,6 +114,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     admin_socket: Option<PathBuf>,
 
+    /// That process was started for this run: report its memory a connection.
+    ///
+    /// A server that had connections before may take new ones into memory that it has kept from those.
+    #[arg(long, requires = "server_pid")]
+    fresh_server: bool,
+
     /// CPUs for the load's one thread, such as 1 or 2-3: none that the server uses [default: any]
     #[arg(long, value_name = "CPUS", value_delimiter = ',')]
     cpus: Vec<CpuRange>,
@@ -123,7 +128,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
 
-    /// Write the distribution of the latency to this file, for `HdrHistogram`'s plotter; in milliseconds.
+    /// Write the distribution of the latency to this file, for HdrHistogram's plotter; in milliseconds.
     #[arg(long, value_name = "FILE")]
     hgrm: Option<PathBuf>,
 }
@@ -131,9 +136,8 @@ pub(crate) struct Arguments {
 /// Runs the load and prints what came of it; a success if every check held and the figures are valid.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if arguments.list_scenarios {
-        for (name, summary) in builtin_scenarios() {
-            println!("{name:<9} {summary}");
-        }
+        let lines: Vec<String> = builtin_scenarios().map(|(name, summary)| format!("{name:<9} {summary}\n")).collect();
+        print(&lines.concat())?;
         return Ok(ExitCode::SUCCESS);
     }
     let (json, hgrm) = (arguments.json, arguments.hgrm.clone());
@@ -150,38 +154,26 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn run_once(settings: &Settings, live: Option<&Live>, json: bool, hgrm: Option<&Path>) -> anyhow::Result<bool> {
-    // A file that cannot be written is noticed before the load, not behind it.
-    if let Some(path) = hgrm {
-        fs::write(path, "").with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    let hgrm = hgrm.map(OutputFile::open).transpose()?;
     let outcome = measure(settings, live.map(|live| |progress| live.show(&progress)));
     live.inspect(|live| live.clear());
     let measurement = outcome.map_err(explain)?;
     let report = &measurement.report;
-    if json {
-        println!("{}", serde_json::to_string_pretty(report)?);
-    } else {
-        print!("{report}");
+    if let Some(file) = hgrm {
+        file.write(&measurement.latency.to_string())?;
     }
-    if let Some(path) = hgrm {
-        fs::write(path, measurement.latency.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    print(&if json { serde_json::to_string_pretty(report)? + "\n" } else { report.to_string() })?;
     Ok(report.passed() && report.validity.valid)
 }
 
 fn run_ladder(settings: &Settings, climb: Climb, live: Option<&Live>, json: bool) -> anyhow::Result<bool> {
     let on_step = |step, rate| {
-        live.inspect(|live| live.clear());
-        eprintln!("step {step}: {rate} messages a second");
+        live.inspect(|live| live.head(&format!("step {step}: {rate} messages a second")));
     };
     let outcome = Ladder::run(settings, climb, on_step, live.map(|live| |progress| live.show(&progress)));
     live.inspect(|live| live.clear());
     let ladder = outcome.map_err(explain)?;
-    if json {
-        println!("{}", serde_json::to_string_pretty(&ladder)?);
-    } else {
-        print!("{ladder}");
-    }
+    print(&if json { serde_json::to_string_pretty(&ladder)? + "\n" } else { ladder.to_string() })?;
     Ok(ladder.passed())
 }
 
@@ -194,7 +186,7 @@ impl Arguments {
         let replaced = self.rate.is_some() || self.closed_loop.is_some();
         self.override_counts(&mut settings);
         self.override_times(&mut settings);
-        settings.server_pid = self.server_pid;
+        (settings.server_pid, settings.fresh_server) = (self.server_pid, self.fresh_server);
         settings.admin_socket = self.admin_socket;
         settings.cpus = generator_cpus(&self.cpus)?;
         scenario.disturb(&mut settings);

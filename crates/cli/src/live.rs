@@ -1,6 +1,6 @@
 //! A line on a terminal that shows how far a run is.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::time::Duration;
 
 use corecast_loadgen::{Progress, RunStage};
@@ -35,6 +35,13 @@ impl Live {
             self.bar.set_position(units(progress.elapsed));
         }
         self.bar.set_message(words(progress));
+    }
+
+    /// Says on a line above it what begins.
+    pub(crate) fn head(&self, text: &str) {
+        self.clear();
+        // A terminal that has gone takes nothing from the measurement.
+        let _ = writeln!(std::io::stderr(), "{text}");
     }
 
     /// Takes the line away: something else is written.

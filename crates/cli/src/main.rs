@@ -21,6 +21,7 @@ mod journal;
 mod listen;
 mod live;
 mod logging;
+mod output;
 mod period;
 mod policy;
 mod publish;
@@ -162,8 +163,10 @@ deliveries, p50, p99, p99.9, max, completion-p99, cpu. Latencies are compared un
 A SPEC is a policy with flags of serve, or a server that runs: POLICY[,FLAG=VALUE...] or \
 NAME=HOST:PORT[,protocol=PROTOCOL][,pid=PID][,admin-socket=FILE].
 
-Exit codes: 0 every check and requirement held; 1 one did not, or a measurement could not be made; 2 something \
-to put right first, such as a requirement or baseline that cannot be read.
+Exit codes: 0 every check and requirement held, and the figures rest on valid runs; 1 otherwise, or a measurement \
+could not be made, which ends the comparison; 2 something to put right first, such as a file that cannot be \
+written or a server that is not there. A table rests on every run: one that is INVALID is exit code 1. A verdict \
+leaves a pair with an INVALID run out, so that is exit code 1 only if no pair is left under a load.
 
 Examples:
     corecast compare --rounds 3

@@ -2,6 +2,7 @@
 
 use corecast_engine::Protocol;
 use corecast_testkit::{Deadline, Finished, Process, ServerProcess};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::time::Duration;
@@ -11,9 +12,13 @@ const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 /// A short, small load, whatever the scenario says.
 const SMALL: [&str; 8] = ["--subscribers", "20", "--publishers", "2", "--warmup", "50ms", "--duration", "300ms"];
 
+/// For a whole run on a busy machine.
+fn deadline() -> Deadline {
+    Deadline::after(Duration::from_mins(1))
+}
+
 fn bench(arguments: &[&str]) -> Finished {
-    let deadline = Deadline::after(Duration::from_mins(1));
-    Process::start(BINARY, [&["bench"], arguments].concat()).finish(deadline)
+    Process::start(BINARY, [&["bench"], arguments].concat()).finish(deadline())
 }
 
 fn bench_small(server: &ServerProcess, arguments: &[&str]) -> Finished {
@@ -69,17 +74,57 @@ fn many_channels_fit_a_scenario_made_smaller() {
 fn the_report_names_the_machine_and_what_the_server_cost() {
     let server = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0", "--cpus", "0"]);
     let pid = server.process.id().to_string();
-    let report = report(&bench_small(&server, &["--server-pid", &pid, "--json"]));
+    let report_of =
+        |flags: &[&str]| report(&bench_small(&server, &[&["--server-pid", &pid, "--json"], flags].concat()));
+    let report = report_of(&["--fresh-server"]);
     assert!(report["host"]["kernel"].as_str().is_some_and(|kernel| !kernel.is_empty()));
     assert!(report["environment"]["generator_cpus"].as_array().is_some_and(|cpus| !cpus.is_empty()));
     assert!(report["environment"]["server_cpus"].as_array().is_some_and(|cpus| !cpus.is_empty()));
     assert!(report["environment"]["others_cpus"].is_f64());
+    let again = report_of(&[]);
+    assert!(again["server"]["memory_attached_bytes"].is_u64(), "{again}");
+    assert!(again["server"]["memory_per_connection_bytes"].is_null(), "it has room from the run before: {again}");
     let server = &report["server"];
     assert!(server["memory_before_bytes"].as_u64() > Some(0) && server["memory_per_connection_bytes"].is_f64());
     let [both, user, system] = ["cpu", "user", "system"].map(|part| server[format!("{part}_us_per_delivery")].as_f64());
     let parts = user.unwrap() + system.unwrap();
     // Without a tick of 10 ms in the window there is nothing to part it by.
     assert!(parts < f64::EPSILON || (parts - both.unwrap()).abs() < 1e-6, "{server}");
+}
+
+#[test]
+fn standard_output_that_nobody_reads_or_that_is_full_is_said_in_a_line() {
+    let server = ServerProcess::start(BINARY, &[]);
+    let address = server.address(Protocol::Native).to_string();
+    for arguments in [&[&["--address", &address], &SMALL[..]].concat()[..], &["--list-scenarios"]] {
+        let to_a_full_disk = ["-c", "exec \"$0\" bench \"$@\" >/dev/full", BINARY];
+        let full = Process::start("sh", [&to_a_full_disk[..], arguments].concat()).finish(deadline());
+        assert!(full.complaint(1).starts_with("cannot write to standard output: "), "{full:?}");
+        let mut unread = Process::start(BINARY, [&["bench"], arguments].concat());
+        unread.close_stdout();
+        assert!(unread.finish(deadline()).code < 2, "no panic");
+    }
+}
+
+#[test]
+fn a_generator_that_was_stopped_in_its_window_is_invalid() {
+    let server = ServerProcess::start(BINARY, &[]);
+    let address = server.address(Protocol::Native).to_string();
+    let mut witness = Process::start(BINARY, ["sub", "--address", &address, "--count", "1", "bench0"]);
+    witness.error_line_with("subscribed bench0", Deadline::start());
+    let load = ["--closed-loop", "16", "--warmup", "0ms", "--duration", "1s", "--json", "--address", &address];
+    let bench = Process::start(BINARY, [&["bench", "--subscribers", "20", "--publishers", "2"][..], &load].concat());
+    // Without a warm-up the first message is one of the window.
+    assert!(witness.line(deadline()).is_some(), "a message");
+    bench.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_millis(300));
+    bench.signal(Signal::CONT);
+    let finished = bench.finish(deadline());
+    let report = report(&finished);
+    assert_eq!((finished.code, &report["checks"]["lost"]), (1, &0.into()), "{finished:?}");
+    let reasons = report["validity"]["reasons"].to_string();
+    assert!(reasons.contains("the generator did not run for "), "{reasons}");
+    assert!(report["generator"]["longest_absence_us"].as_f64() > Some(200_000.0), "{report}");
 }
 
 #[test]
@@ -108,12 +153,24 @@ fn a_file_of_ones_own_is_a_scenario_and_its_faults_are_named() {
     let finished = bench_small(&server, &["--scenario", path, "--json"]);
     let ladder: Value = serde_json::from_slice(&finished.stdout).unwrap();
     assert_eq!(ladder["steps"].as_array().map(Vec::len), Some(2));
-    assert_eq!(finished.stderr, "step 1: 50 messages a second\nstep 2: 100 messages a second\n");
+    assert_eq!(finished.stderr, "", "no progress where standard error is no terminal");
 
     fs::write(path, "rate = 50\nsubscriber = 7\n").unwrap();
     let complaint = bench(&["--scenario", path]);
     let complaint = complaint.complaint(2);
     assert!(complaint.starts_with(&format!("{path}:2: subscriber: unknown field")), "{complaint}");
+}
+
+#[test]
+fn a_file_that_was_there_is_kept_by_a_run_that_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("latency.hgrm");
+    fs::write(&path, "of an earlier run").unwrap();
+    let failed = bench(&["--address", "127.0.0.1:1", "--hgrm", path.to_str().unwrap()]);
+    assert!(failed.complaint(1).starts_with("connecting to 127.0.0.1:1: "), "{failed:?}");
+    assert_eq!(fs::read(&path).unwrap(), b"of an earlier run");
+    let refused = bench(&["--address", "127.0.0.1:1", "--hgrm", "/absent/latency.hgrm"]);
+    assert!(refused.complaint(2).starts_with("cannot write /absent/latency.hgrm: "), "{refused:?}");
 }
 
 #[test]

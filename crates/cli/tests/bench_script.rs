@@ -9,7 +9,7 @@ use tempfile::TempDir;
 /// Knows the three subcommands that the script uses. `bench` fails in scenario `stall`, and gives nothing in `storm`.
 const STAND_IN: &str = r#"#!/usr/bin/env bash
 case $1 in
-    serve) trap 'exit 0' TERM; echo "listening native 127.0.0.1:$$"; while :; do sleep 0.02; done ;;
+    serve) env | grep ^CORECAST_ >>"$CALLS"; trap 'exit 0' TERM; echo "listening native 127.0.0.1:$$"; while :; do sleep 0.02; done ;;
     bench)
         [ "$2" != --help ] || { echo "--scenario NAME"; exit; }
         echo "$*" >>"$CALLS"
@@ -41,6 +41,7 @@ impl Bench {
         let mut command = Process::command("bash");
         command.arg(script).args(arguments).arg("--out").arg(self.path("out"));
         command.env("CORECAST", self.path("corecast")).env("CALLS", self.path("calls"));
+        command.env("CORECAST_SHARDS", "7");
         Process::spawn(command).finish(Deadline::start())
     }
 
@@ -60,9 +61,11 @@ fn contestants_take_turns_and_every_run_has_its_file() {
     let calls = bench.calls();
     let redis: Vec<bool> =
         calls.iter().map(|call| call.contains("--protocol redis --address 127.0.0.1:6379")).collect();
-    assert_eq!(redis, [false, true, true, false], "A B B A: {calls:?}");
+    assert_eq!(redis, [false, true, true, false], "A B B A, and no setting of the caller's own: {calls:?}");
     assert!(calls.iter().all(|call| call.starts_with("bench --scenario paced --cpus ")), "{calls:?}");
     assert!(calls[0].contains("--address 127.0.0.1:") && calls[0].contains("--server-pid "), "{calls:?}");
+    let fresh: Vec<bool> = calls.iter().map(|call| call.contains(" --fresh-server")).collect();
+    assert_eq!(fresh, [true, false, false, true], "a peer had other load before: {calls:?}");
     assert_ne!(calls[0], calls[3], "each run has a server of its own");
     for file in ["sharded.1", "sharded.2", "redis.1", "redis.2"] {
         assert_eq!(std::fs::read_to_string(bench.path(&format!("out/paced/{file}.json"))).unwrap(), "{}\n");
@@ -92,4 +95,15 @@ fn what_it_cannot_run_is_refused_before_anything_runs() {
         assert!(finished.stderr.contains(reason), "{finished:?}");
     }
     assert!(bench.calls().is_empty());
+    assert!(!bench.path("out").exists(), "nothing that 'make report' would take for the latest results");
+}
+
+#[test]
+fn runs_are_not_mixed_with_those_of_another_time() {
+    let bench = Bench::new();
+    let arguments = ["--scenarios", "idle", "--policies", "mutex", "--rounds", "1"];
+    assert_eq!(bench.run(&arguments).code, 0);
+    let again = bench.run(&arguments);
+    assert!(again.code == 2 && again.stderr.contains("out holds results"), "{again:?}");
+    assert_eq!(bench.calls().len(), 1);
 }

@@ -13,9 +13,10 @@ fn help(arguments: &[&str]) -> String {
 #[test]
 fn every_subcommand_has_help() {
     let overview = help(&["--help"]);
-    for subcommand in ["serve", "pub", "sub", "bench", "compare", "report", "doctor"] {
+    for subcommand in ["serve", "pub", "sub", "admin", "bench", "compare", "report", "doctor"] {
         assert!(overview.lines().any(|line| line.trim_start().starts_with(subcommand)), "{overview}");
-        assert!(help(&[subcommand, "--help"]).contains("Usage: corecast "), "{subcommand}");
+        let help = help(&[subcommand, "--help"]);
+        assert!(help.contains("Usage: corecast ") && !help.contains('`'), "{subcommand}: {help}");
     }
     assert!(overview.contains("Exit codes: 0"), "{overview}");
 }

@@ -43,6 +43,20 @@ fn the_ladder_is_measured_and_its_table_printed_and_kept() {
 }
 
 #[test]
+fn flags_in_one_word_replace_the_scripts_and_its_own_are_refused() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (finished, calls) = run(&directory, &["--rounds=1", "--reference=snapshot", "--server-cpus=0"], "0");
+    assert_eq!(finished.code, 0, "{finished:?}");
+    assert!(calls[0].starts_with("compare --policies ladder --reference snapshot --rounds 1 "), "{calls:?}");
+    assert!(calls[1].contains(" --reference snapshot ") && !calls[0].contains("--server-cpus "), "{calls:?}");
+    for own in ["--json=x.json", "--json", "--policies"] {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (finished, calls) = run(&directory, &[own, "x"], "0");
+        assert!(finished.code == 2 && calls.is_empty() && !directory.path().join("out").exists(), "{finished:?}");
+    }
+}
+
+#[test]
 fn a_failed_check_is_shown_in_the_table_and_in_the_exit_code_and_no_result_is_none() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let (finished, calls) = run(&directory, &[], "1");
@@ -50,4 +64,5 @@ fn a_failed_check_is_shown_in_the_table_and_in_the_exit_code_and_no_result_is_no
     let directory = tempfile::tempdir().expect("a temporary directory");
     let (finished, calls) = run(&directory, &[], "2");
     assert_eq!((finished.code, calls.len()), (2, 1), "{finished:?}");
+    assert!(!directory.path().join("out").exists(), "nothing that 'make report' would take for the latest results");
 }

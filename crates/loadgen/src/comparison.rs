@@ -2,7 +2,7 @@
 //! so to all of them.
 
 use crate::server_process::{ServerOptions, ServerProcess};
-use crate::{Error, Load, Protocol, Report, Settings, run};
+use crate::{Error, Load, Progress, Protocol, Report, Settings, measure};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -81,9 +81,9 @@ pub struct Entry {
     /// How its server was started or where it ran: what the name leaves out.
     #[serde(default)]
     pub server: String,
-    /// One report of each round.
+    /// One report of each round, as far as the comparison went.
     pub reports: Vec<Report>,
-    /// What went wrong with servers of this contestant as they were stopped.
+    /// What went wrong with servers of this contestant as they were stopped, or why one could not be measured.
     pub unclean_ends: Vec<String>,
 }
 
@@ -100,11 +100,14 @@ impl Entry {
 }
 
 impl Comparison {
-    /// Runs the plan; `on_run` is told what begins.
-    ///
-    /// # Errors
-    /// The first measurement that could not be made. What a server does wrong under load is no error.
-    pub fn run(plan: &Plan, mut on_run: impl FnMut(usize, &Contestant, Load)) -> Result<Self, Error> {
+    /// Runs the plan; `on_run` is told what begins, and `on_progress` how far it is. What a server does wrong under load is no error, but the first
+    /// measurement that could not be made ends the comparison: the error is given beside what was measured before,
+    /// and stands in the `unclean_ends` of its entry.
+    pub fn run(
+        plan: &Plan,
+        mut on_run: impl FnMut(usize, &Contestant, Load),
+        mut on_progress: Option<impl FnMut(Progress)>,
+    ) -> (Self, Result<(), Error>) {
         let mut entries: Vec<Entry> = Vec::new();
         for &load in &plan.loads {
             for contestant in &plan.contestants {
@@ -113,6 +116,14 @@ impl Comparison {
                 entries.push(Entry { name, load, server, reports: Vec::new(), unclean_ends: Vec::new() });
             }
         }
+        let reference = plan.reference.clone();
+        // Before any is measured: what is wrong with the last would otherwise cost all before it.
+        let checked = plan.contestants.iter().try_for_each(|contestant| {
+            plan.loads.iter().try_for_each(|load| settings(plan, contestant, *load).check())
+        });
+        if let Err(error) = checked {
+            return (Self { reference, entries: Vec::new() }, Err(error));
+        }
         for round in 0..plan.rounds {
             for (nth, &load) in plan.loads.iter().enumerate() {
                 for turn in 0..plan.contestants.len() {
@@ -120,11 +131,15 @@ impl Comparison {
                     let contestant = &plan.contestants[turn];
                     on_run(round, contestant, load);
                     let entry = &mut entries[nth * plan.contestants.len() + turn];
-                    measure(plan, contestant, entry)?;
+                    if let Err(error) = measure_once(plan, contestant, entry, on_progress.as_mut()) {
+                        entry.unclean_ends.push(format!("round {} was not measured: {error}", round + 1));
+                        entries.retain(|entry| !entry.reports.is_empty() || !entry.unclean_ends.is_empty());
+                        return (Self { reference, entries }, Err(error));
+                    }
                 }
             }
         }
-        Ok(Self { reference: plan.reference.clone(), entries })
+        (Self { reference, entries }, Ok(()))
     }
 
     /// Whether every check held everywhere. An invalid run is labelled and changes nothing here: its
@@ -134,13 +149,22 @@ impl Comparison {
     }
 }
 
-fn measure(plan: &Plan, contestant: &Contestant, entry: &mut Entry) -> Result<(), Error> {
-    let mut settings = Settings { protocol: contestant.protocol, load: entry.load, ..plan.settings.clone() };
+fn settings(plan: &Plan, contestant: &Contestant, load: Load) -> Settings {
+    Settings { protocol: contestant.protocol, load, ..plan.settings.clone() }
+}
+
+fn measure_once(
+    plan: &Plan,
+    contestant: &Contestant,
+    entry: &mut Entry,
+    on_progress: Option<impl FnMut(Progress)>,
+) -> Result<(), Error> {
+    let mut settings = settings(plan, contestant, entry.load);
     match &contestant.origin {
         Origin::Running { address, pid, admin_socket } => {
             (settings.address, settings.server_pid) = (*address, *pid);
             settings.admin_socket.clone_from(admin_socket);
-            entry.reports.push(run(&settings)?);
+            entry.reports.push(measure(&settings, on_progress)?.report);
         }
         Origin::Started(options) => {
             let server = ServerProcess::start(options)?;
@@ -148,9 +172,9 @@ fn measure(plan: &Plan, contestant: &Contestant, entry: &mut Entry) -> Result<()
                 binary: options.binary.display().to_string(),
                 reason: format!("it has no listener for {}", contestant.protocol),
             })?;
-            settings.server_pid = Some(server.pid());
+            (settings.server_pid, settings.fresh_server) = (Some(server.pid()), true);
             settings.admin_socket = server.admin_socket();
-            entry.reports.push(run(&settings)?);
+            entry.reports.push(measure(&settings, on_progress)?.report);
             match server.stop() {
                 Ok(status) if status.success() => {}
                 Ok(status) => entry.unclean_ends.push(status.to_string()),

@@ -1,31 +1,17 @@
-//! From what a run saw to what it reports, and whether its figures can be used.
+//! From what a run saw to what it reports.
 
-use crate::clock::duration_ns;
 use crate::figures::float;
 use crate::fleet::Traffic;
 use crate::receiver::Counts;
-use crate::report::{Deliveries, GeneratorCost, Messages, ServerCost, Validity};
+use crate::report::{Deliveries, GeneratorCost, Messages, ServerCost};
 use crate::usage::{CpuTime, MachineTime};
+use crate::validity::judge;
 use crate::{
-    Checks, Disturbance, Environment, Host, Interval, Load, Percentiles, Phase, Reconnections, Report, Settings,
-    ShardLoad, Stalled,
+    Checks, Disturbance, Environment, Host, Interval, Percentiles, Phase, Reconnections, Report, Settings, ShardLoad,
+    Stalled,
 };
+use std::ops::Range;
 use std::time::Duration;
-
-/// The greatest p99 of the generator's lateness at which an open-loop run is valid, in microseconds.
-pub const LATENESS_BOUND_US: f64 = 1000.0;
-/// The least part of the offered messages that must have been sent, in percent.
-const ACHIEVED_PERCENT: u64 = 99;
-/// The part of its CPU from which on the generator may have been the bottleneck.
-const BUSY_GENERATOR: f64 = 0.95;
-/// The part of the window in which the generator was kept waiting for a CPU, from which on something else
-/// had a hand in the figures.
-const BUSY_MACHINE: f64 = 0.02;
-/// The CPUs used by others, from which on the same is said of them. The server's work in the kernel's own threads is
-/// counted there too.
-const BUSY_OTHERS: f64 = 0.1;
-/// A closed loop in which nothing arrived for this part of the window has come to a halt.
-const STALL_DIVISOR: u64 = 4;
 
 /// The accounts at one end of the measured window.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +36,10 @@ pub(crate) struct Evidence<'a> {
     pub(crate) environment: Environment,
     pub(crate) from: Sample,
     pub(crate) to: Sample,
+    /// The measured window as it was planned, on the run's clock.
+    pub(crate) measured: Range<u64>,
+    /// The longest time within it for which the generator did not run.
+    pub(crate) absence: Duration,
     /// Messages due in the window; none in a closed loop.
     pub(crate) offered: Option<u64>,
     pub(crate) total_messages: u64,
@@ -85,7 +75,7 @@ pub(crate) fn evaluate(evidence: Evidence<'_>) -> Report {
     Report {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         settings: evidence.settings.clone(),
-        validity: validity(&evidence, &messages, server.as_ref(), &generator, &environment),
+        validity: judge(&evidence, &messages, server.as_ref(), &generator, &environment),
         environment,
         messages,
         deliveries: Deliveries {
@@ -133,8 +123,14 @@ impl Evidence<'_> {
         seconds(self.to.at_ns - self.from.at_ns)
     }
 
+    /// How far behind the ends of the window its accounts were taken: of two, the worse.
+    pub(crate) fn sampled_late(&self) -> Duration {
+        let late = |sample: Sample, planned_ns| Duration::from_nanos(sample.at_ns.saturating_sub(planned_ns));
+        late(self.from, self.measured.start).max(late(self.to, self.measured.end))
+    }
+
     /// The server's work in the window.
-    fn deliveries(&self) -> u64 {
+    pub(crate) fn deliveries(&self) -> u64 {
         self.counts.measured()
     }
 }
@@ -198,7 +194,10 @@ fn server(evidence: &Evidence<'_>) -> Option<ServerCost> {
         memory_before_bytes: before,
         memory_attached_bytes: attached,
         memory_loaded_bytes: loaded,
-        memory_per_connection_bytes: (float(attached) - float(before)) / float(evidence.settings.connections() as u64),
+        memory_per_connection_bytes: evidence
+            .settings
+            .fresh_server
+            .then(|| (float(attached) - float(before)) / float(evidence.settings.connections() as u64)),
     })
 }
 
@@ -211,59 +210,11 @@ fn generator(evidence: &Evidence<'_>) -> GeneratorCost {
         cpu_ns_per_delivery: ratio(used.total.as_secs_f64() * 1e9, evidence.deliveries()),
         receives,
         deliveries_per_receive: ratio(float(evidence.deliveries()), receives),
+        longest_absence_us: evidence.absence.as_secs_f64() * 1e6,
         lateness_us: evidence.lateness,
         blocked_sends: evidence.traffic.blocked_sends,
         max_queued_bytes: evidence.traffic.max_queued_bytes as u64,
     }
-}
-
-fn validity(
-    evidence: &Evidence<'_>,
-    messages: &Messages,
-    server: Option<&ServerCost>,
-    generator: &GeneratorCost,
-    environment: &Environment,
-) -> Validity {
-    let mut reasons = Vec::new();
-    let mut notes = Vec::new();
-    let lateness = evidence.lateness;
-    if lateness.p99 > LATENESS_BOUND_US {
-        reasons.push(format!("generator late: p99 {:.0} µs, bound {LATENESS_BOUND_US} µs", lateness.p99));
-    }
-    if messages.achieved * 100 < messages.offered * ACHIEVED_PERCENT {
-        reasons.push(format!("{} of {} messages offered were sent", messages.achieved, messages.offered));
-    }
-    if evidence.deliveries() == 0 {
-        reasons.push("nothing arrived in the measured window".to_owned());
-    } else if matches!(evidence.settings.load, Load::Saturate { .. }) && stalled(evidence) {
-        reasons.push("stalled: the messages in flight were never completed".to_owned());
-    }
-    if generator.cpu_share > BUSY_GENERATOR {
-        let server = server.map_or(String::new(), |server| format!(", the server {:.2} CPUs", server.cpus_used));
-        let percent = generator.cpu_share * 100.0;
-        notes.push(format!("the generator used {percent:.0} % of its CPU{server}: it may be the limit"));
-    }
-    if generator.waited_share > BUSY_MACHINE {
-        let percent = generator.waited_share * 100.0;
-        notes.push(format!(
-            "the machine was not quiet: something else had the generator's CPU for {percent:.0} % of the time"
-        ));
-    }
-    if let Some(others) = environment.others_cpus.filter(|cpus| *cpus > BUSY_OTHERS) {
-        notes.push(format!("other programs used {others:.2} CPUs in the window"));
-    }
-    if evidence.completion_overflowed {
-        notes.push("completion was followed in part only: too many messages were under way".to_owned());
-    }
-    if evidence.checks.foreign > 0 {
-        notes.push("other load ran on the same channels".to_owned());
-    }
-    Validity { valid: reasons.is_empty(), reasons, notes }
-}
-
-fn stalled(evidence: &Evidence<'_>) -> bool {
-    let silence_ns = evidence.to.at_ns.saturating_sub(evidence.last_arrival_ns);
-    silence_ns > duration_ns(evidence.settings.duration) / STALL_DIVISOR
 }
 
 fn seconds(ns: u64) -> f64 {

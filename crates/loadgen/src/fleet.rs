@@ -3,7 +3,8 @@
 //! Subscribers come first, then publishers; a connection is named by its index. Events are
 //! edge-triggered: an event means reading until the socket has no more, and nothing is registered twice.
 
-use crate::clock::Clock;
+use crate::absence::{Absence, LONGEST_SLEEP};
+use crate::clock::{Clock, duration_ns};
 use crate::connection::{Connection, Stage};
 use crate::dialect::Dialect;
 use crate::reader::{HEADROOM, RECEIVE, Reader, Sink};
@@ -45,6 +46,8 @@ pub(crate) struct Fleet<D> {
     pub(crate) connections: Vec<Connection>,
     pub(crate) subscribers: usize,
     pub(crate) traffic: Traffic,
+    /// Whether the thread ran when it should have.
+    pub(crate) absence: Absence,
     epoll: OwnedFd,
 }
 
@@ -60,6 +63,7 @@ impl<D: Dialect> Fleet<D> {
             connections: Vec::with_capacity(settings.connections()),
             subscribers: settings.subscribers,
             traffic: Traffic::default(),
+            absence: Absence::default(),
             epoll: epoll::create(CreateFlags::CLOEXEC).map_err(Error::system("epoll_create"))?,
         })
     }
@@ -127,10 +131,14 @@ impl<D: Dialect> Fleet<D> {
         }
     }
 
-    /// Waits for events, until `until_ns` at the latest.
-    pub(crate) fn wait(&self, events: &mut Vec<Event>, until_ns: u64) -> Result<(), Error> {
+    /// Waits for events, until `until_ns` or for [`LONGEST_SLEEP`] at the latest.
+    pub(crate) fn wait(&mut self, events: &mut Vec<Event>, until_ns: u64) -> Result<(), Error> {
         events.clear();
-        let left_ns = until_ns.saturating_sub(self.clock.now_ns());
+        let now_ns = self.clock.now_ns();
+        let until_ns = until_ns.min(now_ns + duration_ns(LONGEST_SLEEP));
+        self.absence.look(now_ns);
+        self.absence.sleep_until(until_ns);
+        let left_ns = until_ns.saturating_sub(now_ns);
         let timeout = Timespec {
             tv_sec: i64::try_from(left_ns / 1_000_000_000).expect("at most 584 years"),
             tv_nsec: i64::try_from(left_ns % 1_000_000_000).expect("below a second"),
@@ -183,6 +191,7 @@ impl<D: Dialect> Fleet<D> {
             Err(errno) => return Err(Error::system("recv")(errno)),
         };
         let now_ns = self.clock.now_ns();
+        self.absence.look(now_ns);
         self.traffic.receives += 1;
         self.traffic.received_bytes += count as u64;
 

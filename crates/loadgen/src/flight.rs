@@ -21,7 +21,8 @@ pub(crate) struct Flight {
 
 impl Flight {
     pub(crate) fn new(settings: &Settings, in_flight: usize) -> Self {
-        let each = in_flight / settings.publishers;
+        // The first publishers have what does not divide.
+        let (each, rest) = (in_flight / settings.publishers, in_flight % settings.publishers);
         let witness = |publisher: usize, channel| {
             // Spread over the audience: subscription s is of channel s modulo the number of channels.
             let audience = settings.audience(channel);
@@ -32,8 +33,8 @@ impl Flight {
         Self {
             channels: settings.channels,
             witness: pairs.map(|(publisher, channel)| witness(publisher, channel)).collect(),
-            credit: vec![each; settings.publishers],
-            total_credit: each * settings.publishers,
+            credit: (0..settings.publishers).map(|publisher| each + usize::from(publisher < rest)).collect(),
+            total_credit: in_flight,
         }
     }
 
@@ -72,7 +73,7 @@ mod tests {
         let settings =
             Settings { subscribers: 6, publishers: 2, channels: 2, ..Settings::new(address, Protocol::Native, load) };
         let mut flight = Flight::new(&settings, 5);
-        assert_eq!([flight.take_credit(0), flight.take_credit(1)], [2, 2]);
+        assert_eq!([flight.take_credit(0), flight.take_credit(1)], [3, 2], "all five");
         // Subscribers 0, 2, 4 have channel 0 and 1, 3, 5 channel 1; the second publisher's witnesses are
         // the second of each.
         flight.settle(0, 1, 0, 1);

@@ -32,6 +32,7 @@
 //! generator thread.
 #![forbid(unsafe_code)]
 
+mod absence;
 mod attach;
 mod clock;
 mod comparison;
@@ -72,6 +73,7 @@ mod text;
 mod timeline;
 mod transcript;
 mod usage;
+mod validity;
 mod visitors;
 
 pub use comparison::{Comparison, Contestant, Entry, Origin, Plan};
@@ -79,7 +81,6 @@ pub use distribution::Distribution;
 pub use disturbance::Disturbance;
 pub use environment::Environment;
 pub use error::Error;
-pub use evaluation::LATENESS_BOUND_US;
 pub use host::{Host, allowed_cpus};
 pub use ladder::{Climb, Ladder};
 pub use latency::Percentiles;
@@ -96,3 +97,4 @@ pub use server_process::{ServerOptions, ServerProcess};
 pub use settings::Settings;
 pub use shards::ShardLoad;
 pub use timeline::{Interval, Phase};
+pub use validity::LATENESS_BOUND_US;

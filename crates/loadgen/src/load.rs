@@ -15,7 +15,7 @@ pub enum Load {
     },
     /// Closed loop: a fixed number of messages is always under way.
     Saturate {
-        /// Messages under way, all publishers together; rounded down to a multiple of the publishers.
+        /// Messages under way, all publishers together. Where they do not divide it, some have one more than others.
         in_flight: usize,
     },
 }

@@ -184,8 +184,8 @@ pub struct ServerCost {
     pub memory_attached_bytes: u64,
     /// Resident memory at the end of the window.
     pub memory_loaded_bytes: u64,
-    /// What attaching added, for each connection.
-    pub memory_per_connection_bytes: f64,
+    /// What attaching added, for each connection; none if the server was not started for this run.
+    pub memory_per_connection_bytes: Option<f64>,
 }
 
 /// What the generator did, to tell whether it was the bottleneck.
@@ -201,7 +201,11 @@ pub struct GeneratorCost {
     pub receives: u64,
     /// Deliveries in one receive, on average.
     pub deliveries_per_receive: f64,
-    /// From when a message was due to when it was handed to its socket (open loop only).
+    /// The longest time in the window for which its thread neither ran nor slept as it had asked to.
+    #[serde(default)]
+    pub longest_absence_us: f64,
+    /// From when a message was due to behind the sends of all that was due with it (open loop only). What a full socket
+    /// did not take is here as if it had: `blocked_sends` and `achieved` have it.
     pub lateness_us: Percentiles,
     /// Sends in the whole run that a socket did not take in full; what is left waits in the generator.
     pub blocked_sends: u64,

@@ -1,5 +1,6 @@
 //! One run: attach, warm up, measure, drain, report.
 
+use crate::absence::Absence;
 use crate::attach::attach;
 use crate::clock::{Clock, duration_ns};
 use crate::connection::Stage;
@@ -124,8 +125,11 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
     };
     run.load_until(measured.start, RunStage::WarmingUp)?;
     let from = run.sample()?;
+    run.fleet.absence = Absence::since(from.at_ns);
     run.load_until(measured.end, RunStage::Measuring)?;
     let to = run.sample()?;
+    run.fleet.absence.look(to.at_ns);
+    let absence = run.fleet.absence.longest();
     let memory_loaded = memory()?;
     run.drain()?;
     let shards_drained = shards()?.unwrap_or_default();
@@ -139,7 +143,9 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
         environment,
         from,
         to,
+        absence,
         offered: drive.offered(&measured),
+        measured,
         total_messages: sender.messages,
         expected: sender.expected,
         memory: memory_before.zip(memory_attached).zip(memory_loaded),
@@ -288,6 +294,7 @@ impl<D: Dialect> Run<'_, D> {
                 Step::Visit => visitors.visit(settings.address)?,
                 Step::Read(range) => range.into_iter().try_for_each(|index| fleet.pause(index, false, intake))?,
             }
+            fleet.absence.excuse(fleet.clock.now_ns());
         }
         membership.see_off(fleet, intake, settings)?;
         if self.storming && membership.is_settled() {
@@ -351,13 +358,14 @@ impl<D: Dialect> Run<'_, D> {
             pace.advance();
         }
         let count = pace.next() - first;
-        let sent_ns = self.fleet.clock.now_ns();
-        for due_ns in self.batch.drain(..).filter(|due_ns| self.intake.measured.contains(due_ns)) {
-            self.lateness.record(sent_ns - due_ns);
-        }
         for turn in 0..count.min(publishers) {
             let publisher = usize::try_from((first + turn) % publishers).expect("below the number of publishers");
             self.sender.flush(&mut self.fleet, publisher)?;
+        }
+        // Once behind all sends. What a full socket did not take waits, and counts as not sent in time (`written`).
+        let sent_ns = self.fleet.clock.now_ns();
+        for due_ns in self.batch.drain(..).filter(|due_ns| self.intake.measured.contains(due_ns)) {
+            self.lateness.record(sent_ns - due_ns);
         }
         Ok(())
     }
@@ -382,13 +390,14 @@ impl<D: Dialect> Run<'_, D> {
 
     fn sample(&self) -> Result<Sample, Error> {
         Ok(Sample {
-            at_ns: self.fleet.clock.now_ns(),
             written: self.sender.written(&self.fleet),
             traffic: self.fleet.traffic,
             generator: CpuTime::of_this_thread()?,
             process: CpuTime::of(std::process::id())?,
             machine: MachineTime::now(),
             server: self.settings.server_pid.map(CpuTime::of).transpose()?,
+            // Behind all that it dates, so that an account taken late shows.
+            at_ns: self.fleet.clock.now_ns(),
         })
     }
 

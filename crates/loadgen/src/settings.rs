@@ -52,6 +52,10 @@ pub struct Settings {
     /// The server's `--admin-socket`, for the parts of its shards.
     #[serde(skip)]
     pub admin_socket: Option<PathBuf>,
+    /// Whether that process was started for this run. Another one may have room from earlier connections, which then
+    /// take no memory that could be seen. Not of the load, and so not in a report's settings.
+    #[serde(skip)]
+    pub fresh_server: bool,
     /// The CPUs that the generator's thread may use; empty leaves it where it is.
     pub cpus: Vec<usize>,
 }
@@ -88,6 +92,7 @@ impl Settings {
             attach_timeout: Duration::from_secs(30),
             server_pid: None,
             admin_socket: None,
+            fresh_server: false,
             cpus: Vec::new(),
         }
     }

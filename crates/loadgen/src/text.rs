@@ -10,12 +10,12 @@ impl fmt::Display for Report {
         let settings = &self.settings;
         writeln!(
             out,
-            "{} at {}: {} subscribers, {} publishers, {} channels, {}-byte payloads",
+            "{} at {}: {}, {}, {}, {}-byte payloads",
             settings.protocol,
             settings.address,
-            settings.subscribers,
-            settings.publishers,
-            settings.channels,
+            counted(settings.subscribers, "subscriber"),
+            counted(settings.publishers, "publisher"),
+            counted(settings.channels, "channel"),
             settings.payload_bytes,
         )?;
         let (warmup, window) = (settings.warmup.as_secs_f64(), settings.duration.as_secs_f64());
@@ -23,18 +23,18 @@ impl fmt::Display for Report {
         let messages = &self.messages;
         writeln!(
             out,
-            "messages    {} offered, {} sent: {} a second, {}B/s of payload",
+            "messages    {} offered, {} sent: {} a second, {} of payload",
             messages.offered,
             messages.achieved,
             scaled(messages.achieved_per_second),
-            scaled(messages.achieved_bytes_per_second)
+            bytes_a_second(messages.achieved_bytes_per_second)
         )?;
         let deliveries = &self.deliveries;
         writeln!(
             out,
-            "deliveries  {} a second, {}B/s of payload; {} of {} in the whole run",
+            "deliveries  {} a second, {} of payload; {} of {} in the whole run",
             scaled(deliveries.measured_per_second),
-            scaled(deliveries.payload_bytes_per_second),
+            bytes_a_second(deliveries.payload_bytes_per_second),
             deliveries.arrived,
             deliveries.expected
         )?;
@@ -81,6 +81,17 @@ impl fmt::Display for Report {
     }
 }
 
+/// `1 channel`, `2 channels`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// `640 B/s`, `32.0 kB/s`.
+fn bytes_a_second(value: f64) -> String {
+    let figure = scaled(value);
+    if figure.contains(' ') { format!("{figure}B/s") } else { format!("{figure} B/s") }
+}
+
 fn write_reconnections(reconnections: &Reconnections, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     let Reconnections { begun, completed, skipped, refused, .. } = reconnections;
     let all = reconnections.all_subscribed_seconds;
@@ -117,8 +128,10 @@ fn write_server(server: &ServerCost, out: &mut fmt::Formatter<'_>) -> fmt::Resul
     let mebibytes = |bytes: u64| bytes / 1024 / 1024;
     writeln!(
         out,
-        "memory      {} KiB a connection; {} MiB before, {} MiB attached, {} MiB under load",
-        three_digits(server.memory_per_connection_bytes / 1024.0),
+        "memory      {} a connection; {} MiB before, {} MiB attached, {} MiB under load",
+        server
+            .memory_per_connection_bytes
+            .map_or("-".to_owned(), |bytes| format!("{} KiB", three_digits(bytes / 1024.0))),
         mebibytes(server.memory_before_bytes),
         mebibytes(server.memory_attached_bytes),
         mebibytes(server.memory_loaded_bytes)
@@ -154,5 +167,16 @@ impl fmt::Display for Checks {
         ];
         let wrong = counts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}"));
         write!(out, "FAILED: {}", wrong.collect::<Vec<_>>().join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_no_plural_and_a_unit_stands_apart() {
+        assert_eq!([counted(1, "channel"), counted(0, "channel")], ["1 channel", "0 channels"]);
+        assert_eq!([bytes_a_second(6400.0), bytes_a_second(32_000.0)], ["6400 B/s", "32.0 kB/s"]);
     }
 }

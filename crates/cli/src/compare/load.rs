@@ -10,6 +10,10 @@ use crate::bench::{explain, generator_cpus, put};
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange};
 use crate::period::Period;
+use crate::settings::count;
+
+/// More would take weeks.
+const MAX_ROUNDS: u64 = 10_000;
 
 /// The load, how often, and where.
 #[derive(Args, Debug)]
@@ -62,7 +66,7 @@ pub(crate) struct LoadArguments {
     duration: Option<Period>,
 
     /// How often everything is measured; every other round goes backwards [default: 1, with --a 6]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = count(1..=MAX_ROUNDS))]
     rounds: Option<usize>,
 
     /// CPUs of each started server [default: all but the last]

@@ -9,20 +9,27 @@ mod pair;
 mod rungs;
 mod table;
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use corecast_loadgen::{Comparison, Plan};
+use corecast_loadgen::{self as loadgen, Comparison, Contestant, Origin, Plan};
 use corecast_report::Results;
 
 use crate::bench::explain;
 use crate::command_line::SetupError;
+use crate::live::Live;
+use crate::output::OutputFile;
 use load::LoadArguments;
 use pair::PairArguments;
 use table::TableArguments;
+
+/// How long a server that runs already may take to accept a connection before anything is measured.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The flags of `corecast compare`.
 #[derive(Args, Debug)]
@@ -41,10 +48,10 @@ pub(crate) struct Arguments {
     json: Option<PathBuf>,
 }
 
-/// Measures, prints what came of it, and succeeds if every check and requirement held.
+/// Measures, prints what came of it, and succeeds if every check and requirement held and the figures can be used.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { table, pair, load, json } = arguments;
-    let json = json.as_deref();
+    let json = json.as_deref().map(OutputFile::open).transpose()?;
     let held = match pair.a() {
         Some(a) => pair.run(a, &load, json)?,
         None => table.run(&load, json)?,
@@ -52,23 +59,62 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs a plan and says on standard error how far it is. Also whether every check held.
-fn measure(plan: &Plan) -> anyhow::Result<(Results, bool)> {
-    if plan.loads.is_empty() || plan.contestants.is_empty() || plan.rounds == 0 {
-        return Err(SetupError("nothing is left to measure".to_owned()).into());
-    }
-    let total = plan.rounds * plan.loads.len() * plan.contestants.len();
-    let mut measurement = 0;
-    let comparison = Comparison::run(plan, |_round, contestant, load| {
-        measurement += 1;
-        eprintln!("{measurement} of {total}: {}, {load}", contestant.name);
-    });
-    let comparison = comparison.map_err(explain)?;
-    let results = serde_json::from_value(serde_json::to_value(&comparison)?).context("the results of the load")?;
-    Ok((results, comparison.passed()))
+/// What a plan gave.
+struct Measured {
+    results: Results,
+    /// Whether every check held.
+    passed: bool,
+    /// Why it ended before it was through.
+    ended: Option<loadgen::Error>,
 }
 
-fn write_json(path: &Path, value: &impl serde::Serialize) -> anyhow::Result<()> {
-    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-    serde_json::to_writer_pretty(file, value).with_context(|| format!("cannot write {}", path.display()))
+impl Measured {
+    /// An error if the plan was not carried out: what was measured of it has been shown and written by then.
+    fn through(self) -> anyhow::Result<()> {
+        self.ended.map_or(Ok(()), |error| Err(explain(error).context("the comparison ended early")))
+    }
+}
+
+/// Runs a plan and shows on a terminal how far it is.
+///
+/// # Errors
+/// Nothing at all could be measured.
+fn measure(plan: &Plan) -> anyhow::Result<Measured> {
+    if plan.loads.is_empty() || plan.contestants.is_empty() {
+        return Err(SetupError("nothing is left to measure".to_owned()).into());
+    }
+    plan.contestants.iter().try_for_each(is_there)?;
+    let total = plan.rounds * plan.loads.len() * plan.contestants.len();
+    let mut measurement = 0;
+    let live = Live::on_terminal();
+    let live = live.as_ref();
+    let on_run = |_round, contestant: &Contestant, load| {
+        measurement += 1;
+        live.inspect(|live| live.head(&format!("{measurement} of {total}: {}, {load}", contestant.name)));
+    };
+    let (comparison, outcome) = Comparison::run(plan, on_run, live.map(|live| |progress| live.show(&progress)));
+    live.inspect(|live| live.clear());
+    let ended = match outcome {
+        Err(error) if comparison.entries.iter().all(|entry| entry.reports.is_empty()) => return Err(explain(error)),
+        outcome => outcome.err(),
+    };
+    let results = serde_json::from_value(serde_json::to_value(&comparison)?).context("the results of the load")?;
+    Ok(Measured { results, passed: comparison.passed(), ended })
+}
+
+/// Whether a contestant can be measured at all, which is found before another one is.
+fn is_there(contestant: &Contestant) -> Result<(), SetupError> {
+    let found = match &contestant.origin {
+        Origin::Running { address, .. } => TcpStream::connect_timeout(address, CONNECT_TIMEOUT)
+            .map(drop)
+            .map_err(|error| format!("{} at {address}: {error}", contestant.name)),
+        // A bare name is looked for on the PATH when it is started.
+        Origin::Started(options) if options.binary.parent().is_none_or(|parent| parent.as_os_str().is_empty()) => {
+            Ok(())
+        }
+        Origin::Started(options) => {
+            fs::metadata(&options.binary).map(drop).map_err(|error| format!("{}: {error}", options.binary.display()))
+        }
+    };
+    found.map_err(SetupError)
 }

@@ -1,18 +1,20 @@
 //! A against B, or against what A was at another time.
 
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::{ArgGroup, Args};
 use corecast_loadgen::{Contestant, Host};
-use corecast_report::{Baseline, Entry, Load, MIN_PAIRS, Requirement, Results, Verdict};
+use corecast_report::{Baseline, Entry, Load, MIN_PAIRS, Requirement, Results, Run, Verdict};
 use serde_json::{Map, Value};
 
 use super::contestant::{Server, Spec};
 use super::load::LoadArguments;
-use super::{measure, write_json};
+use super::measure;
 use crate::command_line::SetupError;
+use crate::output::{OutputFile, print};
 
 /// Who A and B are, and what is asked of A.
 #[derive(Args, Debug)]
@@ -30,11 +32,11 @@ pub(crate) struct PairArguments {
     #[arg(long, value_name = "SPEC", requires = "a", conflicts_with = "baseline")]
     b: Option<Spec>,
 
-    /// The program whose `serve` is A [default: this one]
+    /// The program whose 'serve' is A [default: this one]
     #[arg(long, value_name = "FILE", requires = "a")]
     a_bin: Option<PathBuf>,
 
-    /// The program whose `serve` is B [default: this one]
+    /// The program whose 'serve' is B [default: this one]
     #[arg(long, value_name = "FILE", requires = "b")]
     b_bin: Option<PathBuf>,
 
@@ -62,8 +64,8 @@ impl PairArguments {
         self.a.as_ref()
     }
 
-    /// Measures, prints, and saves what is to be saved; whether every check and requirement held.
-    pub(super) fn run(&self, a: &Spec, load: &LoadArguments, json: Option<&Path>) -> anyhow::Result<bool> {
+    /// Measures, saves what is to be saved, and prints; whether every check and requirement held, of valid figures.
+    pub(super) fn run(&self, a: &Spec, load: &LoadArguments, json: Option<OutputFile>) -> anyhow::Result<bool> {
         let baseline = self.baseline.as_deref().map(read_baseline).transpose()?;
         let (a, b) = self.contestants(a, load)?;
         let name = a.name.clone();
@@ -76,25 +78,34 @@ impl PairArguments {
             baseline.check(&settings, &loads).map_err(|error| SetupError(error.to_string()))?;
         }
 
-        let (mut results, passed) = measure(&plan)?;
-        let of_a: Vec<Entry> = results.entries.iter().filter(|entry| entry.name == name).cloned().collect();
+        let save_baseline = self.save_baseline.as_deref().map(OutputFile::open).transpose()?;
+
+        let mut measured = measure(&plan)?;
+        let results = &mut measured.results;
+        let of_a: Vec<Entry> =
+            results.entries.iter().filter(|entry| entry.name == name && !entry.runs.is_empty()).cloned().collect();
         if let Some(baseline) = &baseline {
             results.entries.extend(baseline.entries_under(&loads));
         }
-        print!("\n{results}\n{}", results.verdicts_text());
-        if let Some(baseline) = &baseline {
-            println!("\n{}", remarks_on(baseline)?);
-        }
-        let held = self.judge(&results, &name);
-        if let Some(path) = &self.save_baseline {
+        // The files first: nobody may read standard output any more.
+        let mut saved = String::new();
+        if let Some(file) = save_baseline {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            write_json(path, &Baseline::new(of_a, env!("CARGO_PKG_VERSION"), now))?;
-            eprintln!("the runs of {name} are in {}", path.display());
+            let baseline = Baseline::new(of_a, env!("CARGO_PKG_VERSION"), now);
+            saved = format!("\nThe runs of {name} are in {}.\n", file.path().display());
+            file.write(&serde_json::to_string_pretty(&baseline)?)?;
         }
-        if let Some(path) = json {
-            write_json(path, &results)?;
+        if let Some(file) = json {
+            file.write(&serde_json::to_string_pretty(&results)?)?;
         }
-        Ok(passed && held)
+        let mut text = format!("\n{results}\n{}", results.verdicts_text());
+        if let Some(baseline) = &baseline {
+            writeln!(text, "\n{}", remarks_on(baseline)?)?;
+        }
+        let held = self.judge(results, &name, &mut text)? & have_figures(results, &name) & measured.passed;
+        print(&(text + &saved))?;
+        measured.through()?;
+        Ok(held)
     }
 
     fn contestants(&self, a: &Spec, load: &LoadArguments) -> anyhow::Result<(Contestant, Option<Contestant>)> {
@@ -131,8 +142,8 @@ impl PairArguments {
         }
     }
 
-    /// Prints what became of each requirement under each load that it applies to; whether all were kept.
-    fn judge(&self, results: &Results, a: &str) -> bool {
+    /// Tells what became of each requirement under each load that it applies to; whether all were kept.
+    fn judge(&self, results: &Results, a: &str, text: &mut String) -> Result<bool, fmt::Error> {
         let mut held = true;
         for requirement in &self.requirements {
             for entry in results.entries.iter().filter(|entry| entry.name == a) {
@@ -140,12 +151,22 @@ impl PairArguments {
                     results.reference_under(&entry.load).filter(|_| requirement.metric.applies(&entry.load));
                 let Some(reference) = reference else { continue };
                 let judgement = requirement.judge(&Verdict::of(requirement.metric, entry, reference));
-                println!("{}; {}", judgement.text, entry.load);
+                writeln!(text, "{}; {}", judgement.text, entry.load)?;
                 held &= judgement.held;
             }
         }
-        held
+        Ok(held)
     }
+}
+
+/// Whether each load of A has a run to rest on, or, where there is something to divide by, a pair of them. Other runs
+/// with invalid figures are left out of the verdicts.
+fn have_figures(results: &Results, a: &str) -> bool {
+    let have = |entry: &Entry| match results.reference_under(&entry.load) {
+        Some(reference) => entry.pairs(reference).any(|(a, b)| a.usable() && b.usable()),
+        None => entry.runs.iter().any(Run::usable),
+    };
+    results.entries.iter().filter(|entry| entry.name == a).all(have)
 }
 
 fn contestant(

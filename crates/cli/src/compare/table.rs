@@ -1,12 +1,14 @@
 //! Many contestants in one table.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
+use corecast_report::Entry;
 
 use super::contestant::{Running, Server};
 use super::load::LoadArguments;
-use super::{measure, rungs, write_json};
+use super::{measure, rungs};
+use crate::output::{OutputFile, print};
 
 /// Who is in the table.
 #[derive(Args, Debug)]
@@ -19,7 +21,7 @@ pub(crate) struct TableArguments {
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "sharded,mutex,snapshot")]
     policies: Vec<String>,
 
-    /// The program whose `serve` is measured [default: this one]
+    /// The program whose 'serve' is measured [default: this one]
     #[arg(long, value_name = "FILE")]
     bin: Option<PathBuf>,
 
@@ -36,19 +38,22 @@ pub(crate) struct TableArguments {
 }
 
 impl TableArguments {
-    /// Measures and prints the table; whether every check held.
-    pub(super) fn run(&self, load: &LoadArguments, json: Option<&Path>) -> anyhow::Result<bool> {
+    /// Measures and prints the table; whether every check held and every run is valid.
+    pub(super) fn run(&self, load: &LoadArguments, json: Option<OutputFile>) -> anyhow::Result<bool> {
         let server = Server::new(self.bin.clone(), load.protocol, load.server_cpus()?)?;
         let rungs = rungs::expand(&self.policies);
         let rungs = rungs.into_iter().map(|rung| server.contestant(rung.clone(), &rungs::started(&rung)));
         let mut contestants = rungs.collect::<Result<Vec<_>, _>>()?;
         contestants.extend(self.peers.iter().map(|peer| peer.contestant(peer.name.clone())));
         let plan = load.plan(contestants, self.reference.clone(), 1)?;
-        let (results, held) = measure(&plan)?;
-        print!("\n{results}");
-        if let Some(path) = json {
-            write_json(path, &results)?;
+        let measured = measure(&plan)?;
+        if let Some(file) = json {
+            file.write(&serde_json::to_string_pretty(&measured.results)?)?;
         }
+        print(&format!("\n{}", measured.results))?;
+        // The medians are of all rounds.
+        let held = measured.passed && measured.results.entries.iter().all(Entry::valid);
+        measured.through()?;
         Ok(held)
     }
 }
