@@ -10,6 +10,11 @@ pub(crate) fn scaled(value: f64) -> String {
     }
 }
 
+/// A rate: `45.6 k/s`.
+pub(crate) fn a_second(value: f64) -> String {
+    format!("{}/s", scaled(value))
+}
+
 /// Three significant digits, and no fewer than the whole part has.
 pub(crate) fn three_digits(value: f64) -> String {
     let decimals = match value.abs() {

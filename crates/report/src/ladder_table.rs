@@ -2,17 +2,27 @@
 
 use std::fmt::Write;
 
-use crate::{Entry, Metric, Results};
+use crate::{Entry, Load, Metric, Results};
+
+/// A figure, and the loads that it is taken from.
+type Column = (Metric, fn(&Load) -> bool);
 
 /// Deliveries come from the closed loop; latency and CPU from the open one, where all do the same work.
-const COLUMNS: [(Metric, bool); 3] = [(Metric::Deliveries, false), (Metric::P99, true), (Metric::Cpu, true)];
+const COLUMNS: [Column; 3] =
+    [(Metric::Deliveries, Load::is_saturating), (Metric::P99, Load::is_paced), (Metric::Cpu, Load::is_paced)];
+
+/// What a climb has instead; latency and CPU are of the knee.
+const OF_A_CLIMB: [Column; 3] =
+    [(Metric::Knee, Load::is_ladder), (Metric::P99, Load::is_ladder), (Metric::Cpu, Load::is_ladder)];
 
 impl Results {
     /// A row for each contestant, with medians and ranges of the rounds; a cell whose checks failed or whose figures are
     /// invalid says so instead.
     pub fn ladder_table(&self) -> String {
+        let climbs = self.entries.iter().any(|entry| entry.load.is_ladder());
+        let columns = if climbs { OF_A_CLIMB } else { COLUMNS };
         let mut text = String::from("| rung |");
-        for (metric, _) in COLUMNS {
+        for (metric, _) in columns {
             write!(text, " {} |", metric.title()).expect("a String takes all");
         }
         text.push_str("\n| --- | --- | --- | --- |\n");
@@ -23,16 +33,14 @@ impl Results {
             }
         }
         for name in names {
-            let cells = COLUMNS.map(|(metric, paced)| self.cell(name, metric, paced));
+            let cells = columns.map(|column| self.cell(name, column));
             writeln!(text, "| `{name}` | {} |", cells.join(" | ")).expect("a String takes all");
         }
         text
     }
 
-    fn cell(&self, name: &str, metric: Metric, paced: bool) -> String {
-        let is_wanted = |entry: &&Entry| {
-            entry.name == name && if paced { entry.load.is_paced() } else { entry.load.is_saturating() }
-        };
+    fn cell(&self, name: &str, (metric, is_of): Column) -> String {
+        let is_wanted = |entry: &&Entry| entry.name == name && is_of(&entry.load);
         let Some(entry) = self.entries.iter().find(is_wanted) else { return "-".to_owned() };
         if entry.state() != "held" {
             return entry.state().to_owned();

@@ -1,9 +1,9 @@
 //! One run, as the load generator reported it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::{Ladder, Moment};
+use crate::{Ladder, Load, Moment};
 
 /// The report of one run, whole: what this version does not know is kept and written again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,6 +97,12 @@ impl Run {
     /// It has one, in another form.
     pub fn ladder(&self) -> Result<Option<Ladder>, String> {
         self.optional("ladder")
+    }
+
+    /// The load: of a climb, how it was to be climbed, which is the same wherever the knee was.
+    pub fn load(&self) -> Load {
+        let load = || self.settings().get("load").cloned().unwrap_or_default();
+        Load(self.0.pointer("/ladder/climb").map_or_else(load, |climb| json!({ "ladder": climb })))
     }
 
     fn optional<'a, T: Deserialize<'a>>(&'a self, field: &str) -> Result<Option<T>, String> {

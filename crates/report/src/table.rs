@@ -12,17 +12,21 @@ pub const TABLE_WIDTH: usize = 100;
 const LONGEST_NAME: usize = 18;
 
 /// The medians that are shown.
-const COLUMNS: [Metric; 6] = [Metric::Deliveries, Metric::P50, Metric::P99, Metric::P999, Metric::Max, Metric::Cpu];
+fn columns(load: &Load) -> [Metric; 6] {
+    let rate = if load.is_ladder() { Metric::Knee } else { Metric::Deliveries };
+    [rate, Metric::P50, Metric::P99, Metric::P999, Metric::Max, Metric::Cpu]
+}
 
 /// The medians that are also divided by the reference's.
 fn divided(load: &Load) -> [Metric; 2] {
-    [if load.is_saturating() { Metric::Deliveries } else { Metric::P99 }, Metric::Cpu]
+    let [rate, ..] = columns(load);
+    [if load.is_paced() { Metric::P99 } else { rate }, Metric::Cpu]
 }
 
 /// The figures whose ranges over the rounds are shown.
 fn ranged(load: &Load) -> [Metric; 3] {
     let [first, cpu] = divided(load);
-    [first, if load.is_saturating() { Metric::P99 } else { Metric::P50 }, cpu]
+    [first, if load.is_paced() { Metric::P50 } else { Metric::P99 }, cpu]
 }
 
 impl fmt::Display for Results {
@@ -33,6 +37,12 @@ impl fmt::Display for Results {
         let names = Names::new(&self.entries, out)?;
         for (load, entries) in self.by_load() {
             writeln!(out, "\n{load}")?;
+            if load.is_ladder() {
+                writeln!(
+                    out,
+                    "  knee: messages a second, the last rate that was kept up; the other figures are of that rate"
+                )?;
+            }
             write_aligned(&self.medians(load, &entries, &names), out)?;
             if entries.iter().any(|entry| entry.runs.len() > 1) {
                 writeln!(out, "  least to greatest")?;
@@ -51,13 +61,13 @@ impl Results {
     fn medians(&self, load: &Load, entries: &[&Entry], names: &Names) -> Vec<Vec<String>> {
         let divided = divided(load);
         let mut header = vec![String::new()];
-        header.extend(COLUMNS.iter().map(|metric| short_title(*metric).to_owned()));
+        header.extend(columns(load).iter().map(|metric| short_title(*metric).to_owned()));
         header.extend(divided.map(|metric| ratio_title(metric).to_owned()));
         header.push("checks".to_owned());
         let row = |entry: &&Entry| {
             let mut row = vec![names.of(entry)];
             let median = |entry: &Entry, metric| entry.spread(metric).map(|spread| spread.median);
-            row.extend(COLUMNS.iter().map(|metric| or_dash(median(entry, *metric).map(|it| metric.format(it)))));
+            row.extend(columns(load).iter().map(|metric| or_dash(median(entry, *metric).map(|it| metric.format(it)))));
             let ratio = |metric| {
                 let reference = median(self.reference_under(load)?, metric).filter(|value| *value > 0.0)?;
                 Some(three_digits(median(entry, metric)? / reference))
@@ -98,6 +108,7 @@ fn or_dash(cell: Option<String>) -> String {
 /// Above what is divided by the reference's.
 fn ratio_title(metric: Metric) -> &'static str {
     match metric {
+        Metric::Knee => "knee ×",
         Metric::Deliveries => "rate ×",
         Metric::Cpu => "CPU ×",
         _ => "p99 ×",

@@ -87,31 +87,46 @@ fn middle_run(entry: &Entry) -> Option<&Run> {
     runs.get(runs.len().checked_sub(1)? / 2).map(|(_, run)| *run)
 }
 
-/// The 99th percentile at each rate, and a ring around the last rate that was kept up.
+/// The 99th percentile at each rate, and a ring at the knee: medians of the rounds.
 pub(super) fn ladder(id: &str, entries: &[&Entry], legend: &Markup) -> Markup {
-    let ladder_of = |entry: &Entry| entry.runs.iter().find_map(|run| run.ladder().ok().flatten());
-    let series = numbered(entries, |entry| ladder_of(entry).as_ref().map(climbed));
-    let knees = series.iter().map(|series| {
-        let name = &entries[series.index].name;
-        let (rate, _) = series.ringed.first()?;
-        Some(format!("{name} {} messages a second", scaled(*rate)))
+    let series = numbered(entries, |entry| Some(climbed(entry)));
+    let knees = entries.iter().filter_map(|entry| {
+        let spread = entry.spread(Metric::Knee)?;
+        let range = if spread.least < spread.greatest { format!(" ({})", spread.range(scaled)) } else { String::new() };
+        Some(format!("{} {} messages a second{range}", entry.name, scaled(spread.median)))
     });
-    let knees = knees.flatten().collect::<Vec<_>>().join(", ");
+    let knees = knees.collect::<Vec<_>>().join(", ");
     let knees = if knees.is_empty() { "no rate was kept up".to_owned() } else { format!("knee: {knees}") };
     let caption = Caption {
         id: format!("{id}-ladder"),
-        title: "p99 by offered rate; a ring is the knee, the last rate that was kept up".to_owned(),
+        title: "p99 by offered rate; a marker is a rate that was kept up, a ring the knee, the last of them".to_owned(),
         description: format!("A line for each contestant; {knees}."),
     };
     let x = Axis::rate("messages offered a second", points(&series).map(|(x, _)| x));
     chart(caption, x, "p99", series, &html! { (legend) p.knees { (knees) } })
 }
 
-fn climbed(ladder: &Ladder) -> Series {
-    let points: Vec<Point> = ladder.rungs.iter().map(|rung| (rung.rate, rung.p99)).collect();
-    let kept = ladder.rungs.iter().filter(|rung| rung.kept).map(|rung| rung.rate).collect();
-    let ringed = points.iter().copied().filter(|(rate, _)| Some(*rate) == ladder.knee).collect();
-    Series { index: 0, points, marked: kept, ringed }
+fn climbed(entry: &Entry) -> Series {
+    let ladders: Vec<Ladder> = entry.runs.iter().filter_map(|run| run.ladder().ok().flatten()).collect();
+    let rungs = || ladders.iter().flat_map(|ladder| &ladder.rungs);
+    let mut rates: Vec<f64> = rungs().map(|rung| rung.rate).collect();
+    rates.sort_unstable_by(f64::total_cmp);
+    rates.dedup();
+    let at = |rate: f64| rungs().filter(move |rung| rung.rate.total_cmp(&rate).is_eq());
+    let p99 = |rate: f64| median(&at(rate).map(|rung| rung.p99).collect::<Vec<_>>());
+    let points: Vec<Point> = rates.iter().filter_map(|rate| Some((*rate, p99(*rate)?))).collect();
+    let mostly_kept = |rate: &f64| at(*rate).filter(|rung| rung.kept).count() * 2 > ladders.len();
+    let knee = median(&ladders.iter().filter_map(|ladder| ladder.knee).collect::<Vec<_>>());
+    let ringed = knee.and_then(|knee| Some((knee, on_line(&points, knee)?))).into_iter().collect();
+    Series { index: 0, marked: rates.iter().copied().filter(mostly_kept).collect(), ringed, points }
+}
+
+/// The height of a line at `x` between two of its points, both axes logarithmic: the median of an even number of knees.
+fn on_line(points: &[Point], x: f64) -> Option<f64> {
+    let after = points.iter().position(|(rate, _)| *rate >= x)?;
+    let ((left, low), (right, high)) = (points[after.saturating_sub(1)], points[after]);
+    let part = if left < right { (x / left).ln() / (right / left).ln() } else { 1.0 };
+    Some(low * (high / low).powf(part))
 }
 
 /// The series of the entries that have points, each with the entry's number.

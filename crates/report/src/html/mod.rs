@@ -90,13 +90,17 @@ fn section(number: usize, Experiment { title, results }: &Experiment) -> Markup 
 fn under_load(id: &str, results: &Results, load: &Load, entries: &[&Entry]) -> Markup {
     let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     let legend = legend(&names);
+    let rate = if load.is_ladder() { Metric::Knee } else { Metric::Deliveries };
     html! {
         h3 { (capitalized(&load.to_string())) }
+        @if load.is_ladder() {
+            p { "Latency and CPU are of each contestant's knee, but for the chart of all rates: of the last rate that it kept up." }
+        }
         div.charts {
             (curves::percentiles(id, entries, &legend))
             (curves::timeline(id, entries, &legend))
             (curves::ladder(id, entries, &legend))
-            div.stack { (bar_chart(id, entries, Metric::Deliveries)) (bar_chart(id, entries, Metric::Cpu)) }
+            div.stack { (bar_chart(id, entries, rate)) (bar_chart(id, entries, Metric::Cpu)) }
         }
         (tables::figures(results, load, entries))
     }
@@ -105,6 +109,7 @@ fn under_load(id: &str, results: &Results, load: &Load, entries: &[&Entry]) -> M
 fn bar_chart(id: &str, entries: &[&Entry], metric: Metric) -> Markup {
     let (title, better) = match metric {
         Metric::Cpu => ("Server CPU time for one delivery, µs", "less is better"),
+        Metric::Knee => ("Knee: messages a second that were kept up", "more is better"),
         _ => ("Deliveries a second", "more is better"),
     };
     let drawn = entries.iter().enumerate();
