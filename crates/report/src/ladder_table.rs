@@ -16,8 +16,8 @@ const OF_A_CLIMB: [Column; 3] =
     [(Metric::Knee, Load::is_ladder), (Metric::P99, Load::is_ladder), (Metric::Cpu, Load::is_ladder)];
 
 impl Results {
-    /// A row for each contestant, with medians and ranges of the rounds; a cell whose checks failed or whose figures are
-    /// invalid says so instead.
+    /// A row for each contestant, with medians and ranges of the rounds; a cell of which a check failed, or no round has
+    /// valid figures, says so instead. Of how many rounds they are is said where some are invalid.
     pub fn ladder_table(&self) -> String {
         let climbs = self.entries.iter().any(|entry| entry.load.is_ladder());
         let columns = if climbs { OF_A_CLIMB } else { COLUMNS };
@@ -42,11 +42,12 @@ impl Results {
     fn cell(&self, name: &str, (metric, is_of): Column) -> String {
         let is_wanted = |entry: &&Entry| entry.name == name && is_of(&entry.load);
         let Some(entry) = self.entries.iter().find(is_wanted) else { return "-".to_owned() };
-        if entry.state() != "held" {
+        if !entry.passed() || !entry.usable() {
             return entry.state().to_owned();
         }
         let Some(spread) = entry.spread(metric) else { return "-".to_owned() };
         let (median, range) = (metric.format(spread.median), spread.range(metric.formatter()));
-        if range == median { median } else { format!("{median} ({range})") }
+        let rounds = entry.reservation().map(|rounds| format!(", {rounds}")).unwrap_or_default();
+        if range == median { format!("{median}{rounds}") } else { format!("{median} ({range}){rounds}") }
     }
 }

@@ -50,7 +50,7 @@ impl fmt::Display for Results {
             }
         }
         for (entry, remarks) in self.remarks() {
-            writeln!(out, "\n{}, {}", entry.name, entry.load)?;
+            writeln!(out, "\n{}, {}", names.of(entry).trim_start(), entry.load)?;
             remarks.iter().try_for_each(|remark| writeln!(out, "  {remark}"))?;
         }
         Ok(())
@@ -73,7 +73,10 @@ impl Results {
                 Some(three_digits(median(entry, metric)? / reference))
             };
             row.extend(divided.map(|metric| or_dash(ratio(metric))));
-            row.push(entry.state().to_owned());
+            row.push(match entry.reservation().filter(|_| entry.usable() && entry.passed()) {
+                Some(rounds) => rounds.trim_end_matches(" rounds").to_owned(),
+                None => entry.state().to_owned(),
+            });
             row
         };
         std::iter::once(header).chain(entries.iter().map(row)).collect()

@@ -20,7 +20,7 @@ pub(super) fn percentiles(id: &str, entries: &[&Entry], legend: &Markup) -> Mark
     });
     let each = entries.iter().filter_map(|entry| {
         let at = |metric| entry.spread(metric).map(|spread| time(spread.median));
-        Some(format!("{}: p50 {}, p99 {}, max {}", entry.name, at(Metric::P50)?, at(Metric::P99)?, at(Metric::Max)?))
+        Some(format!("{}: p50 {}, p99 {}, max {}", entry.label(), at(Metric::P50)?, at(Metric::P99)?, at(Metric::Max)?))
     });
     let caption = Caption {
         id: format!("{id}-percentiles"),
@@ -34,7 +34,7 @@ pub(super) fn percentiles(id: &str, entries: &[&Entry], legend: &Markup) -> Mark
 /// The median of the rounds' curves where they have the same percentiles, else the curve of the round in the
 /// middle; without curves, the percentiles that every report has.
 fn curve(entry: &Entry) -> Vec<Point> {
-    let curves: Vec<Vec<Point>> = entry.runs.iter().map(Run::latency_curve).collect();
+    let curves: Vec<Vec<Point>> = entry.shown().map(Run::latency_curve).collect();
     // A round with fewer deliveries has a shorter curve: what all have is drawn.
     let common = curves.iter().map(Vec::len).min().unwrap_or_default();
     if common < 2 {
@@ -55,7 +55,7 @@ fn summary_points(entry: &Entry) -> Vec<Point> {
     let percentiles = [(50.0, "p50"), (90.0, "p90"), (99.0, "p99"), (99.9, "p999"), (99.99, "p9999")];
     let at = |(percentile, name)| {
         let pointer = format!("/latency_us/{name}");
-        let values: Vec<f64> = entry.runs.iter().filter_map(|run| run.number(&pointer)).collect();
+        let values: Vec<f64> = entry.shown().filter_map(|run| run.number(&pointer)).collect();
         Some((percentile, median(&values)?))
     };
     percentiles.into_iter().filter_map(at).collect()
@@ -70,7 +70,7 @@ pub(super) fn timeline(id: &str, entries: &[&Entry], legend: &Markup) -> Markup 
     });
     let worst = series.iter().filter_map(|series| {
         let (at, p99) = series.points.iter().copied().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-        Some(format!("{}: at most {}, at {at} s", entries[series.index].name, time(p99)))
+        Some(format!("{}: at most {}, at {at} s", entries[series.index].label(), time(p99)))
     });
     let caption = Caption {
         id: format!("{id}-timeline"),
@@ -82,7 +82,7 @@ pub(super) fn timeline(id: &str, entries: &[&Entry], legend: &Markup) -> Markup 
 }
 
 fn middle_run(entry: &Entry) -> Option<&Run> {
-    let mut runs: Vec<(f64, &Run)> = entry.runs.iter().filter_map(|run| Some((Metric::P99.of(run)?, run))).collect();
+    let mut runs: Vec<(f64, &Run)> = entry.shown().filter_map(|run| Some((Metric::P99.of(run)?, run))).collect();
     runs.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     runs.get(runs.len().checked_sub(1)? / 2).map(|(_, run)| *run)
 }
@@ -93,7 +93,7 @@ pub(super) fn ladder(id: &str, entries: &[&Entry], legend: &Markup) -> Markup {
     let knees = entries.iter().filter_map(|entry| {
         let spread = entry.spread(Metric::Knee)?;
         let range = if spread.least < spread.greatest { format!(" ({})", spread.range(scaled)) } else { String::new() };
-        Some(format!("{} {} messages a second{range}", entry.name, scaled(spread.median)))
+        Some(format!("{} {} messages a second{range}", entry.label(), scaled(spread.median)))
     });
     let knees = knees.collect::<Vec<_>>().join(", ");
     let knees = if knees.is_empty() { "no rate was kept up".to_owned() } else { format!("knee: {knees}") };
@@ -107,7 +107,7 @@ pub(super) fn ladder(id: &str, entries: &[&Entry], legend: &Markup) -> Markup {
 }
 
 fn climbed(entry: &Entry) -> Series {
-    let ladders: Vec<Ladder> = entry.runs.iter().filter_map(|run| run.ladder().ok().flatten()).collect();
+    let ladders: Vec<Ladder> = entry.shown().filter_map(|run| run.ladder().ok().flatten()).collect();
     let rungs = || ladders.iter().flat_map(|ladder| &ladder.rungs);
     let mut rates: Vec<f64> = rungs().map(|rung| rung.rate).collect();
     rates.sort_unstable_by(f64::total_cmp);

@@ -34,7 +34,10 @@ pub(super) fn figures(results: &Results, load: &Load, entries: &[&Entry]) -> Mar
                         }
                     }
                     @for metric in &metrics { td.number { (cell(entry, *metric)) } }
-                    td class={ "state " (entry.state()) } { (entry.state()) }
+                    td class={ "state " (entry.state()) } {
+                        (entry.state())
+                        @if entry.usable() && let Some(rounds) = entry.reservation() { " " small.range { (rounds) } }
+                    }
                 }
             } }
         }

@@ -209,3 +209,22 @@ fn a_run_in_which_nothing_arrived_makes_a_page_too() {
     let text = document.text.borrow();
     assert!(text.contains("Checks failed") && text.contains("FAILED: 5 lost"));
 }
+
+#[test]
+fn rounds_that_cannot_be_used_are_out_of_the_charts_or_marked_in_them() {
+    let invalid = |p50| with(report(p50), "/validity/valid", json!(false));
+    let partly = entry("partly", vec![report(100.0), invalid(9000.0)]);
+    let never = entry("never", vec![invalid(700.0), invalid(900.0)]);
+    let page = page("Measured", &experiment(vec![partly, never, entry("held", vec![report(1.0)])]), "0.1.0");
+    let document = read(&page);
+    let starts = document.starts.borrow();
+    let classes: Vec<&str> = starts.iter().filter_map(|start| start.attribute("class")).collect();
+    let hatched: Vec<&&str> = classes.iter().filter(|class| class.starts_with("bar hatched ")).collect();
+    assert_eq!(hatched.len(), 2, "one of deliveries, one of CPU: {classes:?}");
+    assert!(hatched.iter().all(|class| class.contains("s1")), "{hatched:?}");
+    let text = document.text.borrow();
+    for (label, charts) in [("partly (1 of 2 rounds)", 4), ("never (invalid)", 4), ("held (", 0)] {
+        assert!(text.matches(label).count() >= charts && (charts > 0 || !text.contains(label)), "{label}: {text}");
+    }
+    assert!(!text.contains("9000 µs") && text.contains("INVALID 1 of 2 rounds"), "{text}");
+}

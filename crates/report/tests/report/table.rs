@@ -1,7 +1,7 @@
 //! The table of results: what is in it, and that it fits.
 
 use crate::support::{entry, report, results, rounds, with};
-use corecast_report::TABLE_WIDTH;
+use corecast_report::{Entry, Metric, TABLE_WIDTH};
 use serde_json::json;
 
 #[test]
@@ -23,7 +23,9 @@ fn no_line_of_it_is_wider_than_a_terminal() {
     let long = "sharded,flush-pause=0,max-flush-pause=2ms,shards=16 of /opt/corecast/bin/corecast";
     let saturate = |report| with(report, "/deliveries/measured_per_second", json!(123_456_789.0));
     let wide: Vec<_> = [12_345.0, 99_999.0, 54_321.0].map(report).into_iter().map(saturate).collect();
-    let mut all = results(vec![entry(long, wide.clone()), entry("mutex", wide)]);
+    let mut partly = wide.clone();
+    partly[0] = with(partly[0].clone(), "/validity/valid", json!(false));
+    let mut all = results(vec![entry(long, partly), entry("mutex", wide)]);
     let mut under_saturation = all.entries.clone();
     for entry in &mut under_saturation {
         entry.load = serde_json::from_value(json!({ "saturate": { "in_flight": 256 } })).unwrap();
@@ -48,14 +50,33 @@ fn failures_are_in_the_row_and_said_once_below() {
     let text = all.to_string();
     for part in [
         "lossy, paced, 100 messages a second\n  round 1: FAILED: 12 lost\n",
-        "  rounds 1, 3, figures of round 1: INVALID: generator late: p99 1200 µs\n",
+        "late, paced, 100 messages a second\n  figures of 1 of 3 rounds\n  rounds 1, 3, figures of round 1: INVALID: generator late: p99 1200 µs\n",
         "  the server did not end cleanly: signal: 9\n",
     ] {
         assert!(text.contains(part), "'{part}' is missing:\n{text}");
     }
     assert!(!all.passed());
     all.entries[1].unclean_ends.clear();
-    assert!(all.to_string().lines().any(|line| line.starts_with("  late") && line.ends_with("INVALID")), "{text}");
+    let partly = |line: &str| line.starts_with("  late") && line.ends_with("  1 of 3");
+    assert!(all.to_string().lines().any(partly), "{text}");
+}
+
+#[test]
+fn figures_are_of_usable_rounds_where_there_are_any() {
+    let invalid = |p50| with(report(p50), "/validity/valid", json!(false));
+    let lossy = |p50| with(report(p50), "/checks/lost", json!(1));
+    let partly = entry("partly", vec![report(100.0), invalid(9000.0), report(300.0), invalid(8000.0)]);
+    let never = entry("never", vec![invalid(700.0), invalid(900.0)]);
+    let wrong = entry("wrong", vec![lossy(50.0)]);
+    let median = |entry: &Entry| entry.spread(Metric::P50).map(|spread| spread.median);
+    assert_eq!([&partly, &never, &wrong].map(median), [Some(200.0), Some(800.0), Some(50.0)]);
+    let said = [&partly, &never, &wrong].map(Entry::reservation);
+    assert_eq!(said, ["2 of 4 rounds", "invalid", "failed"].map(|said| Some(said.to_owned())));
+    assert_eq!(rounds("all", &[1.0]).reservation(), None);
+    let table = results(vec![partly, never, wrong]).ladder_table();
+    assert!(table.contains("| `partly` | - | 400 µs (200 to 600 µs), 2 of 4 rounds |"), "{table}");
+    assert!(table.contains("| `never` | - | INVALID | INVALID |"), "{table}");
+    assert!(table.contains("| `wrong` | - | FAILED | FAILED |"), "{table}");
 }
 
 #[test]
