@@ -1,4 +1,4 @@
-//! Every setting and every fact of the host, of every run.
+//! Every setting and every fact of the host, of every run. What the machine did meanwhile is each contestant's own: `more`.
 
 use std::collections::BTreeMap;
 

@@ -7,6 +7,7 @@
 mod calls;
 mod curves;
 mod facts;
+mod more;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -103,6 +104,7 @@ fn under_load(id: &str, results: &Results, load: &Load, entries: &[&Entry]) -> M
             div.stack { (bar_chart(id, entries, rate)) (bar_chart(id, entries, Metric::Cpu)) }
         }
         (tables::figures(results, load, entries))
+        (more::more(entries))
     }
 }
 

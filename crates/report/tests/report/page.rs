@@ -228,3 +228,65 @@ fn rounds_that_cannot_be_used_are_out_of_the_charts_or_marked_in_them() {
     }
     assert!(!text.contains("9000 µs") && text.contains("INVALID 1 of 2 rounds"), "{text}");
 }
+
+/// A report of a run in which subscribers stalled and others came again.
+fn eventful() -> Value {
+    let phase = |name| json!({ "name": name, "latency_us": { "p50": 300.0, "p99": 700.0, "max": 900.0 } });
+    let more = [
+        ("/skew_us", json!({ "p50": 55.0, "p99": 66.0, "max": 77.0 })),
+        ("/deliveries/payload_bytes_per_second", json!(6_400_000.0)),
+        ("/server/memory_per_connection_bytes", json!(1567.0)),
+        ("/environment", json!({ "server_cpus": [0, 1], "generator_cpus": [2], "others_cpus": 0.25 })),
+        ("/checks/duplicated", json!(0)),
+        ("/phases", json!(["before", "during", "after"].map(phase))),
+        ("/stalled", json!({ "subscribers": 5, "cut_off": 1234, "checks": { "lost": 0, "gaps": 17 } })),
+        ("/reconnections", json!({ "begun": 41, "refused": 0, "subscribe_us": { "p99": 88.0 } })),
+        (
+            "/shards",
+            json!([{ "shard": 0, "connections": 52, "deliveries": 50 },
+            { "shard": 1, "connections": 48, "deliveries": 150 }]),
+        ),
+    ];
+    more.into_iter().fold(report(100.0), |report, (pointer, value)| with(report, pointer, value))
+}
+
+/// The text of a row of the page's tables, its cells without what stands between them.
+fn row<'a>(page: &'a str, title: &str) -> Option<&'a str> {
+    let (_, row) = page.split_once(&format!("<th scope=\"row\">{title}</th>"))?;
+    Some(row.split_once("</tr>")?.0)
+}
+
+#[test]
+fn what_the_charts_leave_out_is_in_a_table_of_its_own() {
+    let entries = vec![entry("sharded", vec![eventful(), eventful()]), entry("redis", vec![report(100.0)])];
+    let page = page("Measured", &experiment(entries), "0.1.0");
+    read(&page);
+    for (title, cell) in [
+        ("p90", "150 µs"),
+        ("skew p99", "66.0 µs"),
+        ("payload delivered", "6.40 MB/s"),
+        ("memory a connection", "1.53 KiB"),
+        ("CPUs of the server", "0, 1"),
+        ("CPUs that others used", "0.250"),
+        ("during: p99", "700 µs"),
+        ("lost", "0"),
+        ("duplicated", "0"),
+        ("foreign", "6"),
+        ("cut off", "2468"),
+        ("gaps", "34"),
+        ("begun", "82"),
+        ("subscribed again, p99", "88.0 µs"),
+        ("shard 0", "52 connections, 25 % of deliveries"),
+        ("shard 1", "48 connections, 75 % of deliveries"),
+    ] {
+        let row = row(&page, title).unwrap_or_else(|| panic!("no row {title}"));
+        assert!(row.starts_with(&format!("<td>{cell}</td>")), "{title}: {row}");
+    }
+    assert!(row(&page, "shard 0").is_some_and(|row| row.ends_with("<td>-</td>")), "redis has no shards");
+}
+
+#[test]
+fn a_report_without_shards_has_no_row_of_them() {
+    let page = page("Measured", &experiment(vec![full("sharded", 1.0)]), "0.1.0");
+    assert!(!page.contains("shard 0") && !page.contains("Shards"));
+}
