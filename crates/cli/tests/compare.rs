@@ -1,5 +1,6 @@
 //! `corecast compare`: who is compared, what is printed, and the exit codes.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use corecast_engine::{PolicyKind, Protocol};
@@ -181,4 +182,22 @@ fn what_cannot_be_compared_is_refused_before_anything_runs() {
         let complaint = refused(arguments);
         assert!(complaint.contains(reason), "{arguments:?}: {complaint}");
     }
+}
+
+#[test]
+fn each_binary_is_named_with_its_own_version() {
+    let directory = tempfile::tempdir().unwrap();
+    let (other, json) = (directory.path().join("other"), directory.path().join("ab.json"));
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" != --version ] || {{ echo 'corecast 0.0.9 (0ld)'; exit; }}\nexec '{BINARY}' \"$@\"\n"
+    );
+    std::fs::write(&other, script).unwrap();
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (other, file) = (other.to_str().unwrap(), json.to_str().unwrap());
+    let text = measured(&["--a=mutex", "--b=mutex", "--b-bin", other, "--rounds=1", "--json", file], 0);
+    assert!(text.contains(": corecast 0.0.9 (0ld)\n"), "{text}");
+    let entries = read(&json)["entries"].clone();
+    let own = format!("corecast {}", env!("CARGO_PKG_VERSION"));
+    assert!(entries[0]["version"].as_str().is_some_and(|version| version.starts_with(&own)), "{entries}");
+    assert_eq!(entries[1]["version"], "corecast 0.0.9 (0ld)");
 }

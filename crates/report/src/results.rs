@@ -23,6 +23,9 @@ pub struct Entry {
     /// How its server was started or where it ran; may be empty.
     #[serde(default)]
     pub server: String,
+    /// What the server's program calls itself, where it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// One of each round.
     #[serde(rename = "reports")]
     pub runs: Vec<Run>,
@@ -38,7 +41,8 @@ impl Entry {
     /// A contestant that has not run yet.
     pub fn new(name: impl Into<String>, load: Load) -> Self {
         let (runs, rounds) = (Vec::new(), Vec::new());
-        Self { name: name.into(), load, server: String::new(), runs, rounds, unclean_ends: Vec::new() }
+        let (server, version, unclean_ends) = (String::new(), None, Vec::new());
+        Self { name: name.into(), load, server, version, runs, rounds, unclean_ends }
     }
 
     /// The runs with the numbers of their rounds.

@@ -35,6 +35,7 @@ impl fmt::Display for Results {
         let Some(run) = self.first_run() else { return Ok(()) };
         write_conditions(run, self.rounds(), out)?;
         let names = Names::new(&self.entries, out)?;
+        write_versions(&self.entries, &names, out)?;
         for (load, entries) in self.by_load() {
             writeln!(out, "\n{load}")?;
             if load.is_ladder() {
@@ -136,6 +137,22 @@ fn write_conditions(run: &Run, rounds: usize, out: &mut fmt::Formatter<'_>) -> f
     )?;
     writeln!(out, "{}, {} CPUs, Linux {}", fact("cpu"), fact("cpus"), fact("kernel"))?;
     writeln!(out, "Medians of the rounds; CPU: of the server, per delivery; ×: of the reference's; rate: deliveries/s.")
+}
+
+/// What the servers' programs call themselves: once, if it is the same of all that were asked.
+fn write_versions(entries: &[Entry], names: &Names, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut versions: Vec<(&str, String)> = Vec::new();
+    for (entry, version) in entries.iter().filter_map(|entry| Some((entry, entry.version.as_deref()?))) {
+        let line = (version, names.of(entry));
+        if !versions.contains(&line) {
+            versions.push(line);
+        }
+    }
+    match versions.first() {
+        None => Ok(()),
+        Some((first, _)) if versions.iter().all(|(version, _)| version == first) => writeln!(out, "Servers: {first}"),
+        Some(_) => versions.iter().try_for_each(|(version, name)| writeln!(out, "{}: {version}", name.trim_start())),
+    }
 }
 
 /// A JSON value without the quotes of a text; null is unknown.

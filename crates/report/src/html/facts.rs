@@ -57,7 +57,8 @@ fn table(title: &str, rows: &[(String, Vec<String>)]) -> Markup {
 fn servers(results: &Results) -> Markup {
     let mut servers: Vec<(String, Vec<String>)> = Vec::new();
     for entry in results.entries.iter().filter(|entry| !entry.server.is_empty()) {
-        let row = (entry.name.clone(), vec![entry.server.clone()]);
+        let version = entry.version.as_ref().map(|version| format!("{version}: ")).unwrap_or_default();
+        let row = (entry.name.clone(), vec![format!("{version}{}", entry.server)]);
         if !servers.contains(&row) {
             servers.push(row);
         }

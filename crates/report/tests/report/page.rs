@@ -290,3 +290,16 @@ fn a_report_without_shards_has_no_row_of_them() {
     let page = page("Measured", &experiment(vec![full("sharded", 1.0)]), "0.1.0");
     assert!(!page.contains("shard 0") && !page.contains("Shards"));
 }
+
+#[test]
+fn every_server_has_its_own_version() {
+    let of = |name: &str, version: &str| {
+        let (server, version) = ("bin/corecast serve".to_owned(), Some(version.to_owned()));
+        Entry { server, version, ..entry(name, vec![report(1.0)]) }
+    };
+    let page = page("Measured", &experiment(vec![of("a", "corecast 2 (new)"), of("b", "corecast 1 (old)")]), "0.1.0");
+    for (name, version) in [("a", "corecast 2 (new)"), ("b", "corecast 1 (old)")] {
+        let cell = format!("<th scope=\"row\">{name}</th><td class=\"words\">{version}: bin/corecast serve</td>");
+        assert!(page.contains(&cell), "{cell} is missing");
+    }
+}

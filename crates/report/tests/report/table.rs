@@ -119,3 +119,13 @@ fn what_was_done_to_those_who_stalled_or_came_again_is_checked_too() {
     assert!(text.contains("round 1: FAILED: 2 lost of those that stalled\n"), "{text}");
     assert!(text.contains("round 3: FAILED: 1 refused to come again\n") && !text.contains("round 2"), "{text}");
 }
+
+#[test]
+fn versions_of_servers_are_said_once_or_each() {
+    let of = |name: &str, version: &str| Entry { version: Some(version.to_owned()), ..rounds(name, &[1.0]) };
+    let same = results(vec![of("a", "corecast 1 (old)"), of("b", "corecast 1 (old)"), rounds("redis", &[1.0])]);
+    assert!(same.to_string().contains("\nServers: corecast 1 (old)\n"), "{same}");
+    let other = results(vec![of("a", "corecast 2 (new)"), of("b", "corecast 1 (old)")]);
+    assert!(other.to_string().contains("\na: corecast 2 (new)\nb: corecast 1 (old)\n"), "{other}");
+    assert!(!results(vec![rounds("a", &[1.0])]).to_string().contains("Servers"));
+}
