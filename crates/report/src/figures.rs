@@ -10,9 +10,14 @@ pub(crate) fn scaled(value: f64) -> String {
     }
 }
 
-/// A rate: `45.6 k/s`.
+/// A rate: `45.6 k`, and a small one as it is, `40`.
+pub(crate) fn rate(value: f64) -> String {
+    if value < 9999.5 { format!("{value:.0}") } else { scaled(value) }
+}
+
+/// The same with its unit: `45.6 k/s`.
 pub(crate) fn a_second(value: f64) -> String {
-    format!("{}/s", scaled(value))
+    format!("{}/s", rate(value))
 }
 
 /// Bytes a second: `6.40 MB/s`.
@@ -93,6 +98,7 @@ mod tests {
         assert_eq!((scaled(12_345_678.0).as_str(), scaled(45_600.0).as_str()), ("12.3 M", "45.6 k"));
         assert_eq!((bytes_a_second(6_400_000.0).as_str(), bytes_a_second(320.0).as_str()), ("6.40 MB/s", "320 B/s"));
         assert_eq!((memory(1567.0).as_str(), memory(13_000_000.0).as_str()), ("1.53 KiB", "12.4 MiB"));
+        assert_eq!((a_second(40.0).as_str(), a_second(45_600.0).as_str()), ("40/s", "45.6 k/s"));
         assert_eq!((share(0.456).as_str(), seconds(0.5).as_str()), ("45.6 %", "500 ms"));
         assert_eq!((time(12_345.0).as_str(), time(12_345_678.0).as_str()), ("12.3 ms", "12.3 s"));
     }

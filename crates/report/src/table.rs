@@ -155,12 +155,13 @@ fn write_versions(entries: &[Entry], names: &Names, out: &mut fmt::Formatter<'_>
     }
 }
 
-/// A JSON value without the quotes of a text; null is unknown.
+/// A JSON value in words: without quotes and brackets. Null is unknown; an empty list, of CPUs, leaves it open.
 pub(crate) fn plain(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Null => "unknown".to_owned(),
         serde_json::Value::String(text) => text.clone(),
-        value => value.to_string(),
+        serde_json::Value::Array(list) if list.is_empty() => "any".to_owned(),
+        value => value.to_string().replace(['{', '}', '[', ']', '"'], "").replace(':', " ").replace(',', ", "),
     }
 }
 

@@ -14,6 +14,9 @@ const BAR_TOP: f64 = 19.0;
 const BAR_HEIGHT: f64 = 15.0;
 /// From one line of a hatched bar to the next.
 const HATCH: f64 = 7.0;
+/// The longest name above a bar, and how much of the end of a longer one is kept; tables and legends have it whole.
+const LONGEST_NAME: usize = 56;
+const KEPT_END: usize = 24;
 /// What the longest figure beside a bar takes.
 const FIGURE_WIDTH: f64 = 84.0;
 
@@ -37,7 +40,7 @@ pub(crate) fn bars(caption: &Caption, bars: &[Bar], format: fn(f64) -> String) -
             @let top = float(row) * ROW;
             @let middle = top + BAR_TOP + BAR_HEIGHT / 2.0;
             @let (least, greatest) = (place(bar.spread.least), place(bar.spread.greatest));
-            text x="0" y=(number(top + 14.0)) { (bar.name) }
+            text x="0" y=(number(top + 14.0)) { (shortened(&bar.name)) }
             @let width = place(bar.spread.median);
             @let class = if bar.hatched { "bar hatched" } else { "bar" };
             rect class={ (class) " " (series_class(bar.index)) } x="0" y=(number(top + BAR_TOP))
@@ -54,6 +57,17 @@ pub(crate) fn bars(caption: &Caption, bars: &[Bar], format: fn(f64) -> String) -
         }
     };
     Some(figure(caption, float(bars.len()) * ROW, &drawing, &html! {}))
+}
+
+/// A name that fits above a bar on a narrow screen; its end says what of, or with which reservation.
+fn shortened(name: &str) -> String {
+    let all = name.chars().count();
+    if all <= LONGEST_NAME {
+        return name.to_owned();
+    }
+    let start: String = name.chars().take(LONGEST_NAME - KEPT_END - 1).collect();
+    let end: String = name.chars().skip(all - KEPT_END).collect();
+    format!("{start}…{end}")
 }
 
 /// Slanted lines across a bar of this width; drawn, because a pattern would have to be referred to.

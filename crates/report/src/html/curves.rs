@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::chart::{Axis, Caption, Lines, Series};
-use crate::figures::{scaled, time};
+use crate::figures::{rate, time};
 use crate::{Entry, Ladder, Metric, Run, median};
 
 /// A point: percentile, time or rate, and latency in microseconds.
@@ -16,7 +16,10 @@ const MARKED: [f64; 5] = [50.0, 90.0, 99.0, 99.9, 99.99];
 pub(super) fn percentiles(id: &str, entries: &[&Entry], legend: &Markup) -> Markup {
     let series = numbered(entries, |entry| {
         let points = curve(entry);
-        Some(Series { index: 0, marked: MARKED.to_vec(), ringed: Vec::new(), points })
+        // A curve has ten points to each further nine, and so one at 49.9 % instead of the median.
+        let is_marked = |x: &f64| MARKED.iter().any(|mark| (mark - x).abs() < (100.0 - mark) / 100.0);
+        let marked = points.iter().map(|(x, _)| *x).filter(is_marked).collect();
+        Some(Series { index: 0, marked, ringed: Vec::new(), points })
     });
     let each = entries.iter().filter_map(|entry| {
         let at = |metric| entry.spread(metric).map(|spread| time(spread.median));
@@ -92,8 +95,8 @@ pub(super) fn ladder(id: &str, entries: &[&Entry], legend: &Markup) -> Markup {
     let series = numbered(entries, |entry| Some(climbed(entry)));
     let knees = entries.iter().filter_map(|entry| {
         let spread = entry.spread(Metric::Knee)?;
-        let range = if spread.least < spread.greatest { format!(" ({})", spread.range(scaled)) } else { String::new() };
-        Some(format!("{} {} messages a second{range}", entry.label(), scaled(spread.median)))
+        let range = if spread.least < spread.greatest { format!(" ({})", spread.range(rate)) } else { String::new() };
+        Some(format!("{} {} messages a second{range}", entry.label(), rate(spread.median)))
     });
     let knees = knees.collect::<Vec<_>>().join(", ");
     let knees = if knees.is_empty() { "no rate was kept up".to_owned() } else { format!("knee: {knees}") };

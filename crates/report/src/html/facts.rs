@@ -16,8 +16,12 @@ const SHOWN_ELSEWHERE: [&str; 3] = ["load", "address", "server_pid"];
 pub(super) fn facts(results: &Results) -> Markup {
     let settings = values(results, Run::settings);
     let settings: Vec<_> = settings.into_iter().filter(|(name, _)| !SHOWN_ELSEWHERE.contains(&name.as_str())).collect();
-    let host: Vec<_> = values(results, Run::host).into_iter().collect();
-    let mut versions: Vec<&str> = results.entries.iter().flat_map(|entry| &entry.runs).map(Run::version).collect();
+    let host: Vec<_> = values(results, Run::host).into_iter().filter(|(name, _)| name != "commit").collect();
+    let generator = |run: &Run| {
+        let commit = run.host().get("commit").and_then(Value::as_str);
+        format!("{}{}", run.version(), commit.map(|commit| format!(" ({commit})")).unwrap_or_default())
+    };
+    let mut versions: Vec<String> = results.entries.iter().flat_map(|entry| &entry.runs).map(generator).collect();
     versions.sort_unstable();
     versions.dedup();
     html! {

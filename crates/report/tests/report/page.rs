@@ -303,3 +303,32 @@ fn every_server_has_its_own_version() {
         assert!(page.contains(&cell), "{cell} is missing");
     }
 }
+
+#[test]
+fn the_median_has_a_tick_and_a_marker() {
+    let page = page("Measured", &experiment(vec![full("sharded", 1.0)]), "0.1.0");
+    let (_, chart) = page.split_once("id=\"c0-0-percentiles-title\"").expect("a chart");
+    let (chart, _) = chart.split_once("</svg>").expect("its end");
+    assert!(chart.contains(">50</text>") && chart.contains(">90</text>"), "{chart}");
+    assert_eq!(chart.matches("class=\"marker s0\"").count(), 5, "p50, p90, p99, p99.9 and p99.99: {chart}");
+}
+
+#[test]
+fn a_long_name_is_cut_in_the_middle_above_a_bar_and_whole_elsewhere() {
+    let name = "sharded,flush-pause=0,max-flush-pause=2ms,shards=16 of /opt/corecast/bin/corecast";
+    let invalid = with(report(1.0), "/validity/valid", json!(false));
+    let page = page("Measured", &experiment(vec![entry(name, vec![report(1.0), invalid])]), "0.1.0");
+    assert!(page.contains(">sharded,flush-pause=0,max-flush…corecast (1 of 2 rounds)</text>"), "{page}");
+    assert!(page.contains(&format!("{name} (1 of 2 rounds)</li>")), "{page}");
+}
+
+#[test]
+fn settings_are_in_words() {
+    let report = with(report(1.0), "/settings/popularity", json!({ "zipf": { "exponent": 1.0, "seed": 1 } }));
+    let report = with(with(report, "/settings/cpus", json!([])), "/host/commit", json!("abc1234"));
+    let page = page("Measured", &experiment(vec![entry("sharded", vec![report])]), "0.1.0");
+    assert!(page.contains("<td class=\"words\">zipf exponent 1.0, seed 1</td>"), "{page}");
+    let cpus = "<th scope=\"row\">cpus</th><td class=\"words\">";
+    assert!(page.contains(&format!("{cpus}any</td>")) && page.contains(&format!("{cpus}4</td>")), "{page}");
+    assert!(page.contains("Load generator: corecast 0.1.0 (abc1234)."), "{page}");
+}
