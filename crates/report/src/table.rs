@@ -70,7 +70,8 @@ impl Results {
             let median = |entry: &Entry, metric| entry.spread(metric).map(|spread| spread.median);
             row.extend(columns(load).iter().map(|metric| or_dash(median(entry, *metric).map(|it| metric.format(it)))));
             let ratio = |metric| {
-                let reference = median(self.reference_under(load)?, metric).filter(|value| *value > 0.0)?;
+                let reference = self.reference_under(load).filter(|reference| entry.usable() && reference.usable())?;
+                let reference = median(reference, metric).filter(|value| *value > 0.0)?;
                 Some(three_digits(median(entry, metric)? / reference))
             };
             row.extend(divided.map(|metric| or_dash(ratio(metric))));

@@ -88,8 +88,8 @@ const COUNTS: [(&str, &str); 5] = [
 const PINNED: [(&str, &str); 2] =
     [("CPUs of the server", "/environment/server_cpus"), ("CPUs of the load", "/environment/generator_cpus")];
 
-/// A row: its title, and a cell for each contestant, empty where it has no figure.
-type Row = (String, Vec<String>);
+/// A row: its title, and a cell for each contestant that has the figure.
+type Row = (String, Vec<Option<Markup>>);
 
 /// The fold, if any report has anything to put into it.
 pub(super) fn more(entries: &[&Entry]) -> Markup {
@@ -103,7 +103,7 @@ pub(super) fn more(entries: &[&Entry]) -> Markup {
                     tr { th colspan=(columns) scope="rowgroup" { (title) } }
                     @for (title, cells) in rows { tr {
                         th scope="row" { (title) }
-                        @for cell in cells { td { (if cell.is_empty() { "-" } else { cell }) } }
+                        @for cell in cells { @if let Some(cell) = cell { (cell) } @else { td { "-" } } }
                     } }
                 }
             }
@@ -131,16 +131,16 @@ fn groups<'a>(entries: &[&Entry]) -> Vec<(&'a str, Vec<Row>)> {
 }
 
 /// A row, unless all its cells are empty.
-fn row(entries: &[&Entry], title: &str, cell: impl Fn(&Entry) -> Option<String>) -> Option<Row> {
-    let cells: Vec<String> = entries.iter().map(|entry| cell(entry).unwrap_or_default()).collect();
-    cells.iter().any(|cell| !cell.is_empty()).then(|| (title.to_owned(), cells))
+fn row(entries: &[&Entry], title: &str, cell: impl Fn(&Entry) -> Option<Markup>) -> Option<Row> {
+    let cells: Vec<Option<Markup>> = entries.iter().map(|entry| cell(entry)).collect();
+    cells.iter().any(Option::is_some).then(|| (title.to_owned(), cells))
 }
 
 fn figure(entries: &[&Entry], title: &str, pointer: &str, format: fn(f64) -> String) -> Option<Row> {
     row(entries, title, |entry| {
         let spread = Spread::of(&entry.shown().filter_map(|run| run.number(pointer)).collect::<Vec<_>>())?;
         let (median, range) = (format(spread.median), spread.range(format));
-        Some(if range == median { median } else { format!("{median} ({range})") })
+        Some(html! { td.number { (median) @if range != median { " " small.range { "(" (range) ")" } } } })
     })
 }
 
@@ -149,7 +149,8 @@ fn list(entries: &[&Entry], title: &str, pointer: &str) -> Option<Row> {
         let lists = entry.runs.iter().filter_map(|run| run.value(pointer)?.as_array());
         let lists = lists.filter(|list| !list.is_empty()).map(|list| list.iter().map(Value::to_string));
         let distinct: BTreeSet<String> = lists.map(|list| list.collect::<Vec<_>>().join(", ")).collect();
-        Some(distinct.into_iter().collect::<Vec<_>>().join(" or "))
+        let words = distinct.into_iter().collect::<Vec<_>>().join(" or ");
+        (!words.is_empty()).then(|| html! { td.words { (words) } })
     })
 }
 
@@ -159,7 +160,7 @@ fn counts(entries: &[&Entry], pointer: &str) -> Vec<Row> {
     let names: BTreeSet<String> = runs.flat_map(of).filter(|(_, value)| value.is_u64()).map(|(name, _)| name).collect();
     let sum = |entry: &Entry, name: &str| {
         let counts: Vec<u64> = entry.runs.iter().filter_map(|run| of(run).get(name)?.as_u64()).collect();
-        (!counts.is_empty()).then(|| counts.iter().sum::<u64>().to_string())
+        (!counts.is_empty()).then(|| html! { td.number { (counts.iter().sum::<u64>()) } })
     };
     names.iter().filter_map(|name| row(entries, &name.replace('_', " "), |entry| sum(entry, name))).collect()
 }
@@ -184,7 +185,7 @@ fn shards(entries: &[&Entry]) -> Vec<Row> {
     let splits: Vec<Vec<(u64, String)>> = entries.iter().map(|entry| entry.split()).collect();
     let numbers: BTreeSet<u64> = splits.iter().flatten().map(|(number, _)| *number).collect();
     let cell = |split: &Vec<(u64, String)>, number| {
-        split.iter().find(|(shard, _)| *shard == number).map(|(_, words)| words.clone()).unwrap_or_default()
+        split.iter().find(|(shard, _)| *shard == number).map(|(_, words)| html! { td.words { (words) } })
     };
     let row = |number| (format!("shard {number}"), splits.iter().map(|split| cell(split, number)).collect());
     numbers.into_iter().map(row).collect()

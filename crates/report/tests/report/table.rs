@@ -129,3 +129,13 @@ fn versions_of_servers_are_said_once_or_each() {
     assert!(other.to_string().contains("\na: corecast 2 (new)\nb: corecast 1 (old)\n"), "{other}");
     assert!(!results(vec![rounds("a", &[1.0])]).to_string().contains("Servers"));
 }
+
+#[test]
+fn figures_that_cannot_be_used_have_no_ratio() {
+    let invalid = with(report(10.0), "/validity/valid", json!(false));
+    let text = results(vec![rounds("a", &[5.0]), entry("b", vec![invalid]), rounds("mutex", &[10.0])]).to_string();
+    let row = |name: &str| text.lines().find(|line| line.starts_with(&format!("  {name} "))).expect("a row").to_owned();
+    let end = |name: &str| row(name).split_whitespace().rev().take(3).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(end("a"), ["held", "0.500", "0.500"], "{text}");
+    assert_eq!(end("b"), ["INVALID", "-", "-"], "{text}");
+}
