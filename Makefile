@@ -34,7 +34,7 @@ build: ## Build the corecast binary in release
 
 .PHONY: demo
 demo: build ## Compare the policies under 1,000 subscribers and 8 publishers (ARGS=... for compare's flags)
-	$(CORECAST) compare $(ARGS)
+	$(CORECAST) compare --keep-invalid $(ARGS)
 
 .PHONY: bench
 bench: build ## Measure the policies in every scenario, into results/ (ARGS=... for scripts/bench.sh)

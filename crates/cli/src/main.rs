@@ -35,6 +35,7 @@ mod tuning;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
 
@@ -43,7 +44,7 @@ use command_line::{EXIT_SETUP, NotParsed, SetupError, one_line};
 /// A thread-per-core broadcast server: publishers send messages to channels, and every subscriber of a
 /// channel gets every message, at once and in order, or is told exactly what it missed.
 #[derive(Parser)]
-#[command(name = "corecast", version, max_term_width = 110, after_help = EXIT_CODES)]
+#[command(name = "corecast", version = VERSION.as_str(), max_term_width = 110, after_help = EXIT_CODES)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -75,6 +76,15 @@ enum Command {
     #[command(after_long_help = DOCTOR_HELP)]
     Doctor(doctor::Arguments),
 }
+
+/// The version, with the commit where `CORECAST_COMMIT` named it at build time, as `make build` does.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let version = env!("CARGO_PKG_VERSION");
+    match option_env!("CORECAST_COMMIT").filter(|commit| !commit.is_empty()) {
+        Some(commit) => format!("{version} ({commit})"),
+        None => version.to_owned(),
+    }
+});
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 a clean end; 2 something to put right first (flags, configuration, start); 1 anything else.";

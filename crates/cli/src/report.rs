@@ -51,6 +51,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for experiment in &experiments {
         let results = &experiment.results;
         if arguments.markdown {
+            // Tables in a row would be one.
+            if experiments.len() > 1 {
+                writeln!(text, "{}## {}\n", if text.is_empty() { "" } else { "\n" }, experiment.title)?;
+            }
             text.push_str(&results.ladder_table());
             continue;
         }

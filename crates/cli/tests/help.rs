@@ -31,7 +31,9 @@ fn the_help_of_serve_has_defaults_variables_and_examples() {
 
 #[test]
 fn the_version_is_printed() {
-    assert_eq!(help(&["--version"]), format!("corecast {}\n", env!("CARGO_PKG_VERSION")));
+    let commit = option_env!("CORECAST_COMMIT").filter(|commit| !commit.is_empty());
+    let commit = commit.map(|commit| format!(" ({commit})")).unwrap_or_default();
+    assert_eq!(help(&["--version"]), format!("corecast {}{commit}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]

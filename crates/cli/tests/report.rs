@@ -70,6 +70,22 @@ fn a_page_is_written_with_everybody_on_it() {
 }
 
 #[test]
+fn markdown_tables_of_several_experiments_have_a_heading_each() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut files = files(&directory);
+    let other = directory.path().join("sharded.json");
+    std::fs::write(&other, run(1.0).to_string()).unwrap();
+    files.push(other);
+    let mut arguments: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    arguments.push(Path::new("--markdown"));
+    let text = String::from_utf8(report(&arguments).stdout).unwrap();
+    assert!(text.contains("|\n\n## stall\n\n| rung |"), "{text}");
+    assert_eq!(text.matches("| rung |").count(), 2, "{text}");
+    let one = String::from_utf8(report(&[&files[0], Path::new("--markdown")]).stdout).unwrap();
+    assert!(one.starts_with("| rung |"), "{one}");
+}
+
+#[test]
 fn what_is_no_result_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("other.json");

@@ -47,6 +47,16 @@ impl fmt::Display for Origin {
     }
 }
 
+impl Origin {
+    /// What a program that is started calls itself. One that runs is not asked: it need not be the file of its name any more.
+    fn version(&self) -> Option<String> {
+        match self {
+            Self::Started(options) => options.version(),
+            Self::Running { .. } => None,
+        }
+    }
+}
+
 /// What is measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -81,6 +91,9 @@ pub struct Entry {
     /// How its server was started or where it ran: what the name leaves out.
     #[serde(default)]
     pub server: String,
+    /// What the program of its server calls itself, with the commit if it knows that.
+    #[serde(default)]
+    pub version: Option<String>,
     /// One report of each round, as far as the comparison went.
     pub reports: Vec<Report>,
     /// What went wrong with servers of this contestant as they were stopped, or why one could not be measured.
@@ -108,12 +121,13 @@ impl Comparison {
         mut on_run: impl FnMut(usize, &Contestant, Load),
         mut on_progress: Option<impl FnMut(Progress)>,
     ) -> (Self, Result<(), Error>) {
+        let versions: Vec<_> = plan.contestants.iter().map(|contestant| contestant.origin.version()).collect();
         let mut entries: Vec<Entry> = Vec::new();
         for &load in &plan.loads {
-            for contestant in &plan.contestants {
-                let name = contestant.name.clone();
-                let server = contestant.origin.to_string();
-                entries.push(Entry { name, load, server, reports: Vec::new(), unclean_ends: Vec::new() });
+            for (contestant, version) in plan.contestants.iter().zip(&versions) {
+                let (name, server) = (contestant.name.clone(), contestant.origin.to_string());
+                let version = version.clone();
+                entries.push(Entry { name, load, server, version, reports: Vec::new(), unclean_ends: Vec::new() });
             }
         }
         let reference = plan.reference.clone();

@@ -27,6 +27,35 @@ pub struct ServerOptions {
     pub arguments: Vec<String>,
 }
 
+impl ServerOptions {
+    /// How long a program may take to say what it calls itself.
+    pub const VERSION_TIMEOUT: Duration = Duration::from_secs(2);
+
+    /// What the program calls itself: the first line of `BINARY --version`, such as `corecast 0.1.0 (702745c)`. None if it
+    /// says nothing within [`ServerOptions::VERSION_TIMEOUT`].
+    pub fn version(&self) -> Option<String> {
+        let mut command = self.command();
+        command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().ok()?;
+        let line = child.stdout.take().and_then(|stdout| lines(stdout).recv_timeout(Self::VERSION_TIMEOUT).ok());
+        // It has ended, or has had its time.
+        let _ = child.kill();
+        let _ = child.wait();
+        line.filter(|line| !line.is_empty())
+    }
+
+    /// The program, which sees no `CORECAST_` variable.
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"CORECAST_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+}
+
 /// A running server, which does not outlive this value.
 #[derive(Debug)]
 pub struct ServerProcess {
@@ -53,15 +82,10 @@ impl ServerProcess {
     /// [`Error::Server`] if it cannot be started or does not listen within [`ServerProcess::START_TIMEOUT`].
     pub fn start(options: &ServerOptions) -> Result<Self, Error> {
         let binary = options.binary.display().to_string();
-        let mut command = Command::new(&options.binary);
+        let mut command = options.command();
         command.arg("serve");
         for protocol in &options.protocols {
             command.args(["--listen".to_owned(), format!("{protocol}://127.0.0.1:0")]);
-        }
-        for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"CORECAST_") {
-                command.env_remove(name);
-            }
         }
         let directory = tempfile::tempdir().map_err(Error::system("mkdir"))?;
         // As a variable: a version that does not know the setting yet passes over it.

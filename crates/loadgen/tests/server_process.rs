@@ -50,3 +50,12 @@ fn a_server_that_is_not_there_is_named() {
     let error = ServerProcess::start(&options("/nowhere/server".into())).unwrap_err();
     assert!(error.to_string().contains("/nowhere/server"), "{error}");
 }
+
+#[test]
+fn a_program_says_what_it_calls_itself_or_nothing() {
+    let told = script("told", "test \"$*\" = --version && echo 'corecast 1.2.3 (abc)' && echo more");
+    assert_eq!(options(told).version().as_deref(), Some("corecast 1.2.3 (abc)"));
+    let unknown = script("unknown", "echo 'no such flag' >&2; exit 2");
+    assert_eq!(options(unknown).version(), None);
+    assert_eq!(options(PathBuf::from("/nonexistent")).version(), None);
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::ladder::climbed;
-use crate::{Baseline, Entry, Error, Load, Results, Run};
+use crate::{Baseline, Entry, Error, Results, Run};
 
 /// Contestants under the same loads, with a title.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +92,7 @@ fn assembled(mut runs: Vec<(String, u64, Run)>) -> Results {
     runs.sort_by_key(|(_, round, _)| *round);
     let mut entries: Vec<Entry> = Vec::new();
     for (name, round, run) in runs {
-        let load = Load(run.settings().get("load").cloned().unwrap_or_default());
+        let load = run.load();
         let known = entries.iter().position(|entry| entry.name == name && entry.load == load);
         let known = known.unwrap_or_else(|| {
             entries.push(Entry::new(name, load));

@@ -2,17 +2,27 @@
 
 use std::fmt::Write;
 
-use crate::{Entry, Metric, Results};
+use crate::{Entry, Load, Metric, Results};
+
+/// A figure, and the loads that it is taken from.
+type Column = (Metric, fn(&Load) -> bool);
 
 /// Deliveries come from the closed loop; latency and CPU from the open one, where all do the same work.
-const COLUMNS: [(Metric, bool); 3] = [(Metric::Deliveries, false), (Metric::P99, true), (Metric::Cpu, true)];
+const COLUMNS: [Column; 3] =
+    [(Metric::Deliveries, Load::is_saturating), (Metric::P99, Load::is_paced), (Metric::Cpu, Load::is_paced)];
+
+/// What a climb has instead; latency and CPU are of the knee.
+const OF_A_CLIMB: [Column; 3] =
+    [(Metric::Knee, Load::is_ladder), (Metric::P99, Load::is_ladder), (Metric::Cpu, Load::is_ladder)];
 
 impl Results {
-    /// A row for each contestant, with medians and ranges of the rounds; a cell whose checks failed or whose figures are
-    /// invalid says so instead.
+    /// A row for each contestant, with medians and ranges of the rounds; a cell of which a check failed, or no round has
+    /// valid figures, says so instead. Of how many rounds they are is said where some are invalid.
     pub fn ladder_table(&self) -> String {
+        let climbs = self.entries.iter().any(|entry| entry.load.is_ladder());
+        let columns = if climbs { OF_A_CLIMB } else { COLUMNS };
         let mut text = String::from("| rung |");
-        for (metric, _) in COLUMNS {
+        for (metric, _) in columns {
             write!(text, " {} |", metric.title()).expect("a String takes all");
         }
         text.push_str("\n| --- | --- | --- | --- |\n");
@@ -23,22 +33,30 @@ impl Results {
             }
         }
         for name in names {
-            let cells = COLUMNS.map(|(metric, paced)| self.cell(name, metric, paced));
+            let cells = columns.map(|column| self.cell(name, column));
             writeln!(text, "| `{name}` | {} |", cells.join(" | ")).expect("a String takes all");
         }
-        text
+        self.splits().fold(text, |text, split| text + &split)
     }
 
-    fn cell(&self, name: &str, metric: Metric, paced: bool) -> String {
-        let is_wanted = |entry: &&Entry| {
-            entry.name == name && if paced { entry.load.is_paced() } else { entry.load.is_saturating() }
-        };
+    /// A paragraph for each contestant and load whose server told how its shards shared the work.
+    fn splits(&self) -> impl Iterator<Item = String> {
+        self.entries.iter().filter_map(|entry| {
+            let split = entry.split().into_iter().map(|(shard, words)| format!("shard {shard}: {words}"));
+            let split: Vec<String> = split.collect();
+            (!split.is_empty()).then(|| format!("\n`{}`, {}: {}.\n", entry.name, entry.load, split.join("; ")))
+        })
+    }
+
+    fn cell(&self, name: &str, (metric, is_of): Column) -> String {
+        let is_wanted = |entry: &&Entry| entry.name == name && is_of(&entry.load);
         let Some(entry) = self.entries.iter().find(is_wanted) else { return "-".to_owned() };
-        if entry.state() != "held" {
+        if !entry.passed() || !entry.usable() {
             return entry.state().to_owned();
         }
         let Some(spread) = entry.spread(metric) else { return "-".to_owned() };
         let (median, range) = (metric.format(spread.median), spread.range(metric.formatter()));
-        if range == median { median } else { format!("{median} ({range})") }
+        let rounds = entry.reservation().map(|rounds| format!(", {rounds}")).unwrap_or_default();
+        if range == median { format!("{median}{rounds}") } else { format!("{median} ({range}){rounds}") }
     }
 }

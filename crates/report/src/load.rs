@@ -5,8 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// When messages were sent: `{"paced": {"rate": 100}}`, `{"saturate": {"in_flight": 256}}`, or a form that a
-/// later load generator writes.
+use corecast_figures::time;
+
+/// When messages were sent: `{"paced": {"rate": 100}}`, `{"saturate": {"in_flight": 256}}`, `{"ladder": CLIMB}` for
+/// rates that rise until the contestant no longer keeps up, or a form that a later load generator writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Load(pub(crate) Value);
@@ -21,6 +23,11 @@ impl Load {
     pub fn is_saturating(&self) -> bool {
         self.0.get("saturate").is_some()
     }
+
+    /// Whether rates rise to the contestant's own knee.
+    pub fn is_ladder(&self) -> bool {
+        self.0.get("ladder").is_some()
+    }
 }
 
 impl fmt::Display for Load {
@@ -30,6 +37,16 @@ impl fmt::Display for Load {
         }
         if let Some(in_flight) = self.0.pointer("/saturate/in_flight") {
             return write!(formatter, "saturate, {in_flight} messages in flight");
+        }
+        if let Some(climb) = self.0.get("ladder") {
+            let number = |name| climb.get(name).and_then(Value::as_f64);
+            formatter.write_str("ladder")?;
+            if let (Some(first), Some(factor), Some(bound)) =
+                (number("first_rate"), number("factor"), number("p99_bound_us"))
+            {
+                write!(formatter, " from {first} messages a second, × {factor} a step, p99 up to {}", time(bound))?;
+            }
+            return Ok(());
         }
         match &self.0 {
             Value::String(name) => formatter.write_str(name),

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::figures::microseconds;
+use crate::figures::{a_second, microseconds};
 use crate::{Load, Run};
 use corecast_figures::{scaled, time};
 
 /// A figure of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Metric {
+    /// The greatest rate of messages that was kept up, where rates were climbed.
+    Knee,
     /// Deliveries a second in the measured window.
     Deliveries,
     /// Half of the deliveries took at most this long.
@@ -28,12 +30,13 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order of tables.
-    pub const ALL: [Self; 7] =
-        [Self::Deliveries, Self::P50, Self::P99, Self::P999, Self::Max, Self::CompletionP99, Self::Cpu];
+    pub const ALL: [Self; 8] =
+        [Self::Knee, Self::Deliveries, Self::P50, Self::P99, Self::P999, Self::Max, Self::CompletionP99, Self::Cpu];
 
     /// What a requirement calls it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Knee => "knee",
             Self::Deliveries => "deliveries",
             Self::P50 => "p50",
             Self::P99 => "p99",
@@ -57,6 +60,7 @@ impl Metric {
     /// The figure of a run, in its unit: a second's, or microseconds. None if the run does not have it.
     pub fn of(self, run: &Run) -> Option<f64> {
         run.number(match self {
+            Self::Knee => "/ladder/knee",
             Self::Deliveries => "/deliveries/measured_per_second",
             Self::P50 => "/latency_us/p50",
             Self::P99 => "/latency_us/p99",
@@ -68,18 +72,20 @@ impl Metric {
     }
 
     /// Whether comparing it says something under this load. An open loop gives all contestants the same
-    /// deliveries; in a closed loop latency is that of a full pipe, and follows from the deliveries.
+    /// deliveries; in a closed loop latency is that of a full pipe, and follows from the deliveries. At knees it is
+    /// that of different rates.
     pub fn applies(self, load: &Load) -> bool {
         match self {
             Self::Cpu => true,
-            Self::Deliveries => !load.is_paced(),
-            _ => !load.is_saturating(),
+            Self::Knee => load.is_ladder(),
+            Self::Deliveries => !load.is_paced() && !load.is_ladder(),
+            _ => !load.is_saturating() && !load.is_ladder(),
         }
     }
 
     /// Whether less of it is better.
     pub fn less_is_better(self) -> bool {
-        self != Self::Deliveries
+        !matches!(self, Self::Deliveries | Self::Knee)
     }
 
     pub(crate) fn format(self, value: f64) -> String {
@@ -88,6 +94,7 @@ impl Metric {
 
     pub(crate) fn formatter(self) -> fn(f64) -> String {
         match self {
+            Self::Knee => a_second,
             Self::Deliveries => scaled,
             Self::Cpu => microseconds,
             _ => time,

@@ -23,6 +23,9 @@ pub struct Entry {
     /// How its server was started or where it ran; may be empty.
     #[serde(default)]
     pub server: String,
+    /// What the server's program calls itself, where it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// One of each round.
     #[serde(rename = "reports")]
     pub runs: Vec<Run>,
@@ -38,7 +41,8 @@ impl Entry {
     /// A contestant that has not run yet.
     pub fn new(name: impl Into<String>, load: Load) -> Self {
         let (runs, rounds) = (Vec::new(), Vec::new());
-        Self { name: name.into(), load, server: String::new(), runs, rounds, unclean_ends: Vec::new() }
+        let (server, version, unclean_ends) = (String::new(), None, Vec::new());
+        Self { name: name.into(), load, server, version, runs, rounds, unclean_ends }
     }
 
     /// The runs with the numbers of their rounds.
@@ -63,9 +67,39 @@ impl Entry {
         self.runs.iter().all(Run::valid)
     }
 
-    /// A metric over the rounds; none if no run has it.
+    /// Whether the figures of any round can be used.
+    pub fn usable(&self) -> bool {
+        self.runs.iter().any(Run::usable)
+    }
+
+    /// The rounds whose figures are shown: those that can be used; where none can, all, which [`Entry::reservation`]
+    /// tells of.
+    pub fn shown(&self) -> impl Iterator<Item = &Run> + Clone {
+        let any = self.usable();
+        self.runs.iter().filter(move |run| run.usable() || !any)
+    }
+
+    /// A metric over the rounds that are shown; none if none of them has it.
     pub fn spread(&self, metric: Metric) -> Option<Spread> {
-        Spread::of(&self.runs.iter().filter_map(|run| metric.of(run)).collect::<Vec<_>>())
+        Spread::of(&self.shown().filter_map(|run| metric.of(run)).collect::<Vec<_>>())
+    }
+
+    /// What a reader of its figures must know: `5 of 6 rounds`, where the others cannot be used, or `failed` or
+    /// `invalid`, where none can.
+    pub fn reservation(&self) -> Option<String> {
+        let (shown, all) = (self.shown().count(), self.runs.len());
+        match self.usable() {
+            true if shown < all => Some(format!("{shown} of {all} rounds")),
+            true => None,
+            false if all == 0 => None,
+            false if self.runs.iter().all(Run::passed) => Some("invalid".to_owned()),
+            false => Some("failed".to_owned()),
+        }
+    }
+
+    /// The name, with the reservation in parentheses.
+    pub(crate) fn label(&self) -> String {
+        self.reservation().map_or_else(|| self.name.clone(), |reservation| format!("{} ({reservation})", self.name))
     }
 
     /// What there is to say about its rounds; the same but for figures is said once.
@@ -80,8 +114,10 @@ impl Entry {
                 }
             }
         }
+        let figures = self.reservation().filter(|_| self.usable()).map(|rounds| format!("figures of {rounds}"));
+        let remarks = remarks.iter().map(|remark| remark.in_words(self.runs.len()));
         let ends = self.unclean_ends.iter().map(|end| format!("the server did not end cleanly: {end}"));
-        remarks.iter().map(|remark| remark.in_words(self.runs.len())).chain(ends).collect()
+        figures.into_iter().chain(remarks).chain(ends).collect()
     }
 
     /// `held`, `FAILED` or `INVALID`.

@@ -1,9 +1,9 @@
 //! One run, as the load generator reported it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::{Ladder, Moment};
+use crate::{Ladder, Load, Moment, Shard};
 
 /// The report of one run, whole: what this version does not know is kept and written again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,12 @@ pub struct Run(Value);
 const REQUIRED: [&str; 4] = ["/deliveries/measured_per_second", "/latency_us/p99", "/validity/valid", "/settings/load"];
 /// Of these, those that are read name by name.
 const REQUIRED_OBJECTS: [&str; 3] = ["/checks", "/settings", "/host"];
+
+/// Set where the figures of an invalid run were asked for.
+const KEPT: &str = "/validity/kept";
+
+/// How a server tells subscribers that stalled what they missed: no fault.
+const TELLING: [&str; 4] = ["foreign", "gaps", "refusals", "reported_lost"];
 
 impl TryFrom<Value> for Run {
     type Error = String;
@@ -35,10 +41,10 @@ impl From<Run> for Value {
 }
 
 impl Run {
-    /// Whether every check of the deliveries held. `foreign` deliveries are no fault of the server's.
+    /// Whether every check held: of the deliveries, of those to subscribers that stalled, and that nobody who came
+    /// again was refused. `foreign` deliveries are no fault of the server's.
     pub fn passed(&self) -> bool {
-        let failed = |(name, count): (&String, &Value)| name != "foreign" && count.as_f64() != Some(0.0);
-        !self.object("/checks").iter().any(failed)
+        self.wrong().is_empty()
     }
 
     /// Whether its figures are what they claim to be.
@@ -46,30 +52,47 @@ impl Run {
         self.0.pointer("/validity/valid") == Some(&Value::Bool(true))
     }
 
-    /// Whether its figures may take part in a ratio.
+    /// Whether its figures are shown and may take part in a ratio: those of an invalid run only if it was
+    /// [kept](Self::keep).
     pub fn usable(&self) -> bool {
-        self.passed() && self.valid()
+        self.passed() && (self.valid() || self.0.pointer(KEPT) == Some(&Value::Bool(true)))
+    }
+
+    /// Has its figures used even if they are invalid, which it still says of itself.
+    pub fn keep(&mut self) {
+        if let Some(Value::Object(validity)) = self.0.pointer_mut("/validity") {
+            validity.insert("kept".to_owned(), Value::Bool(true));
+        }
     }
 
     /// What there is to say about it: checks that failed, why its figures are invalid, and notes.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if !self.passed() {
-            remarks.push(format!("FAILED: {}", self.failed_checks()));
+            remarks.push(format!("FAILED: {}", self.wrong().join(", ")));
         }
         remarks.extend(self.texts("/validity/reasons").map(|reason| format!("INVALID: {reason}")));
         remarks.extend(self.texts("/validity/notes").map(str::to_owned));
-        let unread = [("timeline", self.timeline().err()), ("ladder", self.ladder().err())];
+        let unread =
+            [("timeline", self.timeline().err()), ("ladder", self.ladder().err()), ("shards", self.shards().err())];
         for (field, error) in unread {
             remarks.extend(error.map(|error| format!("its {field} is of a form that is not read here: {error}")));
         }
         remarks
     }
 
-    fn failed_checks(&self) -> String {
-        let counts = self.object("/checks").iter();
-        let wrong = counts.filter(|(name, count)| *name != "foreign" && count.as_f64() != Some(0.0));
-        wrong.map(|(name, count)| format!("{count} {}", name.replace('_', " "))).collect::<Vec<_>>().join(", ")
+    /// What did not hold, each with its count.
+    fn wrong(&self) -> Vec<String> {
+        let wrong = |pointer, allowed: &'static [&str], of| {
+            let counts = self.value(pointer).and_then(Value::as_object).into_iter().flatten();
+            let wrong = counts.filter(|(name, count)| !allowed.contains(&name.as_str()) && count.as_f64() != Some(0.0));
+            wrong.map(move |(name, count)| format!("{count} {}{of}", name.replace('_', " ")))
+        };
+        let refused = self.number("/reconnections/refused").filter(|refused| *refused > 0.0);
+        wrong("/checks", &["foreign"], "")
+            .chain(wrong("/stalled/checks", &TELLING, " of those that stalled"))
+            .chain(refused.map(|refused| format!("{refused} refused to come again")))
+            .collect()
     }
 
     fn texts(&self, pointer: &str) -> impl Iterator<Item = &str> {
@@ -99,6 +122,20 @@ impl Run {
         self.optional("ladder")
     }
 
+    /// How connections and deliveries fell on the server's shards; empty if the server did not tell.
+    ///
+    /// # Errors
+    /// The report has it, in another form.
+    pub fn shards(&self) -> Result<Vec<Shard>, String> {
+        self.optional("shards").map(Option::unwrap_or_default)
+    }
+
+    /// The load: of a climb, how it was to be climbed, which is the same wherever the knee was.
+    pub fn load(&self) -> Load {
+        let load = || self.settings().get("load").cloned().unwrap_or_default();
+        Load(self.0.pointer("/ladder/climb").map_or_else(load, |climb| json!({ "ladder": climb })))
+    }
+
     fn optional<'a, T: Deserialize<'a>>(&'a self, field: &str) -> Result<Option<T>, String> {
         match self.0.get(field) {
             None | Some(Value::Null) => Ok(None),
@@ -126,6 +163,10 @@ impl Run {
     }
 
     pub(crate) fn number(&self, pointer: &str) -> Option<f64> {
-        self.0.pointer(pointer)?.as_f64()
+        self.value(pointer)?.as_f64()
+    }
+
+    pub(crate) fn value(&self, pointer: &str) -> Option<&Value> {
+        self.0.pointer(pointer)
     }
 }

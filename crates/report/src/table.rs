@@ -12,17 +12,21 @@ pub const TABLE_WIDTH: usize = 100;
 const LONGEST_NAME: usize = 18;
 
 /// The medians that are shown.
-const COLUMNS: [Metric; 6] = [Metric::Deliveries, Metric::P50, Metric::P99, Metric::P999, Metric::Max, Metric::Cpu];
+fn columns(load: &Load) -> [Metric; 6] {
+    let rate = if load.is_ladder() { Metric::Knee } else { Metric::Deliveries };
+    [rate, Metric::P50, Metric::P99, Metric::P999, Metric::Max, Metric::Cpu]
+}
 
 /// The medians that are also divided by the reference's.
 fn divided(load: &Load) -> [Metric; 2] {
-    [if load.is_saturating() { Metric::Deliveries } else { Metric::P99 }, Metric::Cpu]
+    let [rate, ..] = columns(load);
+    [if load.is_paced() { Metric::P99 } else { rate }, Metric::Cpu]
 }
 
 /// The figures whose ranges over the rounds are shown.
 fn ranged(load: &Load) -> [Metric; 3] {
     let [first, cpu] = divided(load);
-    [first, if load.is_saturating() { Metric::P99 } else { Metric::P50 }, cpu]
+    [first, if load.is_paced() { Metric::P50 } else { Metric::P99 }, cpu]
 }
 
 impl fmt::Display for Results {
@@ -31,8 +35,15 @@ impl fmt::Display for Results {
         let Some(run) = self.first_run() else { return Ok(()) };
         write_conditions(run, self.rounds(), out)?;
         let names = Names::new(&self.entries, out)?;
+        write_versions(&self.entries, &names, out)?;
         for (load, entries) in self.by_load() {
             writeln!(out, "\n{load}")?;
+            if load.is_ladder() {
+                writeln!(
+                    out,
+                    "  knee: messages a second, the last rate that was kept up; the other figures are of that rate"
+                )?;
+            }
             write_aligned(&self.medians(load, &entries, &names), out)?;
             if entries.iter().any(|entry| entry.runs.len() > 1) {
                 writeln!(out, "  least to greatest")?;
@@ -40,7 +51,7 @@ impl fmt::Display for Results {
             }
         }
         for (entry, remarks) in self.remarks() {
-            writeln!(out, "\n{}, {}", entry.name, entry.load)?;
+            writeln!(out, "\n{}, {}", names.of(entry).trim_start(), entry.load)?;
             remarks.iter().try_for_each(|remark| writeln!(out, "  {remark}"))?;
         }
         Ok(())
@@ -51,19 +62,23 @@ impl Results {
     fn medians(&self, load: &Load, entries: &[&Entry], names: &Names) -> Vec<Vec<String>> {
         let divided = divided(load);
         let mut header = vec![String::new()];
-        header.extend(COLUMNS.iter().map(|metric| short_title(*metric).to_owned()));
+        header.extend(columns(load).iter().map(|metric| short_title(*metric).to_owned()));
         header.extend(divided.map(|metric| ratio_title(metric).to_owned()));
         header.push("checks".to_owned());
         let row = |entry: &&Entry| {
             let mut row = vec![names.of(entry)];
             let median = |entry: &Entry, metric| entry.spread(metric).map(|spread| spread.median);
-            row.extend(COLUMNS.iter().map(|metric| or_dash(median(entry, *metric).map(|it| metric.format(it)))));
+            row.extend(columns(load).iter().map(|metric| or_dash(median(entry, *metric).map(|it| metric.format(it)))));
             let ratio = |metric| {
-                let reference = median(self.reference_under(load)?, metric).filter(|value| *value > 0.0)?;
+                let reference = self.reference_under(load).filter(|reference| entry.usable() && reference.usable())?;
+                let reference = median(reference, metric).filter(|value| *value > 0.0)?;
                 Some(three_digits(median(entry, metric)? / reference))
             };
             row.extend(divided.map(|metric| or_dash(ratio(metric))));
-            row.push(entry.state().to_owned());
+            row.push(match entry.reservation().filter(|_| entry.usable() && entry.passed()) {
+                Some(rounds) => rounds.trim_end_matches(" rounds").to_owned(),
+                None => entry.state().to_owned(),
+            });
             row
         };
         std::iter::once(header).chain(entries.iter().map(row)).collect()
@@ -98,6 +113,7 @@ fn or_dash(cell: Option<String>) -> String {
 /// Above what is divided by the reference's.
 fn ratio_title(metric: Metric) -> &'static str {
     match metric {
+        Metric::Knee => "knee ×",
         Metric::Deliveries => "rate ×",
         Metric::Cpu => "CPU ×",
         _ => "p99 ×",
@@ -124,12 +140,29 @@ fn write_conditions(run: &Run, rounds: usize, out: &mut fmt::Formatter<'_>) -> f
     writeln!(out, "Medians of the rounds; CPU: of the server, per delivery; ×: of the reference's; rate: deliveries/s.")
 }
 
-/// A JSON value without the quotes of a text; null is unknown.
+/// What the servers' programs call themselves: once, if it is the same of all that were asked.
+fn write_versions(entries: &[Entry], names: &Names, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut versions: Vec<(&str, String)> = Vec::new();
+    for (entry, version) in entries.iter().filter_map(|entry| Some((entry, entry.version.as_deref()?))) {
+        let line = (version, names.of(entry));
+        if !versions.contains(&line) {
+            versions.push(line);
+        }
+    }
+    match versions.first() {
+        None => Ok(()),
+        Some((first, _)) if versions.iter().all(|(version, _)| version == first) => writeln!(out, "Servers: {first}"),
+        Some(_) => versions.iter().try_for_each(|(version, name)| writeln!(out, "{}: {version}", name.trim_start())),
+    }
+}
+
+/// A JSON value in words: without quotes and brackets. Null is unknown; an empty list, of CPUs, leaves it open.
 pub(crate) fn plain(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Null => "unknown".to_owned(),
         serde_json::Value::String(text) => text.clone(),
-        value => value.to_string(),
+        serde_json::Value::Array(list) if list.is_empty() => "any".to_owned(),
+        value => value.to_string().replace(['{', '}', '[', ']', '"'], "").replace(':', " ").replace(',', ", "),
     }
 }
 

@@ -69,6 +69,10 @@ pub(crate) struct LoadArguments {
     #[arg(long, value_name = "COUNT", value_parser = count(1..=MAX_ROUNDS))]
     rounds: Option<usize>,
 
+    /// Use the figures of INVALID runs too, on a machine that is never quiet; they stay labelled.
+    #[arg(long)]
+    pub(super) keep_invalid: bool,
+
     /// CPUs of each started server [default: all but the last]
     #[arg(long, value_name = "CPUS", value_delimiter = ',')]
     server_cpus: Vec<CpuRange>,

@@ -18,7 +18,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use corecast_loadgen::{self as loadgen, Comparison, Contestant, Origin, Plan};
-use corecast_report::Results;
+use corecast_report::{Results, Run};
 
 use crate::bench::explain;
 use crate::command_line::SetupError;
@@ -79,7 +79,7 @@ impl Measured {
 ///
 /// # Errors
 /// Nothing at all could be measured.
-fn measure(plan: &Plan) -> anyhow::Result<Measured> {
+fn measure(plan: &Plan, load: &LoadArguments) -> anyhow::Result<Measured> {
     if plan.loads.is_empty() || plan.contestants.is_empty() {
         return Err(SetupError("nothing is left to measure".to_owned()).into());
     }
@@ -98,7 +98,11 @@ fn measure(plan: &Plan) -> anyhow::Result<Measured> {
         Err(error) if comparison.entries.iter().all(|entry| entry.reports.is_empty()) => return Err(explain(error)),
         outcome => outcome.err(),
     };
-    let results = serde_json::from_value(serde_json::to_value(&comparison)?).context("the results of the load")?;
+    let results = serde_json::to_value(&comparison).and_then(serde_json::from_value);
+    let mut results: Results = results.context("the results of the load")?;
+    if load.keep_invalid {
+        results.entries.iter_mut().flat_map(|entry| &mut entry.runs).for_each(Run::keep);
+    }
     Ok(Measured { results, passed: comparison.passed(), ended })
 }
 

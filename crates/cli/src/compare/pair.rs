@@ -80,7 +80,7 @@ impl PairArguments {
 
         let save_baseline = self.save_baseline.as_deref().map(OutputFile::open).transpose()?;
 
-        let mut measured = measure(&plan)?;
+        let mut measured = measure(&plan, load)?;
         let results = &mut measured.results;
         let of_a: Vec<Entry> =
             results.entries.iter().filter(|entry| entry.name == name && !entry.runs.is_empty()).cloned().collect();

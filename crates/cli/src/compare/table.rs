@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use corecast_report::Entry;
+use corecast_report::Run;
 
 use super::contestant::{Running, Server};
 use super::load::LoadArguments;
@@ -38,7 +38,7 @@ pub(crate) struct TableArguments {
 }
 
 impl TableArguments {
-    /// Measures and prints the table; whether every check held and every run is valid.
+    /// Measures and prints the table; whether every check held and the figures of every run can be used.
     pub(super) fn run(&self, load: &LoadArguments, json: Option<OutputFile>) -> anyhow::Result<bool> {
         let server = Server::new(self.bin.clone(), load.protocol, load.server_cpus()?)?;
         let rungs = rungs::expand(&self.policies);
@@ -46,13 +46,12 @@ impl TableArguments {
         let mut contestants = rungs.collect::<Result<Vec<_>, _>>()?;
         contestants.extend(self.peers.iter().map(|peer| peer.contestant(peer.name.clone())));
         let plan = load.plan(contestants, self.reference.clone(), 1)?;
-        let measured = measure(&plan)?;
+        let measured = measure(&plan, load)?;
         if let Some(file) = json {
             file.write(&serde_json::to_string_pretty(&measured.results)?)?;
         }
         print(&format!("\n{}", measured.results))?;
-        // The medians are of all rounds.
-        let held = measured.passed && measured.results.entries.iter().all(Entry::valid);
+        let held = measured.passed && measured.results.entries.iter().flat_map(|entry| &entry.runs).all(Run::usable);
         measured.through()?;
         Ok(held)
     }

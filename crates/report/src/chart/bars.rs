@@ -1,5 +1,7 @@
 //! One bar for each contestant, with its spread.
 
+use std::fmt::Write;
+
 use maud::{Markup, html};
 
 use super::{Axis, Caption, WIDTH, figure, number, series_class};
@@ -10,20 +12,27 @@ use crate::figures::float;
 const ROW: f64 = 44.0;
 const BAR_TOP: f64 = 19.0;
 const BAR_HEIGHT: f64 = 15.0;
+/// From one line of a hatched bar to the next.
+const HATCH: f64 = 7.0;
+/// The longest name above a bar, and how much of the end of a longer one is kept; tables and legends have it whole.
+const LONGEST_NAME: usize = 56;
+const KEPT_END: usize = 24;
 /// What the longest figure beside a bar takes.
 const FIGURE_WIDTH: f64 = 84.0;
 
 /// One contestant's bar.
 #[derive(Clone, Debug)]
-pub(crate) struct Bar<'a> {
+pub(crate) struct Bar {
     /// Which contestant: its colour.
     pub(crate) index: usize,
-    pub(crate) name: &'a str,
+    pub(crate) name: String,
     pub(crate) spread: Spread,
+    /// For figures that must not be used.
+    pub(crate) hatched: bool,
 }
 
 /// A chart of bars from zero, each to its median, with a whisker from the least to the greatest.
-pub(crate) fn bars(caption: &Caption, bars: &[Bar<'_>], format: fn(f64) -> String) -> Option<Markup> {
+pub(crate) fn bars(caption: &Caption, bars: &[Bar], format: fn(f64) -> String) -> Option<Markup> {
     let axis = Axis::linear("", bars.iter().map(|bar| bar.spread.greatest))?;
     let place = |value: f64| axis.place(value) * (WIDTH - FIGURE_WIDTH);
     let drawing = html! {
@@ -31,9 +40,14 @@ pub(crate) fn bars(caption: &Caption, bars: &[Bar<'_>], format: fn(f64) -> Strin
             @let top = float(row) * ROW;
             @let middle = top + BAR_TOP + BAR_HEIGHT / 2.0;
             @let (least, greatest) = (place(bar.spread.least), place(bar.spread.greatest));
-            text x="0" y=(number(top + 14.0)) { (bar.name) }
-            rect class={ "bar " (series_class(bar.index)) } x="0" y=(number(top + BAR_TOP))
-                width=(number(place(bar.spread.median))) height=(BAR_HEIGHT) {}
+            text x="0" y=(number(top + 14.0)) { (shortened(&bar.name)) }
+            @let width = place(bar.spread.median);
+            @let class = if bar.hatched { "bar hatched" } else { "bar" };
+            rect class={ (class) " " (series_class(bar.index)) } x="0" y=(number(top + BAR_TOP))
+                width=(number(width)) height=(BAR_HEIGHT) {}
+            @if bar.hatched {
+                path class={ "hatch " (series_class(bar.index)) } d=(hatch(width, top + BAR_TOP)) {}
+            }
             @if bar.spread.least < bar.spread.greatest {
                 path.whisker d={ "M" (number(least)) " " (number(middle)) "H" (number(greatest))
                     "M" (number(least)) " " (number(middle - 5.0)) "v10M" (number(greatest)) " "
@@ -43,4 +57,29 @@ pub(crate) fn bars(caption: &Caption, bars: &[Bar<'_>], format: fn(f64) -> Strin
         }
     };
     Some(figure(caption, float(bars.len()) * ROW, &drawing, &html! {}))
+}
+
+/// A name that fits above a bar on a narrow screen; its end says what of, or with which reservation.
+fn shortened(name: &str) -> String {
+    let all = name.chars().count();
+    if all <= LONGEST_NAME {
+        return name.to_owned();
+    }
+    let start: String = name.chars().take(LONGEST_NAME - KEPT_END - 1).collect();
+    let end: String = name.chars().skip(all - KEPT_END).collect();
+    format!("{start}…{end}")
+}
+
+/// Slanted lines across a bar of this width; drawn, because a pattern would have to be referred to.
+fn hatch(width: f64, top: f64) -> String {
+    let mut path = String::new();
+    let mut left = 0.0;
+    while left < width {
+        let reach = BAR_HEIGHT.min(width - left);
+        let (bottom, right) = (top + BAR_HEIGHT, left + reach);
+        write!(path, "M{} {}L{} {}", number(left), number(bottom), number(right), number(bottom - reach))
+            .expect("a String takes all");
+        left += HATCH;
+    }
+    path
 }

@@ -6,14 +6,16 @@ use maud::{Markup, html};
 
 use super::marker::marker;
 use super::{Axis, Caption, WIDTH, figure, number, series_class};
+use crate::figures::float;
 
 const HEIGHT: f64 = 320.0;
 const LEFT: f64 = 74.0;
 const RIGHT: f64 = 26.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 46.0;
-/// The least distance between two labels of the horizontal axis: a wide one fits in it.
-const LABEL_WIDTH: f64 = 58.0;
+/// What a digit takes on a narrow screen, where text is largest, and the least space between two labels.
+const DIGIT_WIDTH: f64 = 8.5;
+const LABEL_SPACE: f64 = 6.0;
 
 /// One contestant's line.
 #[derive(Clone, Debug)]
@@ -78,7 +80,11 @@ impl Lines {
     fn spaced_ticks(&self) -> Vec<&(f64, String)> {
         let mut kept: Vec<&(f64, String)> = Vec::new();
         for tick in &self.x.ticks {
-            if kept.last().is_none_or(|last| self.left(tick.0) - self.left(last.0) >= LABEL_WIDTH) {
+            let half = |label: &str| float(label.chars().count()) * DIGIT_WIDTH / 2.0;
+            let fits = |last: &(f64, String)| {
+                self.left(tick.0) - self.left(last.0) >= half(&last.1) + half(&tick.1) + LABEL_SPACE
+            };
+            if kept.last().is_none_or(|last| fits(last)) {
                 kept.push(tick);
             }
         }

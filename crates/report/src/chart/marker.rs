@@ -22,7 +22,7 @@ pub(super) fn marker(index: usize, x: f64, y: f64) -> Markup {
 }
 
 /// The names of the contestants with their lines; the index of a name is its series.
-pub(crate) fn legend(names: &[&str]) -> Markup {
+pub(crate) fn legend(names: &[impl AsRef<str>]) -> Markup {
     html! {
         ul.legend {
             @for (index, name) in names.iter().enumerate() {
@@ -31,7 +31,7 @@ pub(crate) fn legend(names: &[&str]) -> Markup {
                         path class={ "line " (series_class(index)) } d="M1 6H33" {}
                         (marker(index, 17.0, 6.0))
                     }
-                    (name)
+                    (name.as_ref())
                 }
             }
         }

@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 
 use crate::chart::{Axis, Caption, Lines, Series};
+use crate::figures::rate;
 use crate::{Entry, Ladder, Metric, Run, median};
-use corecast_figures::{scaled, time};
+use corecast_figures::time;
 
 /// A point: percentile, time or rate, and latency in microseconds.
 type Point = (f64, f64);
@@ -16,11 +17,14 @@ const MARKED: [f64; 5] = [50.0, 90.0, 99.0, 99.9, 99.99];
 pub(super) fn percentiles(id: &str, entries: &[&Entry], legend: &Markup) -> Markup {
     let series = numbered(entries, |entry| {
         let points = curve(entry);
-        Some(Series { index: 0, marked: MARKED.to_vec(), ringed: Vec::new(), points })
+        // A curve has ten points to each further nine, and so one at 49.9 % instead of the median.
+        let is_marked = |x: &f64| MARKED.iter().any(|mark| (mark - x).abs() < (100.0 - mark) / 100.0);
+        let marked = points.iter().map(|(x, _)| *x).filter(is_marked).collect();
+        Some(Series { index: 0, marked, ringed: Vec::new(), points })
     });
     let each = entries.iter().filter_map(|entry| {
         let at = |metric| entry.spread(metric).map(|spread| time(spread.median));
-        Some(format!("{}: p50 {}, p99 {}, max {}", entry.name, at(Metric::P50)?, at(Metric::P99)?, at(Metric::Max)?))
+        Some(format!("{}: p50 {}, p99 {}, max {}", entry.label(), at(Metric::P50)?, at(Metric::P99)?, at(Metric::Max)?))
     });
     let caption = Caption {
         id: format!("{id}-percentiles"),
@@ -34,7 +38,7 @@ pub(super) fn percentiles(id: &str, entries: &[&Entry], legend: &Markup) -> Mark
 /// The median of the rounds' curves where they have the same percentiles, else the curve of the round in the
 /// middle; without curves, the percentiles that every report has.
 fn curve(entry: &Entry) -> Vec<Point> {
-    let curves: Vec<Vec<Point>> = entry.runs.iter().map(Run::latency_curve).collect();
+    let curves: Vec<Vec<Point>> = entry.shown().map(Run::latency_curve).collect();
     // A round with fewer deliveries has a shorter curve: what all have is drawn.
     let common = curves.iter().map(Vec::len).min().unwrap_or_default();
     if common < 2 {
@@ -55,7 +59,7 @@ fn summary_points(entry: &Entry) -> Vec<Point> {
     let percentiles = [(50.0, "p50"), (90.0, "p90"), (99.0, "p99"), (99.9, "p999"), (99.99, "p9999")];
     let at = |(percentile, name)| {
         let pointer = format!("/latency_us/{name}");
-        let values: Vec<f64> = entry.runs.iter().filter_map(|run| run.number(&pointer)).collect();
+        let values: Vec<f64> = entry.shown().filter_map(|run| run.number(&pointer)).collect();
         Some((percentile, median(&values)?))
     };
     percentiles.into_iter().filter_map(at).collect()
@@ -70,7 +74,7 @@ pub(super) fn timeline(id: &str, entries: &[&Entry], legend: &Markup) -> Markup 
     });
     let worst = series.iter().filter_map(|series| {
         let (at, p99) = series.points.iter().copied().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-        Some(format!("{}: at most {}, at {at} s", entries[series.index].name, time(p99)))
+        Some(format!("{}: at most {}, at {at} s", entries[series.index].label(), time(p99)))
     });
     let caption = Caption {
         id: format!("{id}-timeline"),
@@ -82,36 +86,51 @@ pub(super) fn timeline(id: &str, entries: &[&Entry], legend: &Markup) -> Markup 
 }
 
 fn middle_run(entry: &Entry) -> Option<&Run> {
-    let mut runs: Vec<(f64, &Run)> = entry.runs.iter().filter_map(|run| Some((Metric::P99.of(run)?, run))).collect();
+    let mut runs: Vec<(f64, &Run)> = entry.shown().filter_map(|run| Some((Metric::P99.of(run)?, run))).collect();
     runs.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     runs.get(runs.len().checked_sub(1)? / 2).map(|(_, run)| *run)
 }
 
-/// The 99th percentile at each rate, and a ring around the last rate that was kept up.
+/// The 99th percentile at each rate, and a ring at the knee: medians of the rounds.
 pub(super) fn ladder(id: &str, entries: &[&Entry], legend: &Markup) -> Markup {
-    let ladder_of = |entry: &Entry| entry.runs.iter().find_map(|run| run.ladder().ok().flatten());
-    let series = numbered(entries, |entry| ladder_of(entry).as_ref().map(climbed));
-    let knees = series.iter().map(|series| {
-        let name = &entries[series.index].name;
-        let (rate, _) = series.ringed.first()?;
-        Some(format!("{name} {} messages a second", scaled(*rate)))
+    let series = numbered(entries, |entry| Some(climbed(entry)));
+    let knees = entries.iter().filter_map(|entry| {
+        let spread = entry.spread(Metric::Knee)?;
+        let range = if spread.least < spread.greatest { format!(" ({})", spread.range(rate)) } else { String::new() };
+        Some(format!("{} {} messages a second{range}", entry.label(), rate(spread.median)))
     });
-    let knees = knees.flatten().collect::<Vec<_>>().join(", ");
+    let knees = knees.collect::<Vec<_>>().join(", ");
     let knees = if knees.is_empty() { "no rate was kept up".to_owned() } else { format!("knee: {knees}") };
     let caption = Caption {
         id: format!("{id}-ladder"),
-        title: "p99 by offered rate; a ring is the knee, the last rate that was kept up".to_owned(),
+        title: "p99 by offered rate; a marker is a rate that was kept up, a ring the knee, the last of them".to_owned(),
         description: format!("A line for each contestant; {knees}."),
     };
     let x = Axis::rate("messages offered a second", points(&series).map(|(x, _)| x));
     chart(caption, x, "p99", series, &html! { (legend) p.knees { (knees) } })
 }
 
-fn climbed(ladder: &Ladder) -> Series {
-    let points: Vec<Point> = ladder.rungs.iter().map(|rung| (rung.rate, rung.p99)).collect();
-    let kept = ladder.rungs.iter().filter(|rung| rung.kept).map(|rung| rung.rate).collect();
-    let ringed = points.iter().copied().filter(|(rate, _)| Some(*rate) == ladder.knee).collect();
-    Series { index: 0, points, marked: kept, ringed }
+fn climbed(entry: &Entry) -> Series {
+    let ladders: Vec<Ladder> = entry.shown().filter_map(|run| run.ladder().ok().flatten()).collect();
+    let rungs = || ladders.iter().flat_map(|ladder| &ladder.rungs);
+    let mut rates: Vec<f64> = rungs().map(|rung| rung.rate).collect();
+    rates.sort_unstable_by(f64::total_cmp);
+    rates.dedup();
+    let at = |rate: f64| rungs().filter(move |rung| rung.rate.total_cmp(&rate).is_eq());
+    let p99 = |rate: f64| median(&at(rate).map(|rung| rung.p99).collect::<Vec<_>>());
+    let points: Vec<Point> = rates.iter().filter_map(|rate| Some((*rate, p99(*rate)?))).collect();
+    let mostly_kept = |rate: &f64| at(*rate).filter(|rung| rung.kept).count() * 2 > ladders.len();
+    let knee = median(&ladders.iter().filter_map(|ladder| ladder.knee).collect::<Vec<_>>());
+    let ringed = knee.and_then(|knee| Some((knee, on_line(&points, knee)?))).into_iter().collect();
+    Series { index: 0, marked: rates.iter().copied().filter(mostly_kept).collect(), ringed, points }
+}
+
+/// The height of a line at `x` between two of its points, both axes logarithmic: the median of an even number of knees.
+fn on_line(points: &[Point], x: f64) -> Option<f64> {
+    let after = points.iter().position(|(rate, _)| *rate >= x)?;
+    let ((left, low), (right, high)) = (points[after.saturating_sub(1)], points[after]);
+    let part = if left < right { (x / left).ln() / (right / left).ln() } else { 1.0 };
+    Some(low * (high / low).powf(part))
 }
 
 /// The series of the entries that have points, each with the entry's number.

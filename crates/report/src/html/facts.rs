@@ -1,4 +1,4 @@
-//! Every setting and every fact of the host, of every run.
+//! Every setting and every fact of the host, of every run. What the machine did meanwhile is each contestant's own: `more`.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,12 @@ const SHOWN_ELSEWHERE: [&str; 3] = ["load", "address", "server_pid"];
 pub(super) fn facts(results: &Results) -> Markup {
     let settings = values(results, Run::settings);
     let settings: Vec<_> = settings.into_iter().filter(|(name, _)| !SHOWN_ELSEWHERE.contains(&name.as_str())).collect();
-    let host: Vec<_> = values(results, Run::host).into_iter().collect();
-    let mut versions: Vec<&str> = results.entries.iter().flat_map(|entry| &entry.runs).map(Run::version).collect();
+    let host: Vec<_> = values(results, Run::host).into_iter().filter(|(name, _)| name != "commit").collect();
+    let generator = |run: &Run| {
+        let commit = run.host().get("commit").and_then(Value::as_str);
+        format!("{}{}", run.version(), commit.map(|commit| format!(" ({commit})")).unwrap_or_default())
+    };
+    let mut versions: Vec<String> = results.entries.iter().flat_map(|entry| &entry.runs).map(generator).collect();
     versions.sort_unstable();
     versions.dedup();
     html! {
@@ -57,7 +61,8 @@ fn table(title: &str, rows: &[(String, Vec<String>)]) -> Markup {
 fn servers(results: &Results) -> Markup {
     let mut servers: Vec<(String, Vec<String>)> = Vec::new();
     for entry in results.entries.iter().filter(|entry| !entry.server.is_empty()) {
-        let row = (entry.name.clone(), vec![entry.server.clone()]);
+        let version = entry.version.as_ref().map(|version| format!("{version}: ")).unwrap_or_default();
+        let row = (entry.name.clone(), vec![format!("{version}{}", entry.server)]);
         if !servers.contains(&row) {
             servers.push(row);
         }

@@ -7,6 +7,7 @@
 mod calls;
 mod curves;
 mod facts;
+mod more;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -27,7 +28,8 @@ pub fn page(title: &str, experiments: &[Experiment], version: &str) -> String {
             p {
                 "Latency counts from when a message was due (open loop) or made (closed loop) to when a subscriber "
                 "had it, every byte compared. Figures are medians of the rounds; what follows in parentheses, and "
-                "the thin line on a bar, goes from the least to the greatest."
+                "the thin line on a bar, goes from the least to the greatest. Rounds that failed or are invalid are left "
+                "out; where all are, their figures are shown, hatched or named so."
             }
             (contents(experiments))
         }
@@ -74,7 +76,7 @@ fn section(number: usize, Experiment { title, results }: &Experiment) -> Markup 
         section id={ "experiment-" (number) } aria-labelledby={ "heading-" (number) } {
             h2 id={ "heading-" (number) } { (title) }
             @if !results.passed() {
-                p.alarm { "Checks failed: what follows includes runs in which deliveries were wrong." }
+                p.alarm { "Checks failed: there were runs in which deliveries were wrong, or servers that did not end cleanly." }
             }
             @for (nth, (load, entries)) in results.by_load().into_iter().enumerate() {
                 (under_load(&format!("c{number}-{nth}"), results, load, &entries))
@@ -88,29 +90,34 @@ fn section(number: usize, Experiment { title, results }: &Experiment) -> Markup 
 
 /// Charts and figures of one load; `id` begins the names of its parts.
 fn under_load(id: &str, results: &Results, load: &Load, entries: &[&Entry]) -> Markup {
-    let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-    let legend = legend(&names);
+    let legend = legend(&entries.iter().map(|entry| entry.label()).collect::<Vec<_>>());
+    let rate = if load.is_ladder() { Metric::Knee } else { Metric::Deliveries };
     html! {
         h3 { (capitalized(&load.to_string())) }
+        @if load.is_ladder() {
+            p { "Latency and CPU are of each contestant's knee, but for the chart of all rates: of the last rate that it kept up." }
+        }
         div.charts {
             (curves::percentiles(id, entries, &legend))
             (curves::timeline(id, entries, &legend))
             (curves::ladder(id, entries, &legend))
-            div.stack { (bar_chart(id, entries, Metric::Deliveries)) (bar_chart(id, entries, Metric::Cpu)) }
+            div.stack { (bar_chart(id, entries, rate)) (bar_chart(id, entries, Metric::Cpu)) }
         }
         (tables::figures(results, load, entries))
+        (more::more(entries))
     }
 }
 
 fn bar_chart(id: &str, entries: &[&Entry], metric: Metric) -> Markup {
     let (title, better) = match metric {
         Metric::Cpu => ("Server CPU time for one delivery, µs", "less is better"),
+        Metric::Knee => ("Knee: messages a second that were kept up", "more is better"),
         _ => ("Deliveries a second", "more is better"),
     };
-    let drawn = entries.iter().enumerate();
-    let drawn =
-        drawn.filter_map(|(index, entry)| Some(Bar { index, name: &entry.name, spread: entry.spread(metric)? }));
-    let drawn: Vec<Bar> = drawn.collect();
+    let bar = |(index, entry): (usize, &&Entry)| {
+        Some(Bar { index, name: entry.label(), spread: entry.spread(metric)?, hatched: !entry.usable() })
+    };
+    let drawn: Vec<Bar> = entries.iter().enumerate().filter_map(bar).collect();
     let each = drawn.iter().map(|bar| format!("{} {}", bar.name, metric.format(bar.spread.median)));
     let caption = Caption {
         id: format!("{id}-{}", metric.name()),

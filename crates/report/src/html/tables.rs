@@ -34,7 +34,10 @@ pub(super) fn figures(results: &Results, load: &Load, entries: &[&Entry]) -> Mar
                         }
                     }
                     @for metric in &metrics { td.number { (cell(entry, *metric)) } }
-                    td class={ "state " (entry.state()) } { (entry.state()) }
+                    td class={ "state " (entry.state()) } {
+                        (entry.state())
+                        @if entry.usable() && let Some(rounds) = entry.reservation() { " " small.range { (rounds) } }
+                    }
                 }
             } }
         }
@@ -42,7 +45,7 @@ pub(super) fn figures(results: &Results, load: &Load, entries: &[&Entry]) -> Mar
     scrolling(&format!("Medians (least to greatest) of {}; {load}", rounds(entries)), &table)
 }
 
-fn rounds(entries: &[&Entry]) -> String {
+pub(super) fn rounds(entries: &[&Entry]) -> String {
     let most = entries.iter().map(|entry| entry.runs.len()).max().unwrap_or_default();
     if most == 1 { "1 round".to_owned() } else { format!("{most} rounds") }
 }

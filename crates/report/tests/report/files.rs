@@ -6,7 +6,7 @@ use crate::support::{paced, report, results, rounds, with};
 use corecast_report::{Baseline, Experiment, Load, gather};
 use serde_json::{Map, Value, json};
 
-fn gathered(files: &[(&str, String)], reference: Option<&str>) -> Vec<Experiment> {
+pub(crate) fn gathered(files: &[(&str, String)], reference: Option<&str>) -> Vec<Experiment> {
     let files: Vec<(&Path, &str)> = files.iter().map(|(path, text)| (Path::new(*path), text.as_str())).collect();
     gather(&files, reference).expect("result files")
 }
@@ -103,25 +103,4 @@ fn another_load_is_refused() {
     let other: Load = serde_json::from_value(json!({ "paced": { "rate": 7 } })).unwrap();
     let error = baseline().check(&settings, &[other]).unwrap_err().to_string();
     assert!(error.contains("no load 'paced, 7 messages a second', but 'paced, 100"), "{error}");
-}
-
-#[test]
-fn a_climb_is_shown_as_the_run_at_its_knee() {
-    let step = |rate: f64, p99: f64| {
-        let step = with(report(p99 / 2.0), "/messages", json!({ "offered_per_second": rate }));
-        with(step, "/latency_us/p99", json!(p99))
-    };
-    let climb = json!({
-        "climb": { "first_rate": 500 },
-        "steps": [step(500.0, 20.0), step(750.2, 30.0), step(1125.0, 9000.0)],
-        "knee": 750,
-    });
-    let experiments = gathered(&[("results/ladder/sharded.json", climb.to_string())], None);
-    let run = &experiments[0].results.entries[0].runs[0];
-    let ladder = run.ladder().expect("of the form that is read").expect("a ladder");
-    assert_eq!(ladder.knee, Some(750.0));
-    assert_eq!(ladder.rungs.iter().map(|rung| rung.kept).collect::<Vec<_>>(), [true, true, false]);
-    assert!((ladder.rungs[2].p99 - 9000.0).abs() < 1e-6);
-    let shown = serde_json::to_value(run).expect("JSON");
-    assert_eq!(shown.pointer("/latency_us/p99"), Some(&json!(30.0)));
 }

@@ -209,3 +209,127 @@ fn a_run_in_which_nothing_arrived_makes_a_page_too() {
     let text = document.text.borrow();
     assert!(text.contains("Checks failed") && text.contains("FAILED: 5 lost"));
 }
+
+#[test]
+fn rounds_that_cannot_be_used_are_out_of_the_charts_or_marked_in_them() {
+    let invalid = |p50| with(report(p50), "/validity/valid", json!(false));
+    let partly = entry("partly", vec![report(100.0), invalid(9000.0)]);
+    let never = entry("never", vec![invalid(700.0), invalid(900.0)]);
+    let page = page("Measured", &experiment(vec![partly, never, entry("held", vec![report(1.0)])]), "0.1.0");
+    let document = read(&page);
+    let starts = document.starts.borrow();
+    let classes: Vec<&str> = starts.iter().filter_map(|start| start.attribute("class")).collect();
+    let hatched: Vec<&&str> = classes.iter().filter(|class| class.starts_with("bar hatched ")).collect();
+    assert_eq!(hatched.len(), 2, "one of deliveries, one of CPU: {classes:?}");
+    assert!(hatched.iter().all(|class| class.contains("s1")), "{hatched:?}");
+    let text = document.text.borrow();
+    for (label, charts) in [("partly (1 of 2 rounds)", 4), ("never (invalid)", 4), ("held (", 0)] {
+        assert!(text.matches(label).count() >= charts && (charts > 0 || !text.contains(label)), "{label}: {text}");
+    }
+    assert!(!text.contains("9000 µs") && text.contains("INVALID 1 of 2 rounds"), "{text}");
+}
+
+/// A report of a run in which subscribers stalled and others came again.
+fn eventful() -> Value {
+    let phase = |name| json!({ "name": name, "latency_us": { "p50": 300.0, "p99": 700.0, "max": 900.0 } });
+    let more = [
+        ("/skew_us", json!({ "p50": 55.0, "p99": 66.0, "max": 77.0 })),
+        ("/deliveries/payload_bytes_per_second", json!(6_400_000.0)),
+        ("/server/memory_per_connection_bytes", json!(1567.0)),
+        ("/environment", json!({ "server_cpus": [0, 1], "generator_cpus": [2], "others_cpus": 0.25 })),
+        ("/checks/duplicated", json!(0)),
+        ("/phases", json!(["before", "during", "after"].map(phase))),
+        ("/stalled", json!({ "subscribers": 5, "cut_off": 1234, "checks": { "lost": 0, "gaps": 17 } })),
+        ("/reconnections", json!({ "begun": 41, "refused": 0, "subscribe_us": { "p99": 88.0 } })),
+        (
+            "/shards",
+            json!([{ "shard": 0, "connections": 52, "deliveries": 50 },
+            { "shard": 1, "connections": 48, "deliveries": 150 }]),
+        ),
+    ];
+    more.into_iter().fold(report(100.0), |report, (pointer, value)| with(report, pointer, value))
+}
+
+/// The text of a row of the page's tables, its cells without what stands between them.
+fn row<'a>(page: &'a str, title: &str) -> Option<&'a str> {
+    let (_, row) = page.split_once(&format!("<th scope=\"row\">{title}</th>"))?;
+    Some(row.split_once("</tr>")?.0)
+}
+
+#[test]
+fn what_the_charts_leave_out_is_in_a_table_of_its_own() {
+    let entries = vec![entry("sharded", vec![eventful(), eventful()]), entry("redis", vec![report(100.0)])];
+    let page = page("Measured", &experiment(entries), "0.1.0");
+    read(&page);
+    for (title, cell) in [
+        ("p90", "150 µs"),
+        ("skew p99", "66.0 µs"),
+        ("payload delivered", "6.40 MB/s"),
+        ("memory a connection", "1.53 KiB"),
+        ("CPUs of the server", "0, 1"),
+        ("CPUs that others used", "0.250"),
+        ("during: p99", "700 µs"),
+        ("lost", "0"),
+        ("duplicated", "0"),
+        ("foreign", "6"),
+        ("cut off", "2468"),
+        ("gaps", "34"),
+        ("begun", "82"),
+        ("subscribed again, p99", "88.0 µs"),
+        ("shard 0", "52 connections, 25 % of deliveries"),
+        ("shard 1", "48 connections, 75 % of deliveries"),
+    ] {
+        let row = row(&page, title).unwrap_or_else(|| panic!("no row {title}"));
+        let first = row.split_once("</td>").and_then(|(first, _)| first.split_once('>')).map(|(_, text)| text);
+        assert_eq!(first, Some(cell), "{title}: {row}");
+    }
+    assert!(row(&page, "shard 0").is_some_and(|row| row.ends_with("<td>-</td>")), "redis has no shards");
+}
+
+#[test]
+fn a_report_without_shards_has_no_row_of_them() {
+    let page = page("Measured", &experiment(vec![full("sharded", 1.0)]), "0.1.0");
+    assert!(!page.contains("shard 0") && !page.contains("Shards"));
+}
+
+#[test]
+fn every_server_has_its_own_version() {
+    let of = |name: &str, version: &str| {
+        let (server, version) = ("bin/corecast serve".to_owned(), Some(version.to_owned()));
+        Entry { server, version, ..entry(name, vec![report(1.0)]) }
+    };
+    let page = page("Measured", &experiment(vec![of("a", "corecast 2 (new)"), of("b", "corecast 1 (old)")]), "0.1.0");
+    for (name, version) in [("a", "corecast 2 (new)"), ("b", "corecast 1 (old)")] {
+        let cell = format!("<th scope=\"row\">{name}</th><td class=\"words\">{version}: bin/corecast serve</td>");
+        assert!(page.contains(&cell), "{cell} is missing");
+    }
+}
+
+#[test]
+fn the_median_has_a_tick_and_a_marker() {
+    let page = page("Measured", &experiment(vec![full("sharded", 1.0)]), "0.1.0");
+    let (_, chart) = page.split_once("id=\"c0-0-percentiles-title\"").expect("a chart");
+    let (chart, _) = chart.split_once("</svg>").expect("its end");
+    assert!(chart.contains(">50</text>") && chart.contains(">90</text>"), "{chart}");
+    assert_eq!(chart.matches("class=\"marker s0\"").count(), 5, "p50, p90, p99, p99.9 and p99.99: {chart}");
+}
+
+#[test]
+fn a_long_name_is_cut_in_the_middle_above_a_bar_and_whole_elsewhere() {
+    let name = "sharded,flush-pause=0,max-flush-pause=2ms,shards=16 of /opt/corecast/bin/corecast";
+    let invalid = with(report(1.0), "/validity/valid", json!(false));
+    let page = page("Measured", &experiment(vec![entry(name, vec![report(1.0), invalid])]), "0.1.0");
+    assert!(page.contains(">sharded,flush-pause=0,max-flush…corecast (1 of 2 rounds)</text>"), "{page}");
+    assert!(page.contains(&format!("{name} (1 of 2 rounds)</li>")), "{page}");
+}
+
+#[test]
+fn settings_are_in_words() {
+    let report = with(report(1.0), "/settings/popularity", json!({ "zipf": { "exponent": 1.0, "seed": 1 } }));
+    let report = with(with(report, "/settings/cpus", json!([])), "/host/commit", json!("abc1234"));
+    let page = page("Measured", &experiment(vec![entry("sharded", vec![report])]), "0.1.0");
+    assert!(page.contains("<td class=\"words\">zipf exponent 1.0, seed 1</td>"), "{page}");
+    let cpus = "<th scope=\"row\">cpus</th><td class=\"words\">";
+    assert!(page.contains(&format!("{cpus}any</td>")) && page.contains(&format!("{cpus}4</td>")), "{page}");
+    assert!(page.contains("Load generator: corecast 0.1.0 (abc1234)."), "{page}");
+}

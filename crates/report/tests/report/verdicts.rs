@@ -119,7 +119,7 @@ fn what_was_not_measured_is_not_held() {
 fn what_is_no_requirement_is_named_with_the_reason() {
     for (text, reason) in [
         ("p99<0.8", "neither <= nor >="),
-        ("p98<=0.8", "'p98' is none of deliveries, p50, p99, p99.9, max, completion-p99, cpu"),
+        ("p98<=0.8", "'p98' is none of knee, deliveries, p50, p99, p99.9, max, completion-p99, cpu"),
         ("p99<=fast", "'fast' is no number above 0"),
         ("p99<=", "'' is no number above 0"),
         ("p99<=0", "'0' is no number above 0"),
