@@ -1,6 +1,6 @@
 //! Promise 7: a stopping server delivers what it accepted, tells everybody why, and ends.
 
-use corecast_engine::{PolicyKind, Protocol};
+use corecast_engine::{Counters, PolicyKind, Protocol};
 use corecast_testkit::{DEADLINE, LocalServer, Peer, everywhere};
 use corecast_wire::native::{Frame, Publish};
 use corecast_wire::{ChannelName, Code};
@@ -51,27 +51,30 @@ fn what_was_acknowledged_is_delivered_before_the_reason_is_told() {
 
 #[test]
 fn a_subscriber_that_does_not_read_delays_the_end_only_so_long() {
-    let mut config = LocalServer::config(PolicyKind::Sharded, 2);
-    config.limits.drain_timeout = Duration::from_millis(200);
-    config.limits.linger = Duration::from_millis(200);
-    config.limits.log_bytes = 64 * 1024 * 1024;
-    let server = LocalServer::start(config);
-    let mut stalled = Peer::connect_native(server.address(Protocol::Native));
-    stalled.subscribe("news");
-    let mut publisher = Peer::connect_native(server.address(Protocol::Native));
-    let payload = vec![1; 1_000_000];
-    for token in 0..30 {
-        let publish = Publish { channel: news(), payload: &payload, ack: Some(token), no_echo: false };
-        publisher.send_native(&Frame::Publish(publish));
-        publisher.expect_native(&Frame::Published { token });
-    }
-    let begin = std::time::Instant::now();
-    let summary = server.stop();
-    assert_eq!(summary.cut_off, 1);
-    let counters = summary.counters;
-    assert!(counters.undelivered > 0 && counters.deliveries + counters.undelivered == 30, "{counters:?}");
-    assert!(begin.elapsed() < DEADLINE / 2, "the end took {:?}", begin.elapsed());
-    drop(stalled);
+    const MESSAGES: u32 = 30;
+    everywhere(|policy, shards| {
+        let mut config = LocalServer::config(policy, shards);
+        config.limits.drain_timeout = Duration::from_millis(200);
+        config.limits.linger = Duration::from_millis(200);
+        config.limits.log_bytes = 64 * 1024 * 1024;
+        let server = LocalServer::start(config);
+        let mut stalled = Peer::connect_native(server.address(Protocol::Native));
+        stalled.subscribe("news");
+        let mut publisher = Peer::connect_native(server.address(Protocol::Native));
+        let payload = vec![1; 1_000_000];
+        for token in 0..MESSAGES {
+            let publish = Publish { channel: news(), payload: &payload, ack: Some(token), no_echo: false };
+            publisher.send_native(&Frame::Publish(publish));
+            publisher.expect_native(&Frame::Published { token });
+        }
+        let begin = std::time::Instant::now();
+        let summary = server.stop();
+        assert_eq!(summary.cut_off, 1);
+        let Counters { deliveries, undelivered, .. } = summary.counters;
+        assert!(undelivered > 0 && deliveries + undelivered == MESSAGES.into(), "{:?}", summary.counters);
+        assert!(begin.elapsed() < DEADLINE / 2, "the end took {:?}", begin.elapsed());
+        drop(stalled);
+    });
 }
 
 /// A socket that is closed while its peer still writes is reset, and what the peer has not read is lost with
