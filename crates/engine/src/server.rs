@@ -54,6 +54,8 @@ pub struct Summary {
     pub drained: u64,
     /// Connections that had not taken what was queued when the time to drain was over.
     pub cut_off: u64,
+    /// Of the undelivered messages, those of connections that had ended when the server stopped.
+    pub undelivered_before: u64,
     /// Messages and sends.
     pub counters: Counters,
 }
@@ -167,6 +169,7 @@ impl Summary {
         self.accepted += tally.accepted;
         self.drained += tally.drained;
         self.cut_off += tally.cut_off;
+        self.undelivered_before += tally.undelivered_before;
         self.counters += tally.counters;
         for (code, count) in tally.closed {
             *self.closed.entry(code).or_default() += count;
@@ -180,12 +183,15 @@ impl fmt::Display for Summary {
         let Counters { published, deliveries, sends, missed, undelivered, .. } = self.counters;
         write!(
             formatter,
-            "{} connections closed, {} drained, {} cut off, {undelivered} messages undelivered; {} connections accepted, \
-             {published} messages published, {deliveries} delivered in {sends} sends, {missed} missed; closed:",
+            "{} connections closed, {} drained, {} cut off, {} messages undelivered by the drain; {} connections accepted, \
+             {published} messages published, {deliveries} delivered in {sends} sends, {missed} missed, {} undelivered \
+             before the drain; closed:",
             self.closed.values().sum::<u64>(),
             self.drained,
             self.cut_off,
+            undelivered.saturating_sub(self.undelivered_before),
             self.accepted,
+            self.undelivered_before,
         )?;
         for (code, count) in &self.closed {
             write!(formatter, " {} {count}", code.name())?;

@@ -78,6 +78,8 @@ pub(crate) struct Tally {
     pub(crate) drained: u64,
     /// Connections that had not taken what was queued when the server stopped.
     pub(crate) cut_off: u64,
+    /// Messages that were undelivered when the server stopped.
+    pub(crate) undelivered_before: u64,
     pub(crate) counters: Counters,
 }
 
@@ -255,6 +257,7 @@ impl<P: Engine> Shard<P> {
     /// After the stop: everything read is published, everything published is sent, everybody is told.
     async fn drain(&self) {
         let deadline = Instant::now() + self.limits.drain_timeout;
+        self.tally.borrow_mut().undelivered_before = self.policy.borrow().counters().undelivered;
         self.work.set();
         let others = self.mesh.shards() - 1;
         self.wait_until(deadline, |shard| {
