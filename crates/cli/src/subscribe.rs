@@ -10,7 +10,7 @@ use corecast_client::Event;
 use serde::Serialize;
 
 use crate::base64;
-use crate::connection::Connection;
+use crate::connection::{Connection, channel};
 
 /// The flags of `corecast sub`.
 #[derive(Args, Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     count: Option<NonZeroU64>,
 
     /// The channels: 1 to 255 bytes without control characters each.
-    #[arg(value_name = "CHANNEL", required = true)]
+    #[arg(value_name = "CHANNEL", required = true, value_parser = channel)]
     channels: Vec<String>,
 }
 

@@ -7,7 +7,7 @@ use crate::control::Control;
 use crate::error::{RunError, StartError};
 use crate::mesh::{Mesh, mesh};
 use crate::shard::{Engine, Shard, Tally, run};
-use crate::{io_uring, listener, policy};
+use crate::{io_uring, listener, open_files, policy};
 use corecast_fanout::{Counters, ShardId};
 use corecast_wire::{ChannelName, Code};
 use flume::{Receiver, Sender};
@@ -87,6 +87,7 @@ impl Server {
         run_policy: impl FnOnce(Start<'_>) -> Result<(), StartError>,
     ) -> Result<Self, StartError> {
         validate(config)?;
+        open_files::check(config)?;
         io_uring::probe()?;
         let shards = ShardId::try_from(config.cpus.len()).expect("fewer than 2^16 shards");
         let mut listeners = Vec::new();
