@@ -214,8 +214,11 @@ fn validate(config: &Config) -> Result<(), StartError> {
             "a handoff is for the policies with a shared registry: under sharded the owning shard always writes",
         );
     }
-    if config.limits.max_connections == 0 {
-        return invalid("there must be room for at least 1 connection");
+    if config.limits.max_connections < config.cpus.len() {
+        let (connections, shards) = (config.limits.max_connections, config.cpus.len());
+        return invalid(&format!(
+            "each shard must have room for a connection: {connections} connections are too few for {shards} shards"
+        ));
     }
     if config.limits.mailbox_capacity == 0 {
         return invalid("the capacity of a mailbox must be at least 1");

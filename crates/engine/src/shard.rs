@@ -87,7 +87,7 @@ impl<P: Engine> Shard<P> {
     /// Must be called on the shard's own executor. An error is a lack of descriptors.
     pub(crate) fn new(policy: P, mesh: Mesh, limits: Limits, tuning: Tuning) -> io::Result<Self> {
         let always_ready = eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let capacity = limits.connections_of_each(mesh.shards().into());
+        let capacity = limits.connections_of(mesh.shard().into(), mesh.shards().into());
         Ok(Self {
             policy: RefCell::new(policy),
             mesh,
