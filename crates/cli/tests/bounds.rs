@@ -42,7 +42,7 @@ fn come_and_go(address: SocketAddr, numbers: &Range<usize>) {
 
 /// Says HELLO and subscribes, half of the time to a channel that nobody else ever names.
 fn subscribe(peer: &mut Peer, client: usize, number: usize) {
-    let is_new = number / (CLIENTS * SUBSCRIBES) % 2 == 0;
+    let is_new = (number / (CLIENTS * SUBSCRIBES)).is_multiple_of(2);
     let name = if is_new { format!("channel {number}") } else { format!("channel of client {client}") };
     let channel = ChannelName::new(&name).expect("a valid name");
     let mut bytes = Vec::new();

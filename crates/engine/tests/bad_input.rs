@@ -4,6 +4,7 @@ use corecast_engine::{PolicyKind, Protocol};
 use corecast_testkit::{LocalServer, Peer, everywhere};
 use corecast_wire::native::{self, Frame, Publish};
 use corecast_wire::{ChannelName, Code};
+use std::time::Duration;
 
 /// A server and two peers of it that hear each other before and after. The peers go first: a server that stops waits for
 /// those who are there.
@@ -20,7 +21,10 @@ impl Bystanders {
     }
 
     fn of(policy: PolicyKind, shards: usize) -> Self {
-        let server = LocalServer::start(LocalServer::config(policy, shards));
+        let mut config = LocalServer::config(policy, shards);
+        // Bystanders are silent while others speak, however long that takes.
+        config.limits.idle_timeout = Duration::ZERO;
+        let server = LocalServer::start(config);
         let peers = [(); 2].map(|()| {
             let mut peer = Peer::connect_native(server.address(Protocol::Native));
             peer.subscribe("bystanders");

@@ -1,7 +1,7 @@
 //! Promise 4: a slow, stalled or hostile connection costs bounded memory and nobody else's messages; what
 //! it missed it is told, to the message.
 
-use corecast_engine::{Lag, Protocol};
+use corecast_engine::{Lag, PolicyKind, Protocol};
 use corecast_testkit::{LocalServer, Peer, everywhere};
 use corecast_wire::native::{Frame, Publish};
 use corecast_wire::{ChannelName, Code};
@@ -110,54 +110,50 @@ fn where_lag_disconnects_the_reason_is_the_last_frame() {
 
 #[test]
 fn a_plain_connection_that_lags_is_closed_and_counted() {
-    everywhere(|policy, shards| {
-        let mut config = LocalServer::config(policy, shards);
-        config.limits.log_bytes = 256 * 1024;
-        config.limits.linger = std::time::Duration::from_millis(100);
-        let server = LocalServer::start(config);
-        let mut stalled = Peer::connect(server.address(Protocol::Plain));
-        stalled.send_plain(b"here");
-        stalled.expect_plain(b"here");
-        let mut healthy = Peer::connect(server.address(Protocol::Plain));
-        for number in 0..FLOOD {
-            healthy.send_plain(&payload(number));
-            healthy.expect_plain(&payload(number));
-        }
-        drop(healthy);
-        assert_eq!(server.stop().closed.get(&Code::Lagged), Some(&1));
-    });
+    let mut config = LocalServer::config(PolicyKind::Sharded, 2);
+    config.limits.log_bytes = 256 * 1024;
+    config.limits.linger = std::time::Duration::from_millis(100);
+    let server = LocalServer::start(config);
+    let mut stalled = Peer::connect(server.address(Protocol::Plain));
+    stalled.send_plain(b"here");
+    stalled.expect_plain(b"here");
+    let mut healthy = Peer::connect(server.address(Protocol::Plain));
+    for number in 0..FLOOD {
+        healthy.send_plain(&payload(number));
+        healthy.expect_plain(&payload(number));
+    }
+    drop(healthy);
+    assert_eq!(server.stop().closed.get(&Code::Lagged), Some(&1));
 }
 
 #[test]
 fn a_client_that_reads_no_answers_is_not_read_until_it_does() {
-    everywhere(|policy, shards| {
-        let server = LocalServer::start(LocalServer::config(policy, shards));
-        let mut peer = Peer::connect_native(server.address(Protocol::Native));
-        peer.stream().set_nonblocking(true).expect("a non-blocking socket");
-        let mut pings = Vec::new();
-        for _ in 0..1_000 {
-            corecast_wire::native::encode(&Frame::Ping(&[7; 125]), &mut pings);
-        }
-        // Until nothing more is taken: then the server's memory for answers and all socket buffers are full.
-        let mut sent = 0;
-        let mut idle_since = std::time::Instant::now();
-        while idle_since.elapsed() < std::time::Duration::from_millis(300) {
-            let mut stream = peer.stream();
-            match stream.write(&pings[sent % pings.len()..]) {
-                Ok(taken) => {
-                    sent += taken;
-                    idle_since = std::time::Instant::now();
-                    assert!(sent < 1 << 30, "the server takes everything and keeps the answers");
-                }
-                Err(error) => {
-                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
-                    std::thread::yield_now();
-                }
+    let server = LocalServer::start(LocalServer::config(PolicyKind::Sharded, 1));
+    let mut peer = Peer::connect_native(server.address(Protocol::Native));
+    peer.stream().set_nonblocking(true).expect("a non-blocking socket");
+    let mut pings = Vec::new();
+    for _ in 0..1_000 {
+        corecast_wire::native::encode(&Frame::Ping(&[7; 125]), &mut pings);
+    }
+    // Until nothing more is taken: then the server's memory for answers and all socket buffers are full.
+    let mut sent = 0;
+    let mut idle_since = std::time::Instant::now();
+    while idle_since.elapsed() < std::time::Duration::from_millis(300) {
+        let mut stream = peer.stream();
+        match stream.write(&pings[sent % pings.len()..]) {
+            Ok(taken) => {
+                sent += taken;
+                idle_since = std::time::Instant::now();
+                assert!(sent < 1 << 30, "the server takes everything and keeps the answers");
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                std::thread::yield_now();
             }
         }
-        peer.stream().set_nonblocking(false).expect("a blocking socket");
-        for _ in 0..sent / (10 + 125) {
-            peer.expect_native(&Frame::Pong(&[7; 125]));
-        }
-    });
+    }
+    peer.stream().set_nonblocking(false).expect("a blocking socket");
+    for _ in 0..sent / (10 + 125) {
+        peer.expect_native(&Frame::Pong(&[7; 125]));
+    }
 }
