@@ -1,8 +1,9 @@
-//! The server that `pub` and `sub` talk to.
+//! What `pub` and `sub` have in common: the server that they talk to, and the names of channels.
 
 use anyhow::Context;
 use clap::Args;
 use corecast_client::{Client, Options};
+use corecast_wire::{ChannelName, InvalidChannel};
 
 /// Where the server is.
 #[derive(Args, Debug)]
@@ -18,4 +19,9 @@ impl Connection {
         Client::connect(self.address.as_str(), &Options::default())
             .with_context(|| format!("cannot connect to {} (--address names another server)", self.address))
     }
+}
+
+/// The name of a channel, as an argument.
+pub(crate) fn channel(name: &str) -> Result<String, InvalidChannel> {
+    ChannelName::new(name).map(|_| name.to_owned())
 }

@@ -17,6 +17,16 @@ pub(crate) fn block_signal() -> io::Result<()> {
     Ok(signal().thread_block()?)
 }
 
+/// Whether the journal can be written to this file, tried where it is written first: beside it.
+pub(crate) fn probe(file: &Path) -> io::Result<()> {
+    if file.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let beside = beside(file);
+    File::create(&beside)?;
+    std::fs::remove_file(beside)
+}
+
 /// Writes the journal to the file, or else to standard error, at every SIGUSR1 from now on and before.
 pub(crate) fn write_on_signal(control: Control, file: Option<PathBuf>) -> io::Result<()> {
     let body = move || {
@@ -39,14 +49,20 @@ fn write(control: &Control, file: Option<&Path>) -> anyhow::Result<usize> {
     let departures = control.journal()?;
     match file {
         Some(path) => {
-            let mut beside = path.as_os_str().to_owned();
-            beside.push(".part");
+            let beside = beside(path);
             write_to(BufWriter::new(File::create(&beside)?), &departures)?;
             std::fs::rename(&beside, path)?;
         }
         None => write_to(BufWriter::new(io::stderr().lock()), &departures)?,
     }
     Ok(departures.len())
+}
+
+/// The file that takes the place of this one when it is complete.
+fn beside(file: &Path) -> PathBuf {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".part");
+    beside.into()
 }
 
 fn write_to(mut out: impl Write, departures: &[Departure]) -> io::Result<()> {

@@ -9,12 +9,12 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use corecast_client::{Error, Event, PublishOptions, Publisher, Subscriber};
 use corecast_wire::Code;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, channel};
 
 /// Messages that may wait for their acknowledgement before the next is sent.
 const MAX_UNACKNOWLEDGED: usize = 256;
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     ack: bool,
 
     /// The channel: 1 to 255 bytes without control characters.
-    #[arg(value_name = "CHANNEL")]
+    #[arg(value_name = "CHANNEL", value_parser = channel)]
     channel: String,
 }
 
@@ -121,6 +121,10 @@ impl Sink {
                 input.by_ref().take(longest).read_until(b'\n', &mut line).context("cannot read standard input")?;
             if read == 0 {
                 break;
+            }
+            if line.len() as u64 == longest && !line.ends_with(b"\n") {
+                let limit = self.publisher.max_frame();
+                bail!("line {number} has more bytes than the server's limit of {limit}");
             }
             let message = line.strip_suffix(b"\n").unwrap_or(&line);
             self.publish(message).with_context(|| format!("line {number}"))?;

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use corecast_engine::{Config, Listener, Server};
+use corecast_engine::{Config, Listener, Server, open_files_needed};
+use rustix::process::{Resource, getrlimit};
 
 use crate::admin::AdminSocket;
 use crate::command_line::{SetupError, one_line};
@@ -30,10 +31,14 @@ fn serve(settings: &Settings, config: &Config) -> anyhow::Result<ExitCode> {
     tracing::debug!(?config, "starting");
     end_on_panic();
     journal::block_signal().context("cannot block SIGUSR1")?;
+    if let Some(file) = &settings.admin.journal {
+        journal::probe(file).map_err(|error| SetupError(format!("--journal {}: {error}", file.display())))?;
+    }
     let mut admin = settings.admin.admin_socket.as_deref().map(bind).transpose()?;
     let server = Server::start(config).map_err(|error| SetupError(error.to_string()))?;
     let (shards, cpus) = (config.cpus.len(), cpus::compact(&config.cpus));
     tracing::info!(shards, %cpus, policy = %config.policy, "serving");
+    warn_of_few_files(config);
     journal::write_on_signal(server.control(), settings.admin.journal.clone())
         .context("cannot start the thread for SIGUSR1")?;
     if let Some(admin) = &mut admin {
@@ -49,6 +54,18 @@ fn serve(settings: &Settings, config: &Config) -> anyhow::Result<ExitCode> {
 
 fn bind(path: &Path) -> Result<AdminSocket, SetupError> {
     AdminSocket::bind(path).map_err(|error| SetupError(format!("--admin-socket {}: {error}", path.display())))
+}
+
+/// Says so if fewer files may be open than as many connections take as there is room for.
+fn warn_of_few_files(config: &Config) {
+    let needed = open_files_needed(config.limits.max_connections, config.cpus.len());
+    if let Some(allowed) = getrlimit(Resource::Nofile).current.filter(|allowed| *allowed < needed) {
+        tracing::warn!(
+            allowed,
+            needed,
+            "too few open files for --max-connections: newcomers will wait; 'corecast doctor' says how to raise the limit"
+        );
+    }
 }
 
 /// Has a panic in any thread end the process at once, with exit code 1: without one of its shards a server would be

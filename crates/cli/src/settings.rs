@@ -78,9 +78,10 @@ pub(crate) struct Settings {
     #[command(flatten)]
     policy: PolicySettings,
 
-    /// Connections of all shards together.
+    /// Connections of all shards together; at least one a shard.
     ///
-    /// Each shard takes an equal part; one more than that is told code 210 (full) and closed.
+    /// Each shard takes an equal part; one more than that is told code 210 (full) and closed. The kernel chooses the shard,
+    /// so one may be full while another has room.
     #[arg(
         long,
         env = "CORECAST_MAX_CONNECTIONS",

@@ -11,7 +11,7 @@ use corecast_engine::Lag;
 use serde::Serialize;
 
 use crate::base64;
-use crate::connection::Connection;
+use crate::connection::{Connection, channel};
 use crate::settings::one_of;
 
 /// The flags of `corecast sub`.
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     lag: Option<Lag>,
 
     /// The channels: 1 to 255 bytes without control characters each.
-    #[arg(value_name = "CHANNEL", required = true)]
+    #[arg(value_name = "CHANNEL", required = true, value_parser = channel)]
     channels: Vec<String>,
 }
 

@@ -175,8 +175,54 @@ fn an_address_of_another_machine_is_named() {
 fn too_little_lockable_memory_is_named() {
     let mut command = Process::command("sh");
     command.args(["-c", "ulimit -l 64 && exec \"$0\" serve --listen native://127.0.0.1:0", BINARY]);
-    let line = refused(command).to_lowercase();
-    assert!(line.contains("memlock"), "{line}");
+    let line = refused(command);
+    assert!(line.ends_with("raise it with 'ulimit -l 512' or LimitMEMLOCK=512K"), "{line}");
+}
+
+#[test]
+fn too_few_open_files_are_named_and_few_more_are_enough_to_start() {
+    let serve = |limit: u32| {
+        let mut command = Process::command("sh");
+        let script = format!("ulimit -n {limit} && exec \"$0\" serve --shards 2 --max-connections 100 \"$@\"");
+        command.args(["-c", &script, BINARY, "--listen", "native://127.0.0.1:0", "--listen", "plain://127.0.0.1:0"]);
+        command
+    };
+    for limit in 4..=22 {
+        let line = refused(serve(limit));
+        assert!(line.starts_with(&format!("{limit} open files are too few to start;")), "{line}");
+        assert!(line.ends_with("raise the limit with 'ulimit -n 164' or LimitNOFILE=164"), "{line}");
+    }
+    assert_eq!(ServerProcess::spawn(serve(32), 2).stop().code, 0);
+}
+
+#[test]
+fn fewer_open_files_than_connections_are_warned_about() {
+    for (connections, is_warned) in [("100", true), ("10", false)] {
+        let mut command = Process::command("sh");
+        let serve =
+            "ulimit -n 100; exec \"$0\" serve --shards 2 --max-connections \"$1\" --listen native://127.0.0.1:0";
+        command.args(["-c", serve, BINARY, connections]);
+        let finished = ServerProcess::spawn(command, 1).stop();
+        let warning = finished.stderr.lines().find(|line| line.contains("too few open files"));
+        assert_eq!(warning.is_some(), is_warned, "{finished:?}");
+        assert!(warning.is_none_or(|line| line.contains("allowed=100 needed=164")), "{finished:?}");
+    }
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_is_named_at_the_start() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (missing, own) = (folder.path().join("missing").join("journal"), folder.path().to_owned());
+    for path in [missing, own] {
+        let mut command = Process::command(BINARY);
+        command.args(["serve", "--listen", "native://127.0.0.1:0", "--journal"]).arg(&path);
+        let line = refused(command);
+        assert!(line.starts_with(&format!("--journal {}: ", path.display())), "{line}");
+    }
+    let path = folder.path().join("journal");
+    let server = ServerProcess::start(BINARY, &["--journal", path.to_str().expect("UTF-8")]);
+    assert_eq!(server.stop().code, 0);
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "trying leaves nothing behind");
 }
 
 #[test]

@@ -219,7 +219,7 @@ fn a_bad_channel_name_is_refused_before_anything_is_sent() {
         for arguments in [&["pub", "-m", "x"][..], &["sub"]] {
             let finished =
                 start(&server, arguments[0], &[&arguments[1..], &[channel]].concat()).finish(Deadline::start());
-            assert!(finished.complaint(1).contains("channel name"), "{finished:?}");
+            assert!(finished.complaint(2).contains("channel name"), "{finished:?}");
         }
     }
 }
@@ -231,5 +231,17 @@ fn a_line_over_the_servers_limit_is_named() {
     publisher.write(&[b"fine\n", vec![b'x'; 2000].as_slice(), b"\n"].concat());
     let finished = publisher.finish(Deadline::start());
     let complaint = finished.complaint(1);
-    assert!(complaint.contains("line 2") && complaint.contains("limit of 1024"), "{complaint}");
+    assert_eq!(complaint, "line 2 has more bytes than the server's limit of 1024");
+}
+
+/// The name of the channel and the rest of the frame count too.
+#[test]
+fn a_line_that_is_over_the_servers_limit_only_with_its_frame_is_named() {
+    let server = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0", "--max-frame-native", "1KiB"]);
+    let mut publisher = start(&server, "pub", &["lobby"]);
+    publisher.write(&[vec![b'x'; 1024].as_slice(), b"\n"].concat());
+    let finished = publisher.finish(Deadline::start());
+    let complaint = finished.complaint(1);
+    assert!(complaint.starts_with("line 1: a frame of 10"), "{complaint}");
+    assert!(complaint.ends_with("bytes is over the server's limit of 1024"), "{complaint}");
 }

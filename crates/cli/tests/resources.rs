@@ -39,15 +39,38 @@ fn publish(peer: &mut Peer, payload: &[u8]) {
     peer.send_native(&Frame::Publish(Publish { channel: news(), payload, ack: None, no_echo: false }));
 }
 
+/// How often the threads of a process have gone to sleep since they started.
+fn sleeps(process: &Process) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", process.id())).expect("the process runs");
+    let of_task = |task: std::io::Result<std::fs::DirEntry>| {
+        let status = std::fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?.trim().parse::<u64>().ok()
+    };
+    tasks.filter_map(of_task).sum()
+}
+
+/// Whether the shards of a server wake up for nothing but their sweeps, ten a second, for so long. That nothing else
+/// happens has no event to wait for.
+fn only_sweeps(process: &Process, shards: u64, for_ms: u64) -> bool {
+    let (begin, before) = (Instant::now(), sleeps(process));
+    std::thread::sleep(Duration::from_millis(for_ms));
+    let (found, elapsed) = (sleeps(process) - before, begin.elapsed());
+    println!("{found} times asleep in {elapsed:?}");
+    // One more a shard at either end, and a tenth for what else may hold a thread up.
+    let sweeps = u64::try_from(elapsed.as_millis()).expect("a few seconds") / 100;
+    found <= shards * (sweeps + sweeps / 10 + 2)
+}
+
 #[test]
-fn an_idle_server_with_connections_uses_no_measurable_cpu() {
+fn an_idle_server_with_connections_wakes_up_for_its_sweeps_alone() {
     let server = ServerProcess::start(BINARY, &["--shards", "2"]);
     let mut peers: Vec<_> = (0..200).map(|_| Peer::connect_native(server.address(Protocol::Native))).collect();
     for peer in &mut peers {
         peer.subscribe("news");
     }
     // What the subscriptions left to do may be done after the last answer.
-    wait_until(Deadline::start(), "the server to rest", || cpu_share(&server.process) < 0.01);
+    wait_until(Deadline::start(), "the server to rest", || only_sweeps(&server.process, 2, 500));
+    assert!(only_sweeps(&server.process, 2, 3000), "and it goes on resting");
 }
 
 #[test]

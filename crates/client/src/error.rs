@@ -71,7 +71,7 @@ pub enum InvalidArgument {
     #[error(transparent)]
     Channel(#[from] InvalidChannel),
     /// The frame would have a length field above what the server accepts.
-    #[error("a message of {length} bytes is over the server's limit of {limit}")]
+    #[error("a frame of {length} bytes is over the server's limit of {limit}")]
     TooLarge {
         /// What the length field would say: the payload, the channel's name and the rest of the frame.
         length: usize,

@@ -230,8 +230,8 @@ pub struct Limits {
     pub control_bytes: usize,
     /// Channels that one connection may subscribe to; one more ends it with code 203. Default 1,024.
     pub max_subscriptions: usize,
-    /// Connections, shared out equally over the shards; each refuses one more than its part, with code 210.
-    /// At least 1. Default 65,536.
+    /// Connections, shared out equally over the shards. The kernel chooses the shard of a connection: one that has its
+    /// part refuses more, with code 210, whatever room the others have. At least one a shard. Default 65,536.
     pub max_connections: usize,
     /// How fast one connection may send.
     pub rate: RateLimit,
@@ -263,9 +263,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The part of the connections that each of so many shards may have.
-    pub(crate) fn connections_of_each(&self, shards: usize) -> usize {
-        self.max_connections.div_ceil(shards)
+    /// The part of the connections that one of so many shards may have. The parts come to all of them together.
+    pub(crate) fn connections_of(&self, shard: usize, shards: usize) -> usize {
+        self.max_connections / shards + usize::from(shard < self.max_connections % shards)
     }
 }
 

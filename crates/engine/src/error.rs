@@ -40,12 +40,23 @@ pub enum StartError {
     /// Too little memory may be locked.
     #[error(
         "a shard needs {needed} KiB of locked memory and may have {allowed} KiB: raise it with 'ulimit -l {needed}' or \
-         LimitMEMLOCK="
+         LimitMEMLOCK={needed}K"
     )]
     LockedMemory {
         /// KiB allowed.
         allowed: u64,
         /// KiB needed.
+        needed: u64,
+    },
+    /// Too few files may be open.
+    #[error(
+        "{allowed} open files are too few to start; as many connections as there is room for take {needed}: raise the limit \
+         with 'ulimit -n {needed}' or LimitNOFILE={needed}"
+    )]
+    OpenFiles {
+        /// How many are allowed.
+        allowed: u64,
+        /// How many a server that is full has.
         needed: u64,
     },
     /// A shard could not be started for another reason.

@@ -25,6 +25,7 @@ mod journal;
 mod lifecycle;
 mod listener;
 mod mesh;
+mod open_files;
 mod pause;
 mod policy;
 mod rate;
@@ -45,4 +46,5 @@ pub use corecast_fanout::{ConnectionId, Counters, ParseConnectionIdError, ShardI
 pub use error::{RunError, StartError};
 pub use journal::{Departure, JOURNAL_LENGTH};
 pub use lifecycle::State;
+pub use open_files::open_files_needed;
 pub use server::{Server, Summary};

@@ -75,7 +75,7 @@ fn fanout_limits(config: &Config) -> Limits {
     let mut limits = Limits {
         log_bytes: config.limits.log_bytes,
         shard_log_bytes: config.limits.shard_log_bytes,
-        reserved_connections: config.limits.connections_of_each(config.cpus.len()),
+        reserved_connections: config.limits.connections_of(0, config.cpus.len()),
         max_subscriptions: config.limits.max_subscriptions,
         ..Limits::default()
     };

@@ -7,7 +7,7 @@ use crate::control::Control;
 use crate::error::{RunError, StartError};
 use crate::mesh::{Mesh, mesh};
 use crate::shard::{Engine, Shard, Tally, run};
-use crate::{io_uring, listener, policy};
+use crate::{io_uring, listener, open_files, policy};
 use corecast_fanout::{Counters, ShardId};
 use corecast_wire::{ChannelName, Code};
 use flume::{Receiver, Sender};
@@ -54,6 +54,8 @@ pub struct Summary {
     pub drained: u64,
     /// Connections that had not taken what was queued when the time to drain was over.
     pub cut_off: u64,
+    /// Of the undelivered messages, those of connections that had ended when the server stopped.
+    pub undelivered_before: u64,
     /// Messages and sends.
     pub counters: Counters,
 }
@@ -85,6 +87,7 @@ impl Server {
         run_policy: impl FnOnce(Start<'_>) -> Result<(), StartError>,
     ) -> Result<Self, StartError> {
         validate(config)?;
+        open_files::check(config)?;
         io_uring::probe()?;
         let shards = ShardId::try_from(config.cpus.len()).expect("fewer than 2^16 shards");
         let mut listeners = Vec::new();
@@ -167,6 +170,7 @@ impl Summary {
         self.accepted += tally.accepted;
         self.drained += tally.drained;
         self.cut_off += tally.cut_off;
+        self.undelivered_before += tally.undelivered_before;
         self.counters += tally.counters;
         for (code, count) in tally.closed {
             *self.closed.entry(code).or_default() += count;
@@ -180,12 +184,15 @@ impl fmt::Display for Summary {
         let Counters { published, deliveries, sends, missed, undelivered, .. } = self.counters;
         write!(
             formatter,
-            "{} connections closed, {} drained, {} cut off, {undelivered} messages undelivered; {} connections accepted, \
-             {published} messages published, {deliveries} delivered in {sends} sends, {missed} missed; closed:",
+            "{} connections closed, {} drained, {} cut off, {} messages undelivered by the drain; {} connections accepted, \
+             {published} messages published, {deliveries} delivered in {sends} sends, {missed} missed, {} undelivered \
+             before the drain; closed:",
             self.closed.values().sum::<u64>(),
             self.drained,
             self.cut_off,
+            undelivered.saturating_sub(self.undelivered_before),
             self.accepted,
+            self.undelivered_before,
         )?;
         for (code, count) in &self.closed {
             write!(formatter, " {} {count}", code.name())?;
@@ -207,8 +214,11 @@ fn validate(config: &Config) -> Result<(), StartError> {
             "a handoff is for the policies with a shared registry: under sharded the owning shard always writes",
         );
     }
-    if config.limits.max_connections == 0 {
-        return invalid("there must be room for at least 1 connection");
+    if config.limits.max_connections < config.cpus.len() {
+        let (connections, shards) = (config.limits.max_connections, config.cpus.len());
+        return invalid(&format!(
+            "each shard must have room for a connection: {connections} connections are too few for {shards} shards"
+        ));
     }
     if config.limits.mailbox_capacity == 0 {
         return invalid("the capacity of a mailbox must be at least 1");

@@ -79,6 +79,8 @@ pub(crate) struct Tally {
     pub(crate) drained: u64,
     /// Connections that had not taken what was queued when the server stopped.
     pub(crate) cut_off: u64,
+    /// Messages that were undelivered when the server stopped.
+    pub(crate) undelivered_before: u64,
     pub(crate) counters: Counters,
 }
 
@@ -86,7 +88,7 @@ impl<P: Engine> Shard<P> {
     /// Must be called on the shard's own executor. An error is a lack of descriptors.
     pub(crate) fn new(policy: P, mesh: Mesh, limits: Limits, tuning: Tuning) -> io::Result<Self> {
         let always_ready = eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let capacity = limits.connections_of_each(mesh.shards().into());
+        let capacity = limits.connections_of(mesh.shard().into(), mesh.shards().into());
         Ok(Self {
             policy: RefCell::new(policy),
             mesh,
@@ -257,6 +259,7 @@ impl<P: Engine> Shard<P> {
     /// After the stop: everything read is published, everything published is sent, everybody is told.
     async fn drain(&self) {
         let deadline = Instant::now() + self.limits.drain_timeout;
+        self.tally.borrow_mut().undelivered_before = self.policy.borrow().counters().undelivered;
         self.work.set();
         let others = self.mesh.shards() - 1;
         self.wait_until(deadline, |shard| {

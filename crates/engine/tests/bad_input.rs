@@ -1,26 +1,36 @@
 //! Bad input has a clear outcome each, and disturbs no other connection.
 
 use corecast_engine::{PolicyKind, Protocol};
-use corecast_testkit::{LocalServer, Peer};
+use corecast_testkit::{LocalServer, Peer, everywhere};
 use corecast_wire::native::{self, Frame, Publish};
 use corecast_wire::{ChannelName, Code};
+use std::time::Duration;
 
-/// A server and two peers of it that hear each other before and after.
+/// A server and two peers of it that hear each other before and after. The peers go first: a server that stops waits for
+/// those who are there.
 struct Bystanders {
-    server: LocalServer,
     peers: [Peer; 2],
     heard: u8,
+    server: LocalServer,
 }
 
 impl Bystanders {
-    fn new() -> Self {
-        let server = LocalServer::start(LocalServer::config(PolicyKind::Sharded, 2));
+    /// Runs a test with every policy.
+    fn everywhere(test: impl Fn(Self)) {
+        everywhere(|policy, shards| test(Self::of(policy, shards)));
+    }
+
+    fn of(policy: PolicyKind, shards: usize) -> Self {
+        let mut config = LocalServer::config(policy, shards);
+        // Bystanders are silent while others speak, however long that takes.
+        config.limits.idle_timeout = Duration::ZERO;
+        let server = LocalServer::start(config);
         let peers = [(); 2].map(|()| {
             let mut peer = Peer::connect_native(server.address(Protocol::Native));
             peer.subscribe("bystanders");
             peer
         });
-        Self { server, peers, heard: 0 }
+        Self { peers, heard: 0, server }
     }
 
     fn native(&self) -> Peer {
@@ -44,7 +54,9 @@ impl Bystanders {
 
     /// What was counted as closed for this reason.
     fn closed(self, code: Code) -> u64 {
-        self.server.stop().closed.get(&code).copied().unwrap_or(0)
+        let Self { peers, server, .. } = self;
+        drop(peers);
+        server.stop().closed.get(&code).copied().unwrap_or(0)
     }
 }
 
@@ -58,13 +70,15 @@ fn checked(content: &[u8]) -> Vec<u8> {
 }
 
 fn refused(bytes: &[u8], code: Code) {
-    let mut bystanders = Bystanders::new();
-    bystanders.undisturbed();
-    let mut peer = bystanders.native();
-    peer.send(bytes);
-    peer.expect_refusal(code);
-    bystanders.undisturbed();
-    assert_eq!(bystanders.closed(code), 1);
+    Bystanders::everywhere(|mut bystanders| {
+        bystanders.undisturbed();
+        let mut peer = bystanders.native();
+        peer.send(bytes);
+        peer.expect_refusal(code);
+        drop(peer);
+        bystanders.undisturbed();
+        assert_eq!(bystanders.closed(code), 1);
+    });
 }
 
 #[test]
@@ -103,85 +117,92 @@ fn a_frame_that_only_a_server_sends() {
 
 #[test]
 fn no_hello_and_a_version_that_never_was() {
-    let mut bystanders = Bystanders::new();
-    let mut peer = bystanders.raw(Protocol::Native);
-    peer.send_native(&Frame::Ping(b""));
-    peer.expect_refusal(Code::HelloExpected);
-    let mut peer = bystanders.raw(Protocol::Native);
-    peer.send_native(&Frame::Hello { version: 0 });
-    peer.expect_refusal(Code::UnsupportedVersion);
-    bystanders.undisturbed();
+    Bystanders::everywhere(|mut bystanders| {
+        let mut peer = bystanders.raw(Protocol::Native);
+        peer.send_native(&Frame::Ping(b""));
+        peer.expect_refusal(Code::HelloExpected);
+        let mut peer = bystanders.raw(Protocol::Native);
+        peer.send_native(&Frame::Hello { version: 0 });
+        peer.expect_refusal(Code::UnsupportedVersion);
+        bystanders.undisturbed();
+    });
 }
 
 #[test]
 fn one_subscription_too_many() {
-    let mut config = LocalServer::config(PolicyKind::Sharded, 1);
-    config.limits.max_subscriptions = 2;
-    let server = LocalServer::start(config);
-    let mut peer = Peer::connect_native(server.address(Protocol::Native));
-    peer.subscribe("a");
-    peer.subscribe("b");
-    peer.subscribe("a");
-    peer.send_native(&Frame::Subscribe(ChannelName::new("c").expect("a valid name").into()));
-    peer.expect_refusal(Code::TooManySubscriptions);
+    everywhere(|policy, shards| {
+        let mut config = LocalServer::config(policy, shards);
+        config.limits.max_subscriptions = 2;
+        let server = LocalServer::start(config);
+        let mut peer = Peer::connect_native(server.address(Protocol::Native));
+        peer.subscribe("a");
+        peer.subscribe("b");
+        peer.subscribe("a");
+        peer.send_native(&Frame::Subscribe(ChannelName::new("c").expect("a valid name").into()));
+        peer.expect_refusal(Code::TooManySubscriptions);
+    });
 }
 
 #[test]
 fn a_plain_length_over_the_limit_closes() {
-    let mut bystanders = Bystanders::new();
-    let mut peer = bystanders.raw(Protocol::Plain);
-    peer.send(&(64 * 1024 + 1_u32).to_be_bytes());
-    peer.expect_end();
-    bystanders.undisturbed();
-    assert_eq!(bystanders.closed(Code::FrameTooLarge), 1);
+    Bystanders::everywhere(|mut bystanders| {
+        let mut peer = bystanders.raw(Protocol::Plain);
+        peer.send(&(64 * 1024 + 1_u32).to_be_bytes());
+        peer.expect_end();
+        bystanders.undisturbed();
+        assert_eq!(bystanders.closed(Code::FrameTooLarge), 1);
+    });
 }
 
 #[test]
 fn a_frame_that_never_completes_and_a_peer_that_vanishes_inside_one() {
-    let mut bystanders = Bystanders::new();
-    let mut half = bystanders.native();
-    half.send(&[0, 0, 0, 20, 1]);
-    let mut vanishing = bystanders.native();
-    vanishing.send(&[0, 0, 0, 20, 1]);
-    vanishing.shutdown();
-    vanishing.expect_refusal(Code::Malformed);
-    let mut resetting = bystanders.native();
-    resetting.send(&[0, 0, 0, 20, 1]);
-    resetting.reset();
-    bystanders.undisturbed();
-    half.send(&[2; 19]);
-    half.expect_refusal(Code::BadChecksum);
+    Bystanders::everywhere(|mut bystanders| {
+        let mut half = bystanders.native();
+        half.send(&[0, 0, 0, 20, 1]);
+        let mut vanishing = bystanders.native();
+        vanishing.send(&[0, 0, 0, 20, 1]);
+        vanishing.shutdown();
+        vanishing.expect_refusal(Code::Malformed);
+        let mut resetting = bystanders.native();
+        resetting.send(&[0, 0, 0, 20, 1]);
+        resetting.reset();
+        bystanders.undisturbed();
+        half.send(&[2; 19]);
+        half.expect_refusal(Code::BadChecksum);
+    });
 }
 
 #[test]
 fn ten_thousand_tiny_frames_in_one_write() {
-    let mut bystanders = Bystanders::new();
-    let mut peer = bystanders.native();
-    peer.subscribe("tiny");
-    let channel = ChannelName::new("tiny").expect("a valid name");
-    let mut bytes = Vec::new();
-    for number in 0..10_000_u32 {
-        let publish = Publish { channel, payload: &number.to_be_bytes(), ack: None, no_echo: false };
-        native::encode(&Frame::Publish(publish), &mut bytes);
-    }
-    peer.send(&bytes);
-    for number in 0..10_000_u32 {
-        peer.expect_native(&Frame::Message { channel, payload: &number.to_be_bytes() });
-    }
-    bystanders.undisturbed();
+    Bystanders::everywhere(|mut bystanders| {
+        let mut peer = bystanders.native();
+        peer.subscribe("tiny");
+        let channel = ChannelName::new("tiny").expect("a valid name");
+        let mut bytes = Vec::new();
+        for number in 0..10_000_u32 {
+            let publish = Publish { channel, payload: &number.to_be_bytes(), ack: None, no_echo: false };
+            native::encode(&Frame::Publish(publish), &mut bytes);
+        }
+        peer.send(&bytes);
+        for number in 0..10_000_u32 {
+            peer.expect_native(&Frame::Message { channel, payload: &number.to_be_bytes() });
+        }
+        bystanders.undisturbed();
+    });
 }
 
 #[test]
 fn a_frame_one_byte_at_a_time() {
-    let mut bystanders = Bystanders::new();
-    let mut peer = bystanders.raw(Protocol::Native);
-    let mut bytes = Vec::new();
-    native::encode(&Frame::Hello { version: 1 }, &mut bytes);
-    native::encode(&Frame::Ping(b"slowly"), &mut bytes);
-    for byte in bytes {
-        peer.send(&[byte]);
-    }
-    peer.read_native(|frame| assert!(matches!(frame, Frame::Welcome { .. })));
-    peer.expect_native(&Frame::Pong(b"slowly"));
-    bystanders.undisturbed();
+    Bystanders::everywhere(|mut bystanders| {
+        let mut peer = bystanders.raw(Protocol::Native);
+        let mut bytes = Vec::new();
+        native::encode(&Frame::Hello { version: 1 }, &mut bytes);
+        native::encode(&Frame::Ping(b"slowly"), &mut bytes);
+        for byte in bytes {
+            peer.send(&[byte]);
+        }
+        peer.read_native(|frame| assert!(matches!(frame, Frame::Welcome { .. })));
+        peer.expect_native(&Frame::Pong(b"slowly"));
+        bystanders.undisturbed();
+    });
 }

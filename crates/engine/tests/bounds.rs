@@ -1,6 +1,6 @@
 //! Promise 5: every queue has a bound, and reaching it has one effect. Here: the mailboxes, and the connections.
 
-use corecast_engine::Protocol;
+use corecast_engine::{PolicyKind, Protocol, Server};
 use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
 use corecast_wire::native::{self, Frame, Publish};
 use corecast_wire::{ChannelName, Code};
@@ -79,6 +79,33 @@ fn one_connection_too_many_is_told_so_and_the_others_are_served() {
         });
         assert!(server.stop().closed[&Code::Full] >= 101);
     });
+}
+
+#[test]
+fn the_parts_of_the_shards_come_to_the_connections_there_may_be() {
+    let mut config = LocalServer::config(PolicyKind::Sharded, 2);
+    config.limits.max_connections = 3;
+    let server = LocalServer::start(config.clone());
+    let address = server.address(Protocol::Native);
+    let mut inside = Vec::new();
+    // The kernel chooses the shard: until both are full, some are refused by the one that is.
+    wait_until(Deadline::start(), "both shards to be full", || {
+        let mut peer = Peer::connect(address);
+        peer.send_native(&Frame::Hello { version: 1 });
+        if peer.read_native(|frame| matches!(frame, Frame::Welcome { .. })) {
+            inside.push(peer);
+        }
+        inside.len() == 3
+    });
+    for _ in 0..100 {
+        Peer::connect(address).expect_refusal(Code::Full);
+    }
+    let shards = server.control().shards().expect("the server runs");
+    assert_eq!(shards.iter().map(|shard| shard.connections).collect::<Vec<_>>(), [2, 1]);
+
+    config.limits.max_connections = 1;
+    let error = Server::start(&config).expect_err("a shard without room serves nobody").to_string();
+    assert!(error.contains("1 connections are too few for 2 shards"), "{error}");
 }
 
 /// More answers than the bound from one read: the connection is not read until they have left, and then it is.

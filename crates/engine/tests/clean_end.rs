@@ -1,7 +1,7 @@
 //! Promise 7: a stopping server delivers what it accepted, tells everybody why, and ends.
 
-use corecast_engine::{PolicyKind, Protocol};
-use corecast_testkit::{DEADLINE, LocalServer, Peer, everywhere};
+use corecast_engine::{Counters, PolicyKind, Protocol};
+use corecast_testkit::{DEADLINE, Deadline, LocalServer, Peer, everywhere, wait_until};
 use corecast_wire::native::{Frame, Publish};
 use corecast_wire::{ChannelName, Code};
 use std::collections::HashSet;
@@ -49,29 +49,56 @@ fn what_was_acknowledged_is_delivered_before_the_reason_is_told() {
     });
 }
 
-#[test]
-fn a_subscriber_that_does_not_read_delays_the_end_only_so_long() {
-    let mut config = LocalServer::config(PolicyKind::Sharded, 2);
-    config.limits.drain_timeout = Duration::from_millis(200);
-    config.limits.linger = Duration::from_millis(200);
-    config.limits.log_bytes = 64 * 1024 * 1024;
-    let server = LocalServer::start(config);
+/// A subscriber that does not read, while so many messages are published that its socket cannot take them.
+fn stall(server: &LocalServer, messages: u32) -> Peer {
     let mut stalled = Peer::connect_native(server.address(Protocol::Native));
     stalled.subscribe("news");
     let mut publisher = Peer::connect_native(server.address(Protocol::Native));
     let payload = vec![1; 1_000_000];
-    for token in 0..30 {
+    for token in 0..messages {
         let publish = Publish { channel: news(), payload: &payload, ack: Some(token), no_echo: false };
         publisher.send_native(&Frame::Publish(publish));
         publisher.expect_native(&Frame::Published { token });
     }
-    let begin = std::time::Instant::now();
-    let summary = server.stop();
-    assert_eq!(summary.cut_off, 1);
-    let counters = summary.counters;
-    assert!(counters.undelivered > 0 && counters.deliveries + counters.undelivered == 30, "{counters:?}");
-    assert!(begin.elapsed() < DEADLINE / 2, "the end took {:?}", begin.elapsed());
-    drop(stalled);
+    stalled
+}
+
+#[test]
+fn a_subscriber_that_does_not_read_delays_the_end_only_so_long() {
+    const MESSAGES: u32 = 30;
+    everywhere(|policy, shards| {
+        let mut config = LocalServer::config(policy, shards);
+        config.limits.drain_timeout = Duration::from_millis(200);
+        config.limits.linger = Duration::from_millis(200);
+        config.limits.log_bytes = 64 * 1024 * 1024;
+        let server = LocalServer::start(config);
+        let stalled = stall(&server, MESSAGES);
+        let begin = std::time::Instant::now();
+        let summary = server.stop();
+        assert_eq!((summary.cut_off, summary.undelivered_before), (1, 0));
+        let Counters { deliveries, undelivered, .. } = summary.counters;
+        assert!(undelivered > 0 && deliveries + undelivered == MESSAGES.into(), "{:?}", summary.counters);
+        assert!(begin.elapsed() < DEADLINE / 2, "the end took {:?}", begin.elapsed());
+        drop(stalled);
+    });
+}
+
+#[test]
+fn what_was_undelivered_before_the_drain_is_not_counted_as_of_the_drain() {
+    everywhere(|policy, shards| {
+        let mut config = LocalServer::config(policy, shards);
+        config.limits.log_bytes = 64 * 1024 * 1024;
+        let server = LocalServer::start(config);
+        stall(&server, 30).reset();
+        let nobody = || server.control().connections().expect("the server runs").is_empty();
+        wait_until(Deadline::start(), "everybody to leave", nobody);
+        let summary = server.stop();
+        let undelivered = summary.counters.undelivered;
+        assert!(undelivered > 0 && summary.undelivered_before == undelivered, "{summary:?}");
+        let line = summary.to_string();
+        assert!(line.contains(", 0 cut off, 0 messages undelivered by the drain;"), "{line}");
+        assert!(line.contains(&format!(", {undelivered} undelivered before the drain;")), "{line}");
+    });
 }
 
 /// A socket that is closed while its peer still writes is reset, and what the peer has not read is lost with

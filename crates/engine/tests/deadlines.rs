@@ -32,17 +32,19 @@ fn closed(summary: &Summary, code: Code) -> u64 {
 
 #[test]
 fn who_does_not_say_hello_is_told_so_and_closed() {
-    let server = server(PolicyKind::Sharded, 2, |config| config.limits.hello_timeout = SHORT);
-    let mut greeted = Peer::connect_native(server.address(Protocol::Native));
-    greeted.subscribe("news");
-    let mut silent = Peer::connect(server.address(Protocol::Native));
-    let mut slow = Peer::connect(server.address(Protocol::Native));
-    slow.send(&[0, 0]);
-    silent.expect_refusal(Code::HelloTimeout);
-    slow.expect_refusal(Code::HelloTimeout);
-    greeted.send_native(&publish(b"here"));
-    greeted.expect_native(&Frame::Message { channel: news(), payload: b"here" });
-    assert_eq!(closed(&server.stop(), Code::HelloTimeout), 2);
+    everywhere(|policy, shards| {
+        let server = server(policy, shards, |config| config.limits.hello_timeout = SHORT);
+        let mut greeted = Peer::connect_native(server.address(Protocol::Native));
+        greeted.subscribe("news");
+        let mut silent = Peer::connect(server.address(Protocol::Native));
+        let mut slow = Peer::connect(server.address(Protocol::Native));
+        slow.send(&[0, 0]);
+        silent.expect_refusal(Code::HelloTimeout);
+        slow.expect_refusal(Code::HelloTimeout);
+        greeted.send_native(&publish(b"here"));
+        greeted.expect_native(&Frame::Message { channel: news(), payload: b"here" });
+        assert_eq!(closed(&server.stop(), Code::HelloTimeout), 2);
+    });
 }
 
 #[test]
@@ -65,26 +67,28 @@ fn a_frame_that_does_not_end_in_time_ends_its_connection() {
 
 #[test]
 fn a_silent_peer_is_asked_and_only_one_that_does_not_answer_is_closed() {
-    let server = server(PolicyKind::Sharded, 2, |config| config.limits.idle_timeout = 2 * SHORT);
-    let mut listener = Peer::connect(server.address(Protocol::Plain));
-    let mut dead = Peer::connect_native(server.address(Protocol::Native));
-    let mut alive = Peer::connect_native(server.address(Protocol::Native));
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            dead.expect_native(&Frame::Ping(&[]));
-            dead.expect_refusal(Code::IdleTimeout);
+    everywhere(|policy, shards| {
+        let server = server(policy, shards, |config| config.limits.idle_timeout = 2 * SHORT);
+        let mut listener = Peer::connect(server.address(Protocol::Plain));
+        let mut dead = Peer::connect_native(server.address(Protocol::Native));
+        let mut alive = Peer::connect_native(server.address(Protocol::Native));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                dead.expect_native(&Frame::Ping(&[]));
+                dead.expect_refusal(Code::IdleTimeout);
+            });
+            // Three times half the idle time, in which it says nothing else.
+            for _ in 0..3 {
+                alive.expect_native(&Frame::Ping(&[]));
+                alive.send_native(&Frame::Pong(&[]));
+            }
         });
-        // Three times half the idle time, in which it says nothing else.
-        for _ in 0..3 {
-            alive.expect_native(&Frame::Ping(&[]));
-            alive.send_native(&Frame::Pong(&[]));
-        }
+        // In plain nothing can be asked: who only listens there stays.
+        let mut speaker = Peer::connect(server.address(Protocol::Plain));
+        speaker.send_plain(b"hello");
+        listener.expect_plain(b"hello");
+        assert_eq!(closed(&server.stop(), Code::IdleTimeout), 1);
     });
-    // In plain nothing can be asked: who only listens there stays.
-    let mut speaker = Peer::connect(server.address(Protocol::Plain));
-    speaker.send_plain(b"hello");
-    listener.expect_plain(b"hello");
-    assert_eq!(closed(&server.stop(), Code::IdleTimeout), 1);
 }
 
 /// Waits until a connection is reset, without reading from it: that would be progress.

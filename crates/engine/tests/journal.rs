@@ -1,41 +1,43 @@
 //! Each shard keeps the connections that left last, and why they did.
 
 use corecast_engine::{JOURNAL_LENGTH, PolicyKind, Protocol, State};
-use corecast_testkit::{Deadline, LocalServer, Peer, wait_until};
+use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
 use corecast_wire::Code;
 use corecast_wire::native::Frame;
 
 #[test]
 fn a_departure_says_who_left_and_how() {
-    let server = LocalServer::start(LocalServer::config(PolicyKind::Sharded, 2));
-    let mut orderly = Peer::connect_native(server.address(Protocol::Native));
-    orderly.subscribe("a");
-    orderly.subscribe("b");
-    let mut hostile = Peer::connect_native(server.address(Protocol::Native));
-    let crashed = Peer::connect_native(server.address(Protocol::Native));
-    let from = [&orderly, &hostile, &crashed].map(|peer| peer.stream().local_addr().expect("it is connected"));
-    let ids = [&orderly, &hostile, &crashed].map(|peer| server.connection(peer));
-    let connections = server.control().connections().expect("the server runs");
-    assert!(connections.iter().all(|connection| connection.state == State::Open), "{connections:?}");
+    everywhere(|policy, shards| {
+        let server = LocalServer::start(LocalServer::config(policy, shards));
+        let mut orderly = Peer::connect_native(server.address(Protocol::Native));
+        orderly.subscribe("a");
+        orderly.subscribe("b");
+        let mut hostile = Peer::connect_native(server.address(Protocol::Native));
+        let crashed = Peer::connect_native(server.address(Protocol::Native));
+        let from = [&orderly, &hostile, &crashed].map(|peer| peer.stream().local_addr().expect("it is connected"));
+        let ids = [&orderly, &hostile, &crashed].map(|peer| server.connection(peer));
+        let connections = server.control().connections().expect("the server runs");
+        assert!(connections.iter().all(|connection| connection.state == State::Open), "{connections:?}");
 
-    orderly.shutdown();
-    hostile.send_native(&Frame::Hello { version: 1 });
-    hostile.expect_refusal(Code::UnexpectedKind);
-    drop(hostile);
-    crashed.reset();
-    let mut journal = Vec::new();
-    wait_until(Deadline::start(), "three departures", || {
-        journal = server.control().journal().expect("the server runs");
-        journal.len() == 3
+        orderly.shutdown();
+        hostile.send_native(&Frame::Hello { version: 1 });
+        hostile.expect_refusal(Code::UnexpectedKind);
+        drop(hostile);
+        crashed.reset();
+        let mut journal = Vec::new();
+        wait_until(Deadline::start(), "three departures", || {
+            journal = server.control().journal().expect("the server runs");
+            journal.len() == 3
+        });
+        let expected = [(Code::Normal, 2), (Code::UnexpectedKind, 0), (Code::Reset, 0)];
+        for ((id, peer), (code, channels)) in ids.into_iter().zip(from).zip(expected) {
+            let departure = journal.iter().find(|departure| departure.connection == id).expect("it is in the journal");
+            assert_eq!((departure.peer, departure.code, departure.standing.channels), (peer, code, channels));
+            assert!(!departure.reason.is_empty());
+        }
+        assert!(journal.is_sorted_by_key(|departure| departure.at));
+        assert!(server.control().connections().expect("the server runs").is_empty());
     });
-    let expected = [(Code::Normal, 2), (Code::UnexpectedKind, 0), (Code::Reset, 0)];
-    for ((id, peer), (code, channels)) in ids.into_iter().zip(from).zip(expected) {
-        let departure = journal.iter().find(|departure| departure.connection == id).expect("it is in the journal");
-        assert_eq!((departure.peer, departure.code, departure.standing.channels), (peer, code, channels));
-        assert!(!departure.reason.is_empty());
-    }
-    assert!(journal.is_sorted_by_key(|departure| departure.at));
-    assert!(server.control().connections().expect("the server runs").is_empty());
 }
 
 #[test]

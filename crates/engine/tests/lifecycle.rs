@@ -5,6 +5,7 @@ use corecast_engine::{Config, ConnectionId, Departure, PolicyKind, Protocol};
 use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
 use corecast_wire::native::{self, Frame, Publish};
 use corecast_wire::{ChannelName, Code};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 /// More than the socket buffers of both ends hold (at most 4 and 6 MiB by default).
@@ -124,10 +125,34 @@ fn a_reset_by_an_administrator_says_nothing() {
     assert_eq!(departure(&server, id).code, Code::Reset);
 }
 
-/// One send a turn, so that the closes come between the turns of one flush.
+/// What a subscriber of numbered messages had read when it was closed, or when the last of all came.
+fn read_until(peer: &mut Peer, last: &AtomicU32, is_closed: bool) -> u32 {
+    let mut next = 0;
+    while is_closed || next < last.load(Ordering::SeqCst) {
+        let goes_on = peer.read_native(|frame| match frame {
+            Frame::Message { payload, .. } => {
+                assert_eq!(*payload, next.to_be_bytes());
+                true
+            }
+            Frame::Close(reason) if is_closed => {
+                assert_eq!(reason.code, Code::Administrator.number());
+                false
+            }
+            other => panic!("{other:?}"),
+        });
+        if !goes_on {
+            break;
+        }
+        next += 1;
+    }
+    next
+}
+
+/// One send a turn, and more published before what was published has left: so the closes come between the turns of a
+/// flush, and those who are closed have had some of the messages and not all.
 #[test]
 fn connections_that_are_closed_during_a_flush_leave_the_others_complete() {
-    const MESSAGES: u32 = 2_000;
+    const BATCH: u32 = 50;
     everywhere(|policy, shards| {
         let server = server(policy, shards, |config| {
             config.tuning.flush_budget = 1;
@@ -135,36 +160,45 @@ fn connections_that_are_closed_during_a_flush_leave_the_others_complete() {
         });
         let peers: Vec<_> = (0..32).map(|_| subscriber(&server)).collect();
         let ids: Vec<_> = peers.iter().map(|peer| server.connection(peer)).collect();
-        let mut bytes = Vec::new();
-        for number in 0..MESSAGES {
-            native::encode(&publish(&number.to_be_bytes()), &mut bytes);
-        }
-        std::thread::scope(|scope| {
-            for (index, mut peer) in peers.into_iter().enumerate() {
-                scope.spawn(move || {
-                    let mut next = 0_u32;
-                    let mut reads_on = true;
-                    while reads_on && next < MESSAGES {
-                        peer.read_native(|frame| match frame {
-                            Frame::Message { payload, .. } => {
-                                assert_eq!(*payload, next.to_be_bytes());
-                                next += 1;
-                            }
-                            Frame::Close(reason) if index % 2 == 1 => {
-                                assert_eq!(reason.code, Code::Administrator.number());
-                                reads_on = false;
-                            }
-                            other => panic!("{other:?}"),
-                        });
-                    }
-                });
-            }
-            let mut publisher = Peer::connect_native(server.address(Protocol::Native));
+        let (control, all_closed, last) = (server.control(), AtomicBool::new(false), AtomicU32::new(u32::MAX));
+        let mut publisher = subscriber(&server);
+        let mut publish_from = |begin: u32| {
+            let mut bytes = Vec::new();
+            (begin..begin + BATCH).for_each(|number| native::encode(&publish(&number.to_be_bytes()), &mut bytes));
             publisher.send(&bytes);
-            for id in ids.iter().skip(1).step_by(2) {
-                server.control().close(*id, Code::Administrator, "amid a flush").expect("the shard answers");
+            // Those of the batch before, which is what keeps it from getting far ahead.
+            for number in begin.saturating_sub(BATCH)..begin {
+                publisher.expect_native(&message(&number.to_be_bytes()));
             }
+            begin + BATCH
+        };
+        let read = std::thread::scope(|scope| {
+            let mut next = (0..10).fold(0, |next, _| publish_from(next));
+            let last = &last;
+            let read =
+                |(index, mut peer): (usize, Peer)| scope.spawn(move || read_until(&mut peer, last, index % 2 == 1));
+            let reading: Vec<_> = peers.into_iter().enumerate().map(read).collect();
+            let closing = scope.spawn(|| {
+                let close = |id: &ConnectionId| control.close(*id, Code::Administrator, "amid a flush");
+                let closed: Vec<_> = ids.iter().skip(1).step_by(2).map(close).collect();
+                all_closed.store(true, Ordering::SeqCst);
+                closed
+            });
+            while !all_closed.load(Ordering::SeqCst) {
+                next = publish_from(next);
+            }
+            // Before it is sent, so that whoever has read it knows that it was the last.
+            last.store(next + BATCH, Ordering::SeqCst);
+            publish_from(next);
+            let closed = closing.join().expect("the shards answer");
+            assert!(closed.iter().all(|closed| *closed == Ok(true)), "{closed:?}");
+            reading.into_iter().map(|reader| reader.join().expect("it read what it should")).collect::<Vec<_>>()
         });
+        let all = last.load(Ordering::SeqCst);
+        assert!(read.iter().step_by(2).all(|count| *count == all), "of {all}: {read:?}");
+        let closed: Vec<_> = read.iter().skip(1).step_by(2).collect();
+        assert!(closed.iter().all(|count| **count < all), "of {all}: {closed:?}");
+        assert!(closed.iter().any(|count| **count > 0), "of {all}: {closed:?}");
     });
 }
 

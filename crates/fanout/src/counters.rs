@@ -8,7 +8,8 @@ use std::ops::AddAssign;
 pub struct Counters {
     /// Messages that connections of this shard published.
     pub published: u64,
-    /// Messages handed to the transport, once per subscriber.
+    /// Messages handed to the transport, once per subscriber. A message counts when its first byte has left, and in the
+    /// baselines, which tell batches apart and not messages, when all of its batch has.
     pub deliveries: u64,
     /// Calls of [`Outlet::send`](crate::Outlet::send) that carried messages.
     pub sends: u64,
@@ -18,8 +19,8 @@ pub struct Counters {
     pub short_sends: u64,
     /// Messages that a GAP stands for.
     pub missed: u64,
-    /// Messages that a subscriber had not been sent when its connection ended. The baselines keep bytes for a
-    /// subscriber, not messages, and count those as delivered.
+    /// Messages that a subscriber had not been sent when its connection ended. Of a batch that was cut, the baselines count
+    /// all.
     pub undelivered: u64,
     /// Connections given up because they lagged past the bound.
     pub lagged: u64,

@@ -17,7 +17,7 @@ pub(crate) struct AdminSettings {
 
     /// Where SIGUSR1 writes the journal: the last 1,000 departures of each shard, a JSON object a line.
     ///
-    /// The file is replaced each time. Default: standard error, between the lines of the log.
+    /// The file is replaced each time; that it can be is tried at the start. Default: standard error, between the lines of the log.
     #[arg(long, env = "CORECAST_JOURNAL", value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
 }

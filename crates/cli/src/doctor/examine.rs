@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use corecast_engine::open_files_needed;
 use serde::Serialize;
 
 use super::Level;
@@ -33,12 +34,6 @@ const KERNEL: (u32, u32) = (5, 8);
 
 /// Bytes that a shard's rings lock.
 const LOCKED_PER_SHARD: u64 = 512 * 1024;
-
-/// Descriptors of a shard beside its connections: listeners, rings, events. Measured, and rounded up.
-const FILES_PER_SHARD: u64 = 16;
-
-/// Descriptors of the process beside its shards.
-const FILES_BESIDE: u64 = 32;
 
 /// The backlog that a listener asks for.
 const BACKLOG: u64 = 4096;
@@ -75,7 +70,13 @@ fn kernel(machine: &Machine) -> Finding {
     let (check, why) = ("kernel", "shards run on io_uring as Linux 5.8 and newer have it");
     let Some((major, minor)) = machine.kernel else { return unknown(check, why) };
     let level = if (major, minor) < KERNEL { Level::Error } else { Level::Ok };
-    finding(check, level, format!("Linux {major}.{minor}"), why, Some("use a newer kernel".to_owned()))
+    finding(
+        check,
+        level,
+        format!("Linux {major}.{minor}"),
+        why,
+        Some(format!("boot Linux {}.{} or newer; no setting mends it", KERNEL.0, KERNEL.1)),
+    )
 }
 
 fn io_uring(machine: &Machine) -> Finding {
@@ -100,7 +101,7 @@ fn features(machine: &Machine) -> Finding {
         finding(check, Level::Ok, names.join(", "), why, None)
     } else {
         let found = format!("missing: {}", missing.join(", "));
-        finding(check, Level::Warning, found, why, Some("use Linux 5.11 or newer".to_owned()))
+        finding(check, Level::Warning, found, why, Some("boot Linux 5.11 or newer; no setting mends it".to_owned()))
     }
 }
 
@@ -122,13 +123,16 @@ fn locked_memory(machine: &Machine, wanted: &Wanted) -> Finding {
 
 fn open_files(machine: &Machine, wanted: &Wanted) -> Finding {
     let (check, why) = ("open files", "each connection takes one; without, newcomers wait");
-    let needed = wanted.connections as u64 + FILES_PER_SHARD * wanted.cpus.len() as u64 + FILES_BESIDE;
+    let needed = open_files_needed(wanted.connections, wanted.cpus.len());
     let Some(allowed) = machine.open_files else {
         return finding(check, Level::Ok, "unlimited".to_owned(), why, None);
     };
     let level = if allowed < needed { Level::Warning } else { Level::Ok };
     let mend = match machine.open_files_hard {
-        Some(hard) if hard < needed => format!("LimitNOFILE={needed}, or raise the hard limit of {hard}"),
+        Some(hard) if hard < needed => format!(
+            "prlimit --pid $$ --nofile={needed} as root, which raises this shell's hard limit of {hard} too, or \
+             LimitNOFILE={needed} in the service's unit"
+        ),
         _ => format!("ulimit -n {needed}, or LimitNOFILE={needed}"),
     };
     finding(check, level, format!("{allowed}, and {} connections take {needed}", wanted.connections), why, Some(mend))
@@ -182,7 +186,7 @@ fn siblings(machine: &Machine, wanted: &Wanted) -> Finding {
 fn statistics(machine: &Machine) -> Finding {
     let why = "from them a shard sees that it waits for its CPU; without, it stays pinned whatever else runs there";
     let (level, found) = if machine.scheduler_statistics { (Level::Ok, "kept") } else { (Level::Warning, "not kept") };
-    let mend = "use a kernel with CONFIG_SCHED_INFO, or keep the CPUs free of other work";
+    let mend = "boot a kernel with CONFIG_SCHED_INFO, or keep the CPUs free of other work";
     finding("scheduler", level, format!("statistics are {found}"), why, Some(mend.to_owned()))
 }
 
@@ -198,13 +202,15 @@ fn backlog(machine: &Machine) -> Finding {
 fn socket_memory(machine: &Machine, wanted: &Wanted) -> Finding {
     let (check, why) =
         ("socket memory", "the kernel holds up to a full send buffer for every subscriber that does not read");
-    let (Some(buffer), Some(memory)) = (machine.send_buffer, machine.tcp_memory) else { return unknown(check, why) };
+    let (Some([least, default, buffer]), Some(memory)) = (machine.send_buffer, machine.tcp_memory) else {
+        return unknown(check, why);
+    };
     // A tenth of them stalled at a time is already a bad day.
     let needed = buffer * (wanted.connections as u64).div_ceil(10);
     let level = if memory < needed { Level::Warning } else { Level::Ok };
     let found = format!("{} KiB a socket, {} MiB for all", buffer / 1024, memory / MIB);
-    let least = (memory / (wanted.connections as u64).div_ceil(10)).max(64 * 1024);
-    let mend = format!("sysctl -w net.ipv4.tcp_wmem='4096 16384 {least}', or a shorter --write-timeout");
+    let greatest = (memory / (wanted.connections as u64).div_ceil(10)).max(64 * 1024).max(default);
+    let mend = format!("sysctl -w net.ipv4.tcp_wmem='{least} {default} {greatest}', or a shorter --write-timeout");
     finding(check, level, found, why, Some(mend))
 }
 
@@ -221,7 +227,7 @@ mod tests {
             open_files: Some(20_000),
             open_files_hard: Some(20_000),
             backlog: Some(4096),
-            send_buffer: Some(4 * MIB),
+            send_buffer: Some([4096, 16_384, 4 * MIB]),
             tcp_memory: Some(8192 * MIB),
             scheduler_statistics: true,
             ..Machine::default()
@@ -274,13 +280,18 @@ mod tests {
             (
                 Machine { open_files: Some(1024), open_files_hard: Some(4096), ..good() },
                 "open files",
-                "hard limit of 4096",
+                "prlimit --pid $$ --nofile=10064 ",
             ),
             (Machine { cpu_quota: Some(1.5), ..good() }, "CPU quota", "CPUQuota=200%"),
             (Machine { siblings, ..good() }, "hardware threads", "--cpus 0"),
             (Machine { scheduler_statistics: false, ..good() }, "scheduler", "CONFIG_SCHED_INFO"),
             (Machine { backlog: Some(128), ..good() }, "somaxconn", "net.core.somaxconn=4096"),
             (Machine { tcp_memory: Some(100 * MIB), ..good() }, "socket memory", "tcp_wmem='4096 16384 104857'"),
+            (
+                Machine { send_buffer: Some([8192, 87_380, 64 * MIB]), ..good() },
+                "socket memory",
+                "tcp_wmem='8192 87380 8589934'",
+            ),
         ] {
             let (found, level, todo) = complaint(&machine, &wanted());
             assert_eq!((found, level), (check, Level::Warning));

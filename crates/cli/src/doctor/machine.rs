@@ -28,8 +28,8 @@ pub(super) struct Machine {
     pub(super) siblings: BTreeMap<usize, Vec<usize>>,
     /// `net.core.somaxconn`.
     pub(super) backlog: Option<u64>,
-    /// Bytes that the kernel may hold for a peer that does not read: the greatest of `net.ipv4.tcp_wmem`.
-    pub(super) send_buffer: Option<u64>,
+    /// Bytes that the kernel may hold for a peer that does not read, least, default and greatest: `net.ipv4.tcp_wmem`.
+    pub(super) send_buffer: Option<[u64; 3]>,
     /// Bytes for all TCP sockets, beyond which the kernel presses for less: of `net.ipv4.tcp_mem`.
     pub(super) tcp_memory: Option<u64>,
     /// Whether the kernel keeps scheduler statistics.
@@ -52,7 +52,7 @@ impl Machine {
             cpu_quota: quota(root),
             siblings: siblings(root),
             backlog: text("proc/sys/net/core/somaxconn").as_deref().and_then(last_number),
-            send_buffer: text("proc/sys/net/ipv4/tcp_wmem").as_deref().and_then(last_number),
+            send_buffer: text("proc/sys/net/ipv4/tcp_wmem").as_deref().and_then(three_numbers),
             tcp_memory: text("proc/sys/net/ipv4/tcp_mem").as_deref().and_then(pressure),
             scheduler_statistics: root.join("proc/self/schedstat").exists(),
         }
@@ -76,6 +76,11 @@ fn version(release: &str) -> Option<(u32, u32)> {
 
 fn last_number(text: &str) -> Option<u64> {
     text.split_whitespace().last()?.parse().ok()
+}
+
+fn three_numbers(text: &str) -> Option<[u64; 3]> {
+    let numbers: Vec<u64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
+    numbers.try_into().ok()
 }
 
 /// The middle of three numbers of pages.
@@ -145,7 +150,7 @@ mod tests {
         let machine = Machine::read(root.path());
         assert_eq!(machine.kernel, Some((5, 10)));
         assert_eq!(machine.backlog, Some(128));
-        assert_eq!(machine.send_buffer, Some(4_194_304));
+        assert_eq!(machine.send_buffer, Some([4096, 16_384, 4_194_304]));
         assert_eq!(machine.tcp_memory, Some(200 * rustix::param::page_size() as u64));
         assert_eq!(machine.cpu_quota, Some(1.5));
         assert_eq!(machine.siblings, BTreeMap::from([(0, vec![4]), (4, vec![0]), (1, vec![])]));

@@ -1,7 +1,7 @@
 //! How connections end, and that nothing of them stays.
 
 use crate::SHARDS;
-use crate::common::{Driver, FIRST, Frame, PolicyFamily, SECOND, answer, limits};
+use crate::common::{Driver, FIRST, Frame, PolicyFamily, SECOND, answer, limits, message_bytes};
 use crate::for_every_policy;
 use corecast_fanout::{ConnectionId, Effect, Policy, Publication};
 
@@ -15,6 +15,7 @@ for_every_policy!(
     an_old_name_does_nothing_to_the_next_owner_of_the_slot,
     a_message_for_the_last_owner_of_a_slot_does_not_reach_the_next,
     a_feed_that_ends_while_messages_are_on_their_way_is_forgotten,
+    what_a_connection_had_not_been_sent_when_it_ended_is_counted,
 );
 
 fn a_farewell_is_the_last_thing_and_reported_once<F: PolicyFamily>() {
@@ -226,5 +227,37 @@ fn a_feed_that_ends_while_messages_are_on_their_way_is_forgotten<F: PolicyFamily
     assert_eq!(driver.feeds(), 0);
     for shard in 0..3 {
         assert!(!driver.shard(shard).is_saturated());
+    }
+}
+
+fn what_a_connection_had_not_been_sent_when_it_ended_is_counted<F: PolicyFamily>() {
+    const MOST: u64 = 9;
+    // Of the second encoding, so that who lags is ended: by the owner, by the peer, and for lagging.
+    for (log_bytes, breaks_off, sent) in [(1000, false, 2), (1000, true, 0), (60, false, 2)] {
+        for shards in SHARDS {
+            let mut driver = Driver::<F>::with_log(shards, log_bytes);
+            let (peer, reader) = (driver.join(0, SECOND, "news"), driver.join(0, SECOND, "news"));
+            let publisher = driver.open(1, FIRST);
+            let message = message_bytes("news", b"1");
+            peer.outlet.set_room(sent * message);
+            if breaks_off {
+                peer.outlet.break_off();
+            }
+            let (mut messages, mut lagged) = (0, false);
+            while messages < MOST && !lagged {
+                driver.publish(&publisher, "news", b"1");
+                driver.settle();
+                messages += 1;
+                lagged = driver.effects().contains(&Effect::Lagged(peer.id));
+            }
+            assert_eq!(lagged, log_bytes == 60);
+            driver.end(&peer, "bye");
+            driver.close(&peer);
+            driver.settle();
+            let counters = driver.counters();
+            assert_eq!(counters.deliveries, messages + sent as u64, "{counters:?}");
+            assert_eq!((counters.undelivered, counters.missed), (messages - sent as u64, 0), "{counters:?}");
+            assert_eq!(reader.payloads().len() as u64, messages);
+        }
     }
 }

@@ -25,7 +25,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 
     /// Has those who are behind the most bytes do without them, until all logs together are within their bound.
-    /// Takes time in proportion to all who are behind, and only when it is reached.
+    /// Looks at every subscription of the shard, and sorts those that are behind; only when it is reached.
     pub(super) fn bound_all_logs(&mut self) {
         if self.log_bytes <= self.limits.shard_log_bytes {
             return;

@@ -15,6 +15,7 @@ mod mutex;
 mod registry;
 mod snapshot;
 mod subjector;
+mod unsent;
 mod writer;
 
 pub use delivery::Delivery;
@@ -180,8 +181,11 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
 
     /// Writes to one connection, if the subscription is still there.
     fn write(&mut self, Delivery { channel, run, .. }: &Delivery, recipient: Recipient) {
-        let local = self.connections.get(recipient.id);
-        let member = local.and_then(|local| local.subscriptions.get(channel));
+        let Some(local) = self.connections.get(recipient.id).filter(|local| !local.ending) else {
+            self.outcome.counters.undelivered += run.messages;
+            return;
+        };
+        let member = local.subscriptions.get(channel);
         let Some(member) = member.filter(|member| member.number == recipient.subscription) else { return };
         if let Err(notice) = member.write(channel, run, &self.fan_out.limits, &mut self.outcome.counters) {
             self.affect(recipient.id, notice);
@@ -232,7 +236,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         for channel in local.subscriptions.keys() {
             self.directory.leave(channel, id);
         }
-        local.writer.close();
+        local.writer.close(&mut self.outcome.counters);
         self.advance();
     }
 
@@ -319,7 +323,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
 
     fn writable(&mut self, id: ConnectionId) {
         let Some(local) = self.connections.get(id) else { return };
-        match local.writer.resume(&self.fan_out.encode) {
+        match local.writer.resume(&self.fan_out.encode, &mut self.outcome.counters) {
             Ok(true) => self.effects.push_back(Effect::Drained(id)),
             Ok(false) => {}
             Err(notice) => self.affect(id, notice),
@@ -352,7 +356,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         for id in to_answer.drain(..) {
             let Some(local) = self.connections.get_mut(id) else { continue };
             local.listed = false;
-            match local.writer.flush_held() {
+            match local.writer.flush_held(&mut self.outcome.counters) {
                 Ok(true) => self.effects.push_back(Effect::Drained(id)),
                 Ok(false) => {}
                 Err(notice) => self.affect(id, notice),

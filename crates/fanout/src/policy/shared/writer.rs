@@ -1,7 +1,7 @@
 //! A connection that every publisher's thread may write to.
 
 use super::batch::EncodedRun;
-use crate::policy::held::Held;
+use super::unsent::Unsent;
 use crate::{ConnectionId, Counters, Encode, Encoding, Lag, Limits, Notice, Outlet, Sent};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +31,7 @@ pub struct Membership<O> {
 struct State {
     transport: Transport,
     /// What leaves before anything else: what a full transport did not take, then what came after it.
-    held: Held,
+    held: Unsent,
     /// For each join that has not been done: its answer, and the answers that came behind it.
     awaited: VecDeque<Vec<u8>>,
     /// Messages it missed of each channel, to be told of when what is held has left.
@@ -74,15 +74,18 @@ impl<O: Outlet> Membership<O> {
     ) -> Result<(), Notice> {
         let writer = &*self.writer;
         let mut state = writer.lock();
-        if state.ended || run.messages == 0 || self.left.load(Ordering::Relaxed) {
+        if run.messages == 0 || self.left.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if state.ended {
+            counters.undelivered += run.messages;
             return Ok(());
         }
         if state.transport == Transport::Open {
             return writer.send_run(&mut state, run, counters);
         }
-        if state.missed.is_empty() && state.held.unsent().len() + run.bytes.len() <= limits.log_bytes {
-            counters.deliveries += run.messages;
-            state.held.push(&run.bytes);
+        if state.missed.is_empty() && state.held.bytes().len() + run.bytes.len() <= limits.log_bytes {
+            state.held.push_rest(run, 0);
             return Ok(());
         }
         match self.lag {
@@ -93,6 +96,7 @@ impl<O: Outlet> Membership<O> {
             }
             Lag::Disconnect => {
                 counters.lagged += 1;
+                counters.undelivered += run.messages;
                 state.ended = true;
                 Err(Notice::Lagged)
             }
@@ -155,8 +159,8 @@ impl<O: Outlet> Writer<O> {
     }
 
     /// Drops what is held. A publisher's thread may still have the writer: it writes nothing any more.
-    pub(super) fn close(&self) {
-        self.lock().lose();
+    pub(super) fn close(&self, counters: &mut Counters) {
+        self.lock().lose(counters);
     }
 
     /// Whether it fell too far behind, or was ended, or its peer is gone.
@@ -165,80 +169,82 @@ impl<O: Outlet> Writer<O> {
     }
 
     /// Sends the answers; whether the owner is to hear that everything has left.
-    pub(super) fn flush_held(&self) -> Result<bool, Notice> {
+    pub(super) fn flush_held(&self, counters: &mut Counters) -> Result<bool, Notice> {
         let mut state = self.lock();
         if state.transport != Transport::Open {
             return Ok(false);
         }
-        self.send_held(&mut state)?;
+        self.send_held(&mut state, counters)?;
         Ok(std::mem::take(&mut state.owes_drained))
     }
 
     /// The transport takes bytes again: sends what is held, tells what was missed; whether the owner is
     /// to hear that everything has left.
-    pub(super) fn resume(&self, encode: &impl Encode) -> Result<bool, Notice> {
+    pub(super) fn resume(&self, encode: &impl Encode, counters: &mut Counters) -> Result<bool, Notice> {
         let mut state = self.lock();
         if state.transport == Transport::Gone {
             return Ok(false);
         }
         state.transport = Transport::Open;
-        self.send_held(&mut state)?;
+        self.send_held(&mut state, counters)?;
         for (channel, count) in std::mem::take(&mut state.missed) {
             state.held.push_with(|out| encode.gap(self.encoding, &channel, count, out));
         }
-        self.send_held(&mut state)?;
+        self.send_held(&mut state, counters)?;
         Ok(std::mem::take(&mut state.owes_drained))
     }
 
     /// Bytes held back.
     pub(super) fn backlog(&self) -> usize {
         let state = self.lock();
-        state.held.unsent().len() + state.awaited.iter().map(Vec::len).sum::<usize>()
+        state.held.bytes().len() + state.awaited.iter().map(Vec::len).sum::<usize>()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no write panics")
     }
 
-    /// Sends messages while the transport is open. What it does not take is held, so that it counts as
-    /// delivered.
+    /// Sends messages while the transport is open, and holds what it does not take.
     fn send_run(&self, state: &mut State, run: &EncodedRun, counters: &mut Counters) -> Result<(), Notice> {
         debug_assert!(state.missed.is_empty(), "only a full transport makes a subscriber miss anything");
-        match self.send_held(state) {
+        match self.send_held(state, counters) {
             Ok(()) => {}
             Err(Notice::Full) => {
-                counters.deliveries += run.messages;
-                state.held.push(&run.bytes);
+                state.held.push_rest(run, 0);
                 return Err(Notice::Full);
             }
-            Err(notice) => return Err(notice),
+            Err(notice) => {
+                counters.undelivered += run.messages;
+                return Err(notice);
+            }
         }
         let sent = self.outlet.send(&run.bytes);
         counters.sent(sent);
         match sent {
             Sent::Gone => {
                 counters.short_sends += 1;
-                Err(state.lose())
+                counters.undelivered += run.messages;
+                Err(state.lose(counters))
+            }
+            Sent::Took(taken) if taken == run.bytes.len() => {
+                counters.deliveries += run.messages;
+                Ok(())
             }
             Sent::Took(taken) => {
-                counters.deliveries += run.messages;
-                if taken == run.bytes.len() {
-                    return Ok(());
-                }
                 counters.short_sends += 1;
-                state.held.push(&run.bytes[taken..]);
+                state.held.push_rest(run, taken);
                 Err(state.fill())
             }
         }
     }
 
-    fn send_held(&self, state: &mut State) -> Result<(), Notice> {
+    fn send_held(&self, state: &mut State, counters: &mut Counters) -> Result<(), Notice> {
         if state.held.is_empty() {
             return Ok(());
         }
-        match self.outlet.send(state.held.unsent()) {
-            Sent::Gone => return Err(state.lose()),
-            Sent::Took(taken) => state.held.advance(taken),
+        match self.outlet.send(state.held.bytes()) {
+            Sent::Gone => return Err(state.lose(counters)),
+            Sent::Took(taken) => counters.deliveries += state.held.advance(taken),
         }
         if state.held.is_empty() { Ok(()) } else { Err(state.fill()) }
     }
@@ -261,7 +267,8 @@ impl State {
         Notice::Full
     }
 
-    fn lose(&mut self) -> Notice {
+    fn lose(&mut self, counters: &mut Counters) -> Notice {
+        counters.undelivered += self.held.messages();
         *self = Self { transport: Transport::Gone, ended: true, ..Self::default() };
         Notice::Gone
     }
