@@ -175,8 +175,8 @@ NAME=HOST:PORT[,protocol=PROTOCOL][,pid=PID][,admin-socket=FILE].
 
 Exit codes: 0 every check and requirement held, and the figures rest on valid runs; 1 otherwise, or a measurement \
 could not be made, which ends the comparison; 2 something to put right first, such as a file that cannot be \
-written or a server that is not there. A table rests on every run: one that is INVALID is exit code 1. A verdict \
-leaves a pair with an INVALID run out, so that is exit code 1 only if no pair is left under a load.
+written or a server that is not there. Rounds that are INVALID are left out of tables and verdicts; where none is \
+left, that is exit code 1, unless --keep-invalid has them used.
 
 Examples:
     corecast compare --rounds 3

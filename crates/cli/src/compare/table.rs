@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use corecast_report::Run;
+use corecast_report::Entry;
 
 use super::contestant::{Running, Server};
 use super::load::LoadArguments;
@@ -38,7 +38,7 @@ pub(crate) struct TableArguments {
 }
 
 impl TableArguments {
-    /// Measures and prints the table; whether every check held and the figures of every run can be used.
+    /// Measures and prints the table; whether every check held and each row has a round whose figures can be used.
     pub(super) fn run(&self, load: &LoadArguments, json: Option<OutputFile>) -> anyhow::Result<bool> {
         let server = Server::new(self.bin.clone(), load.protocol, load.server_cpus()?)?;
         let rungs = rungs::expand(&self.policies);
@@ -51,7 +51,7 @@ impl TableArguments {
             file.write(&serde_json::to_string_pretty(&measured.results)?)?;
         }
         print(&format!("\n{}", measured.results))?;
-        let held = measured.passed && measured.results.entries.iter().flat_map(|entry| &entry.runs).all(Run::usable);
+        let held = measured.passed && measured.results.entries.iter().all(Entry::usable);
         measured.through()?;
         Ok(held)
     }
