@@ -5,7 +5,8 @@ use corecast_engine::{Config, ConnectionId, Departure, PolicyKind, Protocol};
 use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
 use corecast_wire::native::{self, Frame, Publish};
 use corecast_wire::{ChannelName, Code};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 /// More than the socket buffers of both ends hold (at most 4 and 6 MiB by default).
@@ -160,7 +161,7 @@ fn connections_that_are_closed_during_a_flush_leave_the_others_complete() {
         });
         let peers: Vec<_> = (0..32).map(|_| subscriber(&server)).collect();
         let ids: Vec<_> = peers.iter().map(|peer| server.connection(peer)).collect();
-        let (control, all_closed, last) = (server.control(), AtomicBool::new(false), AtomicU32::new(u32::MAX));
+        let (control, last) = (server.control(), AtomicU32::new(u32::MAX));
         let mut publisher = subscriber(&server);
         let mut publish_from = |begin: u32| {
             let mut bytes = Vec::new();
@@ -180,11 +181,10 @@ fn connections_that_are_closed_during_a_flush_leave_the_others_complete() {
             let reading: Vec<_> = peers.into_iter().enumerate().map(read).collect();
             let closing = scope.spawn(|| {
                 let close = |id: &ConnectionId| control.close(*id, Code::Administrator, "amid a flush");
-                let closed: Vec<_> = ids.iter().skip(1).step_by(2).map(close).collect();
-                all_closed.store(true, Ordering::SeqCst);
-                closed
+                ids.iter().skip(1).step_by(2).map(close).collect::<Vec<_>>()
             });
-            while !all_closed.load(Ordering::SeqCst) {
+            // What was published before a close is told may still come.
+            while !reading.iter().skip(1).step_by(2).all(ScopedJoinHandle::is_finished) {
                 next = publish_from(next);
             }
             // Before it is sent, so that whoever has read it knows that it was the last.
