@@ -258,13 +258,14 @@ impl<D: Dialect> Run<'_, D> {
         loop {
             let now_ns = self.fleet.clock.now_ns();
             self.send(now_ns, end_ns)?;
-            self.disturb(now_ns)?;
             if now_ns >= self.reporter.due_ns() {
                 self.tell(stage, now_ns);
             }
             if now_ns >= end_ns {
+                // What is to be done to subscribers at this moment waits until the accounts are taken: it may be long.
                 return Ok(());
             }
+            self.disturb(now_ns)?;
             let wake_ns = match &self.drive {
                 Drive::Paced(pace) => (pace.due_ns() - pace.lead_ns()).min(end_ns),
                 Drive::Saturate => end_ns,

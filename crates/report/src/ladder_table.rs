@@ -36,16 +36,7 @@ impl Results {
             let cells = columns.map(|column| self.cell(name, column));
             writeln!(text, "| `{name}` | {} |", cells.join(" | ")).expect("a String takes all");
         }
-        self.splits().fold(text, |text, split| text + &split)
-    }
-
-    /// A paragraph for each contestant and load whose server told how its shards shared the work.
-    fn splits(&self) -> impl Iterator<Item = String> {
-        self.entries.iter().filter_map(|entry| {
-            let split = entry.split().into_iter().map(|(shard, words)| format!("shard {shard}: {words}"));
-            let split: Vec<String> = split.collect();
-            (!split.is_empty()).then(|| format!("\n`{}`, {}: {}.\n", entry.name, entry.load, split.join("; ")))
-        })
+        text
     }
 
     fn cell(&self, name: &str, (metric, is_of): Column) -> String {

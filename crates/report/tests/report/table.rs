@@ -102,15 +102,6 @@ fn a_ladder_has_a_row_for_each_contestant_with_figures_of_the_load_that_shows_th
 }
 
 #[test]
-fn shards_stand_below_the_markdown_table() {
-    let shards =
-        json!([{ "shard": 0, "connections": 3, "deliveries": 1 }, { "shard": 1, "connections": 5, "deliveries": 1 }]);
-    let table = results(vec![entry("sharded", vec![with(report(1.0), "/shards", shards)])]).ladder_table();
-    let split = "shard 0: 3 connections, 50 % of deliveries; shard 1: 5 connections, 50 % of deliveries";
-    assert!(table.ends_with(&format!("|\n\n`sharded`, paced, 100 messages a second: {split}.\n")), "{table}");
-}
-
-#[test]
 fn what_was_done_to_those_who_stalled_or_came_again_is_checked_too() {
     let untold = with(report(1.0), "/stalled", json!({ "checks": { "lost": 2, "gaps": 4, "reported_lost": 9 } }));
     let told = with(report(1.0), "/stalled", json!({ "checks": { "lost": 0, "gaps": 4, "reported_lost": 9 } }));
