@@ -29,13 +29,14 @@ mod open_files;
 mod pause;
 mod policy;
 mod rate;
-mod resume;
+mod reactor;
 mod send_queue;
 mod server;
 mod shard;
 mod signal;
 mod socket;
 mod tick;
+mod waker;
 
 pub use config::{
     Affinity, Config, Handoff, Lag, Limits, Listener, OverRate, PolicyKind, Protocol, RateLimit, Scheduling, Tuning,

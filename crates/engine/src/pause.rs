@@ -68,9 +68,9 @@ impl Pause {
         self.until = (pause >= LEAST).then(|| end + pause);
     }
 
-    /// How long the next flush must wait, if it must.
-    pub(crate) fn remaining(&self, now: Instant) -> Option<Duration> {
-        self.until?.checked_duration_since(now).filter(|left| !left.is_zero())
+    /// Until when the next flush must wait, if it must.
+    pub(crate) fn until(&self, now: Instant) -> Option<Instant> {
+        self.until.filter(|until| *until > now)
     }
 }
 
@@ -83,7 +83,7 @@ mod tests {
         let mut pause = Pause::new(&tuning);
         let begin = Instant::now();
         pause.after_flush(begin, begin + took, Sends { count: 3, bytes: 3 * bytes, messages: 3 * messages });
-        pause.remaining(begin + took)
+        pause.until(begin + took).map(|until| until - (begin + took))
     }
 
     #[test]
