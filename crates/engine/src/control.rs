@@ -3,6 +3,7 @@
 use crate::journal::Departure;
 use crate::lifecycle::State;
 use crate::mesh::{Mailbox, Post};
+use crate::pause::PauseReport;
 use crate::shard::{Engine, Shard};
 use corecast_fanout::{ConnectionId, Counters, ShardId, Standing};
 use corecast_session::End;
@@ -50,6 +51,8 @@ pub struct ShardInfo {
     pub closed: BTreeMap<Code, u64>,
     /// Messages and sends.
     pub counters: Counters,
+    /// How it pauses behind its flushes, and why.
+    pub pause: PauseReport,
 }
 
 /// A shard did not answer: it has ended, or is stuck. What was asked may still be done.
@@ -167,6 +170,7 @@ impl<P: Engine> Shard<P> {
                     accepted: tally.accepted,
                     closed: tally.closed.clone(),
                     counters: policy.counters(),
+                    pause: self.pause_report.get(),
                 };
                 let _ = reply.send(vec![info]);
             }

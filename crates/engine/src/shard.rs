@@ -9,6 +9,7 @@ use crate::deadline::{Activity, Clock, Due};
 use crate::journal::{Departure, Journal};
 use crate::lifecycle::Event;
 use crate::mesh::Mesh;
+use crate::pause::PauseReport;
 use crate::reactor::Reactor;
 use crate::send_queue;
 use crate::signal::Signal;
@@ -59,6 +60,7 @@ pub(crate) struct Shard<P> {
     /// Other shards that will post nothing more.
     pub(crate) finished: Cell<ShardId>,
     pub(crate) tally: RefCell<Tally>,
+    pub(crate) pause_report: Cell<PauseReport>,
     pub(crate) journal: RefCell<Journal>,
     /// Connections that may be open at a time.
     capacity: usize,
@@ -105,6 +107,7 @@ impl<P: Engine> Shard<P> {
             full: Cell::new(0),
             finished: Cell::new(0),
             tally: RefCell::default(),
+            pause_report: Cell::default(),
             journal: RefCell::new(Journal::new(limits.departure_lines)),
             capacity,
             open: Cell::new(0),

@@ -34,7 +34,7 @@ const STOPPING_SLEEP: Duration = Duration::from_millis(1);
 
 /// Runs the ticks, and between them lets everything else run or sleeps.
 pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>, place: Place) {
-    let mut pause = Pause::new(&shard.tuning);
+    let mut pause = Pause::new(&shard.tuning, Instant::now());
     let mut sweep = Sweep { place, next_link: 0, due: Instant::now() + shard.tuning.sweep_interval };
     // The executor runs a new task at once, and this one must not sleep before the others are there.
     settle().await;
@@ -47,7 +47,9 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>, place: Place) {
         shard.exchange();
         while let Some(until) = pause.until(Instant::now()) {
             // What comes meanwhile is posted and answered at once; only the flush waits.
+            let idle = shard.reactor.idle();
             shard.sleep(&mut sweep, Some(until)).await;
+            pause.add_paused(shard.reactor.idle() - idle);
             if shard.work.take() || shard.mesh.has_post() {
                 shard.exchange();
             }
@@ -67,7 +69,10 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>, place: Place) {
         }
         let policy = shard.policy.borrow();
         if policy.merges() {
-            pause.after_flush(begin, Instant::now(), Sends::between(&before, &policy.counters()));
+            let sends = Sends::between(&before, &policy.counters());
+            let idle = shard.reactor.idle() - pause.report().paused;
+            pause.after_flush(begin, Instant::now(), sends, idle);
+            shard.pause_report.set(pause.report());
         }
     }
 }
