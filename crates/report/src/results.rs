@@ -120,6 +120,15 @@ impl Entry {
         figures.into_iter().chain(remarks).chain(ends).collect()
     }
 
+    /// What stands in a table's column of checks: of how many rounds the figures are, where some are left out; else
+    /// [`Entry::state`].
+    pub(crate) fn verdict_on_checks(&self) -> String {
+        match self.reservation().filter(|_| self.usable() && self.passed()) {
+            Some(rounds) => rounds.trim_end_matches(" rounds").to_owned(),
+            None => self.state().to_owned(),
+        }
+    }
+
     /// `held`, `FAILED` or `INVALID`.
     pub(crate) fn state(&self) -> &'static str {
         match (self.passed(), self.valid()) {
