@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::curve::Curve;
 use crate::figures::{rate, ratio};
+use crate::results::without_digits;
 use crate::table::{Names, or_dash, short_title, write_aligned};
 use crate::{Entry, Metric, Results};
 
@@ -23,6 +24,24 @@ impl Curve<'_> {
         if self.points().any(|(_, entry)| entry.runs.len() > 1) {
             writeln!(out, "  least to greatest; 95 %: the interval of the ratio")?;
             write_aligned(&self.ranges(names), out)?;
+        }
+        Ok(())
+    }
+
+    /// What there is to say about the runs, contestant by contestant; the same but for figures is said once.
+    pub(crate) fn write_remarks(&self, names: &Names, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for contestant in &self.names {
+            let mut remarks: Vec<Remark> = Vec::new();
+            let own = || self.points().filter(|(_, entry)| entry.name == *contestant);
+            for (at, entry) in own() {
+                let ends = entry.unclean_ends.iter().map(|end| format!("the server did not end cleanly: {end}"));
+                let of_runs = entry.runs.iter().flat_map(|run| run.remarks());
+                of_runs.chain(ends).for_each(|text| Remark::add(&mut remarks, text, rate(at)));
+            }
+            if let Some((_, entry)) = own().next().filter(|_| !remarks.is_empty()) {
+                writeln!(out, "\n{} over the rate", names.of(entry).trim_start())?;
+            }
+            remarks.iter().try_for_each(|remark| writeln!(out, "  {remark}"))?;
         }
         Ok(())
     }
@@ -70,6 +89,39 @@ impl Curve<'_> {
     /// The interval of that ratio.
     pub(crate) fn interval(&self, entry: &Entry, metric: Metric) -> Option<String> {
         self.verdict(entry, metric)?.interval.map(|interval| interval.to_string())
+    }
+}
+
+/// What was said of rounds at one or several rates.
+struct Remark {
+    /// As it was said of the first.
+    text: String,
+    rounds: usize,
+    rates: Vec<String>,
+}
+
+impl Remark {
+    fn add(remarks: &mut Vec<Self>, text: String, rate: String) {
+        let kind = without_digits(&text);
+        match remarks.iter_mut().find(|remark| without_digits(&remark.text) == kind) {
+            Some(remark) => {
+                remark.rounds += 1;
+                if !remark.rates.contains(&rate) {
+                    remark.rates.push(rate);
+                }
+            }
+            None => remarks.push(Self { text, rounds: 1, rates: vec![rate] }),
+        }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "at {}, ", self.rates.join(", "))?;
+        match self.rounds {
+            1 => write!(out, "1 round: {}", self.text),
+            many => write!(out, "{many} rounds, figures of the first: {}", self.text),
+        }
     }
 }
 

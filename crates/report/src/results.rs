@@ -107,7 +107,7 @@ impl Entry {
         let mut remarks: Vec<Remark> = Vec::new();
         for (round, run) in self.numbered() {
             for text in run.remarks() {
-                let kind: String = text.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+                let kind = without_digits(&text);
                 match remarks.iter_mut().find(|remark| remark.kind == kind) {
                     Some(remark) => remark.rounds.push(round),
                     None => remarks.push(Remark { kind, text, rounds: vec![round] }),
@@ -137,6 +137,11 @@ impl Entry {
             (true, true) => "held",
         }
     }
+}
+
+/// What remarks that differ by their figures alone have in common.
+pub(crate) fn without_digits(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_ascii_digit()).collect()
 }
 
 /// What was said of several rounds.

@@ -57,7 +57,13 @@ impl fmt::Display for Results {
                 write_aligned(&ranges(load, &entries, &names), out)?;
             }
         }
+        if let Some(curve) = &curve {
+            curve.write_remarks(&names, out)?;
+        }
         for (entry, remarks) in self.remarks() {
+            if curve.is_some() && entry.load.is_paced() {
+                continue;
+            }
             writeln!(out, "\n{}, {}", names.of(entry).trim_start(), entry.load)?;
             remarks.iter().try_for_each(|remark| writeln!(out, "  {remark}"))?;
         }

@@ -10,6 +10,9 @@ use crate::table::conditions;
 use crate::{Entry, Metric, Results};
 use corecast_figures::time;
 
+/// Of points whose figures must not be used.
+const WITHOUT_MARKER: &str = "A point without a marker rests on rounds that failed or are invalid.";
+
 /// What is drawn over the rate.
 const DRAWN: [Metric; 2] = [Metric::P50, Metric::P99];
 /// The medians of the table.
@@ -23,7 +26,7 @@ pub(super) fn section(id: &str, results: &Results) -> Markup {
     let legend = legend(&curve.names);
     html! {
         h3 { "Latency over the rate" }
-        p { "A point without a marker rests on rounds that failed or are invalid." }
+        p { (WITHOUT_MARKER) }
         div.charts {
             @for metric in DRAWN { @if let Some(lines) = lines(id, &curve, metric) { (lines.draw(&legend)) } }
         }
@@ -42,7 +45,13 @@ pub fn curve_chart(title: &str, results: &Results) -> Option<String> {
         many => format!("medians of {many} rounds"),
     };
     let [load, machine] = conditions(results.first_run()?);
-    let notes = vec![format!("{load}; {rounds}"), machine];
+    let mut versions: Vec<&str> = curve.points().filter_map(|(_, entry)| entry.version.as_deref()).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    let mut notes = vec![format!("{load}; {rounds}"), [&[machine.as_str()], &versions[..]].concat().join("; ")];
+    if curve.points().any(|(_, entry)| !entry.usable()) {
+        notes.push(WITHOUT_MARKER.to_owned());
+    }
     (!panels.is_empty()).then(|| Sheet { title: title.to_owned(), panels, names, notes }.draw())
 }
 
