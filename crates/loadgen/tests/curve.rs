@@ -7,14 +7,14 @@ use std::time::Duration;
 use support::{Broadcaster, Fault};
 
 fn scenario(text: &str) -> Result<Scenario, Error> {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("own.toml");
-    std::fs::write(&path, text).unwrap();
-    Scenario::find(path.to_str().unwrap())
+    std::fs::write(&path, text).expect("a writable file");
+    Scenario::find(path.to_str().expect("UTF-8"))
 }
 
 fn rates(text: &str) -> Rates {
-    scenario(text).unwrap().rates().expect("a curve").clone()
+    scenario(text).expect("a scenario").rates().expect("a curve").clone()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::curve::Curve;
 use crate::figures::{rate, ratio};
 use crate::results::without_digits;
 use crate::table::{Names, or_dash, short_title, write_aligned};
-use crate::{Entry, Metric, Results};
+use crate::{Entry, Metric, Results, Run};
 
 /// The medians that are shown.
 const SHOWN: [Metric; 4] = [Metric::P50, Metric::P99, Metric::Cpu, Metric::Fairness];
@@ -35,7 +35,7 @@ impl Curve<'_> {
             let own = || self.points().filter(|(_, entry)| entry.name == *contestant);
             for (at, entry) in own() {
                 let ends = entry.unclean_ends.iter().map(|end| format!("the server did not end cleanly: {end}"));
-                let of_runs = entry.runs.iter().flat_map(|run| run.remarks());
+                let of_runs = entry.runs.iter().flat_map(Run::remarks);
                 of_runs.chain(ends).for_each(|text| Remark::add(&mut remarks, text, rate(at)));
             }
             if let Some((_, entry)) = own().next().filter(|_| !remarks.is_empty()) {
@@ -131,8 +131,10 @@ impl Results {
     pub fn curve_table(&self) -> Option<String> {
         let curve = self.curve()?;
         let mut text = String::from("| messages a second | contestant |");
-        SHOWN.iter().for_each(|metric| write!(text, " {} |", metric.title()).expect("a String takes all"));
-        DIVIDED.iter().for_each(|(_, title)| write!(text, " {title} |").expect("a String takes all"));
+        let titles = SHOWN.map(Metric::title).into_iter().chain(DIVIDED.map(|(_, title)| title));
+        for title in titles {
+            write!(text, " {title} |").expect("a String takes all");
+        }
         text.push_str(" checks |\n");
         text.push_str(&"| --- ".repeat(3 + SHOWN.len() + DIVIDED.len()));
         text.push_str("|\n");

@@ -54,10 +54,10 @@ fn every_rate_and_contestant_has_a_row_of_one_table() {
         ["sharded", "250", "106", "µs", "211", "µs", "0.105", "µs", "1.250", "0.333", "0.333", "0.333", "held"];
     assert_eq!(medians("sharded", "250"), sharded, "{text}");
     assert_eq!(medians("mutex", "250")[8..], ["1.250", "1", "1", "1", "held"], "{text}");
-    let ranges = |contestant, rate| words(&text, "least to greatest; 95 %", contestant, rate);
-    let ranged = ["sharded", "250", "102", "to", "108", "µs", "205", "to", "217", "µs"];
+    let below = |contestant, rate| words(&text, "least to greatest; 95 %", contestant, rate);
+    let least_to_greatest = ["sharded", "250", "102", "to", "108", "µs", "205", "to", "217", "µs"];
     let intervals = ["0.333", "to", "0.333", "0.333", "to", "0.333"];
-    assert_eq!(ranges("sharded", "250"), [&ranged[..], &intervals].concat(), "{text}");
+    assert_eq!(below("sharded", "250"), [&least_to_greatest[..], &intervals].concat(), "{text}");
 }
 
 #[test]
