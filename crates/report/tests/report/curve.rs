@@ -146,6 +146,7 @@ fn what_bench_writes_of_a_curve_is_a_round_at_every_rate() {
 fn the_page_has_a_chart_of_each_percentile_over_the_rate() {
     let experiment = Experiment { title: "curve".to_owned(), results: measured() };
     let page = page("Measured", &[experiment], "0.1.0");
+    crate::page::read(&page);
     for id in ["c0-curve-p50-title", "c0-curve-p99-title"] {
         assert_eq!(page.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
     }
