@@ -41,7 +41,7 @@ impl fmt::Display for Results {
             curve.write(&names, out)?;
         }
         for (load, entries) in self.by_load() {
-            if curve.is_some() && load.is_paced() {
+            if curve.is_some() && load.rate().is_some() {
                 continue;
             }
             writeln!(out, "\n{load}")?;
@@ -61,7 +61,7 @@ impl fmt::Display for Results {
             curve.write_remarks(&names, out)?;
         }
         for (entry, remarks) in self.remarks() {
-            if curve.is_some() && entry.load.is_paced() {
+            if curve.is_some() && entry.load.rate().is_some() {
                 continue;
             }
             writeln!(out, "\n{}, {}", names.of(entry).trim_start(), entry.load)?;
