@@ -167,8 +167,12 @@ is the median of the ratios with a 95 % interval (percentile bootstrap over the 
 needs 6 rounds; an interval that holds 1 shows no difference.
 
 --require holds the median against a bound; whether the interval settles it is said beside it. Metrics: \
-deliveries, p50, p99, p99.9, max, completion-p99, cpu. Latencies are compared under --rate, deliveries under \
---closed-loop, CPU time under both, and a requirement holds only if it holds under each.
+deliveries, p50, p99, p99.9, max, completion-p99, fairness, cpu. Latencies and fairness are compared under --rate, \
+deliveries under --closed-loop, CPU time under both, and a requirement holds only if it holds under each, at every rate. \
+Fairness is the greatest mean latency of a single subscriber ÷ the median of these means; --require bounds A's own.
+
+'--scenario curve' measures latency at each of a list of rates, about 20 s for each contestant and round; \
+'report --svg' draws it.
 
 A SPEC is a policy with flags of serve, or a server that runs: POLICY[,FLAG=VALUE...] or \
 NAME=HOST:PORT[,protocol=PROTOCOL][,pid=PID][,admin-socket=FILE].
@@ -186,6 +190,8 @@ Examples:
     corecast compare --a sharded,flush-pause=0 --b sharded --closed-loop 0
     corecast compare --a sharded --a-bin new/corecast --b sharded --b-bin old/corecast
     corecast compare --a sharded --b redis=127.0.0.1:6379,pid=123
+    corecast compare --scenario curve --rounds 6 --peer redis=127.0.0.1:6379,pid=123 --json curve.json
+    corecast compare --a sharded --b mutex --scenario curve --require 'p99<=0.8' --require 'fairness<=1.25'
     corecast compare --a sharded --save-baseline before.json
     corecast compare --a sharded --baseline before.json";
 
@@ -194,10 +200,13 @@ A FILE is what 'compare --json', 'compare --save-baseline' or 'bench --json' wro
 one directory are shown together: the file's name is the contestant, and sharded.1.json, sharded.2.json are \
 its rounds.
 
+Results at several open-loop rates have one table of all rates, and a chart on the page.
+
 Examples:
     corecast report results/today/*.json --html today.html
     corecast report results/today/paced/*.json --reference sharded
-    corecast report results/today/ladder.json --markdown";
+    corecast report results/today/ladder.json --markdown
+    corecast report curve.json --svg curve.svg";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();

@@ -157,6 +157,7 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
         counts: intake.counts,
         latency: latency.summary(),
         latency_curve: latency.curve(),
+        fairness: intake.means.fairness(),
         completion: intake.completion.total.summary(),
         skew: intake.completion.skew.summary(),
         completion_overflowed: intake.completion.overflowed,

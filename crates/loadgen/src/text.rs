@@ -1,7 +1,7 @@
 //! A report as text.
 
 use crate::figures::distribution;
-use crate::{Checks, Load, Reconnections, Report, ServerCost, ShardLoad, Stalled};
+use crate::{Checks, Fairness, Load, Reconnections, Report, ServerCost, ShardLoad, Stalled};
 use corecast_figures::{scaled, three_digits, time};
 use std::fmt;
 
@@ -42,6 +42,9 @@ impl fmt::Display for Report {
             writeln!(out, "            and {} to publishers in the window", deliveries.measured_to_publishers)?;
         }
         writeln!(out, "latency     {}", distribution(&self.latency_us))?;
+        if let Some(fairness) = &self.fairness {
+            write_fairness(fairness, out)?;
+        }
         writeln!(out, "completion  {}", distribution(&self.completion_us))?;
         writeln!(out, "skew        {}", distribution(&self.skew_us))?;
         for phase in &self.phases {
@@ -90,6 +93,17 @@ fn counted(count: usize, what: &str) -> String {
 fn bytes_a_second(value: f64) -> String {
     let figure = scaled(value);
     if figure.contains(' ') { format!("{figure}B/s") } else { format!("{figure} B/s") }
+}
+
+fn write_fairness(fairness: &Fairness, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Fairness { subscribers, least_mean_us, median_mean_us, greatest_mean_us, greatest_to_median } = *fairness;
+    writeln!(
+        out,
+        "fairness    {greatest_to_median:.2}; means of {subscribers} subscribers: least {}, median {}, greatest {}",
+        time(least_mean_us),
+        time(median_mean_us),
+        time(greatest_mean_us)
+    )
 }
 
 fn write_reconnections(reconnections: &Reconnections, out: &mut fmt::Formatter<'_>) -> fmt::Result {

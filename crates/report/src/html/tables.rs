@@ -50,7 +50,7 @@ pub(super) fn rounds(entries: &[&Entry]) -> String {
     if most == 1 { "1 round".to_owned() } else { format!("{most} rounds") }
 }
 
-fn cell(entry: &Entry, metric: Metric) -> Markup {
+pub(super) fn cell(entry: &Entry, metric: Metric) -> Markup {
     let Some(spread) = entry.spread(metric) else { return html! { "-" } };
     html! {
         (metric.format(spread.median))
