@@ -1,9 +1,22 @@
-//! The log: `tracing` events on standard error.
+//! The log: `tracing` events as lines on standard error, written by a thread of their own.
+//!
+//! Invariants: an event is one line, whatever its fields hold; logging neither waits nor fails.
 
-use std::io::{self, IsTerminal};
+mod queue;
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+
+use crate::printable::{LONGEST_TEXT, printable, printable_json};
+
+pub(crate) use queue::Log;
 
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,10 +55,60 @@ impl From<Level> for LevelFilter {
 }
 
 /// Installs the log for the whole process. Only `serve` logs; call it once.
-pub(crate) fn install(format: Format, level: Level) {
-    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::from(level)).with_writer(io::stderr);
+///
+/// # Errors
+/// There is no room for its thread.
+pub(crate) fn install(format: Format, level: Level) -> io::Result<Log> {
+    let log = Log::start(io::stderr())?;
+    let lines = Lines { log: log.clone(), format };
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::from(level))
+        .with_ansi(io::stderr().is_terminal())
+        // It would be told to standard error, by whoever logs.
+        .log_internal_errors(false)
+        .with_writer(lines);
     match format {
-        Format::Text => log.with_ansi(io::stderr().is_terminal()).init(),
-        Format::Json => log.json().flatten_event(true).init(),
+        Format::Text => subscriber.fmt_fields(debug_fn(write_field).delimited(" ")).init(),
+        Format::Json => subscriber.json().flatten_event(true).init(),
+    }
+    Ok(log)
+}
+
+/// A field as text, which may have come from elsewhere.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let value = format!("{value:?}");
+    let value = printable(&value, LONGEST_TEXT);
+    match field.name() {
+        "message" => write!(writer, "{value}"),
+        name if writer.has_ansi_escapes() => write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{value}"),
+        name => write!(writer, "{name}={value}"),
+    }
+}
+
+/// Where `tracing` writes: each event with one call.
+struct Lines {
+    log: Log,
+    format: Format,
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+impl Write for &Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match (self.format, str::from_utf8(line)) {
+            (Format::Json, Ok(json)) => self.log.push(printable_json(json).as_bytes()),
+            _ => self.log.push(line),
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -24,22 +24,28 @@ mod logging;
 mod output;
 mod period;
 mod policy;
+mod printable;
 mod publish;
 mod report;
 mod serve;
 mod settings;
+mod signals;
 mod size;
 mod subscribe;
 mod tuning;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
 
 use command_line::{EXIT_SETUP, NotParsed, SetupError, one_line};
+use output::complain;
+use printable::printable;
+
+/// The longest error, in characters: each of its parts may have come from elsewhere.
+const LONGEST_ERROR: usize = 4096;
 
 /// A thread-per-core broadcast server: publishers send messages to channels, and every subscriber of a
 /// channel gets every message, at once and in order, or is told exactly what it missed.
@@ -95,7 +101,14 @@ When ready, one line per listener goes to standard output, such as
     listening native 127.0.0.1:7070
 
 and the log goes to standard error. SIGTERM and SIGINT end the server cleanly, with exit code 0. \
-SIGUSR1 writes the journal: a JSON object for each of the connections that left last, with why they did.
+A second one ends it at once. \
+SIGUSR1 writes the journal: a JSON object for each of the connections that left last, with why they did. SIGHUP and \
+SIGUSR2 have no effect but a line of the log: there is nothing to reload or reopen, because settings are read at the \
+start and the journal's file is opened for each SIGUSR1. SIGPIPE is ignored. SIGQUIT, SIGALRM and all others have \
+the effect that Linux gives them: most end the server at once, and its clients are told nothing.
+
+The log never holds the server up. Lines that standard error does not take in time are dropped; the log and \
+'corecast admin status' say how many.
 
 Every flag can also be a variable (CORECAST_SHARDS=2) and, but for --config, a key of the configuration \
 file (shards = 2). A flag beats its variable, a variable the file, the file the default. Sizes are bytes, \
@@ -123,8 +136,8 @@ Examples:
     tail -F app.log | corecast pub --address 10.0.0.1:7070 logs";
 
 const SUB_HELP: &str = "\
-Each message is written as it is, with a line feed behind it. A message that contains a line feed so takes \
-several lines: with --json it is always one line, an object of one of the forms
+Each message is written as it is, with a line feed behind it; on a terminal, control characters other than line \
+feeds and tabs are escaped. A message that contains a line feed so takes several lines: with --json it is always one line, an object of one of the forms
 
     {\"channel\":\"lobby\",\"payload\":\"text\"}
     {\"channel\":\"lobby\",\"payload_base64\":\"/wA=\"}     a payload that is not UTF-8
@@ -143,7 +156,9 @@ Examples:
 const ADMIN_HELP: &str = "\
 The server must have been started with --admin-socket. A script may speak to the socket by itself: a line of \
 JSON each way, such as \"status\" or {\"close\":{\"connection\":\"0/12.3\",\"reason\":\"text\",\"reset\":false}}; \
-one request a connection. The exit code is 1 if a connection to close was not there, or was ending already.
+one request a connection, of at most 4096 bytes, within 5 s. What is wrong is answered with {\"error\":\"why\"}. \
+\"log\" is answered with the lines that the server's log has lost. Control characters are escaped in all that is \
+printed. The exit code is 1 if a connection to close was not there, or was ending already.
 
 Examples:
     corecast serve --admin-socket /run/corecast/admin.sock
@@ -221,8 +236,7 @@ fn main() -> ExitCode {
 
 /// Says why on one line.
 fn failed(error: &anyhow::Error) -> ExitCode {
-    // Nobody may be there to read it; the exit code stands.
-    let _ = writeln!(std::io::stderr(), "corecast: {}", one_line(&with_causes(error)));
+    complain(&format!("corecast: {}\n", printable(&one_line(&with_causes(error)), LONGEST_ERROR)));
     if error.is::<SetupError>() { ExitCode::from(EXIT_SETUP) } else { ExitCode::FAILURE }
 }
 

@@ -1,20 +1,71 @@
 //! Where results go: standard output, and files that are opened before a measurement and written behind it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::command_line::SetupError;
 
-/// Writes to standard output, at once. Unlike `print!` it does not panic if nobody reads it or there is no room.
+/// How long standard error may take to take an error: nothing ends later because nobody reads why.
+const COMPLAINT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a pipe takes at once if it has room for anything: `PIPE_BUF` of Linux.
+const ATOMIC_WRITE: usize = 4096;
+
+/// Writes to standard output, at once. Unlike `print!` it does not panic if nobody reads it or there is no room. A
+/// reader that has gone has seen enough: that is no error.
 ///
 /// # Errors
 /// It was not taken.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to standard output")
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to standard output"),
+        _ => Ok(()),
+    }
+}
+
+/// Writes to standard error what a process that ends has to say, as far as that is taken within a second.
+pub(crate) fn complain(text: &str) {
+    // Nobody may be there to read it; the exit code stands.
+    let _ = write_by(io::stderr(), text.as_bytes(), Instant::now() + COMPLAINT_PATIENCE);
+}
+
+/// Writes to a descriptor that may block, which this does not beyond the deadline.
+///
+/// # Errors
+/// It was not taken, or not in time: then [`ErrorKind::TimedOut`]. A part of it may have been.
+pub(crate) fn write_by(out: impl AsFd, bytes: &[u8], deadline: Instant) -> io::Result<()> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(&out, PollFlags::OUT)], Some(&timeout)) {
+            Ok(0) => return Err(ErrorKind::TimedOut.into()),
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        match rustix::io::write(&out, &rest[..rest.len().min(ATOMIC_WRITE)]) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => rest = &rest[count..],
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Whether two looks were at one file, whatever its name was at either time.
+pub(crate) fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 /// A file that can be written. What was in it stays until [`OutputFile::write`], and one that was not there before
@@ -65,7 +116,14 @@ impl OutputFile {
 
 impl Drop for OutputFile {
     fn drop(&mut self) {
-        if self.unwritten {
+        if !self.unwritten {
+            return;
+        }
+        // Another may have its name by now.
+        if let (Ok(own), Ok(there)) = (self.file.metadata(), fs::symlink_metadata(&self.path))
+            && is_same(&own, &there)
+            && there.size() == 0
+        {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -88,6 +146,30 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"now");
         let error = OutputFile::open(&directory.path().join("absent/out")).unwrap_err().to_string();
         assert!(error.contains("absent/out: No such file"), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out");
+        let replaced = OutputFile::open(&path).unwrap();
+        fs::rename(&path, directory.path().join("moved")).unwrap();
+        fs::write(&path, "").unwrap();
+        drop(replaced);
+        assert!(path.exists(), "another took its name");
+        let used = OutputFile::open(&directory.path().join("used")).unwrap();
+        fs::write(used.path(), "by another").unwrap();
+        drop(used);
+        assert!(directory.path().join("used").exists(), "another wrote to it");
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_given_up() {
+        let (_reader, writer) = io::pipe().unwrap();
+        let room = rustix::pipe::fcntl_setpipe_size(&writer, 4096).unwrap();
+        write_by(&writer, &vec![0; room], Instant::now()).unwrap();
+        let error = write_by(&writer, b"more", Instant::now()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
     }
 
     #[test]
