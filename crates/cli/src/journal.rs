@@ -1,7 +1,8 @@
 //! The journal of departures, written as JSON lines.
 //!
-//! A file is replaced as a whole, by renaming one that was written beside it: who reads it never sees half a journal, and a
-//! disk that is full costs no older one. Pipes, devices and standard error get the lines one behind the other.
+//! A regular file is replaced atomically by renaming a temporary file, so readers never see half a journal, and a full disk
+//! does not destroy the previous one. FIFOs and devices are written in place; standard error gets the lines through the
+//! queue of the log.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -18,26 +19,26 @@ use crate::logging::Log;
 use crate::output::write_by;
 use crate::printable::printable_json;
 
-/// How long a pipe, a device or standard error may take to take a journal.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The maximum time for writing a journal to a FIFO, a device or standard error.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The mode of a new file, of which the process's umask takes its part.
+/// The mode of a new file before the umask is applied.
 const MODE: u32 = 0o666;
 
-/// Where the journal goes.
+/// The destination of the journal.
 #[derive(Debug)]
 pub(crate) enum JournalOutput {
-    /// This file, opened each time.
+    /// A file, opened for each journal.
     File(PathBuf),
     /// Standard error, between the lines of the log.
     Log(Log),
 }
 
 impl JournalOutput {
-    /// Goes to the file, if there is one.
+    /// Uses the file if there is one, and else standard error.
     ///
     /// # Errors
-    /// No file can be made beside it, which was tried.
+    /// The file is a directory, or a temporary file cannot be created in its directory.
     pub(crate) fn new(file: Option<&Path>, log: &Log) -> io::Result<Self> {
         let Some(file) = file else { return Ok(Self::Log(log.clone())) };
         if file.is_dir() {
@@ -46,10 +47,10 @@ impl JournalOutput {
         if is_written_in_place(file) {
             return Ok(Self::File(file.to_owned()));
         }
-        beside(&target(file)).map(|_made| Self::File(file.to_owned()))
+        temporary_beside(&target(file)).map(|_removed| Self::File(file.to_owned()))
     }
 
-    /// Writes all departures that the server knows, and logs how many.
+    /// Writes all departures that the server keeps, and logs their number or the error.
     pub(crate) fn write(&self, control: &Control) {
         match self.try_write(control) {
             Ok(departures) => tracing::info!(departures, "journal written"),
@@ -63,7 +64,7 @@ impl JournalOutput {
         match self {
             Self::File(path) => write_file(path, &lines.concat())?,
             Self::Log(log) => {
-                let deadline = Instant::now() + PATIENCE;
+                let deadline = Instant::now() + WRITE_TIMEOUT;
                 lines.iter().try_for_each(|line| log.push_by(deadline, line.as_bytes()))?;
             }
         }
@@ -77,31 +78,31 @@ fn line(departure: &DepartureLine) -> serde_json::Result<String> {
 
 fn write_file(path: &Path, text: &str) -> io::Result<()> {
     if is_written_in_place(path) {
-        // Without a reader, a FIFO refuses to be opened so; with one that does not read, it is given up.
+        // O_NONBLOCK makes `open` fail on a FIFO without a reader instead of blocking.
         let mut options = OpenOptions::new();
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
         let out: File = options.write(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-        return write_by(out, text.as_bytes(), Instant::now() + PATIENCE);
+        return write_by(out, text.as_bytes(), Instant::now() + WRITE_TIMEOUT);
     }
     let target = target(path);
-    let mut file = beside(&target)?;
+    let mut file = temporary_beside(&target)?;
     file.write_all(text.as_bytes())?;
     file.persist(&target)?;
     Ok(())
 }
 
-/// Whether there is something that must not be replaced: a FIFO or a device.
+/// Returns true if the path is a FIFO or a device, which must not be replaced.
 fn is_written_in_place(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| !file.is_file())
 }
 
-/// The file itself, where the path is a link to it.
+/// The path with symbolic links resolved, so that a link is kept and its target is replaced.
 fn target(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// A new file that takes the place of this one when it is complete, and else goes again.
-fn beside(file: &Path) -> io::Result<NamedTempFile> {
+/// Creates a temporary file in the same directory. It is removed when dropped unless it is persisted.
+fn temporary_beside(file: &Path) -> io::Result<NamedTempFile> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".");

@@ -1,6 +1,6 @@
-//! The log: `tracing` events as lines on standard error, written by a thread of their own.
+//! The log: `tracing` events as lines on standard error, written by a dedicated thread.
 //!
-//! Invariants: an event is one line, whatever its fields hold; logging neither waits nor fails.
+//! Invariants: an event is one line, whatever its fields contain; logging never blocks and never fails.
 
 mod queue;
 
@@ -14,7 +14,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
-use crate::printable::{LONGEST_TEXT, printable, printable_json};
+use crate::printable::{printable, printable_json};
 
 pub(crate) use queue::Log;
 
@@ -57,14 +57,14 @@ impl From<Level> for LevelFilter {
 /// Installs the log for the whole process. Only `serve` logs; call it once.
 ///
 /// # Errors
-/// There is no room for its thread.
+/// The thread that writes the log cannot be started.
 pub(crate) fn install(format: Format, level: Level) -> io::Result<Log> {
     let log = Log::start(io::stderr())?;
     let lines = Lines { log: log.clone(), format };
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from(level))
         .with_ansi(io::stderr().is_terminal())
-        // It would be told to standard error, by whoever logs.
+        // Such an error would be written to standard error by the thread that logs.
         .log_internal_errors(false)
         .with_writer(lines);
     match format {
@@ -74,10 +74,13 @@ pub(crate) fn install(format: Format, level: Level) -> io::Result<Log> {
     Ok(log)
 }
 
-/// A field as text, which may have come from elsewhere.
+/// The maximum length of a field in characters; the settings at level `debug` need the most.
+const MAX_FIELD: usize = 8 * 1024;
+
+/// Writes a field of a text line. Its value is untrusted.
 fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
     let value = format!("{value:?}");
-    let value = printable(&value, LONGEST_TEXT);
+    let value = printable(&value, MAX_FIELD);
     match field.name() {
         "message" => write!(writer, "{value}"),
         name if writer.has_ansi_escapes() => write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{value}"),
@@ -85,7 +88,7 @@ fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -
     }
 }
 
-/// Where `tracing` writes: each event with one call.
+/// The writer for `tracing`, which passes each event as one call to `write`.
 struct Lines {
     log: Log,
     format: Format,

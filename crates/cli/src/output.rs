@@ -13,17 +13,17 @@ use rustix::io::Errno;
 
 use crate::command_line::SetupError;
 
-/// How long standard error may take to take an error: nothing ends later because nobody reads why.
-const COMPLAINT_PATIENCE: Duration = Duration::from_secs(1);
+/// The maximum time that a final error message may delay the exit.
+const COMPLAINT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a pipe takes at once if it has room for anything: `PIPE_BUF` of Linux.
+/// `PIPE_BUF` on Linux: a write of this size does not block if `poll` reports the pipe as writable.
 const ATOMIC_WRITE: usize = 4096;
 
-/// Writes to standard output, at once. Unlike `print!` it does not panic if nobody reads it or there is no room. A
-/// reader that has gone has seen enough: that is no error.
+/// Writes to standard output and flushes. Unlike `print!` it does not panic. A closed pipe is not an error: the reader has
+/// seen enough.
 ///
 /// # Errors
-/// It was not taken.
+/// The write failed for another reason.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -32,16 +32,15 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Writes to standard error what a process that ends has to say, as far as that is taken within a second.
+/// Writes a final message to standard error, for at most a second. Failures are ignored; the exit code still tells.
 pub(crate) fn complain(text: &str) {
-    // Nobody may be there to read it; the exit code stands.
-    let _ = write_by(io::stderr(), text.as_bytes(), Instant::now() + COMPLAINT_PATIENCE);
+    let _ = write_by(io::stderr(), text.as_bytes(), Instant::now() + COMPLAINT_TIMEOUT);
 }
 
-/// Writes to a descriptor that may block, which this does not beyond the deadline.
+/// Writes all bytes to a descriptor, blocking or not, until the deadline.
 ///
 /// # Errors
-/// It was not taken, or not in time: then [`ErrorKind::TimedOut`]. A part of it may have been.
+/// [`ErrorKind::TimedOut`] after the deadline, or the error of the write. A part may have been written.
 pub(crate) fn write_by(out: impl AsFd, bytes: &[u8], deadline: Instant) -> io::Result<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -63,8 +62,8 @@ pub(crate) fn write_by(out: impl AsFd, bytes: &[u8], deadline: Instant) -> io::R
     Ok(())
 }
 
-/// Whether two looks were at one file, whatever its name was at either time.
-pub(crate) fn is_same(one: &Metadata, other: &Metadata) -> bool {
+/// Returns true if both belong to the same inode.
+pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
@@ -119,9 +118,9 @@ impl Drop for OutputFile {
         if !self.unwritten {
             return;
         }
-        // Another may have its name by now.
+        // Another process may have replaced or written the file.
         if let (Ok(own), Ok(there)) = (self.file.metadata(), fs::symlink_metadata(&self.path))
-            && is_same(&own, &there)
+            && is_same_file(&own, &there)
             && there.size() == 0
         {
             let _ = fs::remove_file(&self.path);
@@ -149,22 +148,22 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_somebody_else_stays() {
+    fn a_file_of_another_process_is_kept() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("out");
         let replaced = OutputFile::open(&path).unwrap();
         fs::rename(&path, directory.path().join("moved")).unwrap();
         fs::write(&path, "").unwrap();
         drop(replaced);
-        assert!(path.exists(), "another took its name");
+        assert!(path.exists(), "another file took its name");
         let used = OutputFile::open(&directory.path().join("used")).unwrap();
         fs::write(used.path(), "by another").unwrap();
         drop(used);
-        assert!(directory.path().join("used").exists(), "another wrote to it");
+        assert!(directory.path().join("used").exists(), "another process wrote to it");
     }
 
     #[test]
-    fn a_pipe_that_nobody_reads_is_given_up() {
+    fn a_write_to_a_full_pipe_times_out() {
         let (_reader, writer) = io::pipe().unwrap();
         let room = rustix::pipe::fcntl_setpipe_size(&writer, 4096).unwrap();
         write_by(&writer, &vec![0; room], Instant::now()).unwrap();

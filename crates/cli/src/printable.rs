@@ -1,24 +1,23 @@
-//! Text that came from elsewhere, made fit for a terminal and for one line of a log.
+//! Escaping of untrusted text for terminals and log lines.
 //!
-//! Peers, files, other servers and administrators choose some of what is printed. Where people read it, control characters
-//! could move the cursor, colour the screen or begin a line of their own, and directional formatting could show another
-//! order of the letters; so both are escaped. Escaping twice changes nothing more.
+//! Peers, files, other servers and administrators supply some of the text that is printed. Control characters in it could
+//! move the cursor, change colours or forge a line; directional formatting characters could reorder the text. Both are
+//! escaped. Escaping is idempotent.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// The longest text from elsewhere in a log, a table or an error, in characters.
-pub(crate) const LONGEST_TEXT: usize = 1024;
+/// The maximum length of an untrusted text in a table or a message, in characters.
+pub(crate) const MAX_TEXT: usize = 1024;
 
-/// The text on one line, with escapes such as `\n` and `\u{1b}` for what would not be seen as itself; cut behind so many
-/// characters.
-pub(crate) fn printable(text: &str, longest: usize) -> Cow<'_, str> {
-    if !text.contains(is_hidden) && text.chars().nth(longest).is_none() {
+/// Escapes control and formatting characters as `\n` or `\u{1b}`, and truncates the text after `max` characters.
+pub(crate) fn printable(text: &str, max: usize) -> Cow<'_, str> {
+    if !text.contains(is_hidden) && text.chars().nth(max).is_none() {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len());
     for (index, character) in text.chars().enumerate() {
-        if index == longest {
+        if index == max {
             escaped.push('…');
             break;
         }
@@ -27,7 +26,7 @@ pub(crate) fn printable(text: &str, longest: usize) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// A message for a terminal: as it is, but for what is no text. Lines and tabs are text, however many.
+/// Escapes a message for a terminal. Line feeds and tabs are kept; bytes that are not UTF-8 are shown as `\xff`.
 pub(crate) fn printable_message(message: &[u8]) -> String {
     let mut escaped = String::with_capacity(message.len());
     for chunk in message.utf8_chunks() {
@@ -45,7 +44,7 @@ pub(crate) fn printable_message(message: &[u8]) -> String {
     escaped
 }
 
-/// JSON that means the same and hides nothing: the control characters that JSON allows in a string are escaped too.
+/// Escapes the control and formatting characters that JSON allows unescaped in strings. The result is equivalent JSON.
 pub(crate) fn printable_json(json: &str) -> Cow<'_, str> {
     let is_hidden = |character: char| character >= ' ' && is_hidden(character);
     if !json.contains(is_hidden) {
@@ -72,7 +71,7 @@ fn push(escaped: &mut String, character: char) {
     }
 }
 
-/// Controls, separators of lines and paragraphs, and characters that are invisible or set the direction.
+/// Matches control characters, line and paragraph separators, and invisible or directional formatting characters.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -91,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_not_be_seen_as_itself_is_escaped_once() {
+    fn control_and_formatting_characters_are_escaped_once() {
         for (text, expected) in [
             ("plain text, Grüße, 日本, 😀 and \\n", "plain text, Grüße, 日本, 😀 and \\n"),
             ("a\nFAKE\r\n\u{1b}[31mred\u{7}", r"a\nFAKE\r\n\u{1b}[31mred\u{7}"),
@@ -105,19 +104,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut_between_characters() {
+    fn long_text_is_truncated_between_characters() {
         assert_eq!(printable("üüü", 3), "üüü");
         assert_eq!(printable("üüüü", 3), "üüü…");
         assert_eq!(printable("\n\n\n\n", 2), "\\n\\n…");
     }
 
     #[test]
-    fn a_message_keeps_its_lines_and_shows_its_bytes() {
+    fn a_message_keeps_line_feeds_and_tabs() {
         assert_eq!(printable_message(b"one\n\ttwo \x1b[2J\r \xff\xfe"), "one\n\ttwo \\u{1b}[2J\\r \\xff\\xfe");
     }
 
     #[test]
-    fn json_means_the_same() {
+    fn escaped_json_is_equivalent() {
         let text = "a\u{9b}\u{202e}\u{7f}\u{e0041}\n";
         let json = serde_json::to_string(text).expect("a string");
         let escaped = printable_json(&json);

@@ -17,7 +17,7 @@ use crate::cpus;
 use crate::journal::JournalOutput;
 use crate::logging::{self, Log};
 use crate::output::complain;
-use crate::printable::{LONGEST_TEXT, printable};
+use crate::printable::{MAX_TEXT, printable};
 use crate::settings::Settings;
 use crate::signals;
 
@@ -48,7 +48,7 @@ fn serve(settings: &Settings, config: &Config, log: &Log) -> anyhow::Result<Exit
     let (shards, cpus) = (config.cpus.len(), cpus::compact(&config.cpus));
     tracing::info!(shards, %cpus, policy = %config.policy, "serving");
     warn_of_few_files(config);
-    signals::answer(server.control(), journal).context("cannot start the thread for signals")?;
+    signals::handle(server.control(), journal).context("cannot start the thread for signals")?;
     if let Some(admin) = &mut admin {
         admin.serve(server.control(), log.clone()).context("cannot start the thread for the administrator")?;
     }
@@ -74,12 +74,12 @@ fn warn_of_few_files(config: &Config) {
     }
 }
 
-/// Has a panic in any thread end the process at once, with exit code 1: without one of its shards a server would be
-/// half alive. Nobody need be there to read why.
+/// Makes a panic in any thread end the process with exit code 1, because a server without one of its shards would be half
+/// alive. A blocked standard error delays the exit by two seconds at most.
 fn end_on_panic(log: Log) {
     std::panic::set_hook(Box::new(move |panic| {
         let thread = thread::current();
-        let message = printable(&one_line(panic.payload_as_str().unwrap_or("no message")), LONGEST_TEXT).into_owned();
+        let message = printable(&one_line(panic.payload_as_str().unwrap_or("no message")), MAX_TEXT).into_owned();
         let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
         let name = thread.name().unwrap_or("a thread");
         let mut text = format!("corecast: {name} panicked{place}: {message}\n");
@@ -93,8 +93,8 @@ fn end_on_panic(log: Log) {
     }));
 }
 
-/// One line per listener, once all accept: what a script waits for. A thread of its own writes them, since a pipe that
-/// nobody reads may never take them.
+/// Writes one line per listener, once all accept, for scripts that wait for it. This happens in a thread, because standard
+/// output may be a pipe that nobody reads.
 fn announce(listeners: &[Listener]) -> io::Result<()> {
     let line = |listener: &Listener| format!("listening {} {}\n", listener.protocol, listener.address);
     let lines: String = listeners.iter().map(line).collect();

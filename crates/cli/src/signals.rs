@@ -1,6 +1,7 @@
-//! Signals that do not end a server: SIGUSR1 for the journal, and those whose default effect would end it without a word.
+//! Signals that do not stop a server: SIGUSR1 writes the journal; SIGHUP and SIGUSR2 are only logged, because their default
+//! action would kill the server.
 //!
-//! Absent here: SIGTERM and SIGINT, which are the engine's, and every other signal, which has its default effect.
+//! Absent here: SIGTERM and SIGINT, which the engine handles. All other signals keep their default action.
 
 use std::io;
 use std::thread;
@@ -10,18 +11,18 @@ use nix::sys::signal::{SigSet, Signal};
 
 use crate::journal::JournalOutput;
 
-/// The signals that [`answer`] takes.
-const ANSWERED: [Signal; 3] = [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGHUP];
+/// The signals that [`handle`] waits for.
+const HANDLED: [Signal; 3] = [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGHUP];
 
-/// Keeps them from ending the process, for this thread and all that it starts from now on.
+/// Blocks the signals in this thread and in all threads that it starts from now on.
 pub(crate) fn block() -> io::Result<()> {
-    Ok(answered().thread_block()?)
+    Ok(handled().thread_block()?)
 }
 
-/// Does what they ask for, in a thread of its own, for those that came since [`block`] and all to come.
-pub(crate) fn answer(control: Control, journal: JournalOutput) -> io::Result<()> {
+/// Starts the thread that handles the signals, including those that arrived since [`block`].
+pub(crate) fn handle(control: Control, journal: JournalOutput) -> io::Result<()> {
     let body = move || {
-        while let Ok(signal) = answered().wait() {
+        while let Ok(signal) = handled().wait() {
             match signal {
                 Signal::SIGUSR1 => journal.write(&control),
                 Signal::SIGHUP => tracing::info!("SIGHUP: nothing to reload"),
@@ -32,6 +33,6 @@ pub(crate) fn answer(control: Control, journal: JournalOutput) -> io::Result<()>
     thread::Builder::new().name("signals".into()).spawn(body).map(drop)
 }
 
-fn answered() -> SigSet {
-    SigSet::from_iter(ANSWERED)
+fn handled() -> SigSet {
+    SigSet::from_iter(HANDLED)
 }

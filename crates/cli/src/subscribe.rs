@@ -80,15 +80,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends the process, with exit code 0, as soon as nobody reads its output any more, however long the channels are silent.
+/// Starts a thread that ends the process with exit code 0 as soon as the reader of standard output is gone, even if no
+/// message arrives.
 fn end_with_reader(publisher: Publisher) -> anyhow::Result<()> {
     let body = move || {
         let out = io::stdout();
-        // Asked for nothing, it tells of errors and hang-ups alone.
+        // With no events requested, `poll` reports only errors and hang-ups.
         let mut reader = [PollFd::new(&out, PollFlags::empty())];
         while poll(&mut reader, None) == Err(Errno::INTR) {}
         if reader[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
-            // The server may have gone too.
+            // The process ends either way.
             let _ = publisher.close();
             std::process::exit(0);
         }
@@ -96,14 +97,14 @@ fn end_with_reader(publisher: Publisher) -> anyhow::Result<()> {
     thread::Builder::new().name("reader".into()).spawn(body).map(drop).context("cannot start a thread")
 }
 
-/// How a message is written.
+/// The output format of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// Its bytes and a line feed.
+    /// The payload and a line feed.
     Raw,
-    /// The same, but what a terminal would act on is escaped.
+    /// The payload with control characters escaped, and a line feed.
     Terminal,
-    /// A JSON object on a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_is_not_commanded_by_a_message() {
+    fn control_characters_of_a_message_are_escaped_on_a_terminal() {
         let hostile = message(b"\x1b]0;title\x07 \x9b2J\r\ttwo\nlines \xc3\xbc");
         let (_, text) = printed(Form::Terminal, &hostile);
         assert_eq!(text, "\\u{1b}]0;title\\u{7} \\x9b2J\\r\ttwo\nlines \u{fc}\n");

@@ -1,4 +1,4 @@
-//! An address has one server: whatever the timing, and whichever other addresses it overlaps with.
+//! An address has exactly one server, whatever the timing, also if addresses overlap.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -9,15 +9,15 @@ use rustix::process::Signal;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 
-/// Servers that are started together.
+/// The number of servers started together.
 const STARTS: usize = 40;
 
-/// Below the ports that the kernel picks, with which other tests run beside this one.
+/// Below the ephemeral range, from which other tests get their ports.
 const FIRST_PORT: u16 = 20_000;
 
 static NEXT_PORT: AtomicU16 = AtomicU16::new(FIRST_PORT);
 
-/// A port that nobody listens on.
+/// Returns a port on which nobody listens.
 fn free_port() -> u16 {
     loop {
         let port = NEXT_PORT.fetch_add(1, Ordering::Relaxed);
@@ -32,7 +32,7 @@ fn serve(listeners: &[String]) -> Process {
     Process::start(BINARY, ["serve", "--shards", "1"].into_iter().chain(listen))
 }
 
-/// Starts servers together, each with the next of these sets of listeners, and asserts that exactly one runs.
+/// Starts servers with these sets of listeners in turn, and asserts that exactly one of them runs.
 fn exactly_one_runs(listeners: &[Vec<String>]) {
     let deadline = Deadline::after(corecast_testkit::DEADLINE * 3);
     let starts: Vec<_> = listeners.iter().cycle().take(STARTS).map(|set| serve(set)).collect();
@@ -56,12 +56,12 @@ fn native(address: &str, port: u16) -> String {
 }
 
 #[test]
-fn of_servers_that_are_started_together_on_one_address_exactly_one_runs() {
+fn exactly_one_of_many_servers_started_together_runs() {
     exactly_one_runs(&[vec![native("127.0.0.1", free_port())]]);
 }
 
 #[test]
-fn of_servers_that_are_started_together_on_overlapping_addresses_exactly_one_runs() {
+fn exactly_one_of_many_servers_on_overlapping_addresses_runs() {
     let port = free_port();
     exactly_one_runs(&[vec![native("0.0.0.0", port)], vec![native("127.0.0.1", port)]]);
     if TcpListener::bind(("::", 0)).is_err() {
@@ -72,15 +72,15 @@ fn of_servers_that_are_started_together_on_overlapping_addresses_exactly_one_run
     exactly_one_runs(&[vec![native("[::]", port)], vec![native("127.0.0.1", port)]]);
 }
 
-/// Neither may keep what the other needs.
+/// Neither server may hold an address that the other one waits for.
 #[test]
-fn of_servers_with_the_same_addresses_in_another_order_exactly_one_runs() {
+fn exactly_one_of_many_servers_with_listeners_in_different_order_runs() {
     let (one, other) = (native("127.0.0.1", free_port()), native("127.0.0.1", free_port()));
     exactly_one_runs(&[vec![one.clone(), other.clone()], vec![other, one]]);
 }
 
 #[test]
-fn a_server_starts_at_once_where_another_was_killed() {
+fn a_server_starts_immediately_after_its_predecessor_was_killed() {
     let address: SocketAddr = ([127, 0, 0, 1], free_port()).into();
     let listen = ["--listen", &format!("native://{address}")];
     let mut server = ServerProcess::start(BINARY, &listen);
@@ -100,7 +100,7 @@ fn every_shard_of_a_server_gets_connections() {
     let socket = directory.path().join("admin.sock");
     let socket = socket.to_str().expect("UTF-8");
     let server = ServerProcess::start(BINARY, &["--shards", "3", "--admin-socket", socket]);
-    // So many that no shard is without, but once in ten thousand million times.
+    // Enough that the chance of a shard without a connection is negligible.
     let clients: Vec<_> =
         (0..60).map(|_| TcpStream::connect(server.address(Protocol::Native)).expect("it listens")).collect();
     let accepted = || {
@@ -115,7 +115,7 @@ fn every_shard_of_a_server_gets_connections() {
 }
 
 #[test]
-fn listeners_of_one_server_that_overlap_are_named() {
+fn overlapping_listeners_of_one_server_are_an_error() {
     let port = free_port();
     let finished = serve(&[native("0.0.0.0", port), native("127.0.0.1", port)]).finish(Deadline::start());
     let complaint = finished.complaint(2);

@@ -203,14 +203,14 @@ fn what_is_no_request_is_answered_with_an_error_and_the_next_is_served() {
 }
 
 #[test]
-fn a_request_that_is_too_large_or_not_the_only_one_is_answered_with_an_error() {
+fn a_request_that_is_too_large_or_invalid_or_not_the_only_one_is_answered_with_an_error() {
     let server = Administered::start("1");
     for (words, expected) in [
-        (vec![b'x'; 5_000], "a request has at most 4096 bytes"),
-        (vec![b' '; 1 << 20], "a request has at most 4096 bytes"),
-        (b"\"status\"\n\"status\"\n".to_vec(), "a connection has one request"),
-        (b"\"explode\"\n".to_vec(), "this is no request: unknown variant"),
-        (b"\xff\x00\n".to_vec(), "this is no request: "),
+        (vec![b'x'; 5_000], "the request exceeds 4096 bytes"),
+        (vec![b' '; 1 << 20], "the request exceeds 4096 bytes"),
+        (b"\"status\"\n\"status\"\n".to_vec(), "only one request per connection"),
+        (b"\"explode\"\n".to_vec(), "invalid request: unknown variant"),
+        (b"\xff\x00\n".to_vec(), "invalid request: "),
     ] {
         let answer = server.say(&words);
         assert!(answer.starts_with(&format!("{{\"error\":\"{expected}")) && answer.ends_with("\"}\n"), "{answer}");
@@ -218,12 +218,12 @@ fn a_request_that_is_too_large_or_not_the_only_one_is_answered_with_an_error() {
 }
 
 #[test]
-fn silent_clients_hold_nobody_up_and_the_oldest_makes_room() {
+fn silent_clients_block_nobody_and_the_oldest_is_evicted() {
     let server = Administered::start("1");
     let mut silent: Vec<_> = (0..16).map(|_| server.silent()).collect();
     assert_eq!(server.lines(&["status", "--json"]).len(), 1);
     let said = answer(silent.remove(0));
-    assert!(said.contains("16 clients at a time: the oldest that has asked nothing made room"), "{said}");
+    assert!(said.contains("evicted: this was the oldest of 16 clients without a request"), "{said}");
     silent.extend((0..100).map(|_| server.silent()));
     assert_eq!(server.lines(&["status", "--json"]).len(), 1);
     let mut last = silent.pop().expect("many");
@@ -233,16 +233,16 @@ fn silent_clients_hold_nobody_up_and_the_oldest_makes_room() {
 }
 
 #[test]
-fn a_client_that_does_not_ask_is_told_so_and_closed() {
+fn a_client_without_a_complete_request_is_told_so_and_closed() {
     let server = Administered::start("1");
     let mut client = server.silent();
     client.write_all(b"\"sta").expect("it reads");
     let said = answer(client);
-    assert!(said.contains("no request came within 5s"), "{said}");
+    assert!(said.contains("no request within 5s"), "{said}");
 }
 
 #[test]
-fn a_reason_forges_no_line_of_the_log_and_moves_no_cursor() {
+fn control_characters_of_a_reason_are_escaped_in_the_log_and_the_journal() {
     let mut server = Administered::start("1");
     let peer = server.subscriber();
     let reason = "a\nFAKE code=200\u{1b}[31m\u{9b}2J\u{202e}";
@@ -257,7 +257,7 @@ fn a_reason_forges_no_line_of_the_log_and_moves_no_cursor() {
 }
 
 #[test]
-fn a_long_reason_of_a_script_is_cut_in_the_journal_too() {
+fn a_long_reason_of_a_script_is_truncated_in_the_journal_too() {
     let server = Administered::start("1");
     let peer = server.subscriber();
     let close = serde_json::json!({ "close": { "connection": server.name(&peer), "reason": "x".repeat(3_000), "reset": false } });
@@ -267,9 +267,9 @@ fn a_long_reason_of_a_script_is_cut_in_the_journal_too() {
     assert_eq!(server.lines(&["journal"])[0]["reason"].as_str().expect("text").len(), 255);
 }
 
-/// What answers on the socket may be anything.
+/// Another program may own the socket.
 #[test]
-fn what_another_server_says_is_shown_on_one_line() {
+fn the_reply_of_another_server_is_escaped() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let socket = directory.path().join("admin.sock");
     let listener = UnixListener::bind(&socket).expect("it is free");
@@ -292,7 +292,7 @@ fn what_another_server_says_is_shown_on_one_line() {
 }
 
 #[test]
-fn the_socket_of_a_server_that_runs_is_not_taken_over() {
+fn the_socket_of_a_running_server_is_not_replaced() {
     let first = Administered::start("1");
     let arguments = ["serve", "--listen", "native://127.0.0.1:0", "--admin-socket", text(&first.socket)];
     let second = Process::start(BINARY, arguments).finish(Deadline::start());
@@ -301,7 +301,7 @@ fn the_socket_of_a_server_that_runs_is_not_taken_over() {
 }
 
 #[test]
-fn a_server_that_ends_leaves_the_socket_of_another() {
+fn a_server_does_not_remove_the_socket_of_another() {
     let first = Administered::start("1");
     std::fs::remove_file(&first.socket).expect("it is there");
     let second = ServerProcess::start(BINARY, &["--admin-socket", text(&first.socket)]);

@@ -125,7 +125,7 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn signals_that_ask_for_what_it_does_not_do_are_logged_and_end_nothing() {
+fn sighup_and_sigusr2_are_logged_and_sigpipe_is_ignored() {
     let mut server = ServerProcess::start(BINARY, &[]);
     for (signal, line) in [(Signal::HUP, "SIGHUP: nothing to reload"), (Signal::USR2, "SIGUSR2: no effect")] {
         server.process.signal(signal);

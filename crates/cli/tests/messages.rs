@@ -90,9 +90,9 @@ fn json_holds_what_is_not_utf8() {
     );
 }
 
-/// `head` goes with the first message. No second one comes.
+/// `head` exits after the first message, and there is no second one.
 #[test]
-fn a_subscriber_ends_quietly_as_soon_as_its_reader_has_gone() {
+fn a_subscriber_ends_quietly_as_soon_as_its_reader_is_gone() {
     let server = server();
     let mut command = Process::command("sh");
     // The exit code of `sub` goes to standard error.

@@ -1,5 +1,5 @@
-//! What becomes of `corecast` when nobody takes what it writes: a server goes on, and ends when it is told to; a command
-//! ends quietly.
+//! Blocked, closed and full output streams: a server continues to serve and to stop on request, and other commands end
+//! quietly.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, pipe};
@@ -23,25 +23,25 @@ use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 
-/// Departures that a small pipe has no room for, one of which therefore held up the shard that logged it.
+/// More departures than a small pipe holds.
 const MANY: usize = 200;
 
-/// Departures that the log's queue has no room for either.
+/// More departures than a small pipe and the queue of the log hold.
 const TOO_MANY: usize = 6_000;
 
-/// A pipe with room for a page.
+/// A pipe that holds one page.
 fn small_pipe() -> (PipeReader, PipeWriter) {
     let (reader, writer) = pipe().expect("a pipe");
     fcntl_setpipe_size(&writer, 4096).expect("a page");
     (reader, writer)
 }
 
-/// One that nobody reads any more.
+/// A pipe whose reader is gone.
 fn pipe_without_reader() -> PipeWriter {
     small_pipe().1
 }
 
-/// One that has no room left, and whose writers may not be willing to wait.
+/// A full pipe whose write end has these flags.
 fn full_pipe(flags: OFlags) -> (PipeReader, PipeWriter) {
     let (reader, writer) = small_pipe();
     fcntl_setfl(&writer, OFlags::NONBLOCK).expect("a flag");
@@ -56,7 +56,7 @@ fn serve(arguments: &[&str]) -> Command {
     command
 }
 
-/// A server with a socket for its administrator.
+/// A server with an admin socket.
 struct Server {
     process: ServerProcess,
     directory: TempDir,
@@ -90,12 +90,12 @@ impl Server {
         text.lines().skip(1).filter_map(closed).sum()
     }
 
-    /// So many come and go, and have been logged; then a message is delivered.
+    /// Asserts that the server logs this many departures and then still delivers a message.
     fn serves(&self, visits: usize) {
         let before = self.departures();
         for _ in 0..visits {
             let visit = TcpStream::connect(self.address()).expect("it listens");
-            // Reset, so that no port waits.
+            // A reset leaves no socket in TIME_WAIT.
             set_socket_linger(&visit, Some(Duration::ZERO)).expect("a socket");
         }
         wait_until(Deadline::start(), "the visitors to be gone", || self.departures() >= before + visits);
@@ -117,7 +117,7 @@ fn admin(socket: &Path, command: &str) -> Finished {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_nothing_up() {
+fn a_blocked_standard_error_does_not_block_the_server() {
     let (_reader, writer) = small_pipe();
     let server = Server::start(writer, &[]);
     server.serves(MANY);
@@ -127,7 +127,7 @@ fn a_log_that_nobody_reads_holds_nothing_up() {
 }
 
 #[test]
-fn a_log_whose_reader_has_gone_holds_nothing_up() {
+fn a_closed_standard_error_does_not_end_the_server() {
     let server = Server::start(pipe_without_reader(), &[]);
     server.serves(1);
     server.process.process.signal(Signal::USR1);
@@ -136,7 +136,7 @@ fn a_log_whose_reader_has_gone_holds_nothing_up() {
 }
 
 #[test]
-fn a_log_on_a_full_disk_holds_nothing_up() {
+fn a_full_disk_under_standard_error_does_not_end_the_server() {
     let full = OpenOptions::new().write(true).open("/dev/full").expect("a device");
     let server = Server::start(full, &[]);
     server.process.process.signal(Signal::USR1);
@@ -145,7 +145,7 @@ fn a_log_on_a_full_disk_holds_nothing_up() {
 }
 
 #[test]
-fn a_log_on_a_full_pipe_that_does_not_block_holds_nothing_up() {
+fn a_full_non_blocking_standard_error_does_not_end_the_server() {
     let (_reader, writer) = full_pipe(OFlags::NONBLOCK);
     let server = Server::start(writer, &[]);
     server.serves(MANY);
@@ -153,15 +153,15 @@ fn a_log_on_a_full_pipe_that_does_not_block_holds_nothing_up() {
 }
 
 #[test]
-fn lines_that_were_lost_are_counted_by_the_log_and_for_the_administrator() {
+fn dropped_lines_are_reported_in_the_log_and_by_admin_status() {
     let (reader, writer) = small_pipe();
     let server = Server::start(writer, &[]);
     assert_eq!(server.admin("status").stderr, "");
     server.serves(TOO_MANY);
     let note = server.admin("status").stderr;
-    assert!(note.contains("lines of the server's log were lost"), "{note}");
+    assert!(note.contains("log lines: its standard error was blocked or failed"), "{note}");
     let mut lines = BufReader::new(reader).lines().map(|line| line.expect("UTF-8"));
-    let told = lines.find(|line| line.contains("lines of this log were lost so far")).expect("the log goes on");
+    let told = lines.find(|line| line.contains("log lines dropped since the start")).expect("the log goes on");
     let lost = told.rsplit_once("dropped=").expect("a count").1.parse::<usize>().expect("a number");
     assert!(lost > 0 && lost < TOO_MANY, "{told}");
     server.process.process.signal(Signal::TERM);
@@ -169,7 +169,7 @@ fn lines_that_were_lost_are_counted_by_the_log_and_for_the_administrator() {
 }
 
 #[test]
-fn a_second_signal_ends_a_server_whose_log_nobody_reads() {
+fn a_second_signal_ends_a_server_with_a_blocked_standard_error() {
     let (_reader, writer) = full_pipe(OFlags::empty());
     let mut server = Server::start(writer, &["--shards", "1", "--drain-timeout", "3600s"]);
     let mut stalled = Peer::connect_native(server.address());
@@ -196,7 +196,7 @@ fn a_second_signal_ends_a_server_whose_log_nobody_reads() {
 }
 
 #[test]
-fn ready_lines_that_nobody_reads_hold_nothing_up() {
+fn a_blocked_standard_output_does_not_block_the_server() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let socket = directory.path().join("admin.sock");
     let (_reader, writer) = full_pipe(OFlags::empty());
@@ -210,7 +210,7 @@ fn ready_lines_that_nobody_reads_hold_nothing_up() {
 }
 
 #[test]
-fn a_start_that_fails_ends_though_nobody_reads_why() {
+fn a_failed_start_ends_with_a_blocked_standard_error() {
     let (_reader, writer) = full_pipe(OFlags::empty());
     // 192.0.2.0/24 is for documentation: no machine has it.
     let mut command = Process::command(BINARY);
@@ -225,7 +225,7 @@ fn fifo(directory: &TempDir) -> PathBuf {
 }
 
 #[test]
-fn a_journal_that_cannot_be_written_is_an_error_in_the_log_and_the_next_is_written() {
+fn a_journal_for_a_fifo_without_reader_is_an_error_and_the_next_one_is_written() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = fifo(&directory);
     let mut server = Server::start(Stdio::piped(), &["--journal", path.to_str().expect("UTF-8")]);
@@ -244,7 +244,7 @@ fn a_journal_that_cannot_be_written_is_an_error_in_the_log_and_the_next_is_writt
 }
 
 #[test]
-fn a_journal_that_nobody_reads_holds_nothing_up() {
+fn a_blocked_journal_does_not_block_the_server() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = fifo(&directory);
     let mut options = OpenOptions::new();
@@ -257,7 +257,7 @@ fn a_journal_that_nobody_reads_holds_nothing_up() {
 }
 
 #[test]
-fn a_journal_on_a_device_leaves_the_device_in_place() {
+fn a_journal_does_not_replace_a_device() {
     let mut server = Server::start(Stdio::piped(), &["--journal", "/dev/full"]);
     server.serves(1);
     server.process.process.signal(Signal::USR1);
@@ -278,7 +278,7 @@ const RUN: &str = r#"{
 }"#;
 
 #[test]
-fn what_a_command_prints_for_a_reader_that_has_gone_is_no_error() {
+fn a_closed_standard_output_ends_a_command_quietly() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = directory.path().join("sharded.json");
     std::fs::write(&file, RUN).expect("a writable file");

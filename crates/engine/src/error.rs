@@ -15,7 +15,7 @@ pub enum StartError {
         /// The address.
         address: SocketAddr,
     },
-    /// Two listeners of this server are on one address, or one of them is on all addresses.
+    /// Two listeners of this server share a port, and their addresses overlap.
     #[error("{address} overlaps with {other}, another listener of this server; give each its own port")]
     ListenersOverlap {
         /// The address.

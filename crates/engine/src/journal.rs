@@ -91,7 +91,7 @@ impl Departure {
             age_ms = u64::try_from(self.age.as_millis()).unwrap_or(u64::MAX),
             code = self.code.number(),
             name = self.code.name(),
-            // As a string, which is quoted: a client or an administrator may have written it.
+            // A string field is quoted and escaped; an administrator may have written the text.
             reason = &*self.reason,
             bytes_behind,
             channels,

@@ -1,9 +1,8 @@
 //! Listening sockets: one for each shard and address, spread by the kernel (SO_REUSEPORT).
 //!
-//! Invariant: an address has one server. The first of its sockets is bound and listens *without* SO_REUSEPORT, so
-//! the kernel itself refuses it where anybody listens, and everybody else from then on; only then the option is set,
-//! for the sockets of the other shards. Between a look and a claim there is no time in which another server could
-//! come.
+//! Invariant: an address has one server. The first socket of an address is bound and listens *without* SO_REUSEPORT. The
+//! kernel therefore refuses it if the address is in use, and refuses every other server from then on. Only then is
+//! the option set, so that the other shards can bind. There is no window between the check and the claim.
 
 use crate::config::Listener;
 use crate::error::StartError;
@@ -19,21 +18,21 @@ use std::time::{Duration, Instant};
 /// `net.core.somaxconn`. Beyond it the kernel drops SYNs, which clients repeat.
 pub(crate) const BACKLOG: u16 = 4096;
 
-/// How long an address may be in use before that is an error. The kernel takes 10 to 45 ms to tear down the rings of
-/// a server that was killed, and its listeners with them.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The time for which binding an address in use is retried. After `kill -9` the kernel takes 10 to 45 ms to tear down
+/// the server's rings, which hold its listeners.
+const RETRY_WINDOW: Duration = Duration::from_secs(1);
 
-/// The longest pause between two tries to bind. Each is of random length: where two servers begin to listen in the
-/// same microsecond, the kernel may refuse both.
-const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+/// The maximum delay between two attempts. Delays are random, because the kernel may refuse both of two servers that
+/// call `listen` at the same moment.
+const MAX_RETRY_DELAY: Duration = Duration::from_millis(20);
 
-/// An address with its sockets, one for each shard.
+/// A listener with its sockets, one for each shard.
 pub(crate) type Bound = (Listener, Vec<OwnedFd>);
 
 /// Binds each address once for each shard. A port 0 becomes the port that the kernel picked.
 ///
-/// Addresses are bound in the order of their ports: of two servers that want the same ones, whoever has the first gets
-/// them all. Ports that the kernel picks come last, because they give way to the others.
+/// Addresses are bound in ascending order of their ports, so that two servers with the same addresses cannot block each
+/// other. Port 0 comes last, so that the kernel does not pick a port that another listener needs.
 pub(crate) fn bind(wanted: &[Listener], shards: usize) -> Result<Vec<Bound>, StartError> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by_key(|index| {
@@ -52,15 +51,15 @@ pub(crate) fn bind(wanted: &[Listener], shards: usize) -> Result<Vec<Bound>, Sta
     Ok(bound.into_iter().map(|(_, bound)| bound).collect())
 }
 
-/// Binds one address; `overlapping` is another of this server's, which the kernel may refuse it for.
+/// Binds one address. `overlapping` is an address of this server that may be the reason for a refusal.
 fn bind_one(listener: &Listener, shards: usize, overlapping: Option<SocketAddr>) -> Result<Bound, StartError> {
     let mut listener = listener.clone();
     let mut sockets = Vec::with_capacity(shards);
-    let deadline = Instant::now() + if overlapping.is_none() { PATIENCE } else { Duration::ZERO };
+    let deadline = Instant::now() + if overlapping.is_none() { RETRY_WINDOW } else { Duration::ZERO };
     while sockets.len() < shards {
         let socket = match listen(listener.address, sockets.is_empty()) {
             Err(error) if is_in_use(&error) && Instant::now() < deadline => {
-                thread::sleep(LONGEST_PAUSE.mul_f32(fastrand::f32()));
+                thread::sleep(MAX_RETRY_DELAY.mul_f32(fastrand::f32()));
                 continue;
             }
             listening => listening.map_err(|source| failed(listener.address, overlapping, source))?,
@@ -72,24 +71,24 @@ fn bind_one(listener: &Listener, shards: usize, overlapping: Option<SocketAddr>)
     Ok((listener, sockets))
 }
 
-/// A socket that listens. Where it is the first of its address, nobody else may listen there.
+/// Opens a listening socket. The first one of an address succeeds only if no other socket listens there.
 fn listen(address: SocketAddr, first: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    // Connections that an earlier server had may not have ended for the kernel.
+    // Connections of a previous server may still be in TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(!first)?;
     // Accepted sockets inherit it: a frame is complete when it is sent, there is nothing to wait for.
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
-    // The address is claimed here: with SO_REUSEADDR several sockets may be bound to it, and one may listen.
+    // This call claims the address: with SO_REUSEADDR several sockets can be bound to it, but only one can listen.
     socket.listen(BACKLOG.into())?;
     socket.set_reuse_port(true)?;
     Ok(socket)
 }
 
-/// Whether a connection could be meant for both.
+/// Returns true if both listeners could receive the same connection.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    // An IPv6 socket on all addresses has those of IPv4 too, unless net.ipv6.bindv6only says otherwise.
+    // A socket on [::] also accepts IPv4, unless net.ipv6.bindv6only is set.
     let covers = |all: IpAddr, ip: IpAddr| all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4());
     let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
     one.port() == other.port() && (a == b || covers(a, b) || covers(b, a))
@@ -112,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_overlap_where_a_connection_could_be_meant_for_both() {
+    fn listeners_overlap_if_both_could_receive_the_same_connection() {
         for (one, other, expected) in [
             ("127.0.0.1:1", "127.0.0.1:1", true),
             ("127.0.0.1:1", "127.0.0.1:2", false),

@@ -48,7 +48,7 @@ impl Process {
         Self::spawn_onto(command, Stdio::piped(), Stdio::piped())
     }
 
-    /// Starts a prepared command with these outputs. One that is no pipe of its own has nothing to read here.
+    /// Starts a prepared command with these outputs. Only those that are [`Stdio::piped`] can be read here.
     ///
     /// # Panics
     /// If it cannot be started.

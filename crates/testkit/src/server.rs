@@ -44,7 +44,7 @@ impl ServerProcess {
         Self::spawn_onto(command, listeners, Stdio::piped())
     }
 
-    /// As [`spawn`](Self::spawn), with this as its standard error.
+    /// As [`spawn`](Self::spawn), with another standard error.
     ///
     /// # Panics
     /// As [`start`](Self::start).

@@ -13,7 +13,7 @@ pub(super) enum Request {
     Status,
     Connections,
     Journal,
-    /// What has become of the server's own log.
+    /// The state of the server's log.
     Log,
     Close {
         /// `SHARD/SLOT.GENERATION`.
@@ -34,7 +34,7 @@ pub(super) enum Reply {
     Connections(Vec<ConnectionLine>),
     Journal(Vec<DepartureLine>),
     Log {
-        /// Lines that were dropped since the start.
+        /// The number of lines dropped since the start.
         dropped: u64,
     },
     /// Whether this request ended it.

@@ -18,7 +18,7 @@ use corecast_wire::native::MAX_REASON;
 use serde::Serialize;
 
 use crate::output::{complain, print};
-use crate::printable::{LONGEST_TEXT, printable, printable_json};
+use crate::printable::{MAX_TEXT, printable, printable_json};
 use message::{ConnectionLine, Reply, Request, ShardLine};
 
 pub(crate) use message::DepartureLine;
@@ -113,11 +113,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says on standard error if the server's log has lost lines. What was asked for has been answered without it.
+/// Prints a note on standard error if the server dropped lines of its log. Failures are ignored.
 fn note_dropped_lines(path: &Path) {
     if let Ok(Reply::Log { dropped: dropped @ 1.. }) = ask(path, &Request::Log) {
         complain(&format!(
-            "corecast: {dropped} lines of the server's log were lost: standard error did not take them\n"
+            "corecast: the server dropped {dropped} log lines: its standard error was blocked or failed\n"
         ));
     }
 }
@@ -176,8 +176,8 @@ fn connection_cells(line: &ConnectionLine) -> [String; 6] {
 
 /// Columns as wide as their widest cell.
 fn table<const N: usize>(columns: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
-    // The server of the socket may be anybody's.
-    let rows = rows.map(|row| row.map(|cell| printable(&cell, LONGEST_TEXT).into_owned()));
+    // The texts come from the server, which is not trusted.
+    let rows = rows.map(|row| row.map(|cell| printable(&cell, MAX_TEXT).into_owned()));
     let rows: Vec<_> = std::iter::once(columns.map(str::to_owned)).chain(rows).collect();
     let width = |cell: &String| cell.chars().count();
     let widths: [usize; N] =
@@ -202,8 +202,8 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_on_one_line_and_moves_no_cursor() {
-        let rows = [["a\nb\u{1b}[2J".to_owned(), "x".repeat(2 * LONGEST_TEXT)]];
+    fn control_characters_in_a_cell_are_escaped() {
+        let rows = [["a\nb\u{1b}[2J".to_owned(), "x".repeat(2 * MAX_TEXT)]];
         let text = table(&["a", "b"], rows.into_iter());
         assert_eq!(text.lines().count(), 2);
         assert!(text.contains(r"a\nb\u{1b}[2J  x") && text.ends_with("x…\n") && !text.contains('\u{1b}'), "{text}");

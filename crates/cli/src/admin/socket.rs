@@ -1,7 +1,7 @@
-//! The server's end of the administrator's socket: one thread accepts clients, each of which has one more.
+//! The server side of the admin socket: one thread accepts clients, and one thread serves each client.
 //!
-//! A client may take so long to ask and so long to take the answer; so many are there at a time, and the oldest that has
-//! asked nothing makes room for the next. Whatever goes wrong, the client is told before the connection is closed.
+//! The number of clients and the time for each request and reply are limited. At the limit the oldest client without a
+//! request is evicted. A client is told why its request is refused before the connection is closed.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -20,26 +20,26 @@ use super::message::{Reply, Request};
 use super::socket_file::SocketFile;
 use crate::logging::Log;
 
-/// The longest request, with its line feed. The longest reason that fits a CLOSE is shorter.
-const LONGEST_REQUEST: usize = 4096;
+/// The maximum length of a request in bytes, including its line feed.
+const MAX_REQUEST: usize = 4096;
 
-/// How long a client may take to ask.
+/// The time within which a client must send its request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a client may take to take the answer.
+/// The time within which a client must read the reply.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long a client that is told of a mistake may go on sending: closed with bytes that nobody read, its connection would
-/// be reset, and what it was told lost.
+/// The time for which input is read and discarded after an error reply. Closing a socket with unread input resets the
+/// connection, and the reply could be lost.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Clients at a time.
-const MOST_CLIENTS: usize = 16;
+/// The maximum number of clients.
+const MAX_CLIENTS: usize = 16;
 
-/// How long to wait for descriptors when there is none for a client.
+/// The delay before accepting again when descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The socket, whose file goes with this value.
+/// The admin socket. Its file is removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct AdminSocket {
     _file: SocketFile,
@@ -47,37 +47,37 @@ pub(crate) struct AdminSocket {
 }
 
 impl AdminSocket {
-    /// Makes the file. Clients wait until [`serve`](Self::serve).
+    /// Creates the file and listens. Clients wait until [`serve`](Self::serve).
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
         let (file, listener) = SocketFile::bind(path)?;
         Ok(Self { _file: file, listener: Some(listener) })
     }
 
-    /// Answers clients, in threads of their own, until the process ends.
+    /// Starts the threads that serve clients until the process ends.
     pub(crate) fn serve(&mut self, control: Control, log: Log) -> io::Result<()> {
         let Some(listener) = self.listener.take() else { return Ok(()) };
-        let desk = Arc::new(Desk { control, log, clients: Mutex::default() });
-        thread::Builder::new().name("admin".into()).spawn(move || desk.accept(&listener)).map(drop)
+        let service = Arc::new(Service { control, log, clients: Mutex::default() });
+        thread::Builder::new().name("admin".into()).spawn(move || service.accept(&listener)).map(drop)
     }
 }
 
-/// Where clients are attended to.
-struct Desk {
+/// The state shared by the threads of the admin socket.
+struct Service {
     control: Control,
     log: Log,
-    /// From the oldest on.
+    /// In order of their arrival.
     clients: Mutex<Vec<Arc<Client>>>,
 }
 
 struct Client {
     stream: UnixStream,
-    /// Its request has come.
-    asked: AtomicBool,
-    /// It had to make room.
-    displaced: AtomicBool,
+    /// Set once the request is complete.
+    requested: AtomicBool,
+    /// Set when the client is evicted.
+    evicted: AtomicBool,
 }
 
-impl Desk {
+impl Service {
     fn accept(self: Arc<Self>, listener: &UnixListener) {
         let mut short = false;
         for client in listener.incoming() {
@@ -85,12 +85,12 @@ impl Desk {
                 Ok(stream) => {
                     short = false;
                     if let Err(error) = self.admit(stream) {
-                        tracing::warn!(%error, "cannot attend to an administrator");
+                        tracing::warn!(%error, "cannot serve an admin client");
                     }
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut short, true) {
-                        tracing::warn!(%error, "cannot accept an administrator: retrying every {ACCEPT_PAUSE:?}");
+                        tracing::warn!(%error, "cannot accept an admin client: retrying every {ACCEPT_PAUSE:?}");
                     }
                     thread::sleep(ACCEPT_PAUSE);
                 }
@@ -98,35 +98,35 @@ impl Desk {
         }
     }
 
-    /// Makes room for a client, and attends to it in a thread.
+    /// Evicts a silent client if necessary, and serves the new one in a thread.
     fn admit(self: &Arc<Self>, stream: UnixStream) -> io::Result<()> {
-        let client = Arc::new(Client { stream, asked: AtomicBool::new(false), displaced: AtomicBool::new(false) });
+        let client = Arc::new(Client { stream, requested: AtomicBool::new(false), evicted: AtomicBool::new(false) });
         {
             let mut clients = self.clients();
-            if clients.len() >= MOST_CLIENTS {
-                let Some(silent) = clients.iter().position(|client| !client.asked.load(Ordering::Acquire)) else {
-                    let busy = format!("{MOST_CLIENTS} clients at a time are being answered: ask again later");
+            if clients.len() >= MAX_CLIENTS {
+                let Some(silent) = clients.iter().position(|client| !client.requested.load(Ordering::Acquire)) else {
+                    let busy = format!("busy with {MAX_CLIENTS} other clients; try again later");
                     drop(clients);
                     client.say(&Reply::Error(busy))?;
                     client.linger();
                     return Ok(());
                 };
-                clients.remove(silent).displace();
+                clients.remove(silent).evict();
             }
             clients.push(Arc::clone(&client));
         }
-        let (desk, attended) = (Arc::clone(self), Arc::clone(&client));
+        let (service, served) = (Arc::clone(self), Arc::clone(&client));
         let body = move || {
-            if let Err(error) = desk.attend(&attended) {
-                tracing::warn!(%error, "cannot answer an administrator");
+            if let Err(error) = service.serve(&served) {
+                tracing::warn!(%error, "cannot answer an admin client");
             }
-            desk.leave(&attended);
+            service.remove(&served);
         };
         let spawned = thread::Builder::new().name("admin-client".into()).spawn(body);
-        spawned.map(drop).inspect_err(|_| self.leave(&client))
+        spawned.map(drop).inspect_err(|_| self.remove(&client))
     }
 
-    fn leave(&self, client: &Arc<Client>) {
+    fn remove(&self, client: &Arc<Client>) {
         self.clients().retain(|other| !Arc::ptr_eq(other, client));
     }
 
@@ -134,19 +134,19 @@ impl Desk {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn attend(&self, client: &Client) -> io::Result<()> {
+    fn serve(&self, client: &Client) -> io::Result<()> {
         let reply = match client.request() {
             Ok(line) => match serde_json::from_slice(&line) {
                 Ok(request) => self.answer(request),
-                Err(error) => Reply::Error(format!("this is no request: {error}")),
+                Err(error) => Reply::Error(format!("invalid request: {error}")),
             },
-            Err(Unasked::Gone) => return Ok(()),
-            Err(Unasked::Mistaken(mistake)) => {
-                client.say(&Reply::Error(mistake))?;
+            Err(NoRequest::Closed) => return Ok(()),
+            Err(NoRequest::Refused(reason)) => {
+                client.say(&Reply::Error(reason))?;
                 client.linger();
                 return Ok(());
             }
-            Err(Unasked::Failed(error)) => return Err(error),
+            Err(NoRequest::Failed(error)) => return Err(error),
         };
         client.say(&reply)?;
         if reply == Reply::Stop {
@@ -168,7 +168,7 @@ impl Desk {
             Request::Close { connection, mut reason, reset } => match connection.parse() {
                 Ok(id) => {
                     let code = if reset { Code::Reset } else { Code::Administrator };
-                    // It is also kept in the journal, where it is to take no more than where it is sent.
+                    // The journal keeps the reason too, so it gets the same limit as in the CLOSE frame.
                     reason.truncate(reason.floor_char_boundary(MAX_REASON));
                     control.close(id, code, reason).map(Reply::Close)
                 }
@@ -180,60 +180,61 @@ impl Desk {
     }
 }
 
-/// Why there is no request.
-enum Unasked {
-    /// The client has gone without one.
-    Gone,
-    /// What it is told.
-    Mistaken(String),
+/// The reasons for which there is no request to answer.
+enum NoRequest {
+    /// The client closed the connection.
+    Closed,
+    /// The client is told this.
+    Refused(String),
+    /// The connection failed.
     Failed(io::Error),
 }
 
 impl Client {
-    /// Its line, or all that it sent if it then ended its side.
-    fn request(&self) -> Result<Vec<u8>, Unasked> {
+    /// Reads the request: a line, or everything up to the end of the input.
+    fn request(&self) -> Result<Vec<u8>, NoRequest> {
         let deadline = Instant::now() + REQUEST_TIMEOUT;
         let mut line = Vec::new();
-        let mut part = [0; LONGEST_REQUEST];
+        let mut part = [0; MAX_REQUEST];
         loop {
             let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            self.stream.set_read_timeout(Some(left)).map_err(Unasked::Failed)?;
+            self.stream.set_read_timeout(Some(left)).map_err(NoRequest::Failed)?;
             let ended = match (&self.stream).read(&mut part[line.len()..]) {
                 Ok(count) => {
                     line.extend_from_slice(&part[line.len()..][..count]);
                     count == 0
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Err(Unasked::Mistaken(format!("no request came within {REQUEST_TIMEOUT:?}")));
+                    return Err(NoRequest::Refused(format!("no request within {REQUEST_TIMEOUT:?}")));
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Unasked::Failed(error)),
+                Err(error) => return Err(NoRequest::Failed(error)),
             };
             if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
                 if end + 1 < line.len() {
-                    return Err(Unasked::Mistaken("a connection has one request, which ends with its line".to_owned()));
+                    return Err(NoRequest::Refused("only one request per connection is allowed".to_owned()));
                 }
-                self.asked.store(true, Ordering::Release);
+                self.requested.store(true, Ordering::Release);
                 return Ok(line);
             }
-            if self.displaced.load(Ordering::Acquire) {
-                let most = format!("{MOST_CLIENTS} clients at a time: the oldest that has asked nothing made room");
-                return Err(Unasked::Mistaken(most));
+            if self.evicted.load(Ordering::Acquire) {
+                let reason = format!("evicted: this was the oldest of {MAX_CLIENTS} clients without a request");
+                return Err(NoRequest::Refused(reason));
             }
-            if line.len() == LONGEST_REQUEST {
-                return Err(Unasked::Mistaken(format!("a request has at most {LONGEST_REQUEST} bytes")));
+            if line.len() == MAX_REQUEST {
+                return Err(NoRequest::Refused(format!("the request exceeds {MAX_REQUEST} bytes")));
             }
             if ended {
-                self.asked.store(true, Ordering::Release);
-                return if line.is_empty() { Err(Unasked::Gone) } else { Ok(line) };
+                self.requested.store(true, Ordering::Release);
+                return if line.is_empty() { Err(NoRequest::Closed) } else { Ok(line) };
             }
         }
     }
 
-    /// Has it make room, which it is told by the thread that waits for its request.
-    fn displace(&self) {
-        self.displaced.store(true, Ordering::Release);
-        // If it has ended by itself, its thread knows.
+    /// Wakes the thread that waits for the request, which tells the client and closes the connection.
+    fn evict(&self) {
+        self.evicted.store(true, Ordering::Release);
+        // An error means that the client has closed the connection already.
         let _ = self.stream.shutdown(Shutdown::Read);
     }
 
@@ -259,11 +260,11 @@ impl Client {
         Ok(())
     }
 
-    /// Reads on until it ends or time is over.
+    /// Discards input until the client closes the connection, for at most [`LINGER`].
     fn linger(&self) {
         let deadline = Instant::now() + LINGER;
-        let mut dropped = [0; LONGEST_REQUEST];
-        // If it has ended by itself, the rest finds that out.
+        let mut dropped = [0; MAX_REQUEST];
+        // An error means that the client has closed the connection already.
         let _ = self.stream.shutdown(Shutdown::Write);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -1,7 +1,8 @@
-//! The file of the administrator's socket: made where none is or a dead server left one, and removed if it is still ours.
+//! The file of the admin socket. A stale file is replaced, a live one is not, and only the own file is removed.
 //!
-//! Invariant: who looks at the file to replace or remove it holds the lock of its folder, so that nobody comes between the
-//! look and the deed. While our socket is open, its file's number is no other file's.
+//! Invariant: a check and the removal that depends on it happen under a lock on the directory, so that no other server
+//! can act between them. The inode number identifies the own file, because it cannot be reused while the socket is
+//! open.
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
@@ -16,48 +17,48 @@ use rustix::fs::{FlockOperation, Mode, OFlags, fchmod, flock, open};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with};
 
-use crate::output::is_same;
+use crate::output::is_same_file;
 
-/// How long a file may be in use before that is an error: a server that was killed may close its socket a little late.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The time for which binding a socket in use is retried: the kernel may close the socket of a killed server late.
+const RETRY_WINDOW: Duration = Duration::from_secs(1);
 
-/// Between two looks.
-const PAUSE: Duration = Duration::from_millis(10);
+/// The delay between two attempts.
+const RETRY_DELAY: Duration = Duration::from_millis(10);
 
-/// Clients that may wait to be accepted, which takes the server no time.
+/// The backlog of clients that the server has not accepted yet.
 const BACKLOG: i32 = 16;
 
-/// A socket's file, which goes with this value.
+/// The file of a socket, removed when dropped.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
-    made: Metadata,
+    created: Metadata,
 }
 
 impl SocketFile {
-    /// Makes it. Clients wait until they are accepted.
+    /// Creates the file and listens.
     ///
     /// # Errors
-    /// A server listens there, or something else has the path.
+    /// A server listens there, or the path is another kind of file.
     pub(super) fn bind(path: &Path) -> io::Result<(Self, UnixListener)> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + RETRY_WINDOW;
         loop {
-            let lock = lock_folder_of(path, deadline)?;
-            let made = match make(path) {
-                Err(error) if error.kind() == ErrorKind::AddrInUse && is_abandoned(path) => {
+            let lock = lock_directory_of(path, deadline)?;
+            let listening = match listen_at(path) {
+                Err(error) if error.kind() == ErrorKind::AddrInUse && is_stale(path) => {
                     fs::remove_file(path)?;
-                    make(path)
+                    listen_at(path)
                 }
-                made => made,
+                listening => listening,
             };
-            match made {
+            match listening {
                 Ok(listener) => {
-                    let made = fs::symlink_metadata(path)?;
-                    return Ok((Self { path: path.to_owned(), made }, listener));
+                    let created = fs::symlink_metadata(path)?;
+                    return Ok((Self { path: path.to_owned(), created }, listener));
                 }
                 Err(error) if error.kind() == ErrorKind::AddrInUse && is_socket(path) && Instant::now() < deadline => {
                     drop(lock);
-                    thread::sleep(PAUSE);
+                    thread::sleep(RETRY_DELAY);
                 }
                 Err(error) => return Err(error),
             }
@@ -67,16 +68,16 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let Ok(_lock) = lock_folder_of(&self.path, Instant::now() + PATIENCE) else { return };
-        // Somebody else may have removed it, and another server have made its own.
-        if fs::symlink_metadata(&self.path).is_ok_and(|there| is_same(&self.made, &there)) {
+        let Ok(_lock) = lock_directory_of(&self.path, Instant::now() + RETRY_WINDOW) else { return };
+        // The file may have been removed by hand and created anew by another server.
+        if fs::symlink_metadata(&self.path).is_ok_and(|there| is_same_file(&self.created, &there)) {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// For this user alone from the first moment on: Linux gives the file the mode that the socket had.
-fn make(path: &Path) -> io::Result<UnixListener> {
+/// Binds the socket and listens. Linux gives the file the mode of the socket, so other users never have access.
+fn listen_at(path: &Path) -> io::Result<UnixListener> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
     bind(&socket, &SocketAddrUnix::new(path)?)?;
@@ -84,16 +85,16 @@ fn make(path: &Path) -> io::Result<UnixListener> {
     Ok(socket.into())
 }
 
-/// The lock that lasts as long as the descriptor.
-fn lock_folder_of(path: &Path, deadline: Instant) -> io::Result<OwnedFd> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let lock = open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+/// Locks the directory of a path for as long as the descriptor is open.
+fn lock_directory_of(path: &Path, deadline: Instant) -> io::Result<OwnedFd> {
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let lock = open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     loop {
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(lock),
-            Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < deadline => thread::sleep(PAUSE),
+            Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < deadline => thread::sleep(RETRY_DELAY),
             Err(Errno::WOULDBLOCK) => {
-                return Err(io::Error::other(format!("another process has locked {}", folder.display())));
+                return Err(io::Error::other(format!("another process has locked {}", directory.display())));
             }
             Err(error) => return Err(error.into()),
         }
@@ -104,10 +105,10 @@ fn is_socket(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
 }
 
-/// Whether it is a socket that nobody listens on.
-fn is_abandoned(path: &Path) -> bool {
+/// Returns true if the path is a socket on which no process listens.
+fn is_stale(path: &Path) -> bool {
     let refused = || {
-        // One that listens to as many as it may would have us wait.
+        // A blocking `connect` would wait while the backlog is full.
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let client = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         Ok::<_, Errno>(connect(&client, &SocketAddrUnix::new(path)?) == Err(Errno::CONNREFUSED))
@@ -120,22 +121,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_of_another_server_stays() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("admin.sock");
+    fn the_file_of_another_server_is_kept() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("admin.sock");
         let (first, first_listener) = SocketFile::bind(&path).expect("it is free");
         fs::remove_file(&path).expect("it is there");
         let (second, _second_listener) = SocketFile::bind(&path).expect("it is free again");
         drop((first, first_listener));
-        assert!(path.exists(), "it is the second's");
+        assert!(path.exists(), "it belongs to the second");
         drop(second);
         assert!(!path.exists());
     }
 
     #[test]
-    fn of_many_that_find_an_abandoned_file_one_gets_it() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("admin.sock");
+    fn exactly_one_server_replaces_a_stale_file() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("admin.sock");
         for _ in 0..3 {
             drop(UnixListener::bind(&path).expect("it is free"));
             let made: Vec<_> = thread::scope(|scope| {

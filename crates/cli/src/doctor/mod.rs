@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange, MAX_SHARDS};
 use crate::output::print;
-use crate::printable::{LONGEST_TEXT, printable, printable_json};
+use crate::printable::{MAX_TEXT, printable, printable_json};
 use crate::settings::count;
 use examine::{Finding, Wanted, examine};
 use machine::Machine;
@@ -75,8 +75,8 @@ fn describe(finding: &Finding) -> String {
         Level::Warning => "warning",
         Level::Error => "error",
     };
-    // Files of the system say what they say.
-    let found = format!("{level:<8} {:<18} {}\n", finding.check, printable(&finding.found, LONGEST_TEXT));
+    // Parts of it come from files of the system.
+    let found = format!("{level:<8} {:<18} {}\n", finding.check, printable(&finding.found, MAX_TEXT));
     if finding.level == Level::Ok {
         return found;
     }

@@ -1,8 +1,8 @@
-//! Lines on their way to standard error.
+//! A bounded queue of log lines and the thread that writes them.
 //!
-//! Whoever logs puts its line into a bounded queue and goes on. A thread writes them: it may be held up by a pipe that
-//! nobody reads for as long as the process lives. What finds no room, or is not taken, is counted; the log says so
-//! as soon as a line can be written again.
+//! Logging puts a line into the queue and returns. The thread may block for as long as the process lives, for example on
+//! a pipe that nobody reads. Lines are dropped and counted when the queue is full or standard error returns an error;
+//! the log reports the count as soon as it can write again.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -16,16 +16,16 @@ use nix::sys::signal::SigSet;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-/// Lines that may wait: some 40 s of departures at the default rate of one shard.
+/// The capacity of the queue in lines: about 40 s of departures of one shard at the default `--departure-lines`.
 const CAPACITY: usize = 4096;
 
-/// The longest line, in bytes. Longer ones are dropped.
-const LONGEST_LINE: usize = 16 * 1024;
+/// The maximum length of a line in bytes. Longer lines are dropped.
+const MAX_LINE: usize = 16 * 1024;
 
-/// How long the end of the process waits for the lines that wait.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+/// The maximum time that [`Log::flush`] waits.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The way to the log, for any thread.
+/// A handle to the log, for any thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
     entries: Sender<Entry>,
@@ -34,64 +34,64 @@ pub(crate) struct Log {
 
 #[derive(Debug)]
 enum Entry {
-    /// A line, with its line feed.
+    /// A line including its line feed.
     Line(Box<[u8]>),
-    /// Everything before this has been dealt with.
+    /// A request to report when everything queued before it has been handled.
     Flush(Sender<()>),
 }
 
 impl Log {
-    /// Starts the thread that writes, to which no signal is delivered.
+    /// Starts the writing thread, with all signals blocked.
     ///
     /// # Errors
-    /// There is no room for it.
+    /// The thread cannot be started.
     pub(crate) fn start(out: impl AsFd + Send + 'static) -> io::Result<Self> {
         let (entries, queue) = flume::bounded(CAPACITY);
         let dropped = Arc::new(AtomicU64::new(0));
-        let mut writer = LogWriter { dropped: Arc::clone(&dropped), told: 0, torn: false };
+        let mut writer = LogWriter { dropped: Arc::clone(&dropped), reported: 0, torn: false };
         let before = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK)?;
         let spawned = thread::Builder::new().name("log".into()).spawn(move || writer.run(&queue, out.as_fd()));
         before.thread_set_mask()?;
         spawned.map(|_| Self { entries, dropped })
     }
 
-    /// Takes a line; drops it if there is no room.
+    /// Queues a line, or drops it if the queue is full. Never blocks.
     pub(crate) fn push(&self, line: &[u8]) {
-        if line.len() > LONGEST_LINE || self.entries.try_send(Entry::Line(line.into())).is_err() {
+        if line.len() > MAX_LINE || self.entries.try_send(Entry::Line(line.into())).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Takes a line once there is room: not on a shard's thread.
+    /// Queues a line, waiting for space until the deadline. Must not be called by a shard.
     ///
     /// # Errors
-    /// There was none by the deadline.
+    /// [`ErrorKind::TimedOut`]: the queue stayed full.
     pub(crate) fn push_by(&self, deadline: Instant, line: &[u8]) -> io::Result<()> {
         self.entries.send_deadline(Entry::Line(line.into()), deadline).map_err(|_| ErrorKind::TimedOut.into())
     }
 
-    /// Waits until what was logged before is written, a second at most.
+    /// Waits until all queued lines are written, for at most a second.
     pub(crate) fn flush(&self) {
-        let deadline = Instant::now() + FLUSH_PATIENCE;
+        let deadline = Instant::now() + FLUSH_TIMEOUT;
         let (done, waiting) = flume::bounded(1);
         if self.entries.send_deadline(Entry::Flush(done), deadline).is_ok() {
-            // Late or not: the process ends.
+            // The process is about to exit; nothing can be done about a timeout.
             let _ = waiting.recv_deadline(deadline);
         }
     }
 
-    /// Lines that were dropped so far.
+    /// The number of lines dropped since the start.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 }
 
-/// The end of the queue at which lines are written.
+/// The state of the writing thread.
 struct LogWriter {
     dropped: Arc<AtomicU64>,
-    /// How many were dropped when the log last said so.
-    told: u64,
-    /// The last line was written in part.
+    /// The number of dropped lines that the log reported last.
+    reported: u64,
+    /// Set if only a part of the last line was written.
     torn: bool,
 }
 
@@ -99,17 +99,17 @@ impl LogWriter {
     fn run(&mut self, queue: &Receiver<Entry>, out: BorrowedFd<'_>) {
         for entry in queue {
             match entry {
-                Entry::Line(line) if self.write(out, &line).is_ok() => self.tell_dropped(queue),
+                Entry::Line(line) if self.write(out, &line).is_ok() => self.report_dropped(queue),
                 Entry::Line(_) => {
                     self.dropped.fetch_add(1, Ordering::Relaxed);
                 }
-                // Whoever waited may have given up.
+                // The waiting thread may have timed out.
                 Entry::Flush(done) => drop(done.send(())),
             }
         }
     }
 
-    /// Writes a line, however long that takes; what is behind a torn one begins a line of its own.
+    /// Writes a line, blocking if necessary. After a torn line it starts a new one first.
     fn write(&mut self, out: BorrowedFd<'_>, line: &[u8]) -> io::Result<()> {
         if self.torn {
             write_all(out, b"\n").map_err(|(_, error)| error)?;
@@ -121,17 +121,17 @@ impl LogWriter {
         })
     }
 
-    /// Says how many lines have been dropped, if more have than it said and there is room to say so.
-    fn tell_dropped(&mut self, queue: &Receiver<Entry>) {
+    /// Logs the number of dropped lines if it has grown and the queue has space.
+    fn report_dropped(&mut self, queue: &Receiver<Entry>) {
         let dropped = self.dropped.load(Ordering::Relaxed);
-        if dropped > self.told && queue.len() < CAPACITY / 2 {
-            self.told = dropped;
-            tracing::warn!(dropped, "lines of this log were lost so far: standard error did not take them in time");
+        if dropped > self.reported && queue.len() < CAPACITY / 2 {
+            self.reported = dropped;
+            tracing::warn!(dropped, "log lines dropped since the start: standard error was blocked or failed");
         }
     }
 }
 
-/// Writes everything, whether the descriptor blocks or not. An error comes with what was written before it.
+/// Writes all bytes to a blocking or non-blocking descriptor. An error comes with the number of bytes written before it.
 fn write_all(out: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
     let mut written = 0;
     while written < bytes.len() {
@@ -140,7 +140,7 @@ fn write_all(out: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), (usize, io::Error)
             Ok(count) => written += count,
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => {
-                // If this fails, so does the next write.
+                // If `poll` fails, the next write reports the error.
                 let _ = poll(&mut [PollFd::from_borrowed_fd(out, PollFlags::OUT)], None);
             }
             Err(error) => return Err((written, error.into())),
@@ -158,7 +158,7 @@ mod tests {
     use std::io::Read as _;
     use std::os::fd::OwnedFd;
 
-    /// The smallest pipe there is, to a log.
+    /// A log that writes to a pipe of one page.
     fn log_to_a_small_pipe(non_blocking: bool) -> (Log, File) {
         let (reader, writer): (OwnedFd, OwnedFd) = pipe().expect("a pipe");
         fcntl_setpipe_size(&writer, 4096).expect("a page");
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_finds_no_room_is_counted_and_what_waits_comes_whole_and_in_order() {
+    fn a_full_queue_drops_and_counts_lines_and_keeps_the_others_in_order() {
         for non_blocking in [false, true] {
             let (log, mut reader) = log_to_a_small_pipe(non_blocking);
             let lines = 2 * CAPACITY as u64;
@@ -188,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_taken_is_counted_and_the_end_does_not_wait_for_it() {
+    fn lines_that_cannot_be_written_are_counted_and_flush_returns() {
         let (log, reader) = log_to_a_small_pipe(false);
         drop(reader);
         log.push(b"for nobody\n");
         log.flush();
         assert_eq!(log.dropped(), 1);
-        log.push(&vec![b'x'; LONGEST_LINE + 1]);
+        log.push(&vec![b'x'; MAX_LINE + 1]);
         assert_eq!(log.dropped(), 2);
 
         let (log, _reader) = log_to_a_small_pipe(false);
@@ -206,9 +206,9 @@ mod tests {
     }
 
     #[test]
-    fn a_line_behind_a_torn_one_begins_on_its_own() {
+    fn a_line_after_a_torn_one_starts_on_a_new_line() {
         let (reader, writer) = pipe().expect("a pipe");
-        let mut torn = LogWriter { dropped: Arc::default(), told: 0, torn: true };
+        let mut torn = LogWriter { dropped: Arc::default(), reported: 0, torn: true };
         torn.write(writer.as_fd(), b"whole\n").expect("there is room");
         drop(writer);
         let mut text = String::new();
