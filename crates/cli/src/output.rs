@@ -1,7 +1,7 @@
 //! Where results go: standard output, and files that are opened before a measurement and written behind it.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -25,11 +25,44 @@ const ATOMIC_WRITE: usize = 4096;
 /// # Errors
 /// The write failed for another reason.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match Stdout.write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to standard output"),
         _ => Ok(()),
     }
+}
+
+/// Standard output without a buffer. A write is complete when it returns, even if another program has made the descriptor
+/// non-blocking.
+#[derive(Debug)]
+pub(crate) struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        write_fully(io::stdout(), bytes).map_err(|(_, error)| error)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes all bytes to a blocking or non-blocking descriptor. An error comes with the number of bytes written before it.
+pub(crate) fn write_fully(out: impl AsFd, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match rustix::io::write(&out, &bytes[written..]) {
+            Ok(0) => return Err((written, ErrorKind::WriteZero.into())),
+            Ok(count) => written += count,
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                // If `poll` fails, the next write reports the error.
+                let _ = poll(&mut [PollFd::new(&out, PollFlags::OUT)], None);
+            }
+            Err(error) => return Err((written, error.into())),
+        }
+    }
+    Ok(())
 }
 
 /// Writes a final message to standard error, for at most a second. Failures are ignored; the exit code still tells.

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::base64;
 use crate::connection::{Connection, channel};
+use crate::output::Stdout;
 use crate::printable::{printable_json, printable_message};
 use crate::settings::one_of;
 
@@ -60,13 +61,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let _ = writeln!(io::stderr(), "subscribed {channel}");
     }
     let mut left = arguments.count.map(NonZeroU64::get);
-    let (out, notes) = (io::stdout().lock(), io::stderr());
     let form = match arguments.json {
         true => Form::Json,
-        false if out.is_terminal() => Form::Terminal,
+        false if io::stdout().is_terminal() => Form::Terminal,
         false => Form::Raw,
     };
-    let mut printer = Printer { out, notes, form };
+    let mut printer = Printer { out: Stdout, notes: io::stderr(), form, line: Vec::new() };
     while left != Some(0) {
         let event = client.next_event()?;
         match printer.print(&event) {
@@ -114,6 +114,8 @@ struct Printer<O, N> {
     /// Where a gap is told when it is no line of `out`.
     notes: N,
     form: Form,
+    /// The buffer for a line, which is written with one call.
+    line: Vec<u8>,
 }
 
 impl<O: Write, N: Write> Printer<O, N> {
@@ -148,9 +150,10 @@ impl<O: Write, N: Write> Printer<O, N> {
     }
 
     fn line(&mut self, text: &[u8]) -> io::Result<()> {
-        self.out.write_all(text)?;
-        self.out.write_all(b"\n")?;
-        self.out.flush()
+        self.line.clear();
+        self.line.extend_from_slice(text);
+        self.line.push(b'\n');
+        self.out.write_all(&self.line)
     }
 }
 
@@ -177,7 +180,7 @@ mod tests {
     use super::*;
 
     fn printed(form: Form, event: &Event) -> (bool, String) {
-        let mut printer = Printer { out: Vec::new(), notes: Vec::new(), form };
+        let mut printer = Printer { out: Vec::new(), notes: Vec::new(), form, line: Vec::new() };
         let message = printer.print(event).unwrap();
         (message, String::from_utf8(printer.out).unwrap())
     }

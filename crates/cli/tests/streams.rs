@@ -2,7 +2,7 @@
 //! quietly.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, pipe};
+use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, Read as _, pipe};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -276,6 +276,32 @@ const RUN: &str = r#"{
     "checks": { "lost": 0 },
     "validity": { "valid": true, "reasons": [], "notes": [] }
 }"#;
+
+#[test]
+fn a_full_non_blocking_standard_output_gets_everything() {
+    let server = Server::start(Stdio::piped(), &[]);
+    let address = server.address().to_string();
+    for (arguments, end) in [
+        (&["bench", "--list-scenarios"][..], "\n"),
+        (&["doctor", "--json"], "}\n"),
+        (&["sub", "--address", &address, "--count", "1", "lobby"], "\nthe message\n"),
+    ] {
+        let (mut reader, writer) = full_pipe(OFlags::NONBLOCK);
+        let mut command = Process::command(BINARY);
+        command.args(arguments);
+        let mut process = Process::spawn_onto(command, writer, Stdio::piped());
+        if arguments[0] == "sub" {
+            process.error_line_with("subscribed lobby", Deadline::start());
+            let publish = ["pub", "--address", &address, "lobby", "--message", "the message"];
+            assert_eq!(Process::start(BINARY, publish).finish(Deadline::start()).code, 0);
+        }
+        let mut text = String::new();
+        reader.read_to_string(&mut text).expect("UTF-8");
+        assert!(text.ends_with(end) && text.trim_start().len() > 1, "{arguments:?}: {text}");
+        let status = process.wait(Deadline::start());
+        assert!(status.success(), "{arguments:?}: {status}");
+    }
+}
 
 #[test]
 fn a_closed_standard_output_ends_a_command_quietly() {

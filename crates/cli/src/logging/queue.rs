@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use flume::{Receiver, Sender};
 use nix::sys::signal::SigSet;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
+
+use crate::output::write_fully;
 
 /// The capacity of the queue in lines: about 40 s of departures of one shard at the default `--departure-lines`.
 const CAPACITY: usize = 4096;
@@ -112,10 +112,10 @@ impl LogWriter {
     /// Writes a line, blocking if necessary. After a torn line it starts a new one first.
     fn write(&mut self, out: BorrowedFd<'_>, line: &[u8]) -> io::Result<()> {
         if self.torn {
-            write_all(out, b"\n").map_err(|(_, error)| error)?;
+            write_fully(out, b"\n").map_err(|(_, error)| error)?;
             self.torn = false;
         }
-        write_all(out, line).map_err(|(written, error)| {
+        write_fully(out, line).map_err(|(written, error)| {
             self.torn = written > 0;
             error
         })
@@ -129,24 +129,6 @@ impl LogWriter {
             tracing::warn!(dropped, "log lines dropped since the start: standard error was blocked or failed");
         }
     }
-}
-
-/// Writes all bytes to a blocking or non-blocking descriptor. An error comes with the number of bytes written before it.
-fn write_all(out: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
-    let mut written = 0;
-    while written < bytes.len() {
-        match rustix::io::write(out, &bytes[written..]) {
-            Ok(0) => return Err((written, ErrorKind::WriteZero.into())),
-            Ok(count) => written += count,
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                // If `poll` fails, the next write reports the error.
-                let _ = poll(&mut [PollFd::from_borrowed_fd(out, PollFlags::OUT)], None);
-            }
-            Err(error) => return Err((written, error.into())),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
