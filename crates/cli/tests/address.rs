@@ -15,12 +15,16 @@ const STARTS: usize = 40;
 /// Below the ephemeral range, from which other tests get their ports.
 const FIRST_PORT: u16 = 20_000;
 
-static NEXT_PORT: AtomicU16 = AtomicU16::new(FIRST_PORT);
+/// Ports from which a run of these tests starts to look, so that two runs do not try the same ones.
+const SPREAD: u32 = 10_000;
+
+static TRIED: AtomicU16 = AtomicU16::new(0);
 
 /// Returns a port on which nobody listens.
 fn free_port() -> u16 {
+    let offset = u16::try_from(std::process::id() % SPREAD).expect("below the spread");
     loop {
-        let port = NEXT_PORT.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST_PORT + offset + TRIED.fetch_add(1, Ordering::Relaxed);
         if TcpListener::bind(("0.0.0.0", port)).is_ok() {
             return port;
         }
