@@ -24,22 +24,28 @@ mod logging;
 mod output;
 mod period;
 mod policy;
+mod printable;
 mod publish;
 mod report;
 mod serve;
 mod settings;
+mod signals;
 mod size;
 mod subscribe;
 mod tuning;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
 
 use command_line::{EXIT_SETUP, NotParsed, SetupError, one_line};
+use output::complain;
+use printable::printable;
+
+/// The maximum length of an error message in characters.
+const MAX_ERROR: usize = 4096;
 
 /// A thread-per-core broadcast server: publishers send messages to channels, and every subscriber of a
 /// channel gets every message, at once and in order, or is told exactly what it missed.
@@ -95,7 +101,14 @@ When ready, one line per listener goes to standard output, such as
     listening native 127.0.0.1:7070
 
 and the log goes to standard error. SIGTERM and SIGINT end the server cleanly, with exit code 0. \
-SIGUSR1 writes the journal: a JSON object for each of the connections that left last, with why they did.
+A second one ends it at once. \
+SIGUSR1 writes the journal: a JSON object for each of the connections that left last, with why they did. SIGHUP and \
+SIGUSR2 are logged and otherwise ignored: settings are read at the start, and the journal file is opened for each \
+SIGUSR1, so there is nothing to reload or reopen. SIGPIPE is ignored. All other signals keep their default action; \
+SIGQUIT and SIGALRM, for example, kill the server without notice to its clients.
+
+A blocked standard error never blocks the server. Log lines are dropped instead, and the log and \
+'corecast admin status' report how many.
 
 Every flag can also be a variable (CORECAST_SHARDS=2) and, but for --config, a key of the configuration \
 file (shards = 2). A flag beats its variable, a variable the file, the file the default. Sizes are bytes, \
@@ -123,8 +136,8 @@ Examples:
     tail -F app.log | corecast pub --address 10.0.0.1:7070 logs";
 
 const SUB_HELP: &str = "\
-Each message is written as it is, with a line feed behind it. A message that contains a line feed so takes \
-several lines: with --json it is always one line, an object of one of the forms
+Each message is written as it is, with a line feed behind it; on a terminal, control characters other than line \
+feeds and tabs are escaped. A message that contains a line feed so takes several lines: with --json it is always one line, an object of one of the forms
 
     {\"channel\":\"lobby\",\"payload\":\"text\"}
     {\"channel\":\"lobby\",\"payload_base64\":\"/wA=\"}     a payload that is not UTF-8
@@ -132,7 +145,7 @@ several lines: with --json it is always one line, an object of one of the forms
 
 Without --json, a gap is a line on standard error. 'subscribed CHANNEL' on standard error says that every \
 message published from then on will come. The exit code is 0 after --count messages or when nobody reads \
-the output any more, and 1 when the server ends the connection: then one line on standard error says why and, \
+the output any more, even if no message arrives, and 1 when the server ends the connection: then one line on standard error says why and, \
 if the server suggests it, after how long to connect again.
 
 Examples:
@@ -143,7 +156,9 @@ Examples:
 const ADMIN_HELP: &str = "\
 The server must have been started with --admin-socket. A script may speak to the socket by itself: a line of \
 JSON each way, such as \"status\" or {\"close\":{\"connection\":\"0/12.3\",\"reason\":\"text\",\"reset\":false}}; \
-one request a connection. The exit code is 1 if a connection to close was not there, or was ending already.
+one request per connection, of at most 4096 bytes, within 5 s. A request that is refused is answered with \
+{\"error\":\"reason\"}. The request \"log\" returns the number of dropped log lines. Control characters in the output are \
+escaped. The exit code is 1 if a connection to close was not there, or was ending already.
 
 Examples:
     corecast serve --admin-socket /run/corecast/admin.sock
@@ -230,8 +245,7 @@ fn main() -> ExitCode {
 
 /// Says why on one line.
 fn failed(error: &anyhow::Error) -> ExitCode {
-    // Nobody may be there to read it; the exit code stands.
-    let _ = writeln!(std::io::stderr(), "corecast: {}", one_line(&with_causes(error)));
+    complain(&format!("corecast: {}\n", printable(&one_line(&with_causes(error)), MAX_ERROR)));
     if error.is::<SetupError>() { ExitCode::from(EXIT_SETUP) } else { ExitCode::FAILURE }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +10,7 @@ use clap::Args;
 use corecast_report::{Experiment, curve_chart, gather, page};
 
 use crate::command_line::SetupError;
+use crate::output::print;
 
 /// The flags of `corecast report`.
 #[derive(Args, Debug)]
@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         writeln!(text, "## {}\n\n{results}\n{}", experiment.title, results.verdicts_text())?;
     }
-    std::io::stdout().write_all(text.as_bytes()).context("standard output")?;
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -92,8 +92,7 @@ impl Server {
         let shards = ShardId::try_from(config.cpus.len()).expect("fewer than 2^16 shards");
         let mut listeners = Vec::new();
         let mut doors: Vec<Vec<(Listener, OwnedFd)>> = config.cpus.iter().map(|_| Vec::new()).collect();
-        for wanted in &config.listeners {
-            let (listener, sockets) = listener::bind(wanted, config.cpus.len())?;
+        for (listener, sockets) in listener::bind(&config.listeners, config.cpus.len())? {
             for (doors, socket) in doors.iter_mut().zip(sockets) {
                 doors.push((listener.clone(), socket));
             }
