@@ -92,7 +92,9 @@ pub(crate) struct Settings {
     )]
     max_connections: usize,
 
-    /// Frames a second that one connection may send; 0 for any number. A second's worth may come at once.
+    /// Frames a second that one connection may send; 0 for any number.
+    ///
+    /// A second's worth may come at once; then each frame waits for its turn. What waits is not received.
     #[arg(
         long,
         env = "CORECAST_MAX_FRAME_RATE",
@@ -103,7 +105,10 @@ pub(crate) struct Settings {
     )]
     max_frame_rate: u64,
 
-    /// Bytes a second that one connection may send; 0B for any number. A second's worth may come at once.
+    /// Bytes a second that one connection may send; 0B for any number.
+    ///
+    /// A second's worth may come at once; then each frame waits until the rate allows all of it. A frame larger than a
+    /// second's worth waits for a second in which nothing is sent, and those behind it for as long as it takes at the rate.
     #[arg(
         long,
         env = "CORECAST_MAX_BYTE_RATE",
@@ -116,7 +121,8 @@ pub(crate) struct Settings {
 
     /// What becomes of a connection that sends faster than it may.
     ///
-    /// pause: it is not read until it is within its rate again. close: it is closed with code 209 (rate exceeded).
+    /// pause: its next frame is not received until it is within the rate. close: the connection is closed with code 209
+    /// (rate exceeded).
     #[arg(
         long,
         env = "CORECAST_OVER_RATE",

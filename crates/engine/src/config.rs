@@ -191,7 +191,8 @@ named! {
     }
 }
 
-/// How fast one connection may send. A second's worth may come at once.
+/// How fast one connection may send: a token bucket for frames and one for bytes. Each holds a second's worth; a frame
+/// larger than that needs a full bucket, and the next waits until its debt is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     /// Frames a second, of any kind; 0 for any number. Default 0.

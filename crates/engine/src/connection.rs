@@ -9,7 +9,7 @@ use crate::shard::{Engine, Shard};
 use crate::signal::Signal;
 use crate::socket::{Received, Socket};
 use corecast_fanout::{ConnectionId, Outlet as _};
-use corecast_session::{End, Native, Plain, Session};
+use corecast_session::{End, Native, Plain, Session, Taken};
 use corecast_wire::{Code, Limits, Reassembly};
 use futures_lite::future::or;
 use glommio::io::PollableFd;
@@ -148,7 +148,7 @@ enum Next {
     Again,
     /// Do not read until the shard says so.
     Paused,
-    /// Do not read for this long: it has sent too fast.
+    /// Do not read for this long: so long its next frame has to wait.
     TooFast(Duration),
     /// It has a reason to end.
     Over,
@@ -221,24 +221,35 @@ fn take<P: Engine, S: Session>(
         return Ok(Next::Paused);
     }
     let mut scratch = shard.scratch.borrow_mut();
-    let received = match link.socket.receive(&mut scratch) {
+    // What a rate may keep back stays in the kernel.
+    let received = if rate.is_some() { link.socket.peek(&mut scratch) } else { link.socket.receive(&mut scratch) };
+    let received = match received {
         Received::Bytes(received) => received,
         Received::Nothing => return Ok(Next::Readable),
         Received::End => return Err(End::of_stream(incomplete)),
         Received::Broken => return Err(End::new(Code::Reset, "the connection is broken")),
     };
+    let mut wait = Duration::ZERO;
+    let admit = |bytes| {
+        wait = rate.as_mut().map_or(Duration::ZERO, |rate| rate.admit(bytes));
+        wait.is_zero()
+    };
     let outcome = shard.with_context(link.id, |context| {
-        let outcome = corecast_session::receive(session, incomplete, &scratch[..received], context);
+        let outcome = corecast_session::receive_admitted(session, incomplete, &scratch[..received], context, admit);
         *published = context.published;
         outcome
     });
-    let frames = outcome?;
+    let Taken { frames, bytes } = outcome?;
+    if rate.is_some() && bytes > 0 && link.socket.receive(&mut scratch[..bytes]) != Received::Bytes(bytes) {
+        return Err(End::new(Code::Reset, "the connection is broken"));
+    }
     if frames > 0 {
         link.lifecycle.apply(Event::Introduced);
     }
-    link.activity.received(shard.clock.now(), frames, incomplete.is_mid_frame());
-    let debt = rate.as_mut().map_or(Duration::ZERO, |rate| rate.charge(frames, received));
-    if debt.is_zero() {
+    if bytes > 0 {
+        link.activity.received(shard.clock.now(), frames, incomplete.is_mid_frame());
+    }
+    if wait.is_zero() {
         Ok(if received == scratch.len() {
             Next::Again
         } else if shard.must_pause(link, *published) {
@@ -248,7 +259,7 @@ fn take<P: Engine, S: Session>(
         })
     } else {
         match shard.limits.rate.over {
-            OverRate::Pause => Ok(Next::TooFast(debt)),
+            OverRate::Pause => Ok(Next::TooFast(wait)),
             OverRate::Close => Err(End::new(Code::RateExceeded, "the client sent faster than it may")),
         }
     }

@@ -32,8 +32,17 @@ impl Socket {
 
     /// Receives what is there, up to the length of `buffer`.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> Received {
+        self.receive_with(buffer, RecvFlags::empty())
+    }
+
+    /// As [`receive`](Self::receive), and leaves it there.
+    pub(crate) fn peek(&self, buffer: &mut [u8]) -> Received {
+        self.receive_with(buffer, RecvFlags::PEEK)
+    }
+
+    fn receive_with(&self, buffer: &mut [u8], flags: RecvFlags) -> Received {
         loop {
-            match rustix::net::recv(&*self.0, &mut *buffer, RecvFlags::DONTWAIT) {
+            match rustix::net::recv(&*self.0, &mut *buffer, RecvFlags::DONTWAIT | flags) {
                 Ok((_, 0)) => return Received::End,
                 Ok((_, received)) => return Received::Bytes(received),
                 Err(Errno::INTR) => {}
