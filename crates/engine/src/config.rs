@@ -51,6 +51,9 @@ pub struct Listener {
     pub channel: Option<String>,
     /// What lagging means for the connections of a `plain` listener; by default they are closed. `None` for others.
     pub lag: Option<Lag>,
+    /// How long a connection of a `plain` listener may send nothing; then it ends with code 207. By default, and at zero, for
+    /// ever. `None` for others: [`Limits::idle_timeout`] counts there.
+    pub idle_timeout: Option<Duration>,
 }
 
 /// A name that none of the choices has.
@@ -209,7 +212,8 @@ impl Default for RateLimit {
     }
 }
 
-/// The bounds of a server, and what reaching them does.
+/// The bounds of a server, and what reaching them does. Deadlines may be late by a second, and do not count time in which
+/// the server stood still.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Greatest length field of a `native` frame, in bytes; beyond it the connection ends with code 100.
@@ -246,7 +250,7 @@ pub struct Limits {
     /// ever. Default 30 s.
     pub frame_timeout: Duration,
     /// How long a `native` connection may send nothing, not even the answer to the PING that it is sent after
-    /// half of it; then it ends with code 207. Zero: for ever. Default 2 min.
+    /// half of it; it ends with code 207 if it has not answered after the other half. Zero: for ever. Default 2 min.
     pub idle_timeout: Duration,
     /// How long the peer of a full socket may take nothing of what the kernel holds for it; then the connection is reset, and
     /// counted with code 208. A peer that takes some has the time again, up to 16 times before the socket is no longer full.

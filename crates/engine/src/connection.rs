@@ -85,20 +85,21 @@ pub(crate) fn start<P: Engine>(shard: &Rc<Shard<P>>, accepted: (Socket, SocketAd
     match door.protocol {
         Protocol::Plain => {
             let limits = Limits { max_frame: limits.plain_max_frame };
-            admit(shard, accepted, door.protocol, Plain { channel: Rc::clone(&door.channel), limits, lag: door.lag });
+            admit(shard, accepted, door, Plain { channel: Rc::clone(&door.channel), limits, lag: door.lag });
         }
         Protocol::Native => {
             let limits = Limits { max_frame: limits.native_max_frame };
-            admit(shard, accepted, door.protocol, Native::new(limits));
+            admit(shard, accepted, door, Native::new(limits));
         }
     }
 }
 
-fn admit<P: Engine, S: Session>(shard: &Rc<Shard<P>>, accepted: (Socket, SocketAddr), protocol: Protocol, session: S) {
+fn admit<P: Engine, S: Session>(shard: &Rc<Shard<P>>, accepted: (Socket, SocketAddr), door: &Door, session: S) {
     if shard.is_full() {
         return refuse(shard, &accepted.0, &session);
     }
-    let link = shard.open(accepted, protocol);
+    accepted.0.give_up_when_vanished(shard.limits.write_timeout);
+    let link = shard.open(accepted, door);
     glommio::spawn_local(serve(Rc::clone(shard), link, session)).detach();
 }
 
@@ -176,12 +177,12 @@ async fn read<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session:
             }
             Next::Again => shard.let_io_in().await,
             Next::Paused => {
-                link.activity.pause();
+                link.activity.pause(shard.clock.now());
                 link.signal.wait().await;
                 link.activity.resume(shard.clock.now());
             }
             Next::TooFast(wait) => {
-                link.activity.pause();
+                link.activity.pause(shard.clock.now());
                 or(link.signal.wait(), sleep(wait)).await;
                 link.activity.resume(shard.clock.now());
             }

@@ -2,6 +2,7 @@
 
 use crate::config::Listener;
 use crate::error::StartError;
+use crate::socket::keep_alive;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -44,6 +45,7 @@ fn listen(address: SocketAddr) -> io::Result<Socket> {
     socket.set_reuse_port(true)?;
     // Accepted sockets inherit it: a frame is complete when it is sent, there is nothing to wait for.
     socket.set_tcp_nodelay(true)?;
+    keep_alive(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG.into())?;
     Ok(socket)

@@ -68,10 +68,15 @@ pub(crate) async fn sweep<P: Engine>(shard: Rc<Shard<P>>, mut place: Place) {
     let mut next = 0;
     loop {
         sleep(shard.tuning.sweep_interval).await;
-        shard.clock.advance();
+        if let Some(gap) = shard.clock.advance() {
+            let (shard_id, gap_ms) = (shard.mesh.shard(), u64::try_from(gap.as_millis()).unwrap_or(u64::MAX));
+            tracing::warn!(shard = shard_id, gap_ms, "the shard stood still; its deadlines do not count it");
+            // What peers said meanwhile is heard before anybody is judged.
+            shard.let_io_in().await;
+        }
         shard.journal.borrow_mut().close_second(shard.clock.now());
         next = shard.check_deadlines(next);
-        let now = Instant::now();
+        let now = shard.clock.now();
         let expired: Vec<_> = shard.ending.borrow_mut().extract_if(.., |(deadline, _)| *deadline <= now).collect();
         for (_, id) in expired {
             if let Some(link) = shard.link(id) {
