@@ -11,6 +11,7 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::admin::AdminSocket;
 use crate::command_line::{SetupError, one_line};
+use crate::contradictions::contradictions;
 use crate::cpus;
 use crate::journal;
 use crate::logging;
@@ -38,6 +39,9 @@ fn serve(settings: &Settings, config: &Config) -> anyhow::Result<ExitCode> {
     let server = Server::start(config).map_err(|error| SetupError(error.to_string()))?;
     let (shards, cpus) = (config.cpus.len(), cpus::compact(&config.cpus));
     tracing::info!(shards, %cpus, policy = %config.policy, "serving");
+    for contradiction in contradictions(config) {
+        tracing::warn!("{contradiction}");
+    }
     warn_of_few_files(config);
     journal::write_on_signal(server.control(), settings.admin.journal.clone())
         .context("cannot start the thread for SIGUSR1")?;

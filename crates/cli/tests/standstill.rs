@@ -91,7 +91,7 @@ fn news() -> ChannelName<'static> {
 }
 
 fn payload(number: u32) -> Vec<u8> {
-    [&number.to_be_bytes()[..], &[7; 64 * 1024]].concat()
+    [&number.to_be_bytes()[..], &vec![7; 64 * 1024]].concat()
 }
 
 fn expect_all(subscriber: &mut Peer, messages: u32) {

@@ -1,5 +1,6 @@
 //! What a server is told at its start.
 
+use crate::tick::SWEEPS_FOR_ALL;
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -319,6 +320,13 @@ pub struct Tuning {
     pub affinity: Affinity,
     /// How a shard is scheduled. Default: batch.
     pub scheduling: Scheduling,
+}
+
+impl Tuning {
+    /// How late a deadline of a connection may be: each is looked at once in this time.
+    pub fn deadline_resolution(&self) -> Duration {
+        self.sweep_interval * SWEEPS_FOR_ALL
+    }
 }
 
 impl Default for Tuning {

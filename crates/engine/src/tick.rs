@@ -26,7 +26,7 @@ use std::time::Instant;
 const LEAST_CHECKED: usize = 256;
 
 /// Sweeps in which every connection is looked at once.
-const SWEEPS_FOR_ALL: usize = 10;
+pub(crate) const SWEEPS_FOR_ALL: u32 = 10;
 
 /// Posts taken from the mailbox in one tick.
 const MAX_POSTS: usize = 256;
@@ -91,7 +91,7 @@ pub(crate) async fn sweep<P: Engine>(shard: Rc<Shard<P>>, mut place: Place) {
 impl<P: Engine> Shard<P> {
     /// Does what is due for some connections, from this slot on; the slot to go on from.
     fn check_deadlines(&self, from: usize) -> usize {
-        let count = self.slots().div_ceil(SWEEPS_FOR_ALL).max(LEAST_CHECKED);
+        let count = self.slots().div_ceil(SWEEPS_FOR_ALL as usize).max(LEAST_CHECKED);
         let (due, next) = self.due(from, count);
         for (link, due) in due {
             match due {
