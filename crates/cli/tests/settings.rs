@@ -103,7 +103,9 @@ fn limits_that_do_not_meet_are_told_at_the_start() {
         ["WARN", "--idle-timeout 500ms", "1s"],
     ] {
         let line = server.process.error_line_with(parts[1], Deadline::start());
-        parts.iter().for_each(|part| holds(&line, part));
+        for part in parts {
+            holds(&line, part);
+        }
     }
     assert_eq!(server.stop().code, 0);
 }

@@ -38,6 +38,7 @@ mod clock;
 mod comparison;
 mod completion;
 mod connection;
+mod deadline;
 mod dialect;
 mod distribution;
 mod disturbance;
