@@ -1,11 +1,15 @@
-//! What `--listen` takes: `plain://127.0.0.1:7000/lobby?lag=skip`.
+//! What `--listen` takes: `plain://127.0.0.1:7000/lobby?lag=skip&idle=90s`.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use corecast_engine::{Lag, Listener, Protocol, UnknownName};
 use corecast_wire::ChannelName;
+
+use crate::period::{self, Period};
+use crate::settings::LONGEST_WAIT;
 
 /// A listener as it is written on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +26,10 @@ impl FromStr for ListenAddress {
             let known = Protocol::ALL.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             format!("'{protocol}' is none of the protocols {known}")
         })?;
-        let (rest, lag) = match rest.rsplit_once("?lag=") {
-            Some((rest, lag)) => (rest, Some(lag_of(protocol, lag)?)),
-            None => (rest, None),
+        // A channel's name may have a question mark.
+        let (rest, options) = match rest.rsplit_once('?').filter(|(_, options)| options.contains('=')) {
+            Some((rest, options)) => (rest, Options::parse(protocol, options)?),
+            None => (rest, Options::default()),
         };
         let (address, channel) = match rest.split_once('/') {
             Some((address, channel)) => (address, Some(channel)),
@@ -34,7 +39,33 @@ impl FromStr for ListenAddress {
             format!("'{address}' is no IP address with a port; write for example 127.0.0.1:7070 or [::1]:7070")
         })?;
         let channel = channel.map(|channel| channel_of(protocol, channel)).transpose()?;
-        Ok(Self(Listener { protocol, address, channel, lag }))
+        let Options { lag, idle } = options;
+        Ok(Self(Listener { protocol, address, channel, lag, idle_timeout: idle.map(|idle| idle.0) }))
+    }
+}
+
+/// What may stand behind a question mark, with `&` between two of them.
+#[derive(Default)]
+struct Options {
+    lag: Option<Lag>,
+    idle: Option<Period>,
+}
+
+impl Options {
+    fn parse(protocol: Protocol, text: &str) -> Result<Self, String> {
+        let mut options = Self::default();
+        for option in text.split('&') {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            let twice = match name {
+                "lag" => options.lag.replace(lag_of(protocol, value)?).is_some(),
+                "idle" => options.idle.replace(idle_of(protocol, value)?).is_some(),
+                _ => return Err(format!("'{name}' is none of the options lag, idle of a listener")),
+            };
+            if twice {
+                return Err(format!("'{name}' is given twice"));
+            }
+        }
+        Ok(options)
     }
 }
 
@@ -57,13 +88,26 @@ fn lag_of(protocol: Protocol, lag: &str) -> Result<Lag, String> {
     lag.parse().map_err(|error: UnknownName| error.to_string())
 }
 
+/// Only `plain` listeners have no PING, so that a silent connection may be one that only listens.
+fn idle_of(protocol: Protocol, idle: &str) -> Result<Period, String> {
+    if protocol != Protocol::Plain {
+        return Err(format!(
+            "{protocol} clients are asked for a sign of life; leave out 'idle={idle}', or set --idle-timeout"
+        ));
+    }
+    period::within(Duration::ZERO..=LONGEST_WAIT)(idle)
+}
+
 impl fmt::Display for ListenAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}://{}", self.0.protocol, self.0.address)?;
         if let Some(channel) = &self.0.channel {
             write!(formatter, "/{channel}")?;
         }
-        self.0.lag.map_or(Ok(()), |lag| write!(formatter, "?lag={lag}"))
+        let lag = self.0.lag.map(|lag| format!("lag={lag}"));
+        let idle = self.0.idle_timeout.map(|idle| format!("idle={}", Period(idle)));
+        let options: Vec<_> = lag.into_iter().chain(idle).collect();
+        if options.is_empty() { Ok(()) } else { write!(formatter, "?{}", options.join("&")) }
     }
 }
 
@@ -78,6 +122,9 @@ mod tests {
             "plain://[::1]:0/lobby",
             "native://0.0.0.0:7070",
             "plain://1.2.3.4:5/a/b?lag=skip",
+            "plain://1.2.3.4:5?idle=90s",
+            "plain://1.2.3.4:5/what??lag=disconnect&idle=1500ms",
+            "plain://1.2.3.4:5/what?",
         ] {
             assert_eq!(text.parse::<ListenAddress>().map(|address| address.to_string()), Ok(text.to_owned()));
         }
@@ -95,6 +142,13 @@ mod tests {
             ("native://127.0.0.1:7000/lobby", "'/lobby'"),
             ("native://127.0.0.1:7000?lag=skip", "--lag"),
             ("plain://127.0.0.1:7000?lag=wait", "skip"),
+            ("native://127.0.0.1:7000?idle=5s", "--idle-timeout"),
+            ("plain://127.0.0.1:7000?idle=5", "'5'"),
+            ("plain://127.0.0.1:7000?idle=2h", "'2h'"),
+            ("plain://127.0.0.1:7000?idle=3601s", "3600s"),
+            ("plain://127.0.0.1:7000?idel=5s", "'idel'"),
+            ("plain://127.0.0.1:7000?idle=5s&lag", "skip"),
+            ("plain://127.0.0.1:7000?idle=5s&idle=6s", "twice"),
         ] {
             let error = text.parse::<ListenAddress>().unwrap_err();
             assert!(error.contains(named), "{text}: {error}");

@@ -14,6 +14,7 @@ mod command_line;
 mod compare;
 mod config_file;
 mod connection;
+mod contradictions;
 mod cpus;
 mod doctor;
 mod ending;

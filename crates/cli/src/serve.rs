@@ -13,6 +13,7 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::admin::AdminSocket;
 use crate::command_line::{SetupError, one_line};
+use crate::contradictions::contradictions;
 use crate::cpus;
 use crate::journal::JournalOutput;
 use crate::logging::{self, Log};
@@ -47,6 +48,9 @@ fn serve(settings: &Settings, config: &Config, log: &Log) -> anyhow::Result<Exit
     let server = Server::start(config).map_err(|error| SetupError(error.to_string()))?;
     let (shards, cpus) = (config.cpus.len(), cpus::compact(&config.cpus));
     tracing::info!(shards, %cpus, policy = %config.policy, "serving");
+    for contradiction in contradictions(config) {
+        tracing::warn!("{contradiction}");
+    }
     warn_of_few_files(config);
     signals::handle(server.control(), journal).context("cannot start the thread for signals")?;
     if let Some(admin) = &mut admin {

@@ -52,11 +52,12 @@ pub(crate) struct Settings {
     /// frame goes to every connection). Port 0 picks a free port. A plain listener may name its channel:
     /// listeners with the same channel share it, and so do native clients that subscribe to it; without
     /// one, the channel is the listener's own. With ?lag=skip who falls behind there misses messages without being told,
-    /// which plain cannot; by default it is closed.
+    /// which plain cannot; by default it is closed. With ?idle=TIME a plain connection that sends nothing for that time is
+    /// closed, counted under code 207 (idle timeout); by default it may only listen. & stands between both options.
     #[arg(
         long,
         env = "CORECAST_LISTEN",
-        value_name = "PROTOCOL://IP:PORT[/CHANNEL][?lag=EFFECT]",
+        value_name = "PROTOCOL://IP:PORT[/CHANNEL][?OPTIONS]",
         value_delimiter = ',',
         default_value = "native://127.0.0.1:7070",
         help_heading = "Listeners"
@@ -92,7 +93,9 @@ pub(crate) struct Settings {
     )]
     max_connections: usize,
 
-    /// Frames a second that one connection may send; 0 for any number. A second's worth may come at once.
+    /// Frames a second that one connection may send; 0 for any number.
+    ///
+    /// A second's worth may come at once; then each frame waits for its turn. What waits is not received.
     #[arg(
         long,
         env = "CORECAST_MAX_FRAME_RATE",
@@ -103,7 +106,10 @@ pub(crate) struct Settings {
     )]
     max_frame_rate: u64,
 
-    /// Bytes a second that one connection may send; 0B for any number. A second's worth may come at once.
+    /// Bytes a second that one connection may send; 0B for any number.
+    ///
+    /// A second's worth may come at once; then each frame waits until the rate allows all of it. A frame larger than a
+    /// second's worth waits for a second in which nothing is sent, and those behind it for as long as it takes at the rate.
     #[arg(
         long,
         env = "CORECAST_MAX_BYTE_RATE",
@@ -116,7 +122,8 @@ pub(crate) struct Settings {
 
     /// What becomes of a connection that sends faster than it may.
     ///
-    /// pause: it is not read until it is within its rate again. close: it is closed with code 209 (rate exceeded).
+    /// pause: its next frame is not received until it is within the rate. close: the connection is closed with code 209
+    /// (rate exceeded).
     #[arg(
         long,
         env = "CORECAST_OVER_RATE",
@@ -235,7 +242,8 @@ pub(crate) struct Settings {
 
     /// How long a native connection may take to say HELLO; 0s for as long as it likes.
     ///
-    /// Then it is closed with code 205 (hello timeout). Deadlines may be late by a second.
+    /// Then it is closed with code 205 (hello timeout). Deadlines may be late by a second. No deadline counts time in which
+    /// the server itself stood still.
     #[arg(
         long,
         env = "CORECAST_HELLO_TIMEOUT",
@@ -261,8 +269,9 @@ pub(crate) struct Settings {
 
     /// How long a native connection may send nothing; 0s for as long as it likes.
     ///
-    /// After half of it the server sends PING; without an answer the connection is closed with code 207 (idle
-    /// timeout). Plain has no PING, and who only listens there says nothing: it is left alone.
+    /// After half of it the server sends PING; without an answer within the other half the connection is closed with code
+    /// 207 (idle timeout). Plain has no PING, and who only listens there says nothing: it is left alone, but for ?idle=TIME in
+    /// --listen.
     #[arg(
         long,
         env = "CORECAST_IDLE_TIMEOUT",

@@ -1,7 +1,7 @@
 //! `corecast bench`: scenarios, what overrides them, and the files that it writes.
 
 use corecast_engine::Protocol;
-use corecast_testkit::{Deadline, Finished, Process, ServerProcess};
+use corecast_testkit::{Deadline, Finished, Peer, Process, ServerProcess, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
@@ -204,4 +204,31 @@ fn a_server_that_tells_it_has_its_shards_parts_reported() {
     assert!(String::from_utf8_lossy(&text.stdout).contains("shards      0: "), "{text:?}");
     let nobody = bench_small(&server, &["--admin-socket", "/nonexistent"]);
     assert!(nobody.complaint(1).contains("/nonexistent"), "{nobody:?}");
+}
+
+/// How many connections to this port are established, in the eyes of those who connected.
+fn connections_to(port: u16) -> usize {
+    let sockets = fs::read_to_string("/proc/net/tcp").expect("Linux");
+    let (remote, established) = (format!(":{port:04X}"), "01");
+    let fields = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    fields.filter(|fields| fields[2].ends_with(&remote) && fields[3] == established).count()
+}
+
+/// Both stand still, as on a machine that was suspended: neither is to blame the other for that time.
+#[test]
+fn time_in_which_the_generator_stood_still_does_not_count_against_attaching() {
+    let server = ServerProcess::start(BINARY, &["--shards", "1"]);
+    let address = server.address(Protocol::Native);
+    let mut bystander = Peer::connect(server.address(Protocol::Plain));
+    bystander.send_plain(b"accepted");
+    bystander.expect_plain(b"accepted");
+    server.process.signal(Signal::STOP);
+    let arguments = ["bench", "--attach-timeout", "3s", "--address", &address.to_string()];
+    let bench = Process::start(BINARY, [&arguments[..], &SMALL[..], &["--json"]].concat());
+    wait_until(Deadline::start(), "the generator to be connected", || connections_to(address.port()) == 22);
+    bench.signal(Signal::STOP);
+    bystander.expect_silence(Duration::from_secs(5));
+    bench.signal(Signal::CONT);
+    server.process.signal(Signal::CONT);
+    report(&bench.finish(deadline()));
 }

@@ -94,6 +94,23 @@ fn a_flag_beats_the_variable_and_the_file() {
 }
 
 #[test]
+fn limits_that_do_not_meet_are_told_at_the_start() {
+    let arguments = ["--max-frame-native", "32MiB", "--log-bytes", "300MiB", "--idle-timeout", "500ms"];
+    let mut server = ServerProcess::start(BINARY, &arguments);
+    for parts in [
+        ["WARN", "--max-frame-native 32MiB", "--max-frame"],
+        ["WARN", "--log-bytes 300MiB", "--shard-log-bytes 256MiB"],
+        ["WARN", "--idle-timeout 500ms", "1s"],
+    ] {
+        let line = server.process.error_line_with(parts[1], Deadline::start());
+        for part in parts {
+            holds(&line, part);
+        }
+    }
+    assert_eq!(server.stop().code, 0);
+}
+
+#[test]
 fn the_file_can_come_from_a_variable() {
     let file = File::with(FILE);
     let mut command = Process::command(BINARY);

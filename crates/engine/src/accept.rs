@@ -31,6 +31,8 @@ pub(crate) struct Door {
     pub(crate) channel: Rc<str>,
     /// What lagging means there, where the server's setting does not say it.
     pub(crate) lag: Option<Lag>,
+    /// How long its connections may be silent, where the server's setting does not say it; zero for as long as they like.
+    pub(crate) idle_timeout: Duration,
     pub(crate) descriptor: OwnedFd,
 }
 

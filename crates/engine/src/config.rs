@@ -1,5 +1,6 @@
 //! What a server is told at its start.
 
+use crate::tick::SWEEPS_FOR_ALL;
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -51,6 +52,9 @@ pub struct Listener {
     pub channel: Option<String>,
     /// What lagging means for the connections of a `plain` listener; by default they are closed. `None` for others.
     pub lag: Option<Lag>,
+    /// How long a connection of a `plain` listener may send nothing; then it ends with code 207. By default, and at zero, for
+    /// ever. `None` for others: [`Limits::idle_timeout`] counts there.
+    pub idle_timeout: Option<Duration>,
 }
 
 /// A name that none of the choices has.
@@ -191,7 +195,8 @@ named! {
     }
 }
 
-/// How fast one connection may send. A second's worth may come at once.
+/// How fast one connection may send: a token bucket for frames and one for bytes. Each holds a second's worth; a frame
+/// larger than that needs a full bucket, and the next waits until its debt is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     /// Frames a second, of any kind; 0 for any number. Default 0.
@@ -208,7 +213,8 @@ impl Default for RateLimit {
     }
 }
 
-/// The bounds of a server, and what reaching them does.
+/// The bounds of a server, and what reaching them does. Deadlines may be late by a second, and do not count time in which
+/// the server stood still.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Greatest length field of a `native` frame, in bytes; beyond it the connection ends with code 100.
@@ -245,7 +251,7 @@ pub struct Limits {
     /// ever. Default 30 s.
     pub frame_timeout: Duration,
     /// How long a `native` connection may send nothing, not even the answer to the PING that it is sent after
-    /// half of it; then it ends with code 207. Zero: for ever. Default 2 min.
+    /// half of it; it ends with code 207 if it has not answered after the other half. Zero: for ever. Default 2 min.
     pub idle_timeout: Duration,
     /// How long the peer of a full socket may take nothing of what the kernel holds for it; then the connection is reset, and
     /// counted with code 208. A peer that takes some has the time again, up to 16 times before the socket is no longer full.
@@ -314,6 +320,13 @@ pub struct Tuning {
     pub affinity: Affinity,
     /// How a shard is scheduled. Default: batch.
     pub scheduling: Scheduling,
+}
+
+impl Tuning {
+    /// How late a deadline of a connection may be: each is looked at once in this time.
+    pub fn deadline_resolution(&self) -> Duration {
+        self.sweep_interval * SWEEPS_FOR_ALL
+    }
 }
 
 impl Default for Tuning {

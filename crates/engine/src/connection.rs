@@ -10,7 +10,7 @@ use crate::shard::{Engine, Shard};
 use crate::signal::Signal;
 use crate::socket::{Received, Socket};
 use corecast_fanout::{ConnectionId, Outlet as _};
-use corecast_session::{End, Native, Plain, Session};
+use corecast_session::{End, Native, Plain, Session, Taken};
 use corecast_wire::{Code, Limits, Reassembly};
 use futures_lite::future::or;
 use std::cell::{Cell, OnceCell};
@@ -90,20 +90,21 @@ pub(crate) fn start<P: Engine>(shard: &Rc<Shard<P>>, accepted: (Socket, SocketAd
     match door.protocol {
         Protocol::Plain => {
             let limits = Limits { max_frame: limits.plain_max_frame };
-            admit(shard, accepted, door.protocol, Plain { channel: Rc::clone(&door.channel), limits, lag: door.lag });
+            admit(shard, accepted, door, Plain { channel: Rc::clone(&door.channel), limits, lag: door.lag });
         }
         Protocol::Native => {
             let limits = Limits { max_frame: limits.native_max_frame };
-            admit(shard, accepted, door.protocol, Native::new(limits));
+            admit(shard, accepted, door, Native::new(limits));
         }
     }
 }
 
-fn admit<P: Engine, S: Session>(shard: &Rc<Shard<P>>, accepted: (Socket, SocketAddr), protocol: Protocol, session: S) {
+fn admit<P: Engine, S: Session>(shard: &Rc<Shard<P>>, accepted: (Socket, SocketAddr), door: &Door, session: S) {
     if shard.is_full() {
         return refuse(shard, &accepted.0, &session);
     }
-    let link = shard.open(accepted, protocol);
+    accepted.0.give_up_when_vanished(shard.limits.write_timeout);
+    let link = shard.open(accepted, door);
     glommio::spawn_local(serve(Rc::clone(shard), link, session)).detach();
 }
 
@@ -148,7 +149,7 @@ enum Next {
     Again,
     /// Do not read until the shard says so.
     Paused,
-    /// Do not read for this long: it has sent too fast.
+    /// Do not read for this long: so long its next frame has to wait.
     TooFast(Duration),
     /// It has a reason to end.
     Over,
@@ -177,12 +178,12 @@ async fn read<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session:
             }
             Next::Again => shard.let_io_in().await,
             Next::Paused => {
-                link.activity.pause();
+                link.activity.pause(shard.clock.now());
                 link.signal.wait().await;
                 link.activity.resume(shard.clock.now());
             }
             Next::TooFast(wait) => {
-                link.activity.pause();
+                link.activity.pause(shard.clock.now());
                 or(link.signal.wait(), shard.reactor.sleep_until(Instant::now() + wait)).await;
                 link.activity.resume(shard.clock.now());
             }
@@ -227,7 +228,9 @@ fn take<P: Engine, S: Session>(
         return Ok(Next::Readable);
     }
     let mut scratch = shard.scratch.borrow_mut();
-    let received = match link.socket.receive(&mut scratch) {
+    // What a rate may keep back stays in the kernel.
+    let received = if rate.is_some() { link.socket.peek(&mut scratch) } else { link.socket.receive(&mut scratch) };
+    let received = match received {
         Received::Bytes(received) => received,
         Received::Nothing => {
             *events = Events::default();
@@ -236,22 +239,31 @@ fn take<P: Engine, S: Session>(
         Received::End => return Err(End::of_stream(incomplete)),
         Received::Broken => return Err(End::new(Code::Reset, "the connection is broken")),
     };
-    // The end of a stream is not reported again.
-    if received < scratch.len() && !events.intersects(Events::HANG_UP) {
-        *events = Events::default();
-    }
+    let mut wait = Duration::ZERO;
+    let admit = |bytes| {
+        wait = rate.as_mut().map_or(Duration::ZERO, |rate| rate.admit(bytes));
+        wait.is_zero()
+    };
     let outcome = shard.with_context(link.id, |context| {
-        let outcome = corecast_session::receive(session, incomplete, &scratch[..received], context);
+        let outcome = corecast_session::receive_admitted(session, incomplete, &scratch[..received], context, admit);
         *published = context.published;
         outcome
     });
-    let frames = outcome?;
+    let Taken { frames, bytes } = outcome?;
+    if rate.is_some() && bytes > 0 && link.socket.receive(&mut scratch[..bytes]) != Received::Bytes(bytes) {
+        return Err(End::new(Code::Reset, "the connection is broken"));
+    }
     if frames > 0 {
         link.lifecycle.apply(Event::Introduced);
     }
-    link.activity.received(shard.clock.now(), frames, incomplete.is_mid_frame());
-    let debt = rate.as_mut().map_or(Duration::ZERO, |rate| rate.charge(frames, received));
-    if debt.is_zero() {
+    if bytes > 0 {
+        link.activity.received(shard.clock.now(), frames, incomplete.is_mid_frame());
+    }
+    // The end of a stream is not reported again.
+    if bytes < scratch.len() && wait.is_zero() && !events.intersects(Events::HANG_UP) {
+        *events = Events::default();
+    }
+    if wait.is_zero() {
         Ok(if *events != Events::default() {
             Next::Again
         } else if shard.must_pause(link, *published) {
@@ -261,7 +273,7 @@ fn take<P: Engine, S: Session>(
         })
     } else {
         match shard.limits.rate.over {
-            OverRate::Pause => Ok(Next::TooFast(debt)),
+            OverRate::Pause => Ok(Next::TooFast(wait)),
             OverRate::Close => Err(End::new(Code::RateExceeded, "the client sent faster than it may")),
         }
     }

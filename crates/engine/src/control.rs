@@ -32,7 +32,7 @@ pub struct ConnectionInfo {
     pub peer: SocketAddr,
     /// How far its life has come.
     pub state: State,
-    /// How long it has been here, to a tenth of a second.
+    /// How long it has been here.
     pub age: Duration,
     /// How many channels it is subscribed to, and how many bytes behind it is.
     pub standing: Standing,
@@ -49,6 +49,8 @@ pub struct ShardInfo {
     pub accepted: u64,
     /// Connections that have left, by reason.
     pub closed: BTreeMap<Code, u64>,
+    /// How often it stood still for so long that its deadlines do not count it.
+    pub standstills: u64,
     /// Messages and sends.
     pub counters: Counters,
     /// How it pauses behind its flushes, and why.
@@ -169,18 +171,18 @@ impl<P: Engine> Shard<P> {
                     connections: self.connections(),
                     accepted: tally.accepted,
                     closed: tally.closed.clone(),
+                    standstills: self.clock.standstills(),
                     counters: policy.counters(),
                     pause: self.pause_report.get(),
                 };
                 let _ = reply.send(vec![info]);
             }
             Request::Connections(reply) => {
-                let now = self.clock.now();
                 let info = self.all_links().into_iter().map(|link| ConnectionInfo {
                     id: link.id,
                     peer: link.peer,
                     state: link.lifecycle.state(),
-                    age: link.activity.age(now),
+                    age: link.activity.age(),
                     standing: policy.standing(link.id),
                 });
                 let _ = reply.send(info.collect());

@@ -1,14 +1,17 @@
 //! What a connection must do in time, and by when.
 //!
-//! No connection has a timer. Each notes when it did what, by a clock that stands still between two sweeps, and the
+//! No connection has a timer. Each notes when it did what, by the shard's clock, which stands still between two sweeps, and the
 //! sweep looks at some of them each time, at each one at least once a second: that is how late a deadline may be.
 //!
-//! A connection whose reading we pause cannot be blamed for what we do not read, nor one whose socket is full for
-//! not answering a PING that stands behind what it has not taken.
+//! A deadline counts only time in which the shard could have heard the peer: the clock leaves out what the shard stood still. A
+//! connection whose reading we pause cannot be blamed for what we do not read, nor one whose socket is full for not answering
+//! a PING that stands behind what it has not taken. Nobody is ended for silence before half of the idle timeout has passed
+//! since it was asked.
 //!
 //! A full socket takes no byte before its peer has read a third of what the kernel holds, which may be megabytes. So when
 //! its time is over we ask how much that still is: a peer that has taken some of it has the time again.
 
+use crate::accept::Door;
 use crate::config::{Limits, Protocol};
 use crate::lifecycle::State;
 use corecast_session::End;
@@ -19,41 +22,29 @@ use std::time::{Duration, Instant};
 /// How often a full socket has its time again: so it may take that many times longer than one whose peer reads nothing.
 const MAX_EXTENSIONS: u32 = 16;
 
-/// Time since the start of the shard, as of the last sweep.
-#[derive(Debug)]
-pub(crate) struct Clock {
-    start: Instant,
-    now: Cell<Duration>,
-}
-
-impl Clock {
-    pub(crate) fn start() -> Self {
-        Self { start: Instant::now(), now: Cell::default() }
-    }
-
-    pub(crate) fn advance(&self) {
-        self.now.set(self.start.elapsed());
-    }
-
-    pub(crate) fn now(&self) -> Duration {
-        self.now.get()
-    }
-}
+/// How often a peer that is not read and has ended its sending half is sent a PING, which it answers with a reset if it has
+/// gone.
+const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// When a connection did what.
 #[derive(Debug)]
 pub(crate) struct Activity {
     protocol: Protocol,
+    accepted: Instant,
     opened: Duration,
+    /// How long it may be silent; zero for as long as it likes.
+    idle_timeout: Duration,
     heard: Cell<Duration>,
     /// When the frame began that has not ended.
     frame_began: Cell<Option<Duration>>,
     /// Its socket takes no more.
     blocked: Cell<Option<Blocked>>,
-    /// It was asked for a sign of life since it was heard.
-    pinged: Cell<bool>,
-    /// We do not read what it sends.
-    paused: Cell<bool>,
+    /// When it was asked for a sign of life, if it was since it was heard.
+    asked: Cell<Option<Duration>>,
+    /// Since when we do not read what it sends.
+    paused: Cell<Option<Duration>>,
+    /// When it was last probed, after it had ended its sending half.
+    probed: Cell<Option<Duration>>,
 }
 
 /// A socket that takes no more.
@@ -78,15 +69,27 @@ pub(crate) enum Due {
 }
 
 impl Activity {
-    pub(crate) fn new(protocol: Protocol, now: Duration) -> Self {
+    /// That of a connection which has come through this door at this time of the shard's.
+    pub(crate) fn new(door: &Door, now: Duration, limits: &Limits) -> Self {
+        let idle_timeout = match door.protocol {
+            Protocol::Native => limits.idle_timeout,
+            Protocol::Plain => door.idle_timeout,
+        };
+        Self::begin(door.protocol, idle_timeout, now)
+    }
+
+    fn begin(protocol: Protocol, idle_timeout: Duration, now: Duration) -> Self {
         Self {
             protocol,
+            accepted: Instant::now(),
             opened: now,
+            idle_timeout,
             heard: Cell::new(now),
             frame_began: Cell::default(),
             blocked: Cell::default(),
-            pinged: Cell::default(),
+            asked: Cell::default(),
             paused: Cell::default(),
+            probed: Cell::default(),
         }
     }
 
@@ -97,7 +100,7 @@ impl Activity {
     /// Bytes have come, with so many whole frames, and perhaps the beginning of another.
     pub(crate) fn received(&self, now: Duration, frames: usize, mid_frame: bool) {
         self.heard.set(now);
-        self.pinged.set(false);
+        self.asked.set(None);
         let began = self.frame_began.get().filter(|_| frames == 0).unwrap_or(now);
         self.frame_began.set(mid_frame.then_some(began));
     }
@@ -107,26 +110,49 @@ impl Activity {
         self.blocked.set(Some(Blocked { since: now, held: None, extensions: 0 }));
     }
 
-    /// The socket takes bytes again.
+    /// The socket takes bytes again. What it was asked may have stood behind those that it had not taken.
     pub(crate) fn unblock(&self) {
         self.blocked.set(None);
+        self.asked.set(None);
     }
 
     /// Nothing is read from now on.
-    pub(crate) fn pause(&self) {
-        self.paused.set(true);
+    pub(crate) fn pause(&self, now: Duration) {
+        self.paused.set(Some(now));
     }
 
     /// Reading goes on; the time of the pause does not count.
     pub(crate) fn resume(&self, now: Duration) {
-        self.paused.set(false);
-        self.heard.set(now);
-        self.frame_began.update(|began| began.map(|_| now));
+        let Some(since) = self.paused.take() else { return };
+        let pause = now.saturating_sub(since);
+        self.heard.update(|heard| heard + pause);
+        self.frame_began.update(|began| began.map(|began| began + pause));
+        self.asked.update(|asked| asked.map(|asked| asked + pause));
     }
 
-    /// How long it has been here.
-    pub(crate) fn age(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.opened)
+    /// Whether nothing is read, so that no read finds out that the peer has gone.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.paused.get().is_some()
+    }
+
+    /// Whether to send a PING to a peer that has ended its sending half and is not read: it may wait for what it sent to take
+    /// effect, or have gone. Whom we cannot ask, or whose socket is full, the kernel's own probes and the deadline of writes
+    /// find.
+    pub(crate) fn must_probe(&self, state: State, now: Duration) -> bool {
+        let early = |probed: Duration| now.saturating_sub(probed) < PROBE_INTERVAL;
+        if self.protocol == Protocol::Plain || state != State::Open || self.blocked.get().is_some() {
+            return false;
+        }
+        if self.probed.get().is_some_and(early) {
+            return false;
+        }
+        self.probed.set(Some(now));
+        true
+    }
+
+    /// How long it has been here, by the clock on the wall.
+    pub(crate) fn age(&self) -> Duration {
+        self.accepted.elapsed()
     }
 
     /// Whether the time of a full socket is over, of which the kernel holds so many bytes; looks at them soon, and when it
@@ -149,7 +175,7 @@ impl Activity {
     }
 
     /// What is due now of a connection that is served, if anything is, and if the kernel holds so many bytes for it. A PING
-    /// is due once.
+    /// is due once in a silence.
     pub(crate) fn due(&self, state: State, now: Duration, limits: &Limits, held: impl FnOnce() -> u32) -> Option<Due> {
         let over = |since: Duration, limit: Duration| !limit.is_zero() && now.saturating_sub(since) >= limit;
         if let Some(blocked) = self.blocked.get() {
@@ -158,7 +184,7 @@ impl Activity {
             let is_stuck = self.is_stuck(blocked, now, is_over, held);
             return is_stuck.then(|| Due::GiveUp(End::new(Code::WriteTimeout, text)));
         }
-        if self.paused.get() {
+        if self.is_unread() {
             return None;
         }
         let end = |code, text| Some(Due::End(End::new(code, text)));
@@ -166,17 +192,25 @@ impl Activity {
             return end(Code::FrameTimeout, "a frame that had begun did not end in time");
         }
         if self.protocol == Protocol::Plain {
-            // Who only listens says nothing, and there is no frame to ask with.
-            return None;
+            // There is no frame to ask with.
+            let silent = over(self.heard.get(), self.idle_timeout);
+            return silent.then(|| Due::End(End::new(Code::IdleTimeout, "nothing came for too long")));
         }
         if state == State::Opening {
             let late = over(self.opened, limits.hello_timeout);
             return late.then(|| Due::End(End::new(Code::HelloTimeout, "no HELLO came in time")));
         }
-        if over(self.heard.get(), limits.idle_timeout) {
-            return end(Code::IdleTimeout, "nothing came for too long, not even an answer to a PING");
+        let half = self.idle_timeout / 2;
+        match self.asked.get() {
+            None if over(self.heard.get(), half) => {
+                self.asked.set(Some(now));
+                Some(Due::Ping)
+            }
+            Some(asked) if over(asked, half) => {
+                end(Code::IdleTimeout, "nothing came for too long, not even an answer to a PING")
+            }
+            _ => None,
         }
-        (over(self.heard.get(), limits.idle_timeout / 2) && !self.pinged.replace(true)).then_some(Due::Ping)
     }
 }
 
@@ -215,15 +249,19 @@ mod tests {
         }
     }
 
+    fn native(now: Duration) -> Activity {
+        Activity::begin(Protocol::Native, limits().idle_timeout, now)
+    }
+
     fn greeted() -> Activity {
-        let activity = Activity::new(Protocol::Native, Duration::ZERO);
+        let activity = native(Duration::ZERO);
         activity.received(Duration::ZERO, 1, false);
         activity
     }
 
     #[test]
     fn bytes_that_are_no_frame_do_not_put_off_the_hello() {
-        let activity = Activity::new(Protocol::Native, SECOND);
+        let activity = native(SECOND);
         activity.received(9 * SECOND, 0, true);
         assert_eq!(due_in(State::Opening, &activity, 10), "nothing");
         assert_eq!(due_in(State::Opening, &activity, 11), "end hello_timeout");
@@ -260,8 +298,27 @@ mod tests {
         activity.block(50 * SECOND);
         assert_eq!(due(&activity, 79), "nothing");
         assert_eq!(due(&activity, 80), "give up write_timeout");
+    }
+
+    #[test]
+    fn what_was_asked_before_the_socket_was_full_is_asked_again() {
+        let activity = greeted();
+        assert_eq!(due(&activity, 30), "ping");
+        activity.block(50 * SECOND);
+        assert_eq!(due(&activity, 79), "nothing");
         activity.unblock();
-        assert_eq!(due(&activity, 80), "end idle_timeout");
+        assert_eq!(due(&activity, 79), "ping");
+        assert_eq!(due(&activity, 108), "nothing");
+        assert_eq!(due(&activity, 109), "end idle_timeout");
+    }
+
+    #[test]
+    fn nobody_is_ended_for_silence_before_it_had_its_time_to_answer() {
+        let activity = greeted();
+        // A look that comes late asks first.
+        assert_eq!(due(&activity, 100), "ping");
+        assert_eq!(due(&activity, 129), "nothing");
+        assert_eq!(due(&activity, 130), "end idle_timeout");
     }
 
     #[test]
@@ -296,16 +353,59 @@ mod tests {
     fn a_pause_of_ours_does_not_count() {
         let activity = greeted();
         activity.received(10 * SECOND, 0, true);
-        activity.pause();
+        activity.pause(15 * SECOND);
         assert_eq!(due(&activity, 100), "nothing");
         activity.resume(100 * SECOND);
-        assert_eq!(due(&activity, 119), "nothing");
-        assert_eq!(due(&activity, 120), "end frame_timeout");
+        // The five seconds before the pause do.
+        assert_eq!(due(&activity, 114), "nothing");
+        assert_eq!(due(&activity, 115), "end frame_timeout");
+    }
+
+    #[test]
+    fn pauses_do_not_put_off_the_end_of_a_frame_for_ever() {
+        let activity = greeted();
+        activity.received(10 * SECOND, 0, true);
+        for second in 11..30 {
+            activity.pause(second * SECOND);
+            activity.resume(second * SECOND);
+            assert_eq!(due(&activity, second), "nothing");
+        }
+        assert_eq!(due(&activity, 30), "end frame_timeout");
+    }
+
+    #[test]
+    fn a_full_socket_has_its_deadline_while_nothing_is_read_too() {
+        let activity = greeted();
+        activity.pause(SECOND);
+        activity.block(SECOND);
+        assert_eq!(due(&activity, 31), "give up write_timeout");
+    }
+
+    #[test]
+    fn who_has_ended_its_sending_half_is_probed_now_and_then_where_it_can_be() {
+        let probes = |activity: &Activity, state| {
+            (0..30).filter(|second| activity.must_probe(state, *second * SECOND)).collect::<Vec<_>>()
+        };
+        assert_eq!(probes(&greeted(), State::Open), [0, 10, 20]);
+        assert_eq!(probes(&native(Duration::ZERO), State::Opening), []);
+        assert_eq!(probes(&Activity::begin(Protocol::Plain, SECOND, Duration::ZERO), State::Open), []);
+        let full = greeted();
+        full.block(Duration::ZERO);
+        assert_eq!(probes(&full, State::Open), []);
+    }
+
+    #[test]
+    fn who_only_listens_in_plain_is_ended_if_so_set() {
+        let activity = Activity::begin(Protocol::Plain, 5 * SECOND, Duration::ZERO);
+        assert_eq!(due(&activity, 4), "nothing");
+        activity.received(4 * SECOND, 1, false);
+        assert_eq!(due(&activity, 8), "nothing");
+        assert_eq!(due(&activity, 9), "end idle_timeout");
     }
 
     #[test]
     fn who_only_listens_in_plain_is_left_alone_unless_a_frame_has_begun() {
-        let activity = Activity::new(Protocol::Plain, Duration::ZERO);
+        let activity = Activity::begin(Protocol::Plain, Duration::ZERO, Duration::ZERO);
         assert_eq!(due(&activity, 1_000_000), "nothing");
         activity.received(1_000_000 * SECOND, 0, true);
         assert_eq!(due(&activity, 1_000_020), "end frame_timeout");
@@ -320,11 +420,12 @@ mod tests {
             write_timeout: Duration::ZERO,
             ..Limits::default()
         };
-        let stuck = greeted();
+        let native = || Activity::begin(Protocol::Native, Duration::ZERO, Duration::ZERO);
+        let stuck = native();
         stuck.received(Duration::ZERO, 1, true);
-        let full = greeted();
+        let full = native();
         full.block(Duration::ZERO);
-        for activity in [greeted(), stuck, full] {
+        for activity in [native(), stuck, full] {
             for state in [State::Opening, State::Open] {
                 assert!(activity.due(state, 1_000_000 * SECOND, &limits, || 0).is_none());
             }

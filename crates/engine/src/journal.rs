@@ -23,7 +23,7 @@ pub struct Departure {
     pub connection: ConnectionId,
     /// Where it came from.
     pub peer: SocketAddr,
-    /// How long it was here, to a tenth of a second.
+    /// How long it was here.
     pub age: Duration,
     /// Why it left, as it was told if it could be.
     pub code: Code,

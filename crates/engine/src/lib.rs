@@ -14,12 +14,14 @@
 mod accept;
 mod affinity;
 mod batch;
+mod clock;
 mod codec;
 mod config;
 mod connection;
 mod control;
 mod deadline;
 mod error;
+mod hang_up;
 mod io_uring;
 mod journal;
 mod lifecycle;

@@ -6,6 +6,7 @@
 
 use crate::config::Listener;
 use crate::error::StartError;
+use crate::socket::keep_alive;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -79,6 +80,7 @@ fn listen(address: SocketAddr, first: bool) -> io::Result<Socket> {
     socket.set_reuse_port(!first)?;
     // Accepted sockets inherit it: a frame is complete when it is sent, there is nothing to wait for.
     socket.set_tcp_nodelay(true)?;
+    keep_alive(&socket)?;
     socket.bind(&address.into())?;
     // This call claims the address: with SO_REUSEADDR several sockets can be bound to it, but only one can listen.
     socket.listen(BACKLOG.into())?;

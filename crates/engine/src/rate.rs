@@ -1,87 +1,142 @@
-//! How fast one connection may send.
+//! How fast one connection may send: a token bucket for its frames and one for its bytes.
 //!
-//! The generic cell rate algorithm (ITU-T I.371), in its virtual-scheduling form, with one difference: what was read
-//! is charged afterwards, whole, so a connection may be in debt by one read. It is not read until the debt is paid.
+//! A bucket holds a second's worth of tokens, is full at the start and fills at the rate. A frame passes whole: it needs
+//! one token of the first bucket and its length of the second, or, if it is larger than a bucket, a full one, which it
+//! leaves in debt. What does not pass is not received: it stays in the kernel until the buckets have filled.
 
 use crate::config::RateLimit;
 use std::time::{Duration, Instant};
 
-/// A second's worth may come at once.
-const BURST: Duration = Duration::from_secs(1);
-
-/// What one connection may still send: as the instant by which everything so far is paid.
+/// The tokens of one kind.
 #[derive(Debug)]
-struct Meter {
-    /// A second's worth; none is no limit.
+struct Bucket {
+    /// Tokens a second, and those of a full bucket; none is no limit.
     rate: Option<f64>,
-    paid_at: Instant,
+    /// Negative: in debt.
+    tokens: f64,
 }
 
-impl Meter {
-    fn new(rate: u64, now: Instant) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "nobody notices one part in 2^53 of a rate")]
+#[expect(clippy::cast_precision_loss, reason = "nobody notices one part in 2^53 of a rate or a length")]
+impl Bucket {
+    fn new(rate: u64) -> Self {
         let rate = (rate > 0).then_some(rate as f64);
-        Self { rate, paid_at: now }
+        Self { rate, tokens: rate.unwrap_or_default() }
     }
 
-    /// How long the connection must not be read, after it has sent so many more.
-    fn charge(&mut self, count: usize, now: Instant) -> Duration {
+    fn fill(&mut self, elapsed: Duration) {
+        if let Some(rate) = self.rate {
+            self.tokens = (self.tokens + elapsed.as_secs_f64() * rate).min(rate);
+        }
+    }
+
+    /// How long until so many may be taken.
+    fn wait(&self, count: usize) -> Duration {
         let Some(rate) = self.rate else { return Duration::ZERO };
-        #[expect(clippy::cast_precision_loss, reason = "one read is far below 2^53 bytes")]
-        let cost = Duration::from_secs_f64(count as f64 / rate);
-        self.paid_at = self.paid_at.max(now) + cost;
-        self.paid_at.saturating_duration_since(now).saturating_sub(BURST)
+        let missing = (count as f64).min(rate) - self.tokens;
+        if missing <= 0.0 {
+            return Duration::ZERO;
+        }
+        // Rounded up, so that there are enough when the time is over.
+        Duration::from_secs_f64(missing / rate) + Duration::from_nanos(1)
+    }
+
+    fn take(&mut self, count: usize) {
+        self.tokens -= count as f64;
     }
 }
 
 /// The limits on one connection's sending.
 #[derive(Debug)]
 pub(crate) struct Rate {
-    frames: Meter,
-    bytes: Meter,
+    frames: Bucket,
+    bytes: Bucket,
+    filled_at: Instant,
 }
 
 impl Rate {
     /// `None` where nothing is limited: then no clock is read either.
     pub(crate) fn new(limit: &RateLimit) -> Option<Self> {
-        let now = Instant::now();
-        (limit.frames > 0 || limit.bytes > 0)
-            .then(|| Self { frames: Meter::new(limit.frames, now), bytes: Meter::new(limit.bytes, now) })
+        (limit.frames > 0 || limit.bytes > 0).then(|| Self {
+            frames: Bucket::new(limit.frames),
+            bytes: Bucket::new(limit.bytes),
+            filled_at: Instant::now(),
+        })
     }
 
-    /// How long the connection must not be read, after a read brought this; zero while it is within its limits.
-    pub(crate) fn charge(&mut self, frames: usize, bytes: usize) -> Duration {
-        let now = Instant::now();
-        self.frames.charge(frames, now).max(self.bytes.charge(bytes, now))
+    /// Lets a frame of so many bytes pass, or says how long it has to wait: zero if it has passed.
+    pub(crate) fn admit(&mut self, bytes: usize) -> Duration {
+        self.admit_at(bytes, Instant::now())
+    }
+
+    fn admit_at(&mut self, bytes: usize, now: Instant) -> Duration {
+        let elapsed = now.saturating_duration_since(self.filled_at);
+        self.filled_at = now;
+        self.frames.fill(elapsed);
+        self.bytes.fill(elapsed);
+        let wait = self.frames.wait(1).max(self.bytes.wait(bytes));
+        if wait.is_zero() {
+            self.frames.take(1);
+            self.bytes.take(bytes);
+        }
+        wait
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::OverRate;
+
+    fn rate(frames: u64, bytes: u64) -> (Rate, Instant) {
+        let rate = Rate::new(&RateLimit { frames, bytes, over: OverRate::Pause }).expect("a limit");
+        let now = rate.filled_at;
+        (rate, now)
+    }
+
+    /// How many frames of this length pass at once.
+    fn passing(rate: &mut Rate, bytes: usize, now: Instant) -> usize {
+        (0..1_000_000).take_while(|_| rate.admit_at(bytes, now).is_zero()).count()
+    }
 
     #[test]
-    fn a_second_s_worth_is_free_and_the_rest_is_waited_for() {
-        let now = Instant::now();
-        let mut meter = Meter::new(100, now);
-        assert_eq!(meter.charge(100, now), Duration::ZERO);
-        assert_eq!(meter.charge(50, now), Duration::from_millis(500));
-        assert_eq!(meter.charge(0, now + Duration::from_millis(200)), Duration::from_millis(300));
+    fn a_bucket_of_a_second_passes_at_once_and_the_rest_one_by_one() {
+        for frames in [1, 3, 6, 7, 10, 1000, 99_991] {
+            let (mut rate, now) = rate(frames, 0);
+            assert_eq!(passing(&mut rate, 20, now), usize::try_from(frames).expect("a few"), "{frames}");
+            let wait = rate.admit_at(20, now);
+            assert_eq!(passing(&mut rate, 20, now + wait), 1, "{frames}");
+            assert_eq!(wait.as_micros(), u128::from(1_000_000 / frames), "{frames}");
+        }
     }
 
     #[test]
     fn what_was_not_used_does_not_pile_up() {
-        let now = Instant::now();
-        let mut meter = Meter::new(100, now);
-        let later = now + Duration::from_hours(1);
-        assert_eq!(meter.charge(100, later), Duration::ZERO);
-        assert_eq!(meter.charge(10, later), Duration::from_millis(100));
+        let (mut rate, now) = rate(100, 0);
+        assert_eq!(passing(&mut rate, 1, now + Duration::from_hours(1)), 100);
+    }
+
+    #[test]
+    fn a_frame_over_the_bucket_needs_a_full_one_and_leaves_it_in_debt() {
+        let (mut rate, now) = rate(0, 100);
+        assert_eq!(passing(&mut rate, 250, now), 1);
+        assert_eq!(rate.admit_at(1, now).as_millis(), 1510);
+        let full = now + Duration::from_millis(2500);
+        assert_eq!(rate.admit_at(250, now + Duration::from_millis(2499)).as_millis(), 1);
+        assert_eq!(passing(&mut rate, 250, full), 1);
+    }
+
+    #[test]
+    fn a_frame_that_waits_for_one_bucket_takes_nothing_of_the_other() {
+        let (mut rate, now) = rate(2, 100);
+        assert_eq!(passing(&mut rate, 80, now), 1);
+        assert_eq!(passing(&mut rate, 20, now), 1);
     }
 
     #[test]
     fn no_rate_is_no_limit() {
-        let now = Instant::now();
-        assert_eq!(Meter::new(0, now).charge(usize::MAX, now), Duration::ZERO);
         assert!(Rate::new(&RateLimit::default()).is_none());
+        let (mut rate, now) = rate(0, 1);
+        assert_eq!(rate.frames.wait(usize::MAX), Duration::ZERO);
+        assert_eq!(rate.admit_at(0, now), Duration::ZERO);
     }
 }

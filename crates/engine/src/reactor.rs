@@ -40,12 +40,16 @@ pub(crate) struct Events(u32);
 impl Events {
     pub(crate) const READABLE: Self = Self(libc::POLLIN as u32);
     pub(crate) const WRITABLE: Self = Self(libc::POLLOUT as u32);
-    /// The peer has sent its last byte, or the connection is broken.
-    pub(crate) const HANG_UP: Self = Self((libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) as u32);
+    /// The peer has sent its last byte.
+    pub(crate) const ENDED: Self = Self(libc::POLLRDHUP as u32);
+    /// The connection is broken.
+    pub(crate) const BROKEN: Self = Self((libc::POLLHUP | libc::POLLERR) as u32);
+    /// Either: once reported, it stays.
+    pub(crate) const HANG_UP: Self = Self(Self::ENDED.0 | Self::BROKEN.0);
     /// What a task that reads waits for.
     const READ: Self = Self(Self::READABLE.0 | Self::HANG_UP.0);
     /// What a task that writes waits for. A broken connection is as good as a writable one: the send tells.
-    const WRITE: Self = Self(Self::WRITABLE.0 | (libc::POLLHUP | libc::POLLERR) as u32);
+    const WRITE: Self = Self(Self::WRITABLE.0 | Self::BROKEN.0);
 
     /// Whether any of `others` is among them.
     pub(crate) fn intersects(self, others: Self) -> bool {
@@ -273,6 +277,11 @@ impl Watch {
     /// Waits until the descriptor has become writable, or may have.
     pub(crate) async fn writable(&self) {
         self.ready(Events::WRITE, &self.state.writer).await;
+    }
+
+    /// The hang-ups that were reported so far, whoever has taken note of them.
+    pub(crate) fn hang_up(&self) -> Events {
+        Events(self.state.events.get().0 & Events::HANG_UP.0)
     }
 
     async fn ready(&self, wanted: Events, slot: &RefCell<Option<Waker>>) -> Events {

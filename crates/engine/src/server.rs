@@ -337,7 +337,9 @@ fn door((listener, descriptor): (Listener, OwnedFd)) -> Door {
         Some(channel) => channel.into(),
         None => format!("{}:{}", listener.protocol, listener.address).into(),
     };
-    Door { protocol: listener.protocol, channel, lag: listener.lag.map(Lag::of_fanout), descriptor }
+    let lag = listener.lag.map(Lag::of_fanout);
+    let idle_timeout = listener.idle_timeout.unwrap_or_default();
+    Door { protocol: listener.protocol, channel, lag, idle_timeout, descriptor }
 }
 
 async fn stop_on_signal(control: Control) {

@@ -2,10 +2,12 @@
 
 use crate::accept::{Door, accept};
 use crate::affinity::Place;
+use crate::clock::Clock;
 use crate::codec::encoding;
-use crate::config::{Limits, Protocol, Tuning};
+use crate::config::{Limits, Tuning};
 use crate::connection::Link;
-use crate::deadline::{Activity, Clock, Due};
+use crate::deadline::{Activity, Due};
+use crate::hang_up;
 use crate::journal::{Departure, Journal};
 use crate::lifecycle::Event;
 use crate::mesh::Mesh;
@@ -28,7 +30,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A policy that writes to sockets.
 pub(crate) trait Engine: Policy<Socket> + 'static {}
@@ -51,8 +53,8 @@ pub(crate) struct Shard<P> {
     pub(crate) scratch: RefCell<Vec<u8>>,
     /// Connections that are not read, or whose end waits, until the mesh and the flush have caught up.
     pub(crate) paused: RefCell<Vec<ConnectionId>>,
-    /// Connections whose end has a deadline.
-    pub(crate) ending: RefCell<Vec<(Instant, ConnectionId)>>,
+    /// Connections whose end has a deadline, by the shard's clock.
+    pub(crate) ending: RefCell<Vec<(Duration, ConnectionId)>>,
     /// Connections to close at the end of the tick.
     pub(crate) to_reap: RefCell<Vec<Rc<Link>>>,
     /// Tasks that wait for a full socket.
@@ -96,7 +98,7 @@ impl<P: Engine> Shard<P> {
             policy: RefCell::new(policy),
             reactor: Reactor::new(Arc::clone(mesh.waker()), tuning.spin_before_park)?,
             mesh,
-            clock: Clock::start(),
+            clock: Clock::start(tuning.sweep_interval),
             work: Signal::default(),
             progress: Signal::default(),
             scratch: RefCell::new(vec![0; tuning.scratch_bytes]),
@@ -142,10 +144,11 @@ impl<P: Engine> Shard<P> {
     }
 
     /// Gives a socket its identity.
-    pub(crate) fn open(&self, accepted: (Socket, SocketAddr), protocol: Protocol) -> Rc<Link> {
-        let id = self.policy.borrow_mut().open(accepted.0.clone(), encoding(protocol));
+    pub(crate) fn open(&self, accepted: (Socket, SocketAddr), door: &Door) -> Rc<Link> {
+        let id = self.policy.borrow_mut().open(accepted.0.clone(), encoding(door.protocol));
         let watch = self.reactor.watch(&accepted.0);
-        let link = Rc::new(Link::new(id, accepted, watch, Activity::new(protocol, self.clock.now())));
+        let activity = Activity::new(door, self.clock.read(), &self.limits);
+        let link = Rc::new(Link::new(id, accepted, watch, activity));
         let mut links = self.links.borrow_mut();
         let slot = id.slot as usize;
         if links.len() <= slot {
@@ -206,7 +209,7 @@ impl<P: Engine> Shard<P> {
     /// Begins the end of a connection: nothing leaves behind the farewell.
     pub(crate) fn end(&self, id: ConnectionId, farewell: &[u8]) {
         self.policy.borrow_mut().end(id, farewell);
-        self.ending.borrow_mut().push((Instant::now() + self.limits.linger, id));
+        self.ending.borrow_mut().push((self.clock.read() + self.limits.linger, id));
         self.work.set();
     }
 
@@ -214,7 +217,7 @@ impl<P: Engine> Shard<P> {
     pub(crate) fn reap(&self, link: &Rc<Link>) {
         let standing = self.policy.borrow().standing(link.id);
         let (now, reason) = (self.clock.now(), link.reason());
-        let departure = Departure::now(link.id, link.peer, link.activity.age(now), reason, standing);
+        let departure = Departure::now(link.id, link.peer, link.activity.age(), reason, standing);
         self.journal.borrow_mut().add(now, departure);
         self.count_closed(reason.code);
         self.to_reap.borrow_mut().push(Rc::clone(link));
@@ -238,9 +241,12 @@ impl<P: Engine> Shard<P> {
         let links = self.links.borrow();
         let from = if from < links.len() { from } else { 0 };
         let to = links.len().min(from + count);
+        let now = self.clock.now();
         let due = |link: &Rc<Link>| {
             let held = || send_queue::unacknowledged(&link.socket);
-            let due = link.activity.due(link.lifecycle.state(), self.clock.now(), &self.limits, held)?;
+            let is_unread = link.lifecycle.is_serving() && link.activity.is_unread();
+            let hang_up = is_unread.then(|| hang_up::due(link, now)).flatten();
+            let due = hang_up.or_else(|| link.activity.due(link.lifecycle.state(), now, &self.limits, held))?;
             Some((Rc::clone(link), due))
         };
         (links[from..to].iter().flatten().filter_map(due).collect(), to)
@@ -255,10 +261,10 @@ impl<P: Engine> Shard<P> {
         self.links.borrow().iter().flatten().cloned().collect()
     }
 
-    /// Waits until `done` or the deadline; whether it was `done`.
-    async fn wait_until(&self, deadline: Instant, done: impl Fn(&Self) -> bool) -> bool {
+    /// Waits until `done` or this time of the shard's; whether it was `done`.
+    async fn wait_until(&self, deadline: Duration, done: impl Fn(&Self) -> bool) -> bool {
         while !done(self) {
-            if Instant::now() >= deadline {
+            if self.clock.read() >= deadline {
                 return false;
             }
             self.progress.wait().await;
@@ -268,7 +274,7 @@ impl<P: Engine> Shard<P> {
 
     /// After the stop: everything read is published, everything published is sent, everybody is told.
     async fn drain(&self) {
-        let deadline = Instant::now() + self.limits.drain_timeout;
+        let deadline = self.clock.read() + self.limits.drain_timeout;
         self.tally.borrow_mut().undelivered_before = self.policy.borrow().counters().undelivered;
         self.work.set();
         let others = self.mesh.shards() - 1;
@@ -291,9 +297,9 @@ impl<P: Engine> Shard<P> {
             link.end(End::new(Code::GoingAway, "the server is stopping").with_reconnect_delay(delay));
         }
         let everybody_gone = |shard: &Self| shard.links.borrow().iter().all(Option::is_none);
-        if !self.wait_until(Instant::now() + 2 * self.limits.linger, everybody_gone).await {
+        if !self.wait_until(self.clock.read() + 2 * self.limits.linger, everybody_gone).await {
             self.all_links().iter().for_each(|link| link.expire());
-            self.wait_until(Instant::now() + self.limits.linger, everybody_gone).await;
+            self.wait_until(self.clock.read() + self.limits.linger, everybody_gone).await;
         }
     }
 }

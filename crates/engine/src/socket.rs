@@ -3,10 +3,23 @@
 use crate::batch;
 use corecast_fanout::{Outgoing, Outlet, Sent};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, Shutdown};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, sockopt};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long nothing comes from a peer before the kernel asks its host whether the connection stands, without the peer.
+const KEEPALIVE_TIME: Duration = Duration::from_mins(1);
+
+/// How long the kernel waits for an answer before it asks again.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often it asks before the connection is broken.
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// How long a host that has vanished may go unnoticed, at least: until all probes are lost.
+const VANISHED: Duration = KEEPALIVE_TIME.saturating_add(KEEPALIVE_INTERVAL.saturating_mul(KEEPALIVE_PROBES));
 
 /// A connected, non-blocking stream socket; clones are the same socket, which closes with the last.
 #[derive(Clone, Debug)]
@@ -32,8 +45,17 @@ impl Socket {
 
     /// Receives what is there, up to the length of `buffer`.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> Received {
+        self.receive_with(buffer, RecvFlags::empty())
+    }
+
+    /// As [`receive`](Self::receive), and leaves it there.
+    pub(crate) fn peek(&self, buffer: &mut [u8]) -> Received {
+        self.receive_with(buffer, RecvFlags::PEEK)
+    }
+
+    fn receive_with(&self, buffer: &mut [u8], flags: RecvFlags) -> Received {
         loop {
-            match rustix::net::recv(&*self.0, &mut *buffer, RecvFlags::DONTWAIT) {
+            match rustix::net::recv(&*self.0, &mut *buffer, RecvFlags::DONTWAIT | flags) {
                 Ok((_, 0)) => return Received::End,
                 Ok((_, received)) => return Received::Bytes(received),
                 Err(Errno::INTR) => {}
@@ -41,6 +63,19 @@ impl Socket {
                 Err(_) => return Received::Broken,
             }
         }
+    }
+
+    /// Has the kernel break the connection if the peer's host takes nothing for so long that the shard, which has a deadline
+    /// of its own for that, would have ended it. Without that deadline the host may take as long as it likes.
+    pub(crate) fn give_up_when_vanished(&self, write_timeout: Duration) {
+        if write_timeout.is_zero() {
+            return;
+        }
+        // The shard may look a second late, and once more before it gives up. A shorter time would break a connection at the
+        // first probe that is lost.
+        let timeout = (2 * write_timeout + 2 * Duration::from_secs(1)).max(VANISHED);
+        // Without it the kernel goes on trying for a while; that is all.
+        let _ = sockopt::set_tcp_user_timeout(&*self.0, u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
     }
 
     /// Tells the peer that nothing more will come. A broken connection does not care.
@@ -51,13 +86,19 @@ impl Socket {
     /// Has the close reset the connection: what the peer has not taken is dropped, here and in the kernel.
     pub(crate) fn reset_on_close(&self) {
         // Without it the kernel goes on trying for a while; that is all.
-        let _ = rustix::net::sockopt::set_socket_linger(&*self.0, Some(Duration::ZERO));
+        let _ = sockopt::set_socket_linger(&*self.0, Some(Duration::ZERO));
     }
 
     /// Gives the connection up: whoever waits for the socket is woken.
     pub(crate) fn break_off(&self) {
         let _ = rustix::net::shutdown(&*self.0, Shutdown::Both);
     }
+}
+
+/// Has the kernel ask the hosts of silent peers whether they are there. Accepted sockets inherit it from a listener.
+pub(crate) fn keep_alive(listener: &socket2::Socket) -> io::Result<()> {
+    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_TIME);
+    listener.set_tcp_keepalive(&keepalive.with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_PROBES))
 }
 
 impl Outlet for Socket {

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 const LEAST_CHECKED: usize = 256;
 
 /// Sweeps in which every connection is looked at once.
-const SWEEPS_FOR_ALL: usize = 10;
+pub(crate) const SWEEPS_FOR_ALL: u32 = 10;
 
 /// Posts taken from the mailbox in one tick.
 const MAX_POSTS: usize = 256;
@@ -110,7 +110,7 @@ impl<P: Engine> Shard<P> {
         settle().await;
         let is_due = Instant::now() >= sweep.due;
         if is_due {
-            self.sweep(sweep);
+            self.sweep(sweep).await;
         }
         if is_due || self.is_stopping() {
             self.let_executor_look().await;
@@ -118,12 +118,18 @@ impl<P: Engine> Shard<P> {
         }
     }
 
-    fn sweep(&self, sweep: &mut Sweep) {
+    async fn sweep(&self, sweep: &mut Sweep) {
         sweep.due = Instant::now() + self.tuning.sweep_interval;
-        self.clock.advance();
+        if let Some(gap) = self.clock.advance() {
+            let gap_ms = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(shard = self.mesh.shard(), gap_ms, "the shard stood still; its deadlines do not count it");
+            // What peers said meanwhile is heard before anybody is judged.
+            self.reactor.look();
+            settle().await;
+        }
         self.journal.borrow_mut().close_second(self.clock.now());
         sweep.next_link = self.check_deadlines(sweep.next_link);
-        let now = Instant::now();
+        let now = self.clock.now();
         let expired: Vec<_> = self.ending.borrow_mut().extract_if(.., |(deadline, _)| *deadline <= now).collect();
         for (_, id) in expired {
             if let Some(link) = self.link(id) {
@@ -136,7 +142,7 @@ impl<P: Engine> Shard<P> {
 
     /// Does what is due for some connections, from this slot on; the slot to go on from.
     fn check_deadlines(&self, from: usize) -> usize {
-        let count = self.slots().div_ceil(SWEEPS_FOR_ALL).max(LEAST_CHECKED);
+        let count = self.slots().div_ceil(SWEEPS_FOR_ALL as usize).max(LEAST_CHECKED);
         let (due, next) = self.due(from, count);
         for (link, due) in due {
             match due {

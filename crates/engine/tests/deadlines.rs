@@ -1,7 +1,7 @@
 //! Every wait for a peer has a deadline, each with a code of its own, and who keeps to them is left alone.
 
 use corecast_engine::{Config, PolicyKind, Protocol, Summary};
-use corecast_testkit::{Deadline, LocalServer, Peer, everywhere};
+use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
 use corecast_wire::native::{Frame, Publish};
 use corecast_wire::{ChannelName, Code};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -89,6 +89,36 @@ fn a_silent_peer_is_asked_and_only_one_that_does_not_answer_is_closed() {
         listener.expect_plain(b"hello");
         assert_eq!(closed(&server.stop(), Code::IdleTimeout), 1);
     });
+}
+
+#[test]
+fn a_plain_listener_with_an_idle_timeout_closes_who_says_nothing() {
+    for (policy, shards) in [(PolicyKind::Sharded, 1), (PolicyKind::Sharded, 2), (PolicyKind::Mutex, 2)] {
+        let server = server(policy, shards, |config| {
+            let mut plain = config.listeners.iter_mut().filter(|listener| listener.protocol == Protocol::Plain);
+            plain.next().expect("one of each protocol").idle_timeout = Some(4 * SHORT);
+        });
+        let mut speaker = Peer::connect(server.address(Protocol::Plain));
+        let mut speak = || {
+            speaker.send_plain(b"here");
+            speaker.expect_plain(b"here");
+        };
+        speak();
+        let silent = Peer::connect(server.address(Protocol::Plain));
+        wait_until(Deadline::start(), "the end of the silent", || {
+            speak();
+            has_ended(&silent)
+        });
+        speak();
+        assert_eq!(closed(&server.stop(), Code::IdleTimeout), 1);
+    }
+}
+
+/// Whether the server has ended its half of a connection, whatever was not read before that.
+fn has_ended(peer: &Peer) -> bool {
+    let mut wanted = [PollFd::new(peer.stream(), PollFlags::RDHUP)];
+    poll(&mut wanted, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).expect("poll(2) works");
+    wanted[0].revents().contains(PollFlags::RDHUP)
 }
 
 /// Waits until a connection is reset, without reading from it: that would be progress.

@@ -3,7 +3,7 @@
 use corecast_engine::{OverRate, PolicyKind, Protocol, RateLimit};
 use corecast_testkit::{LocalServer, Peer};
 use corecast_wire::native::{self, Frame, Publish};
-use corecast_wire::{ChannelName, Code};
+use corecast_wire::{ChannelName, Code, plain};
 use std::time::{Duration, Instant};
 
 fn server(rate: RateLimit) -> LocalServer {
@@ -29,43 +29,86 @@ fn expect_burst(peer: &mut Peer, count: usize) {
     }
 }
 
-/// Asks for an answer, which comes when the connection is read again; how long after `since` it did.
-fn read_again(peer: &mut Peer, since: Instant) -> Duration {
+/// Asks for an answer.
+fn ask(peer: &mut Peer) {
     peer.send_native(&Frame::Ping(b"?"));
     peer.expect_native(&Frame::Pong(b"?"));
-    since.elapsed()
+}
+
+/// How many messages the server has taken in.
+fn published(server: &LocalServer) -> u64 {
+    let shards = server.control().shards().expect("the server runs");
+    shards.iter().map(|shard| shard.counters.published).sum()
 }
 
 #[test]
-fn a_connection_that_sends_too_many_frames_is_read_when_they_are_paid_for() {
-    let server = server(RateLimit { frames: 1000, ..RateLimit::default() });
+fn of_one_write_only_as_many_frames_pass_at_once_as_the_bucket_holds() {
+    const RATE: u64 = 50;
+    let server = server(RateLimit { frames: RATE, ..RateLimit::default() });
     let mut listener = Peer::connect_native(server.address(Protocol::Native));
     listener.subscribe("news");
-    let mut fast = Peer::connect_native(server.address(Protocol::Native));
     let since = Instant::now();
-    // HELLO was one too. What a read brought is charged behind it, so the last of these are read in time.
-    burst(&mut fast, 1_500);
-    expect_burst(&mut listener, 1_500);
-    // Others are served meanwhile.
-    read_again(&mut listener, since);
-    let waited = read_again(&mut fast, since);
-    assert!(waited >= Duration::from_millis(490), "{waited:?}");
+    let mut fast = Peer::connect_native(server.address(Protocol::Native));
+    burst(&mut fast, 4_000);
+    // HELLO was one of the bucket's frames.
+    expect_burst(&mut listener, 49);
+    for half_seconds in 1..=3 {
+        expect_burst(&mut listener, 25);
+        let passed = since.elapsed();
+        assert!(passed >= Duration::from_millis(500) * half_seconds, "{half_seconds}: {passed:?}");
+        // Others are served meanwhile.
+        ask(&mut listener);
+    }
+    let (published, passed) = (published(&server), since.elapsed());
+    let most = u128::from(RATE) * (1_000 + passed.as_millis() + 1) / 1_000;
+    assert!((124..=most).contains(&published.into()), "{published} in {passed:?}");
     assert!(server.stop().closed.keys().all(|code| *code != Code::RateExceeded));
 }
 
 #[test]
-fn bytes_have_a_rate_of_their_own() {
+fn a_frame_larger_than_the_bucket_passes_whole_and_the_next_waits_for_it() {
     let server = server(RateLimit { bytes: 64 * 1024, ..RateLimit::default() });
+    let since = Instant::now();
     let mut fast = Peer::connect_native(server.address(Protocol::Native));
     fast.subscribe("news");
-    let since = Instant::now();
     let channel = ChannelName::new("news").expect("a valid name");
     let payload = vec![0; 90 * 1024];
     fast.send_native(&Frame::Publish(Publish { channel, payload: &payload, ack: None, no_echo: false }));
-    // Behind what it has paid for, the next read is late.
     fast.expect_native(&Frame::Message { channel, payload: &payload });
-    let waited = read_again(&mut fast, since);
-    assert!(waited >= Duration::from_millis(390), "{waited:?}");
+    ask(&mut fast);
+    let waited = since.elapsed();
+    // 90 KiB and the small frames beside it, less the 64 KiB that the bucket held.
+    assert!(waited >= Duration::from_millis(406), "{waited:?}");
+}
+
+#[test]
+fn a_rate_holds_in_plain_as_in_native_and_for_frames_cut_anywhere() {
+    let server = server(RateLimit { frames: 20, ..RateLimit::default() });
+    let since = Instant::now();
+    let mut fast = Peer::connect(server.address(Protocol::Plain));
+    let mut bytes = Vec::new();
+    for number in 0..30_u32 {
+        plain::encode(&number.to_be_bytes(), &mut bytes);
+    }
+    for part in bytes.chunks(7) {
+        fast.send(part);
+    }
+    for number in 0..30_u32 {
+        fast.expect_plain(&number.to_be_bytes());
+    }
+    assert!(since.elapsed() >= Duration::from_millis(500), "{:?}", since.elapsed());
+}
+
+#[test]
+fn what_was_sent_before_the_stream_ended_passes_at_the_rate() {
+    let server = server(RateLimit { frames: 20, ..RateLimit::default() });
+    let mut listener = Peer::connect_native(server.address(Protocol::Native));
+    listener.subscribe("news");
+    let mut fast = Peer::connect_native(server.address(Protocol::Native));
+    burst(&mut fast, 30);
+    fast.shutdown();
+    expect_burst(&mut listener, 30);
+    assert_eq!(server.stop().closed.get(&Code::Normal), Some(&1));
 }
 
 #[test]
@@ -87,7 +130,8 @@ fn a_connection_that_sends_too_fast_is_closed_if_so_set() {
     let mut fast = Peer::connect_native(server.address(Protocol::Native));
     burst(&mut fast, 20);
     fast.expect_refusal(Code::RateExceeded);
-    // What it sent before it was noticed counts.
-    expect_burst(&mut listener, 20);
+    // What was within the rate counts: HELLO and nine more.
+    expect_burst(&mut listener, 9);
+    ask(&mut listener);
     assert_eq!(server.stop().closed.get(&Code::RateExceeded), Some(&1));
 }

@@ -4,8 +4,9 @@
 //! publisher sends probes until every connection has had one of its; what is attached for one publisher
 //! may not yet be for another that sits on another shard.
 
-use crate::clock::{Clock, duration_ns};
+use crate::clock::Clock;
 use crate::connection::{Connection, Stage};
+use crate::deadline::Deadline;
 use crate::dialect::{Channel, Dialect, Item};
 use crate::fleet::{Fleet, subject};
 use crate::payload::{Header, PROBE, Reading, Stamp};
@@ -28,11 +29,11 @@ pub(crate) fn attach<D: Dialect>(
     dialect: D,
     clock: Clock,
 ) -> Result<Fleet<D>, Error> {
-    let deadline_ns = clock.now_ns() + duration_ns(settings.attach_timeout);
+    let mut deadline = Deadline::after(settings.attach_timeout, clock.now_ns());
     let mut fleet = Fleet::new(settings, names, dialect, clock)?;
-    connect(&mut fleet, settings, names, deadline_ns)?;
+    connect(&mut fleet, settings, names, &mut deadline)?;
     if D::subscriber_answers(settings.subscriptions) == 0 {
-        probe(&mut fleet, settings, stamp, deadline_ns)?;
+        probe(&mut fleet, settings, stamp, &mut deadline)?;
     }
     Ok(fleet)
 }
@@ -41,7 +42,7 @@ fn connect<D: Dialect>(
     fleet: &mut Fleet<D>,
     settings: &Settings,
     names: &[String],
-    deadline_ns: u64,
+    deadline: &mut Deadline,
 ) -> Result<(), Error> {
     let wanted = settings.connections();
     let mut events = Fleet::<D>::events();
@@ -50,10 +51,10 @@ fn connect<D: Dialect>(
         while fleet.connections.len() < wanted.min(attached + CONCURRENCY) {
             fleet.add(Connection::open(settings.address, fleet.connections.len())?)?;
         }
-        if fleet.clock.now_ns() >= deadline_ns {
+        if deadline.is_over(fleet.clock.now_ns()) {
             return Err(Error::AttachTimeout { attached, wanted, waited: settings.attach_timeout });
         }
-        fleet.wait(&mut events, deadline_ns)?;
+        fleet.wait(&mut events, deadline.at_ns())?;
         for event in &events {
             attached += usize::from(advance(fleet, settings, names, event, &mut Nobody)?);
         }
@@ -176,7 +177,12 @@ impl<N: Newcomer> Sink for Greeter<'_, N> {
 }
 
 /// Sends probes from every publisher until each has reached every connection.
-fn probe<D: Dialect>(fleet: &mut Fleet<D>, settings: &Settings, stamp: &Stamp, deadline_ns: u64) -> Result<(), Error> {
+fn probe<D: Dialect>(
+    fleet: &mut Fleet<D>,
+    settings: &Settings,
+    stamp: &Stamp,
+    deadline: &mut Deadline,
+) -> Result<(), Error> {
     let connections = settings.connections();
     let mut roll = Roll {
         stamp,
@@ -189,15 +195,15 @@ fn probe<D: Dialect>(fleet: &mut Fleet<D>, settings: &Settings, stamp: &Stamp, d
     let mut interval_ns = FIRST_PROBE_INTERVAL_NS;
     while !roll.complete() {
         let now_ns = fleet.clock.now_ns();
-        if now_ns >= deadline_ns {
+        if deadline.is_over(now_ns) {
             let attached = roll.attached();
             return Err(Error::AttachTimeout { attached, wanted: connections, waited: settings.attach_timeout });
         }
         send_probes(fleet, settings, stamp, &roll)?;
-        let next_ns = (now_ns + interval_ns).min(deadline_ns);
+        let next_ns = now_ns + interval_ns;
         interval_ns = (interval_ns * 2).min(MAX_PROBE_INTERVAL_NS);
-        while !roll.complete() && fleet.clock.now_ns() < next_ns {
-            fleet.wait(&mut events, next_ns)?;
+        while !roll.complete() && !deadline.is_over(fleet.clock.now_ns()) && fleet.clock.now_ns() < next_ns {
+            fleet.wait(&mut events, next_ns.min(deadline.at_ns()))?;
             for event in &events {
                 fleet.serve(event, &mut roll)?;
                 let (index, _) = subject(event);

@@ -39,6 +39,7 @@ mod comparison;
 mod completion;
 mod connection;
 mod curve;
+mod deadline;
 mod dialect;
 mod distribution;
 mod disturbance;

@@ -5,8 +5,8 @@
 //! subscription was confirmed.
 
 use crate::attach::{self, Newcomer};
-use crate::clock::duration_ns;
 use crate::connection::{Connection, Stage};
+use crate::deadline::Deadline;
 use crate::dialect::{Dialect, Item};
 use crate::fleet::{Fleet, subject};
 use crate::intake::Intake;
@@ -53,7 +53,7 @@ struct Leaver {
     subscriber: usize,
     /// What it gets before it goes: per subscription and publisher, the sequence to reach.
     owed: Vec<u64>,
-    deadline_ns: u64,
+    deadline: Deadline,
 }
 
 impl Membership {
@@ -82,7 +82,7 @@ impl Membership {
         sender: &Sender<'_>,
         settings: &Settings,
     ) {
-        let deadline_ns = fleet.clock.now_ns() + duration_ns(settings.drain_timeout);
+        let deadline = Deadline::after(settings.drain_timeout, fleet.clock.now_ns());
         for subscriber in subscribers {
             let busy = self.leaving.iter().any(|leaver| leaver.subscriber == subscriber);
             if busy || fleet.connections[subscriber].stage != Stage::Attached {
@@ -90,7 +90,7 @@ impl Membership {
                 continue;
             }
             let owed = intake.owed(subscriber, |publisher, channel| sender.sent(publisher, channel));
-            self.leaving.push(Leaver { subscriber, owed, deadline_ns });
+            self.leaving.push(Leaver { subscriber, owed, deadline });
         }
     }
 
@@ -102,8 +102,9 @@ impl Membership {
         settings: &Settings,
     ) -> Result<(), Error> {
         let now_ns = fleet.clock.now_ns();
-        let gone =
-            |leaver: &mut Leaver| leaver.deadline_ns <= now_ns || intake.has_reached(leaver.subscriber, &leaver.owed);
+        let gone = |leaver: &mut Leaver| {
+            leaver.deadline.is_over(now_ns) || intake.has_reached(leaver.subscriber, &leaver.owed)
+        };
         let gone: Vec<Leaver> = self.leaving.extract_if(.., gone).collect();
         for Leaver { subscriber, owed, .. } in gone {
             if fleet.connections[subscriber].stage == Stage::Attached {

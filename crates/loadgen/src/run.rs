@@ -4,6 +4,7 @@ use crate::absence::Absence;
 use crate::attach::attach;
 use crate::clock::{Clock, duration_ns};
 use crate::connection::Stage;
+use crate::deadline::Deadline;
 use crate::dialect::{Dialect, Native, Nats, Plain, Redis};
 use crate::disturbance::{Schedule, Step};
 use crate::evaluation::{Evidence, Sample, evaluate};
@@ -406,14 +407,14 @@ impl<D: Dialect> Run<'_, D> {
     /// Receives what is under way, until all is here or time is up; then listens a little for repeats.
     fn drain(&mut self) -> Result<(), Error> {
         self.reporter.enter(RunStage::Draining);
-        let deadline_ns = self.fleet.clock.now_ns() + duration_ns(self.settings.drain_timeout);
+        let mut deadline = Deadline::after(self.settings.drain_timeout, self.fleet.clock.now_ns());
         loop {
             let now_ns = self.fleet.clock.now_ns();
             self.disturb(now_ns)?;
-            if self.is_drained() || now_ns >= deadline_ns {
+            if self.is_drained() || deadline.is_over(now_ns) {
                 break;
             }
-            self.turn(deadline_ns.min(now_ns + DRAIN_LOOK_NS), None)?;
+            self.turn(deadline.at_ns().min(now_ns + DRAIN_LOOK_NS), None)?;
         }
         let end_ns = self.fleet.clock.now_ns() + LINGER_NS;
         while self.fleet.clock.now_ns() < end_ns {

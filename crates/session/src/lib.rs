@@ -100,6 +100,15 @@ impl From<DecodeError> for End {
     }
 }
 
+/// What became of the bytes that a connection was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Frames that were handed to the session.
+    pub frames: usize,
+    /// Bytes that were taken. Those behind them belong to a frame that was not admitted.
+    pub bytes: usize,
+}
+
 /// Hands the frames that `bytes` complete to the session, in order, until one ends the connection; how many they
 /// were.
 ///
@@ -111,11 +120,25 @@ pub fn receive<S: Session, O: Outlet, P: Policy<O>>(
     bytes: &[u8],
     context: &mut Context<'_, P>,
 ) -> Result<usize, End> {
+    receive_admitted(session, incomplete, bytes, context, |_| true).map(|taken| taken.frames)
+}
+
+/// As [`receive`], up to the first frame that `admit`, which is given the frame's length in bytes, refuses.
+///
+/// # Errors
+/// As [`receive`].
+pub fn receive_admitted<S: Session, O: Outlet, P: Policy<O>>(
+    session: &mut S,
+    incomplete: &mut Reassembly,
+    bytes: &[u8],
+    context: &mut Context<'_, P>,
+    admit: impl FnMut(usize) -> bool,
+) -> Result<Taken, End> {
     let (mut outcome, mut frames) = (Ok(()), 0);
-    let decoded = incomplete.push(&session.decoder(), bytes, |frame| {
+    let decoded = incomplete.push_admitted(&session.decoder(), bytes, admit, |frame| {
         frames += 1;
         outcome = session.on_frame(frame, context);
         if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
-    outcome.and(decoded.map_err(End::from)).map(|()| frames)
+    outcome.and(decoded.map_err(End::from)).map(|bytes| Taken { frames, bytes })
 }

@@ -113,5 +113,11 @@ fn stop(server: Server) -> Option<Result<Summary, corecast_engine::RunError>> {
 }
 
 fn on_loopback(protocol: Protocol) -> Listener {
-    Listener { protocol, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), channel: None, lag: None }
+    Listener {
+        protocol,
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        channel: None,
+        lag: None,
+        idle_timeout: None,
+    }
 }

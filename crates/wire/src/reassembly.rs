@@ -34,39 +34,63 @@ impl Reassembly {
     pub fn push<D: Decode>(
         &mut self,
         decoder: &D,
-        mut chunk: &[u8],
-        mut on_frame: impl FnMut(D::Frame<'_>) -> ControlFlow<()>,
+        chunk: &[u8],
+        on_frame: impl FnMut(D::Frame<'_>) -> ControlFlow<()>,
     ) -> Result<(), DecodeError> {
+        self.push_admitted(decoder, chunk, |_| true, on_frame).map(drop)
+    }
+
+    /// As [`push`](Self::push), up to the first frame that `admit`, which is given the frame's length in bytes, refuses.
+    /// Returns how many bytes of the chunk were taken: all of them, or those before the refused frame. Push the others
+    /// again; a refused frame is never kept here.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_admitted<D: Decode>(
+        &mut self,
+        decoder: &D,
+        chunk: &[u8],
+        mut admit: impl FnMut(usize) -> bool,
+        mut on_frame: impl FnMut(D::Frame<'_>) -> ControlFlow<()>,
+    ) -> Result<usize, DecodeError> {
         let mut tail = std::mem::take(&mut self.tail);
+        let (mut rest, kept) = (chunk, tail.len());
         while !tail.is_empty() {
             let needed = match decoder.decode(&tail)? {
-                Step::Incomplete { needed } => needed,
+                Step::Incomplete { needed } => Some(needed),
+                Step::Frame { consumed, .. } if !admit(consumed) => None,
                 Step::Frame { frame, .. } => {
                     if on_frame(frame).is_break() {
-                        return Ok(());
+                        return Ok(chunk.len());
                     }
                     break;
                 }
             };
-            if chunk.is_empty() {
+            let Some(needed) = needed else {
+                tail.truncate(kept);
                 self.tail = tail;
-                return Ok(());
+                return Ok(0);
+            };
+            if rest.is_empty() {
+                self.tail = tail;
+                return Ok(chunk.len());
             }
-            let (head, rest) = chunk.split_at((needed - tail.len()).min(chunk.len()));
+            let (head, behind) = rest.split_at((needed - tail.len()).min(rest.len()));
             tail.extend_from_slice(head);
-            chunk = rest;
+            rest = behind;
         }
         loop {
-            match decoder.decode(chunk)? {
+            match decoder.decode(rest)? {
                 Step::Incomplete { .. } => {
-                    self.tail.extend_from_slice(chunk);
-                    return Ok(());
+                    self.tail.extend_from_slice(rest);
+                    return Ok(chunk.len());
                 }
+                Step::Frame { consumed, .. } if !admit(consumed) => return Ok(chunk.len() - rest.len()),
                 Step::Frame { frame, consumed } => {
                     if on_frame(frame).is_break() {
-                        return Ok(());
+                        return Ok(chunk.len());
                     }
-                    chunk = &chunk[consumed..];
+                    rest = &rest[consumed..];
                 }
             }
         }

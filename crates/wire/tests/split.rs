@@ -187,6 +187,37 @@ fn ten_thousand_tiny_frames_in_one_chunk() {
 }
 
 #[test]
+fn a_frame_that_is_not_admitted_is_left_and_taken_when_it_is_pushed_again() {
+    let frames = [&b"a"[..], b"", b"a longer one", b"b"].map(|body| native_bytes(&Frame::Ping(body)));
+    let (stream, decoder) = (frames.concat(), native::Decoder::new(LIMITS));
+    for step in 1..=stream.len() {
+        let (mut reassembly, mut seen, mut left) = (Reassembly::new(), Vec::new(), Vec::new());
+        for chunk in stream.chunks(step) {
+            left.extend_from_slice(chunk);
+            // No frame passes in every other push, and one in those between.
+            for most in [0, 1].into_iter().cycle() {
+                let mut asked = 0;
+                let admit = |length| {
+                    asked += 1;
+                    assert!(frames.iter().any(|frame| frame.len() == length), "{length}");
+                    asked <= most
+                };
+                let taken = reassembly.push_admitted(&decoder, &left, admit, |frame| {
+                    seen.push(native_bytes(&frame));
+                    ControlFlow::Continue(())
+                });
+                left.drain(..taken.unwrap());
+                if asked <= most {
+                    break;
+                }
+            }
+        }
+        assert!(left.is_empty() && !reassembly.is_mid_frame(), "in steps of {step}");
+        assert_eq!(seen, frames, "in steps of {step}");
+    }
+}
+
+#[test]
 fn breaking_ends_the_push_and_drops_the_rest() {
     let stream = [native_bytes(&Frame::Ping(b"a")), native_bytes(&Frame::Ping(b"b")), vec![0]].concat();
     for first_cut in 0..11 {

@@ -56,6 +56,9 @@ pub(crate) struct ShardLine {
     pub(crate) sent_bytes: u64,
     pub(crate) missed: u64,
     pub(crate) undelivered: u64,
+    /// How often it stood still for so long that its deadlines do not count it.
+    #[serde(default)]
+    pub(crate) standstills: u64,
     /// Connections that have left, by the name of the code.
     pub(crate) closed: BTreeMap<String, u64>,
 }
@@ -98,6 +101,7 @@ impl From<&ShardInfo> for ShardLine {
             sent_bytes: counters.sent_bytes,
             missed: counters.missed,
             undelivered: counters.undelivered,
+            standstills: info.standstills,
             closed: info.closed.iter().map(|(code, count)| (code.name().to_owned(), *count)).collect(),
         }
     }

@@ -80,7 +80,7 @@ impl Policy<Socket> for Panicking {
 fn whoever_waits_for_the_server_is_told_which_shard_panicked_and_why() {
     let cpu = rustix::thread::sched_getcpu();
     let address = (Ipv4Addr::LOCALHOST, 0).into();
-    let listener = Listener { protocol: Protocol::Plain, address, channel: None, lag: None };
+    let listener = Listener { protocol: Protocol::Plain, address, channel: None, lag: None, idle_timeout: None };
     let config = Config::new(vec![listener], vec![cpu, cpu]);
     let server = Server::start_with(&config, |start| start.all(|_| Panicking::default)).expect("it starts");
     let control = server.control();
