@@ -21,8 +21,8 @@ pub(crate) enum Post {
     Stop,
     /// A question from outside.
     Request(Request),
-    /// That shard has posted everything that it will ever publish.
-    Finished,
+    /// This shard has posted everything that it will ever publish.
+    Finished(ShardId),
 }
 
 /// The mailboxes of all shards, as one shard sees them.
@@ -106,7 +106,7 @@ impl<P: Engine> Shard<P> {
             let post = if !parcel.is_empty() {
                 Post::Parcel(self.mesh.shard, std::mem::take(parcel))
             } else if self.is_stopping() && !policy.is_pending() && !self.mesh.finished[usize::from(to)].replace(true) {
-                Post::Finished
+                Post::Finished(self.mesh.shard)
             } else {
                 continue;
             };

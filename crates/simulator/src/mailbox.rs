@@ -19,7 +19,7 @@ pub(crate) enum Post {
         horizon: usize,
     },
     Stop,
-    Finished,
+    Finished { from: ShardId },
 }
 
 type Waiting = Pin<Box<SendFut<'static, Post>>>;

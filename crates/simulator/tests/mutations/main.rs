@@ -4,7 +4,7 @@ mod mutant;
 mod mutation;
 mod tap;
 
-use corecast_simulator::Promise::{Answers, Bounds, CleanEnd, Crosstalk, Delivery, Farewell, Order};
+use corecast_simulator::Promise::{Accounts, Answers, Bounds, CleanEnd, Crosstalk, Delivery, Farewell, Order};
 use corecast_simulator::{Family, Promise, Scenario, run, shrink};
 use mutant::{MutatedMutex, MutatedSharded};
 use mutation::Mutation;
@@ -29,7 +29,8 @@ const MUTATIONS: &[(Mutation, &[Promise], u64)] = &[
     (Mutation::RunLost, &[Delivery], 50),
     (Mutation::RunDoubled, &[Order], 50),
     (Mutation::ParcelReversed, &[Order, Delivery, Answers, CleanEnd], 200),
-    (Mutation::NeverConfirmed, &[CleanEnd, Answers], 50),
+    (Mutation::NeverPassed, &[CleanEnd, Answers, Accounts], 50),
+    (Mutation::PassedTooEarly, &[Delivery, Accounts], 200),
     (Mutation::AnsweredTooEarly, &[Delivery], 200),
     (Mutation::AnsweredTooLate, &[Answers], 50),
     (Mutation::UnsubscribeIgnored, &[Answers, Delivery], 50),
@@ -45,6 +46,9 @@ const MUTATIONS: &[(Mutation, &[Promise], u64)] = &[
     (Mutation::CloseForgotten, &[CleanEnd, Crosstalk], 50),
     (Mutation::CloseHandsOver, &[Crosstalk, Answers, Delivery], 200),
     (Mutation::MailboxesDeadlock, &[CleanEnd], 500),
+    (Mutation::BacklogDroppedOnLeaving, &[Delivery], 200),
+    (Mutation::UndeliveredUncounted, &[Accounts], 50),
+    (Mutation::MissedCountedTwice, &[Accounts], 200),
     (Mutation::LogOverBound, &[Bounds, Farewell], 50),
     (Mutation::BacklogUncounted, &[Bounds], 200),
 ];

@@ -107,7 +107,7 @@ impl<P: Policy<Tap>> Mutant<P> {
         match (self.mutation, &item) {
             (Mutation::RunLost, Item::Run(_)) if self.now() => {}
             (Mutation::RunDoubled, Item::Run(_)) if self.now() => out.extend([item.clone(), item]),
-            (Mutation::NeverConfirmed, Item::Confirmed { .. }) => {}
+            (Mutation::NeverPassed, Item::Passed(_)) => {}
             (Mutation::GenerationIgnored, Item::Notice(id, notice)) => {
                 out.push(Item::Notice(self.by_slot.get(&id.slot).copied().unwrap_or(*id), *notice));
             }
@@ -139,6 +139,14 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
             }
             _ => self.inner.end(id, farewell),
         }
+    }
+
+    fn awaits_others(&self, id: ConnectionId) -> bool {
+        self.inner.awaits_others(id)
+    }
+
+    fn finished(&mut self, from: ShardId) {
+        self.inner.finished(from);
     }
 
     fn close(&mut self, id: ConnectionId) {
@@ -245,7 +253,13 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
     }
 
     fn parcel(&mut self, to: ShardId) -> &mut Parcel {
-        self.inner.parcel(to)
+        let parcel = self.inner.parcel(to);
+        if self.mutation == Mutation::PassedTooEarly {
+            let (first, rest): (Vec<_>, _) =
+                std::mem::take(parcel).into_items().partition(|item| matches!(item, Item::Passed(_)));
+            first.into_iter().chain(rest).for_each(|item| parcel.push(item));
+        }
+        parcel
     }
 
     fn receive(&mut self, from: ShardId, parcel: Parcel) {
@@ -314,6 +328,12 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
     }
 
     fn counters(&self) -> Counters {
-        self.inner.counters()
+        let mut counters = self.inner.counters();
+        match self.mutation {
+            Mutation::UndeliveredUncounted => counters.undelivered = 0,
+            Mutation::MissedCountedTwice => counters.missed *= 2,
+            _ => {}
+        }
+        counters
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Connection<O> {
     pub(super) behind: Vec<u32>,
     /// The feeds in which it waits for the interest to be confirmed.
     pub(super) waiting: Vec<u32>,
-    /// Bytes of the answers that wait there.
+    /// Bytes of the answers that wait there, or for a subscription to end.
     pub(super) waiting_bytes: usize,
     pub(super) phase: Phase,
     /// How it stood when its subscriptions ended.
@@ -26,6 +26,8 @@ pub(super) struct Connection<O> {
     held: Held,
     /// The owner waits to hear that everything has left.
     owes_drained: bool,
+    /// What leaves when every subscription has ended.
+    farewell: Box<[u8]>,
 }
 
 /// What a connection may still be given.
@@ -35,6 +37,8 @@ pub(super) enum Phase {
     Serving,
     /// Answers and a farewell; it has no subscriptions.
     Lagged,
+    /// What was accepted before this barrier, then the farewell.
+    Finishing { barrier: u64 },
     /// Nothing behind what is held.
     Ending,
 }
@@ -68,6 +72,7 @@ impl<O: Outlet> Connection<O> {
             transport: Transport::Open,
             held: Held::default(),
             owes_drained: false,
+            farewell: Box::default(),
         }
     }
 
@@ -103,17 +108,38 @@ impl<O: Outlet> Connection<O> {
         }
     }
 
+    /// Keeps the last bytes until every subscription has ended.
+    pub(super) fn keep_farewell(&mut self, farewell: &[u8]) {
+        self.farewell = farewell.into();
+    }
+
+    /// It fell too far behind, maybe while it was to finish.
+    pub(super) fn lag(&mut self) {
+        self.phase = Phase::Lagged;
+        self.farewell = Box::default();
+    }
+
+    pub(super) fn is_finishing(&self) -> bool {
+        matches!(self.phase, Phase::Finishing { .. })
+    }
+
+    /// Whether nothing but the farewell is to come.
+    pub(super) fn has_finished(&self) -> bool {
+        self.is_finishing() && self.subscriptions.is_empty() && self.waiting.is_empty()
+    }
+
     /// Adds the last bytes.
-    pub(super) fn end(&mut self, farewell: &[u8]) {
-        self.hold(farewell);
+    pub(super) fn end(&mut self) {
+        let farewell = std::mem::take(&mut self.farewell);
+        self.hold(&farewell);
         self.phase = Phase::Ending;
         self.owes_drained = true;
     }
 
-    /// Whether the owner is to hear that everything has left, which it now has.
+    /// Whether the owner is to hear that everything has left, which it now has. Before the farewell it is not.
     pub(super) fn take_drained(&mut self) -> bool {
         debug_assert!(self.is_open() && self.held.is_empty(), "everything has left");
-        std::mem::take(&mut self.owes_drained)
+        !self.is_finishing() && std::mem::take(&mut self.owes_drained)
     }
 
     /// Sends what is held back. The connection must be open.

@@ -103,11 +103,16 @@ impl<O: Outlet> Membership<O> {
         }
     }
 
-    /// Nothing of the channel is written from now on, and what was missed of it is no concern any more.
-    pub(super) fn leave(&self, channel: &str) {
+    /// Nothing of the channel is written from now on; what was missed of it is told.
+    pub(super) fn leave(&self, channel: &str, encode: &impl Encode) {
         let mut state = self.writer.lock();
         self.left.store(true, Ordering::Relaxed);
-        state.missed.retain(|(name, _)| **name != *channel);
+        if let Some(place) = state.missed.iter().position(|(name, _)| **name == *channel) {
+            let (_, count) = state.missed.remove(place);
+            let mut gap = Vec::new();
+            encode.gap(self.writer.encoding, channel, count, &mut gap);
+            state.hold(&gap);
+        }
     }
 }
 
@@ -151,7 +156,6 @@ impl<O: Outlet> Writer<O> {
         let mut state = self.lock();
         state.ended = true;
         state.owes_drained = true;
-        state.missed.clear();
         for answers in std::mem::take(&mut state.awaited) {
             state.held.push(&answers);
         }
