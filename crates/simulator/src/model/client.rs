@@ -256,7 +256,7 @@ impl Client {
 
     /// The least and the most messages that the counters may have for it.
     pub(crate) fn accounts(&self, record: &Record) -> (u64, u64) {
-        let fully = self.accounted && self.ended != Some(Code::Lagged);
+        let fully = self.accounted && !self.may_lag();
         let (mut least, mut most) = (0, 0);
         for (channel, subscription) in self.subscriptions.iter().enumerate().flat_map(|(c, all)| all.iter().map(move |s| (c, s))) {
             let subscriber = Subscriber { client: self.number, channel };

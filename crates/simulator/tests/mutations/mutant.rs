@@ -7,6 +7,7 @@ use corecast_fanout::{
     ConnectionId, Counters, Effect, Encoding, Item, Lag, Limits, Parcel, Policy, Publication, ShardId, Standing,
     TooManySubscriptions,
 };
+use corecast_session::NATIVE;
 use corecast_simulator::{Family, Transport};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -103,6 +104,15 @@ impl<P: Policy<Tap>> Mutant<P> {
         self.calls.get().is_multiple_of(4)
     }
 
+    /// Where it is followed, a connection that leaves has no message any more.
+    fn mute(&self, id: ConnectionId) {
+        if self.mutation == Mutation::BacklogDroppedOnLeaving
+            && let Some(tap) = self.taps.get(&id)
+        {
+            tap.mute();
+        }
+    }
+
     fn mutate_item(&mut self, item: Item, out: &mut Vec<Item>) {
         match (self.mutation, &item) {
             (Mutation::RunLost, Item::Run(_)) if self.now() => {}
@@ -121,16 +131,18 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         if let Some(orphan) = self.orphan.take() {
             orphan.redirect(outlet.clone());
         }
-        let tap = Tap::new(self.mutation, outlet);
+        let tap = Tap::new(self.mutation, outlet, encoding == NATIVE);
         let id = self.inner.open(tap.clone(), encoding);
         self.by_slot.insert(id.slot, id);
-        if self.mutation == Mutation::CloseHandsOver {
+        let is_followed = self.mutation == Mutation::BacklogDroppedOnLeaving && encoding == NATIVE;
+        if self.mutation == Mutation::CloseHandsOver || is_followed {
             self.taps.insert(id, tap);
         }
         id
     }
 
     fn end(&mut self, id: ConnectionId, farewell: &[u8]) {
+        self.mute(id);
         match self.mutation {
             Mutation::FarewellLost => self.inner.end(id, &[]),
             Mutation::FarewellTooEarly => {
@@ -152,6 +164,10 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
     fn close(&mut self, id: ConnectionId) {
         match self.mutation {
             Mutation::CloseForgotten => {}
+            Mutation::BacklogDroppedOnLeaving => {
+                self.taps.remove(&id);
+                self.inner.close(id);
+            }
             Mutation::CloseHandsOver => {
                 self.orphan = self.taps.remove(&id);
                 self.late_closes.push((id, 4));
@@ -208,6 +224,7 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         if self.mutation == Mutation::UnsubscribeIgnored {
             return self.inner.answer(id, answer);
         }
+        self.mute(id);
         self.inner.unsubscribe(id, channel, answer);
     }
 

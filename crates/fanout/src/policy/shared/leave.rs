@@ -139,6 +139,10 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         member.leave(channel, &self.fan_out.encode);
         self.directory.leave(channel, id);
         local.waiting_bytes -= leaving.bytes();
+        if local.writer.has_lagged() {
+            // It has not been given everything, and is told that instead.
+            return;
+        }
         local.writer.hold(&leaving.answer);
         for request in leaving.behind {
             self.carry_out(id, channel, request);
@@ -165,6 +169,9 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     /// Begins the end of a connection, unless it has begun.
     pub(super) fn finish(&mut self, id: ConnectionId, farewell: &[u8]) {
         let Some(local) = self.connections.get_mut(id).filter(|local| local.phase == Phase::Serving) else { return };
+        if local.owes_lag_notice(id, &self.effects) {
+            return;
+        }
         local.stood = Some(local.standing());
         if local.subscriptions.is_empty() {
             return self.say_farewell(id, farewell);
@@ -178,6 +185,10 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
 
     fn say_farewell(&mut self, id: ConnectionId, farewell: &[u8]) {
         let Some(local) = self.connections.get_mut(id) else { return };
+        if local.owes_lag_notice(id, &self.effects) {
+            local.phase = Phase::Serving;
+            return;
+        }
         local.phase = Phase::Ended;
         local.writer.end(farewell);
         // That it was drained before is no news any more, and must not be taken for the farewell's leaving.

@@ -80,6 +80,8 @@ struct Local<O> {
     waiting_bytes: usize,
     listed: bool,
     phase: Phase,
+    /// The owner has been told that it lagged.
+    lag_told: bool,
     /// How it stood when it was ended.
     stood: Option<Standing>,
 }
@@ -96,6 +98,11 @@ impl<O: Outlet> Local<O> {
     fn standing(&self) -> Standing {
         let now = || Standing { channels: self.subscriptions.len(), bytes_behind: self.writer.backlog() };
         self.stood.unwrap_or_else(now)
+    }
+
+    /// Whether the news that it has lagged is still on its way to the owner, who ends it for that, maybe again.
+    fn owes_lag_notice(&self, id: ConnectionId, effects: &VecDeque<Effect>) -> bool {
+        self.writer.has_lagged() && (!self.lag_told || effects.contains(&Effect::Lagged(id)))
     }
 
     /// How many subscriptions it has asked for that it has not asked to end.
@@ -192,6 +199,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
             }
             // Its farewell is dropped, if it was to have one: it is to be told why.
             local.phase = Phase::Serving;
+            local.lag_told = true;
         }
         self.effects.push_back(effect(id, notice));
     }
@@ -249,6 +257,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
             waiting_bytes: 0,
             listed: false,
             phase: Phase::Serving,
+            lag_told: false,
             stood: None,
         })
     }
@@ -319,7 +328,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
 
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
         self.commit_batch();
-        if self.connections.get(id).is_some_and(|local| local.phase == Phase::Serving) {
+        let serves = |local: &Local<O>| local.phase == Phase::Serving && !local.writer.has_lagged();
+        if self.connections.get(id).is_some_and(serves) {
             self.unsubscribe_from(id, channel, answer);
             self.advance();
         }

@@ -38,6 +38,8 @@ struct State {
     missed: Vec<(Arc<str>, u64)>,
     /// Nothing more is to be written behind what is held, except by the owner.
     ended: bool,
+    /// That is because it lagged, which the owner is told.
+    lagged: bool,
     /// The owner waits to hear that everything has left.
     owes_drained: bool,
 }
@@ -98,6 +100,7 @@ impl<O: Outlet> Membership<O> {
                 counters.lagged += 1;
                 counters.undelivered += run.messages;
                 state.ended = true;
+                state.lagged = true;
                 Err(Notice::Lagged)
             }
         }
@@ -170,6 +173,11 @@ impl<O: Outlet> Writer<O> {
     /// Whether it fell too far behind, or was ended, or its peer is gone.
     pub(super) fn is_ended(&self) -> bool {
         self.lock().ended
+    }
+
+    /// Whether it fell too far behind.
+    pub(super) fn has_lagged(&self) -> bool {
+        self.lock().lagged
     }
 
     /// Sends the answers; whether the owner is to hear that everything has left.
