@@ -23,6 +23,9 @@ pub(super) struct Barriers {
 }
 
 impl Barriers {
+    /// A barrier that is never passed.
+    pub(super) const NEVER: u64 = u64::MAX;
+
     pub(super) fn new(shard: ShardId, shards: ShardId) -> Self {
         let passed = (0..shards).map(|other| if other == shard { u64::MAX } else { 0 });
         Self { next: 0, is_wanted: false, passed: passed.collect() }

@@ -113,8 +113,15 @@ impl Connection {
     pub(crate) fn subscribe(&mut self, channel: usize, after: usize) {
         if self.current(channel).is_none() {
             let events = Vec::new();
-            let subscription =
-                Subscription { after, binding_from: None, left: None, until: None, answered: false, finished: false, events };
+            let subscription = Subscription {
+                after,
+                binding_from: None,
+                left: None,
+                until: None,
+                answered: false,
+                finished: false,
+                events,
+            };
             self.subscriptions[channel].push(subscription);
         }
     }

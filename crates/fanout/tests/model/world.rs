@@ -361,7 +361,8 @@ impl<F: PolicyFamily> World<F> {
         let owed = wanted.iter().filter(|message| **message >= binding).filter(|message| {
             // Of one that was closed, only what came before something that was delivered is owed for certain.
             let publisher = self.published[**message].publisher;
-            **message < complete_until || delivered.iter().any(|later| later > message && self.published[*later].publisher == publisher)
+            **message < complete_until
+                || delivered.iter().any(|later| later > message && self.published[*later].publisher == publisher)
         });
         let absent = owed.filter(|message| !delivered.contains(message)).count();
         assert!(absent <= told, "{absent} messages neither delivered nor counted in {told}");

@@ -258,7 +258,9 @@ impl Client {
     pub(crate) fn accounts(&self, record: &Record) -> (u64, u64) {
         let fully = self.accounted && !self.may_lag();
         let (mut least, mut most) = (0, 0);
-        for (channel, subscription) in self.subscriptions.iter().enumerate().flat_map(|(c, all)| all.iter().map(move |s| (c, s))) {
+        for (channel, subscription) in
+            self.subscriptions.iter().enumerate().flat_map(|(c, all)| all.iter().map(move |s| (c, s)))
+        {
             let subscriber = Subscriber { client: self.number, channel };
             let (low, high) = subscription.accounts(subscriber, record, fully || subscription.finished);
             least += low;
@@ -376,7 +378,9 @@ impl Client {
         if code == Code::Reset || self.transport.is_broken() || cut_off {
             return Ok(());
         }
-        Promise::Farewell.demand(self.plain || self.farewell == Some(code), || what("got no farewell"))?;
+        Promise::Farewell.demand(self.plain || self.farewell == Some(code), || {
+            what(&format!("was told {:?} at its end, which was {}", self.farewell.map(Code::name), code.name()))
+        })?;
         Promise::Farewell.demand(self.transport.is_finished(), || what("the stream did not end"))?;
         Promise::Order.demand(!self.reassembly.is_mid_frame(), || what("the stream ended inside a frame"))?;
         let owed = &self.owed;

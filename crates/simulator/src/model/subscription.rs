@@ -103,7 +103,12 @@ impl Subscription {
     }
 
     /// Holds all that came against what was published. Messages before `complete_until` should all have come.
-    pub(crate) fn check(&self, subscriber: Subscriber, record: &Record, complete_until: usize) -> Result<(), Violation> {
+    pub(crate) fn check(
+        &self,
+        subscriber: Subscriber,
+        record: &Record,
+        complete_until: usize,
+    ) -> Result<(), Violation> {
         let positions = self.positions(subscriber, record)?;
         let absent = self.absent(subscriber, record, &positions, complete_until);
         let gaps: Vec<(usize, u64)> = self.events.iter().enumerate().filter_map(gap).collect();

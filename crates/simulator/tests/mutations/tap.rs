@@ -26,7 +26,11 @@ struct State {
 
 impl Tap {
     pub(crate) fn new(mutation: Mutation, transport: Transport, is_native: bool) -> Self {
-        Self { mutation, is_native, state: Arc::new(Mutex::new(State { transport, sends: 0, muted: false, frame: (0, false) })) }
+        Self {
+            mutation,
+            is_native,
+            state: Arc::new(Mutex::new(State { transport, sends: 0, muted: false, frame: (0, false) })),
+        }
     }
 
     /// Drops messages from now on.

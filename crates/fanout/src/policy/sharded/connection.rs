@@ -1,5 +1,6 @@
 //! What a shard keeps of a connection for writing to it.
 
+use crate::policy::barrier::Barriers;
 use crate::policy::held::Held;
 use crate::{Encoding, Log, Outlet, Sent, Standing};
 
@@ -37,7 +38,7 @@ pub(super) enum Phase {
     Serving,
     /// Answers and a farewell; it has no subscriptions.
     Lagged,
-    /// What was accepted before this barrier, then the farewell.
+    /// What was accepted before this barrier, then the farewell; one that has lagged has neither.
     Finishing { barrier: u64 },
     /// Nothing behind what is held.
     Ending,
@@ -115,8 +116,14 @@ impl<O: Outlet> Connection<O> {
 
     /// It fell too far behind, maybe while it was to finish.
     pub(super) fn lag(&mut self) {
-        self.phase = Phase::Lagged;
+        // Its owner waits for the farewell to leave, and must not hear of anything else that does.
+        let barrier = Barriers::NEVER;
+        self.phase = if self.is_finishing() { Phase::Finishing { barrier } } else { Phase::Lagged };
         self.farewell = Box::default();
+    }
+
+    pub(super) fn has_lagged(&self) -> bool {
+        matches!(self.phase, Phase::Lagged | Phase::Finishing { barrier: Barriers::NEVER })
     }
 
     pub(super) fn is_finishing(&self) -> bool {

@@ -4,7 +4,6 @@
 //! bytes has had what there was, so whoever pays is one that does not take them; no publisher waits for it.
 
 use super::Sharded;
-use super::connection::Phase;
 use crate::{ConnectionId, Effect, Encode, Lag, Outlet};
 use std::cmp::Reverse;
 
@@ -107,7 +106,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     fn give_up(&mut self, id: ConnectionId) {
         self.remove_all_subscriptions(id);
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.phase == Phase::Lagged {
+        if connection.has_lagged() {
             return;
         }
         connection.lag();

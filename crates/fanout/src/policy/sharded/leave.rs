@@ -96,7 +96,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// How many subscriptions a connection has asked for that it has not asked to end.
     pub(super) fn count_subscriptions(&self, slot: u32) -> usize {
         let connection = self.connections.peek(slot);
-        let stays = |key: &&u32| self.subscriptions[**key as usize].leaving.as_ref().is_none_or(|leaving| leaving.comes_back());
+        let stays =
+            |key: &&u32| self.subscriptions[**key as usize].leaving.as_ref().is_none_or(|leaving| leaving.comes_back());
         connection.subscriptions.iter().filter(stays).count() + connection.waiting.len()
     }
 

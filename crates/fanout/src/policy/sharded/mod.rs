@@ -318,14 +318,14 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
     fn end(&mut self, id: ConnectionId, farewell: &[u8]) {
         self.note_standing(id);
         let Some(connection) = self.connections.get(id) else { return };
-        if matches!(connection.phase, Phase::Serving | Phase::Lagged) {
+        if connection.phase == Phase::Serving || connection.has_lagged() {
             self.effects.retain(|effect| *effect != Effect::Drained(id));
             self.finish(id, farewell);
         }
     }
 
     fn awaits_others(&self, id: ConnectionId) -> bool {
-        let phase = self.connections.get(id).map(|connection| connection.phase);
+        let phase = self.connections.get(id).filter(|connection| !connection.has_lagged()).map(|it| it.phase);
         matches!(phase, Some(Phase::Finishing { barrier }) if !self.barriers.is_passed(barrier))
     }
 

@@ -5,6 +5,7 @@
 //! it had asked of the registry: then every message that was accepted before has been brought to the member, or, under
 //! `Handoff::Owner`, named to this shard, which writes it first. What comes behind that is dropped.
 
+use super::super::barrier::Barriers;
 use super::registry::Directory;
 use super::writer::Membership;
 use super::{Leaving, Request, Shared, Subscribed};
@@ -17,9 +18,14 @@ pub(super) enum Phase {
     /// Anything.
     Serving,
     /// What was accepted before this barrier, then the farewell.
-    Finishing { barrier: u64, farewell: Box<[u8]> },
+    Finishing { barrier: u64, farewell: Vec<u8> },
     /// Nothing behind what is held.
     Ended,
+}
+
+impl Phase {
+    /// Nothing, until it is ended again because it has lagged. Its owner must not hear meanwhile that anything has left.
+    pub(super) const LAGGED: Self = Self::Finishing { barrier: Barriers::NEVER, farewell: Vec::new() };
 }
 
 /// Something that waits until all that was accepted before has been written.
@@ -168,8 +174,10 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
 
     /// Begins the end of a connection, unless it has begun.
     pub(super) fn finish(&mut self, id: ConnectionId, farewell: &[u8]) {
-        let Some(local) = self.connections.get_mut(id).filter(|local| local.phase == Phase::Serving) else { return };
+        let may_begin = |local: &&mut super::Local<O>| local.phase == Phase::Serving || local.phase == Phase::LAGGED;
+        let Some(local) = self.connections.get_mut(id).filter(may_begin) else { return };
         if local.owes_lag_notice(id, &self.effects) {
+            local.phase = Phase::LAGGED;
             return;
         }
         local.stood = Some(local.standing());
@@ -186,7 +194,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     fn say_farewell(&mut self, id: ConnectionId, farewell: &[u8]) {
         let Some(local) = self.connections.get_mut(id) else { return };
         if local.owes_lag_notice(id, &self.effects) {
-            local.phase = Phase::Serving;
+            local.phase = Phase::LAGGED;
             return;
         }
         local.phase = Phase::Ended;

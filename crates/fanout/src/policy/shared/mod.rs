@@ -27,12 +27,12 @@ pub use snapshot::SnapshotDirectory;
 pub use subjector::SubjectorDirectory;
 pub use writer::{Membership, Writer};
 
+use super::barrier::Barriers;
+use super::leaving::{Leaving, Request};
 use crate::{
     ConnectionId, Counters, Effect, Encode, Encoding, Item, Lag, Limits, Notice, Outlet, Parcel, Policy, Publication,
     ShardId, Slots, Standing, TooManySubscriptions,
 };
-use super::barrier::Barriers;
-use super::leaving::{Leaving, Request};
 use delivery::{Deliveries, Recipient};
 use leave::{Awaiting, Phase};
 use std::collections::{HashMap, VecDeque};
@@ -107,7 +107,8 @@ impl<O: Outlet> Local<O> {
 
     /// How many subscriptions it has asked for that it has not asked to end.
     fn count_subscriptions(&self) -> usize {
-        let stays = |subscribed: &&Subscribed<O>| subscribed.leaving.as_ref().is_none_or(|leaving| leaving.comes_back());
+        let stays =
+            |subscribed: &&Subscribed<O>| subscribed.leaving.as_ref().is_none_or(|leaving| leaving.comes_back());
         self.subscriptions.values().filter(stays).count()
     }
 }
@@ -197,8 +198,9 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
             if local.phase == Phase::Ended {
                 return;
             }
-            // Its farewell is dropped, if it was to have one: it is to be told why.
-            local.phase = Phase::Serving;
+            if local.phase != Phase::Serving {
+                local.phase = Phase::LAGGED;
+            }
             local.lag_told = true;
         }
         self.effects.push_back(effect(id, notice));
@@ -269,7 +271,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
     }
 
     fn awaits_others(&self, id: ConnectionId) -> bool {
-        self.connections.get(id).is_some_and(|local| matches!(local.phase, Phase::Finishing { .. }))
+        let phase = self.connections.get(id).map(|local| &local.phase);
+        matches!(phase, Some(phase @ Phase::Finishing { .. }) if *phase != Phase::LAGGED)
     }
 
     fn close(&mut self, id: ConnectionId) {
