@@ -141,7 +141,9 @@ fn leaving_behind_a_full_transport_is_bounded_too<F: PolicyFamily>() {
         });
         let publisher = driver.open(1, FIRST);
         publish(&mut driver, &publisher, "news", 0..5);
-        peers.iter().for_each(|peer| driver.unsubscribe(peer, "news"));
+        for peer in &peers {
+            driver.unsubscribe(peer, "news");
+        }
         driver.settle();
         let others = [FIRST, SECOND].map(|encoding| driver.join(0, encoding, "news"));
         publish(&mut driver, &publisher, "news", 5..50);

@@ -274,9 +274,8 @@ impl<F: PolicyFamily> World<F> {
                         && peer.id.shard == connection.peer.id.shard
                         && peer.encoding == connection.peer.encoding
                 };
-                match self.witnesses.iter().find(same).filter(|_| F::STRETCHES) {
-                    Some(witness) => self.check_against(witness, connection, subscription),
-                    None => {}
+                if let Some(witness) = self.witnesses.iter().find(same).filter(|_| F::STRETCHES) {
+                    self.check_against(witness, connection, subscription);
                 }
                 self.check_count(channel, connection, subscription);
             }

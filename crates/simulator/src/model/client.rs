@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 /// A connection, as its client sees it.
+#[expect(clippy::struct_excessive_bools, reason = "each is something that has happened, or not")]
 pub(crate) struct Client {
     pub(crate) number: usize,
     pub(crate) id: ConnectionId,
