@@ -134,8 +134,8 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         let tap = Tap::new(self.mutation, outlet, encoding == NATIVE);
         let id = self.inner.open(tap.clone(), encoding);
         self.by_slot.insert(id.slot, id);
-        let is_followed = self.mutation == Mutation::BacklogDroppedOnLeaving && encoding == NATIVE;
-        if self.mutation == Mutation::CloseHandsOver || is_followed {
+        let is_followed = [Mutation::CloseHandsOver, Mutation::BacklogDroppedOnLeaving].contains(&self.mutation);
+        if is_followed && encoding == NATIVE {
             self.taps.insert(id, tap);
         }
         id
@@ -145,6 +145,8 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         self.mute(id);
         match self.mutation {
             Mutation::FarewellLost => self.inner.end(id, &[]),
+            // One that is given up goes on as if nothing had happened.
+            Mutation::CloseHandsOver if farewell.is_empty() && self.taps.contains_key(&id) => {}
             Mutation::FarewellTooEarly => {
                 self.inner.answer(id, farewell);
                 self.late_ends.push(id);
@@ -226,6 +228,13 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         }
         self.mute(id);
         self.inner.unsubscribe(id, channel, answer);
+        if self.mutation == Mutation::PassedTooEarly {
+            for other in (0..self.shards).filter(|other| *other != id.shard) {
+                let mut forged = Parcel::default();
+                forged.push(Item::Passed(u64::MAX - 1));
+                self.inner.receive(other, forged);
+            }
+        }
     }
 
     fn publish(&mut self, from: ConnectionId, publication: &Publication<'_>) {
@@ -270,13 +279,7 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
     }
 
     fn parcel(&mut self, to: ShardId) -> &mut Parcel {
-        let parcel = self.inner.parcel(to);
-        if self.mutation == Mutation::PassedTooEarly {
-            let (first, rest): (Vec<_>, _) =
-                std::mem::take(parcel).into_items().partition(|item| matches!(item, Item::Passed(_)));
-            first.into_iter().chain(rest).for_each(|item| parcel.push(item));
-        }
-        parcel
+        self.inner.parcel(to)
     }
 
     fn receive(&mut self, from: ShardId, parcel: Parcel) {

@@ -32,7 +32,7 @@ pub(crate) enum Mutation {
     ParcelReversed,
     /// That another shard has passed a barrier is never heard.
     NeverPassed,
-    /// A shard says that it has passed a barrier before it posts what it accepted before.
+    /// A shard that is asked for a barrier when a subscription ends is taken to have passed it, and all behind it.
     PassedTooEarly,
     /// SUBSCRIBED does not wait for the other shards.
     AnsweredTooEarly,
