@@ -13,7 +13,7 @@ use corecast_fanout::{ConnectionId, Outlet as _};
 use corecast_session::{End, Native, Plain, Session, Taken};
 use corecast_wire::{Code, Limits, Reassembly};
 use futures_lite::future::or;
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -29,8 +29,10 @@ pub(crate) struct Link {
     pub(crate) lifecycle: Lifecycle,
     /// The socket took less than it was offered, and what was held back then has not left.
     pub(crate) full: Cell<bool>,
+    /// It has lagged since it was given a farewell, which was dropped.
+    lagged: Cell<bool>,
     pub(crate) activity: Activity,
-    end: OnceCell<End>,
+    end: RefCell<Option<End>>,
 }
 
 impl Link {
@@ -48,8 +50,9 @@ impl Link {
             signal: Signal::default(),
             lifecycle: Lifecycle::begin(),
             full: Cell::new(false),
+            lagged: Cell::new(false),
             activity,
-            end: OnceCell::new(),
+            end: RefCell::default(),
         }
     }
 
@@ -57,7 +60,18 @@ impl Link {
     pub(crate) fn end(&self, end: End) -> bool {
         self.lifecycle.apply(Event::End);
         self.signal.set();
-        self.end.set(end).is_ok()
+        let mut reason = self.end.borrow_mut();
+        let first = reason.is_none();
+        reason.get_or_insert(end);
+        first
+    }
+
+    /// Has the connection end because it has lagged, also if it was ending for another reason, which it has not been told.
+    pub(crate) fn end_lagged(&self, end: End) {
+        self.lifecycle.apply(Event::End);
+        self.end.replace(Some(end));
+        self.lagged.set(true);
+        self.signal.set();
     }
 
     /// Ends the connection at once, with this reason unless it had one; whether it had none.
@@ -79,8 +93,8 @@ impl Link {
     ///
     /// # Panics
     /// If it is served.
-    pub(crate) fn reason(&self) -> &End {
-        self.end.get().expect("what is not served has a reason")
+    pub(crate) fn reason(&self) -> End {
+        self.end.borrow().clone().expect("what is not served has a reason")
     }
 }
 
@@ -122,20 +136,27 @@ fn refuse<P: Engine, S: Session>(shard: &Shard<P>, socket: &Socket, session: &S)
 
 async fn serve<P: Engine, S: Session>(shard: Rc<Shard<P>>, link: Rc<Link>, mut session: S) {
     read(&shard, &link, &mut session).await;
-    publications_leave(&shard, &link).await;
     if link.lifecycle.state() == State::Ending && link.reason().code != Code::Reset {
         say_farewell(&shard, &link, &session).await;
         linger(&shard, &link).await;
     }
     link.lifecycle.apply(Event::Finish);
+    be_accounted_for(&shard, &link).await;
     shard.reap(&link);
 }
 
-/// What this connection published leaves before its own subscriptions end, unless it is given up.
-async fn publications_leave<P: Engine>(shard: &Shard<P>, link: &Link) {
-    shard.let_io_in().await;
-    while link.lifecycle.state() == State::Ending && shard.policy.borrow().awaits_publication(link.id) {
-        // The tick in which it has been done sets the signal.
+/// Waits until the other shards have said what they had accepted for a connection that is given up, so that it is counted;
+/// for the linger time at most.
+async fn be_accounted_for<P: Engine>(shard: &Rc<Shard<P>>, link: &Link) {
+    shard.policy.borrow_mut().end(link.id, &[]);
+    if !shard.policy.borrow().awaits_others(link.id) {
+        return;
+    }
+    let deadline = shard.clock.read() + shard.limits.linger;
+    shard.ending.borrow_mut().push((deadline, link.id));
+    shard.work.set();
+    while shard.policy.borrow().awaits_others(link.id) && shard.clock.read() < deadline {
+        // The tick in which they have sets the signal.
         shard.paused.borrow_mut().push(link.id);
         link.signal.wait().await;
     }
@@ -279,13 +300,16 @@ fn take<P: Engine, S: Session>(
     }
 }
 
-/// Tells the peer why, behind everything that it was already sent a part of.
+/// Tells the peer why, behind everything that was accepted for it before.
 async fn say_farewell<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session: &S) {
-    let mut farewell = Vec::new();
-    session.farewell(link.reason(), &mut farewell);
     link.lifecycle.apply(Event::Farewell);
-    shard.end(link.id, &farewell);
+    link.lagged.set(true);
     while link.lifecycle.state() == State::Draining {
+        if link.lagged.take() {
+            let mut farewell = Vec::new();
+            session.farewell(&link.reason(), &mut farewell);
+            shard.end(link.id, &farewell);
+        }
         link.signal.wait().await;
     }
 }

@@ -24,8 +24,8 @@ pub(crate) enum Post {
     Stop,
     /// A question from outside.
     Request(Request),
-    /// That shard has posted everything that it will ever publish.
-    Finished,
+    /// This shard has posted everything that it will ever publish.
+    Finished(ShardId),
 }
 
 /// Where a shard is sent to, from any thread.
@@ -179,7 +179,7 @@ impl<P: Engine> Shard<P> {
                     && !policy.is_pending()
                     && !self.mesh.finished[usize::from(to)].replace(true)
                 {
-                    Post::Finished
+                    Post::Finished(self.mesh.shard)
                 } else {
                     break;
                 };

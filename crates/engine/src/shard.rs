@@ -206,7 +206,7 @@ impl<P: Engine> Shard<P> {
         }
     }
 
-    /// Begins the end of a connection: nothing leaves behind the farewell.
+    /// Begins the end of a connection: nothing leaves behind the farewell, and what was accepted before leaves before it.
     pub(crate) fn end(&self, id: ConnectionId, farewell: &[u8]) {
         self.policy.borrow_mut().end(id, farewell);
         self.ending.borrow_mut().push((self.clock.read() + self.limits.linger, id));
@@ -217,7 +217,7 @@ impl<P: Engine> Shard<P> {
     pub(crate) fn reap(&self, link: &Rc<Link>) {
         let standing = self.policy.borrow().standing(link.id);
         let (now, reason) = (self.clock.now(), link.reason());
-        let departure = Departure::now(link.id, link.peer, link.activity.age(), reason, standing);
+        let departure = Departure::now(link.id, link.peer, link.activity.age(), &reason, standing);
         self.journal.borrow_mut().add(now, departure);
         self.count_closed(reason.code);
         self.to_reap.borrow_mut().push(Rc::clone(link));
@@ -282,6 +282,8 @@ impl<P: Engine> Shard<P> {
             shard.finished.get() == others && !shard.mesh.has_post() && !shard.mesh.is_congested()
         })
         .await;
+        // What others had not posted by then is not waited for.
+        self.mesh.others().for_each(|other| self.policy.borrow_mut().finished(other));
         self.let_io_in().await;
         self.wait_until(deadline, |shard| {
             let mut policy = shard.policy.borrow_mut();

@@ -179,6 +179,8 @@ impl<P: Engine> Shard<P> {
             policy.close(link.id);
             self.forget(&link);
         }
+        // A subscription that ended in the flush may have something to ask of the other shards.
+        self.dispatch(&mut policy);
         drop(policy);
         for id in full {
             self.wait_for_room(id);
@@ -203,7 +205,10 @@ impl<P: Engine> Shard<P> {
                 Some(Post::Parcel(from, parcel)) => policy.receive(from, parcel),
                 Some(Post::Stop) => self.begin_to_stop(),
                 Some(Post::Request(request)) => self.answer_request(request, policy),
-                Some(Post::Finished) => self.finished.update(|finished| finished + 1),
+                Some(Post::Finished(from)) => {
+                    self.finished.update(|finished| finished + 1);
+                    policy.finished(from);
+                }
                 None => return,
             }
         }
@@ -232,7 +237,7 @@ impl<P: Engine> Shard<P> {
             }
             Effect::Lagged(id) => {
                 if let Some(link) = self.link(id) {
-                    link.end(End::new(Code::Lagged, "the subscriber fell behind by more than the log holds"));
+                    link.end_lagged(End::new(Code::Lagged, "the subscriber fell behind by more than the log holds"));
                 }
             }
             Effect::Gone(id) => {

@@ -16,23 +16,12 @@ pub struct Parcel {
 pub enum Item {
     /// Messages of a channel that the receiver is interested in.
     Run(Run),
-    /// The sender has subscribers of this channel now: post its messages, and confirm.
+    /// The sender has subscribers of this channel now: post its messages.
     Interest {
         /// The channel.
         channel: Arc<str>,
         /// In which encoding.
         encoding: Encoding,
-        /// To be given back, so that an answer to an earlier question is not taken for this one's.
-        epoch: u64,
-    },
-    /// The answer to `Interest`: every message published here from now on will be posted.
-    Confirmed {
-        /// The channel.
-        channel: Arc<str>,
-        /// In which encoding.
-        encoding: Encoding,
-        /// As given.
-        epoch: u64,
     },
     /// The sender has no subscribers of this channel any more.
     Withdrawn {
@@ -41,6 +30,10 @@ pub enum Item {
         /// In which encoding.
         encoding: Encoding,
     },
+    /// To be answered with `Passed` and this number behind everything that was accepted before.
+    Barrier(u64),
+    /// The answer: all that the sender had accepted when it was asked has been posted.
+    Passed(u64),
     /// Messages for connections of the receiver, which writes to them (the baselines, if so told).
     Delivery(Delivery),
     /// Something befell a connection of the receiver while the sender wrote to it (the baselines).

@@ -65,32 +65,35 @@ fn answers_wait_in_their_turn_for_the_join_before_them() {
 }
 
 #[test]
-fn a_connection_can_wait_for_what_it_published_itself() {
+fn a_farewell_waits_for_what_the_connection_published_itself() {
     let mut driver = Driver::<Direct<UnderPortal>>::new(1);
     let (peer, other) = (driver.open(0, FIRST), driver.open(0, FIRST));
     driver.subscribe(&peer, "news").unwrap();
-    assert!(!driver.shard(0).awaits_publication(peer.id), "a subscription is none");
     driver.publish(&peer, "news", b"last words");
-    assert!(driver.shard(0).awaits_publication(peer.id) && !driver.shard(0).awaits_publication(other.id));
-    driver.settle();
-    assert!(!driver.shard(0).awaits_publication(peer.id));
     driver.end(&peer, "bye");
+    driver.end(&other, "bye");
+    assert!(driver.shard(0).awaits_others(peer.id) && !driver.shard(0).awaits_others(other.id));
     driver.settle();
-    assert_eq!(peer.payloads(), [b"last words"]);
+    assert!(!driver.shard(0).awaits_others(peer.id));
+    let last = [Frame::message("news", b"last words"), Frame::answer("bye")];
+    assert_eq!(peer.frames()[1..], last);
 }
 
 #[test]
-fn a_farewell_does_not_wait_for_the_registry_and_nothing_follows_it() {
+fn a_farewell_waits_for_the_registry_and_nothing_follows_it() {
     let mut driver = Driver::<Direct<UnderPortal>>::new(1);
     let peer = driver.open(0, FIRST);
     driver.subscribe(&peer, "news").unwrap();
     driver.publish(&peer, "news", b"late");
     driver.end(&peer, "bye");
     driver.shard(0).flush(1);
-    assert_eq!(peer.frames(), ["+news", "bye"].map(Frame::answer));
-    assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
+    assert_eq!((peer.frames(), driver.effects()), (vec![], vec![]));
     driver.settle();
-    assert_eq!(peer.frames().len(), 2);
+    assert_eq!(peer.frames(), [Frame::answer("+news"), Frame::message("news", b"late"), Frame::answer("bye")]);
+    assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
+    driver.publish(&peer, "news", b"later");
+    driver.settle();
+    assert_eq!(peer.frames().len(), 3);
     driver.close(&peer);
     driver.settle();
     assert!(peer.outlet.is_released());

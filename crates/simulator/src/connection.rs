@@ -27,6 +27,8 @@ pub(crate) struct Connection {
     pub(crate) full: bool,
     /// The time for an orderly end is over.
     pub(crate) expired: bool,
+    /// So is the time in which the other shards may say what they had accepted for it.
+    pub(crate) unaccounted: bool,
     /// What its last turn published waits to go, as far as the mesh and the flush are concerned.
     pub(crate) published: bool,
     end: Option<End>,
@@ -47,6 +49,8 @@ pub(crate) enum Stage {
     Ending,
     /// The client's end.
     Lingering,
+    /// What the other shards had accepted for it.
+    Accounting,
     /// The end of the tick.
     Reaped,
 }
@@ -73,6 +77,7 @@ impl Connection {
             drained: false,
             full: false,
             expired: false,
+            unaccounted: false,
             published: false,
             end: None,
             speaks,
@@ -83,6 +88,16 @@ impl Connection {
     /// Has it end in an orderly way. The first reason counts.
     pub(crate) fn end(&mut self, end: End) {
         self.end.get_or_insert(end);
+        self.signal = true;
+    }
+
+    /// Has it end because it has lagged, also if it was ending for another reason, which it has not been told.
+    pub(crate) fn end_lagged(&mut self, end: End) {
+        if matches!(self.stage, Stage::Leaving(_) | Stage::Ending) {
+            self.stage = Stage::Leaving(end);
+        } else {
+            self.end = Some(end);
+        }
         self.signal = true;
     }
 
@@ -97,12 +112,19 @@ impl Connection {
     pub(crate) fn is_runnable(&self) -> bool {
         match self.stage {
             Stage::Reading => self.signal || self.transport.is_readable(),
-            Stage::Paused => self.signal,
+            Stage::Paused | Stage::Accounting => self.signal,
             Stage::Leaving(_) => true,
             Stage::Ending => self.drained || self.expired || self.signal,
             Stage::Lingering => self.expired || self.transport.is_readable(),
             Stage::Reaped => false,
         }
+    }
+
+    /// Waits to hear what the other shards had accepted for it.
+    pub(crate) fn be_accounted_for<P: Policy<Transport>>(&mut self, policy: &mut P) {
+        policy.end(self.id, &[]);
+        self.stage = Stage::Accounting;
+        self.signal = true;
     }
 
     pub(crate) fn take_end(&mut self) -> Option<End> {

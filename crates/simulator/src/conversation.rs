@@ -165,6 +165,8 @@ impl Observer for Nobody {
         Ok(())
     }
 
+    fn accounted(&mut self, _client: usize, _fully: bool) {}
+
     fn closed(&mut self, _client: usize) -> Result<(), Violation> {
         Ok(())
     }

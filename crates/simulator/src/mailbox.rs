@@ -19,7 +19,9 @@ pub(crate) enum Post {
         horizon: usize,
     },
     Stop,
-    Finished,
+    Finished {
+        from: ShardId,
+    },
 }
 
 type Waiting = Pin<Box<SendFut<'static, Post>>>;

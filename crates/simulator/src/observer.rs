@@ -28,6 +28,9 @@ pub(crate) trait Observer {
     /// The server ends a connection.
     fn ends(&mut self, client: usize, code: Code) -> Result<(), Violation>;
 
+    /// The server has counted what a connection was to have, unless it gave up waiting for other shards.
+    fn accounted(&mut self, client: usize, fully: bool);
+
     /// The server has closed a connection.
     fn closed(&mut self, client: usize) -> Result<(), Violation>;
 }

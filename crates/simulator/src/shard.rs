@@ -104,7 +104,7 @@ impl<P: Policy<Transport>> Shard<P> {
                 if self.drain == Drain::Serving || pending || std::mem::replace(told, true) {
                     continue;
                 }
-                Post::Finished
+                Post::Finished { from: self.id }
             } else {
                 let parcel = std::mem::take(parcel);
                 Post::Parcel { from: self.id, parcel, horizon: model.posted(self.id, to) }
@@ -124,7 +124,10 @@ impl<P: Policy<Transport>> Shard<P> {
                     model.received(self.id, from, horizon);
                 }
                 Some(Post::Stop) => self.drain = self.drain.max(Drain::Stopping),
-                Some(Post::Finished) => self.finished += 1,
+                Some(Post::Finished { from }) => {
+                    self.finished += 1;
+                    self.policy.finished(from);
+                }
                 None => return,
             }
         }
@@ -142,6 +145,7 @@ impl<P: Policy<Transport>> Shard<P> {
             self.policy.close(id);
             self.forget(id, model)?;
         }
+        self.dispatch(model);
         for id in full {
             if let Some(connection) = self.connection(id) {
                 let transport = connection.transport.clone();
@@ -174,7 +178,7 @@ impl<P: Policy<Transport>> Shard<P> {
                 connection.drained = true;
                 connection.signal = true;
             }
-            Effect::Lagged(_) => connection.end(End::new(Code::Lagged, "")),
+            Effect::Lagged(_) => connection.end_lagged(End::new(Code::Lagged, "")),
             Effect::Gone(_) => {
                 connection.end(End::new(Code::Reset, ""));
                 connection.expire();
@@ -245,8 +249,7 @@ impl<P: Policy<Transport>> Shard<P> {
             Stage::Leaving(end) => {
                 model.ends(connection.client, end.code)?;
                 if end.code == Code::Reset || connection.expired {
-                    connection.stage = Stage::Reaped;
-                    to_reap.push(id);
+                    connection.be_accounted_for(policy);
                 } else {
                     connection.drained = false;
                     policy.end(id, &connection.farewell(&end));
@@ -263,6 +266,16 @@ impl<P: Policy<Transport>> Shard<P> {
             Stage::Lingering => {
                 let received = connection.transport.receive(bytes);
                 if connection.expired || matches!(received, Received::End | Received::Broken) {
+                    connection.be_accounted_for(policy);
+                }
+            }
+            Stage::Accounting => {
+                connection.signal = false;
+                let awaits = policy.awaits_others(id);
+                if awaits && !connection.unaccounted {
+                    paused.push(id);
+                } else {
+                    model.accounted(connection.client, !awaits);
                     connection.stage = Stage::Reaped;
                     to_reap.push(id);
                 }
@@ -279,6 +292,10 @@ impl<P: Policy<Transport>> Shard<P> {
                 connection.expire();
                 true
             }
+            Some(connection) if matches!(connection.stage, Stage::Accounting) => {
+                (connection.unaccounted, connection.signal) = (true, true);
+                true
+            }
             _ => false,
         }
     }
@@ -288,7 +305,10 @@ impl<P: Policy<Transport>> Shard<P> {
         let others = self.mailboxes.shards() - 1;
         let complete = self.finished == others && !self.mailboxes.has_post() && !self.mailboxes.is_congested();
         match self.drain {
-            Drain::Stopping if complete => self.drain = Drain::Complete,
+            Drain::Stopping if complete => {
+                (0..self.mailboxes.shards()).filter(|other| *other != self.id).for_each(|o| self.policy.finished(o));
+                self.drain = Drain::Complete;
+            }
             Drain::Complete
                 if deadline_is_over || self.full.is_empty() && !self.policy.flush(0) && !self.policy.is_pending() =>
             {

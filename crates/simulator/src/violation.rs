@@ -9,6 +9,8 @@ pub enum Promise {
     Delivery,
     /// The messages of one publisher come in order, once, unaltered.
     Order,
+    /// Every message for a subscription ends in exactly one counter: delivered, missed or undelivered.
+    Accounts,
     /// Nothing comes to a connection that it is not meant for.
     Crosstalk,
     /// Logs, answers and parcels stay within their limits.

@@ -149,7 +149,7 @@ impl<F: Family> World<F> {
         }
         self.stop(&cut_off)?;
         for (client, cut_off) in self.model.clients.iter().zip(cut_off) {
-            client.check_end(self.settings.rests, cut_off, &self.model.record)?;
+            client.check_end(cut_off, &self.model.record)?;
         }
         self.report()
     }
@@ -224,14 +224,13 @@ impl<F: Family> World<F> {
 
     /// Nothing may be left.
     fn report(mut self) -> Result<Report, Violation> {
-        let mut counters = Counters::default();
-        for shard in &self.shards {
-            counters += shard.policy.counters();
-        }
         // What the policies say of each other when all connections have gone.
         for _ in 0..LAST_ROUNDS {
             self.round()?;
         }
+        let mut counters = Counters::default();
+        self.shards.iter().for_each(|shard| counters += shard.policy.counters());
+        self.model.check_accounts(&counters)?;
         let feeds: usize = self.shards.iter().map(|shard| F::feeds(&shard.policy)).sum();
         Promise::CleanEnd.demand(feeds == 0, || format!("{feeds} feeds are kept for nobody"))?;
         drop(self.shards);

@@ -66,6 +66,12 @@ impl Policy<Socket> for Panicking {
     }
 
     fn end(&mut self, _: ConnectionId, _: &[u8]) {}
+    fn awaits_others(&self, _: ConnectionId) -> bool {
+        false
+    }
+
+    fn finished(&mut self, _: ShardId) {}
+
     fn close(&mut self, _: ConnectionId) {}
     fn answer(&mut self, _: ConnectionId, _: &[u8]) {}
     fn unsubscribe(&mut self, _: ConnectionId, _: &str, _: &[u8]) {}

@@ -10,7 +10,9 @@
 //! All but the first are the baselines. They are the one exception to the rule that only parcels cross
 //! shards. Under [`Handoff::Owner`] they only name the subscribers, and the owning shard writes.
 
+mod barrier;
 mod held;
+mod leaving;
 mod ranges;
 mod sharded;
 mod shared;
@@ -43,8 +45,8 @@ pub enum Effect {
     /// It was full or is ended, and everything that was held back for it has left. After
     /// [`Policy::end`] it comes once, and means the farewell too.
     Drained(ConnectionId),
-    /// It lagged past the bound, and its encoding disconnects then: its subscriptions have ended, and
-    /// new ones are ignored; end it.
+    /// It lagged past the bound in a subscription that disconnects then: its subscriptions have ended, and
+    /// new ones are ignored; end it, again if it was ending.
     Lagged(ConnectionId),
     /// Its peer is gone: close it.
     Gone(ConnectionId),
@@ -76,9 +78,14 @@ pub trait Policy<O: Outlet> {
     /// A connection has come; it reads this encoding.
     fn open(&mut self, outlet: O, encoding: Encoding) -> ConnectionId;
 
-    /// Says `farewell` as the last thing: every subscription ends, nothing else is sent behind it.
-    /// [`Effect::Drained`] tells when it has left.
+    /// Ends every subscription and says `farewell` as the last thing, behind every message that was accepted anywhere
+    /// before; nothing is sent behind it. [`Effect::Drained`] tells when it has left. What the connection asks for from
+    /// now on is ignored. Of a connection that lags meanwhile the farewell is dropped ([`Effect::Lagged`]): end it again.
     fn end(&mut self, id: ConnectionId, farewell: &[u8]);
+
+    /// Whether a connection that was ended has yet to hear from other shards what they accepted before. One that is
+    /// closed meanwhile is not counted what they did.
+    fn awaits_others(&self, id: ConnectionId) -> bool;
 
     /// Forgets a connection; its outlet is dropped with the last use.
     fn close(&mut self, id: ConnectionId);
@@ -120,13 +127,9 @@ pub trait Policy<O: Outlet> {
     /// Whether a subscription of this connection has not taken effect yet.
     fn awaits_subscription(&self, id: ConnectionId) -> bool;
 
-    /// Whether something that this connection published has yet to reach the subscribers, its own connection among
-    /// them, by way of somebody else (the baselines whose registry is asynchronous).
-    fn awaits_publication(&self, _id: ConnectionId) -> bool {
-        false
-    }
-
-    /// Ends a subscription, if there is one: no message of the channel leaves behind `answer`.
+    /// Ends a subscription, if there is one. `answer` leaves behind every message that was accepted anywhere before, or
+    /// the gap that counts it; no message of the channel leaves behind `answer`. What is asked of the same channel
+    /// meanwhile is done behind that.
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]);
 
     /// Takes a message. It is on its way when [`commit`](Self::commit) has been called, at the latest.
@@ -146,6 +149,9 @@ pub trait Policy<O: Outlet> {
 
     /// Takes a parcel that another shard posted.
     fn receive(&mut self, from: ShardId, parcel: Parcel);
+
+    /// Another shard accepts nothing more, and all its parcels have been received: it is not waited for any more.
+    fn finished(&mut self, from: ShardId);
 
     /// Sends every answer, then what is behind, to at most about `budget` subscribers and not beyond the end of a
     /// round; whether there is more to do. What was not posted is posted first.

@@ -174,6 +174,8 @@ impl<F: PolicyFamily> Driver<F> {
             let mut moved = super::step() || self.is_pending();
             for shard in self.shard_ids() {
                 moved |= self.dispatch(shard) | self.receive(shard) | self.flush(shard, 64);
+                // A subscription that ended in the flush may have something to ask of the other shards.
+                moved |= self.dispatch(shard);
             }
             if !moved {
                 return self.collect();

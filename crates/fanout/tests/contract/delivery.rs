@@ -165,6 +165,7 @@ fn subscribing_again_gives_the_answer_again_and_nothing_twice<F: PolicyFamily>()
         assert_eq!(peer.frames(), expected);
         assert_eq!(driver.backlog(&peer), 0);
         driver.unsubscribe(&peer, "news");
+        driver.settle();
         driver.publish(&peer, "news", b"two");
         driver.settle();
         assert_eq!(peer.payloads(), [b"one"]);
@@ -184,6 +185,7 @@ fn a_subscription_can_be_taken_up_again<F: PolicyFamily>() {
             driver.publish(&publisher, "news", &[number]);
             driver.settle();
             driver.unsubscribe(&peer, "news");
+            driver.settle();
             driver.publish(&publisher, "news", b"missed on purpose");
             driver.settle();
         }
@@ -247,6 +249,7 @@ fn each_encoding_of_a_channel_is_delivered<F: PolicyFamily>() {
         for peer in first {
             driver.unsubscribe(peer, "news");
         }
+        driver.settle();
         driver.publish(&first[0], "news", b"goodbye");
         driver.settle();
         assert!(second.iter().all(|peer| peer.payloads()[6] == b"goodbye"));

@@ -9,12 +9,13 @@ for_every_policy!(
     what_a_lagging_subscriber_missed_is_counted_exactly,
     each_gap_stands_where_the_messages_are_missing,
     a_gap_does_not_count_what_was_not_for_the_subscriber,
-    a_gap_of_a_channel_that_was_left_is_not_told,
+    a_gap_is_told_before_the_answer_to_leaving,
+    leaving_behind_a_full_transport_is_bounded_too,
     a_subscriber_that_takes_bytes_never_lags,
     a_lagging_connection_is_reported_once_and_sent_no_more_messages,
     a_lagging_connection_still_gets_its_farewell,
     one_channels_lag_leaves_other_subscribers_alone,
-    an_ended_connection_does_not_lag,
+    a_connection_that_lags_while_it_ends_is_reported_and_ends_for_that,
     a_subscription_may_say_what_lagging_means_for_it,
 );
 
@@ -110,7 +111,7 @@ fn a_gap_does_not_count_what_was_not_for_the_subscriber<F: PolicyFamily>() {
     }
 }
 
-fn a_gap_of_a_channel_that_was_left_is_not_told<F: PolicyFamily>() {
+fn a_gap_is_told_before_the_answer_to_leaving<F: PolicyFamily>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with_log(shards, 100);
         let peer = driver.join(0, FIRST, "news");
@@ -121,9 +122,47 @@ fn a_gap_of_a_channel_that_was_left_is_not_told<F: PolicyFamily>() {
         driver.settle();
         driver.make_room(&peer, usize::MAX);
         driver.settle();
-        let frames = peer.frames();
-        assert!(!frames.iter().any(|frame| matches!(frame, Frame::Gap { .. })), "{frames:?}");
-        assert_eq!(frames.last(), Some(&Frame::answer("-news")));
+        let (given, missed) = given_and_missed(&peer);
+        assert_eq!((given.len() as u64 + missed.iter().sum::<u64>(), missed.len()), (50, 1));
+        assert_eq!(driver.counters().missed, missed[0]);
+        assert_eq!(peer.frames().last(), Some(&Frame::answer("-news")));
+        publish(&mut driver, &publisher, "news", 50..55);
+        assert_eq!(given_and_missed(&peer), (given, missed));
+    }
+}
+
+fn leaving_behind_a_full_transport_is_bounded_too<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::with_log(shards, 100);
+        let peers = [FIRST, SECOND].map(|encoding| {
+            let peer = driver.join(0, encoding, "news");
+            peer.outlet.set_room(message_bytes("news", b"1"));
+            peer
+        });
+        let publisher = driver.open(1, FIRST);
+        publish(&mut driver, &publisher, "news", 0..5);
+        for peer in &peers {
+            driver.unsubscribe(peer, "news");
+        }
+        driver.settle();
+        let others = [FIRST, SECOND].map(|encoding| driver.join(0, encoding, "news"));
+        publish(&mut driver, &publisher, "news", 5..50);
+        assert!(others.iter().all(|other| other.payloads().len() == 45));
+        let [skips, disconnects] = peers;
+        driver.make_room(&skips, usize::MAX);
+        driver.settle();
+        let (given, missed) = given_and_missed(&skips);
+        assert_eq!(given.len() as u64 + missed.iter().sum::<u64>(), 5);
+        assert_eq!(skips.frames().last(), Some(&Frame::answer("-news")));
+        // What is kept may be a log of all subscribers, or of its own; who disconnects is told, or has had everything.
+        let lagged = driver.effects().contains(&Effect::Lagged(disconnects.id));
+        driver.make_room(&disconnects, usize::MAX);
+        driver.settle();
+        assert!(lagged || disconnects.payloads().len() == 5, "{:?}", disconnects.frames());
+        assert_eq!(disconnects.frames().last() == Some(&Frame::answer("-news")), !lagged);
+        let counters = driver.counters();
+        let accounted = counters.deliveries + counters.missed + counters.undelivered;
+        assert_eq!(accounted, 2 * 5 + 2 * 45, "{counters:?}");
     }
 }
 
@@ -227,7 +266,7 @@ fn one_channels_lag_leaves_other_subscribers_alone<F: PolicyFamily>() {
     }
 }
 
-fn an_ended_connection_does_not_lag<F: PolicyFamily>() {
+fn a_connection_that_lags_while_it_ends_is_reported_and_ends_for_that<F: PolicyFamily>() {
     // It falls behind because of another shard, and is ended before the news of that arrives.
     let mut driver = Driver::<F>::with_log(3, 100);
     let peer = driver.join(0, SECOND, "news");
@@ -238,10 +277,17 @@ fn an_ended_connection_does_not_lag<F: PolicyFamily>() {
     }
     driver.end(&peer, "bye");
     driver.settle();
+    assert_eq!(driver.effects(), [Effect::Full(peer.id), Effect::Lagged(peer.id)]);
+    driver.end(&peer, "lagged");
+    driver.settle();
     driver.make_room(&peer, usize::MAX);
     driver.settle();
-    assert_eq!(driver.effects(), [Effect::Full(peer.id), Effect::Drained(peer.id)]);
-    assert_eq!(peer.frames().last(), Some(&Frame::answer("bye")));
+    assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
+    let frames = peer.frames();
+    assert_eq!(frames.last(), Some(&Frame::answer("lagged")));
+    assert!(!frames.contains(&Frame::answer("bye")), "{frames:?}");
+    let counters = driver.counters();
+    assert_eq!(counters.deliveries + counters.undelivered, 50, "{counters:?}");
 }
 
 fn a_subscription_may_say_what_lagging_means_for_it<F: PolicyFamily>() {

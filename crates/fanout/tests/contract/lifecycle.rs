@@ -16,6 +16,12 @@ for_every_policy!(
     a_message_for_the_last_owner_of_a_slot_does_not_reach_the_next,
     a_feed_that_ends_while_messages_are_on_their_way_is_forgotten,
     what_a_connection_had_not_been_sent_when_it_ended_is_counted,
+    everything_accepted_before_is_delivered_before_the_answer_to_leaving,
+    everything_accepted_before_is_delivered_before_the_farewell,
+    a_subscription_that_was_asked_for_before_the_end_is_answered,
+    a_subscription_left_and_taken_up_again_at_once_is_answered_in_turn,
+    what_others_had_accepted_when_a_connection_broke_is_counted,
+    a_shard_that_has_finished_is_not_waited_for,
 );
 
 fn a_farewell_is_the_last_thing_and_reported_once<F: PolicyFamily>() {
@@ -29,13 +35,16 @@ fn a_farewell_is_the_last_thing_and_reported_once<F: PolicyFamily>() {
         driver.end(&peer, "bye again");
         driver.answer(&peer, "pong");
         driver.subscribe(&peer, "more").unwrap();
+        driver.unsubscribe(&peer, "news");
+        driver.settle();
         driver.publish(&publisher, "news", b"late");
         driver.settle();
         driver.unsubscribe(&peer, "news");
         driver.shard(0).writable(peer.id);
         driver.settle();
         let frames = peer.frames();
-        assert_eq!(frames[frames.len() - 2..], [Frame::answer("pong"), Frame::answer("bye")]);
+        assert_eq!((frames.len(), frames.last()), (4, Some(&Frame::answer("bye"))), "{frames:?}");
+        assert!(["+awaited", "pong"].iter().all(|text| frames.contains(&Frame::answer(text))), "{frames:?}");
         assert!(peer.payloads().is_empty());
         assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
         assert_eq!(driver.feeds(), 0);
@@ -60,10 +69,12 @@ fn a_farewell_waits_for_the_transport<F: PolicyFamily>() {
         let other = driver.join(0, FIRST, "news");
         other.outlet.set_room(2);
         driver.end(&other, "bye");
+        driver.settle();
         driver.make_room(&other, 2);
         driver.make_room(&other, usize::MAX);
         driver.settle();
-        assert_eq!(driver.effects(), [Effect::Full(other.id), Effect::Drained(other.id)]);
+        let effects = [Effect::Full(other.id), Effect::Full(other.id), Effect::Drained(other.id)];
+        assert_eq!(driver.effects(), effects);
     }
 }
 
@@ -260,4 +271,122 @@ fn what_a_connection_had_not_been_sent_when_it_ended_is_counted<F: PolicyFamily>
             assert_eq!(reader.payloads().len() as u64, messages);
         }
     }
+}
+
+/// A subscriber that takes one message and a half, of nine that were accepted on another shard and are nowhere yet.
+fn behind<F: PolicyFamily>(shards: u16) -> (Driver<F>, crate::common::Peer, Vec<Vec<u8>>) {
+    let mut driver = Driver::<F>::with(shards, &limits(1000), 1);
+    let peer = driver.join(0, FIRST, "news");
+    peer.outlet.set_room(message_bytes("news", b"1") * 3 / 2);
+    let publisher = driver.open(1, FIRST);
+    for number in 0..9 {
+        driver.publish(&publisher, "news", &[number]);
+        driver.dispatch(publisher.id.shard);
+    }
+    (driver, peer, (0..9).map(|number| vec![number]).collect())
+}
+
+fn everything_accepted_before_is_delivered_before_the_answer_to_leaving<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let (mut driver, peer, all) = behind::<F>(shards);
+        driver.unsubscribe(&peer, "news");
+        driver.settle();
+        driver.make_room(&peer, 10);
+        driver.settle();
+        let told = answer(FIRST, "-news");
+        assert!(!peer.outlet.taken().ends_with(&told), "it has not ended");
+        driver.make_room(&peer, usize::MAX);
+        driver.settle();
+        assert_eq!(peer.payloads(), all);
+        assert_eq!(peer.frames().last(), Some(&Frame::answer("-news")));
+        assert_eq!((driver.counters().deliveries, driver.backlog(&peer), driver.feeds()), (9, 0, 0));
+    }
+}
+
+fn everything_accepted_before_is_delivered_before_the_farewell<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let (mut driver, peer, all) = behind::<F>(shards);
+        driver.end(&peer, "bye");
+        driver.settle();
+        driver.make_room(&peer, 10);
+        driver.settle();
+        assert!(!driver.effects().contains(&Effect::Drained(peer.id)));
+        driver.make_room(&peer, usize::MAX);
+        driver.settle();
+        assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
+        assert_eq!(peer.payloads(), all);
+        assert_eq!(peer.frames().last(), Some(&Frame::answer("bye")));
+        assert_eq!((driver.counters().deliveries, driver.feeds()), (9, 0));
+    }
+}
+
+fn a_subscription_that_was_asked_for_before_the_end_is_answered<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let mut driver = Driver::<F>::new(shards);
+        let peer = driver.open(0, FIRST);
+        driver.subscribe(&peer, "news").unwrap();
+        driver.end(&peer, "bye");
+        driver.settle();
+        assert_eq!(peer.frames(), ["+news", "bye"].map(Frame::answer));
+        assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
+        assert_eq!(driver.feeds(), 0);
+    }
+}
+
+fn a_subscription_left_and_taken_up_again_at_once_is_answered_in_turn<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let (mut driver, peer, all) = behind::<F>(shards);
+        driver.unsubscribe(&peer, "news");
+        driver.subscribe(&peer, "news").unwrap();
+        driver.subscribe(&peer, "news").unwrap();
+        driver.unsubscribe(&peer, "news");
+        driver.subscribe(&peer, "news").unwrap();
+        driver.settle();
+        assert!(driver.backlog(&peer) >= 5 * answer(FIRST, "+news").len(), "what waits counts");
+        driver.make_room(&peer, usize::MAX);
+        driver.settle();
+        let publisher = driver.open(1, FIRST);
+        driver.publish(&publisher, "news", b"later");
+        driver.settle();
+        let mut expected = vec![Frame::answer("+news")];
+        expected.extend(all.iter().map(|payload| Frame::message("news", payload)));
+        expected.extend(["-news", "+news", "+news", "-news", "+news"].map(Frame::answer));
+        expected.push(Frame::message("news", b"later"));
+        assert_eq!(peer.frames(), expected);
+        assert_eq!(driver.backlog(&peer), 0);
+        driver.unsubscribe(&peer, "news");
+        driver.settle();
+        assert_eq!(driver.feeds(), 0);
+    }
+}
+
+fn what_others_had_accepted_when_a_connection_broke_is_counted<F: PolicyFamily>() {
+    for shards in SHARDS {
+        let (mut driver, peer, _) = behind::<F>(shards);
+        peer.outlet.break_off();
+        driver.end(&peer, "");
+        driver.settle();
+        assert!(!driver.shard(0).awaits_others(peer.id));
+        driver.close(&peer);
+        driver.settle();
+        let counters = driver.counters();
+        assert_eq!(counters.deliveries + counters.undelivered, 9, "{counters:?}");
+        assert_eq!(driver.feeds(), 0);
+    }
+}
+
+fn a_shard_that_has_finished_is_not_waited_for<F: PolicyFamily>() {
+    let mut driver = Driver::<F>::new(3);
+    let peer = driver.join(0, FIRST, "news");
+    driver.subscribe(&peer, "awaited").unwrap();
+    driver.end(&peer, "bye");
+    for other in [1, 2] {
+        driver.shard(0).finished(other);
+    }
+    // Nobody receives anything any more.
+    for _ in 0..10 {
+        driver.flush(0, 64);
+    }
+    assert_eq!(peer.frames()[1..], ["+awaited", "bye"].map(Frame::answer));
+    assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
 }

@@ -53,8 +53,10 @@ pub(crate) struct Subscription {
     pub(crate) after: usize,
     /// Messages published from this one on must come; known when the answer has come.
     pub(crate) binding_from: Option<usize>,
-    /// Messages published from this one on must not come.
-    pub(crate) until: Option<usize>,
+    /// It was asked to end: messages published before this one must come.
+    pub(crate) left: Option<usize>,
+    /// It has ended: messages published from this one on must not have come.
+    until: Option<usize>,
     answered: bool,
     finished: bool,
     pub(crate) events: Vec<Event>,
@@ -91,7 +93,17 @@ impl Connection {
 
     /// The subscription that commands are for.
     pub(crate) fn current(&mut self, channel: usize) -> Option<&mut Subscription> {
-        self.subscriptions[channel].last_mut().filter(|subscription| subscription.until.is_none())
+        self.subscriptions[channel].last_mut().filter(|subscription| subscription.left.is_none())
+    }
+
+    /// Messages of a subscription published before this one must have come when everything has, or been counted.
+    pub(crate) fn complete_until(&self, subscription: &Subscription) -> usize {
+        let has_ended = subscription.finished || self.farewell_came;
+        match subscription.left {
+            Some(left) if has_ended && self.is_lossless() => left,
+            None if self.life == Life::Open && self.is_lossless() => usize::MAX,
+            _ => 0,
+        }
     }
 
     pub(crate) fn expect_answer(&mut self, text: &str) {
@@ -101,19 +113,26 @@ impl Connection {
     pub(crate) fn subscribe(&mut self, channel: usize, after: usize) {
         if self.current(channel).is_none() {
             let events = Vec::new();
-            let subscription =
-                Subscription { after, binding_from: None, until: None, answered: false, finished: false, events };
+            let subscription = Subscription {
+                after,
+                binding_from: None,
+                left: None,
+                until: None,
+                answered: false,
+                finished: false,
+                events,
+            };
             self.subscriptions[channel].push(subscription);
         }
     }
 
     pub(crate) fn unsubscribe(&mut self, channel: usize, published: usize) {
         if let Some(current) = self.current(channel) {
-            current.until = Some(published);
+            current.left = Some(published);
         }
     }
 
-    /// No message that is published from now on is for it.
+    /// No message that is published from now on is owed to it.
     pub(crate) fn end(&mut self, life: Life, published: usize) {
         (0..3).for_each(|channel| self.unsubscribe(channel, published));
         self.life = life;
@@ -139,7 +158,7 @@ impl Connection {
                 assert!(self.life != Life::Ended || self.farewell_came, "drained before the farewell left");
             }
             Effect::Lagged(_) => {
-                assert!(!self.lagged && self.life == Life::Open, "lagged once");
+                assert!(!self.lagged && !self.farewell_came && self.life != Life::Closed, "lagged once");
                 assert_eq!(self.peer.encoding.index(), 1, "only who is disconnected then");
                 self.lagged = true;
             }
@@ -185,6 +204,8 @@ impl Connection {
         if text == "bye" {
             assert_eq!(self.life, Life::Ended);
             self.farewell_came = true;
+            let last = self.subscriptions.iter_mut().filter_map(|subscriptions| subscriptions.last_mut());
+            last.for_each(|subscription| subscription.until = subscription.until.or(Some(published)));
             return;
         }
         let expected = self.answers.get_mut(subject(text)).expect("an answer that is expected");
@@ -199,7 +220,10 @@ impl Connection {
                 subscription.answered = true;
                 subscription.binding_from = Some(published);
             }
-            ("-", Some(subscription)) if subscription.answered => subscription.finished = true,
+            ("-", Some(subscription)) if subscription.answered => {
+                subscription.finished = true;
+                subscription.until = Some(published);
+            }
             // Subscribed again, or unsubscribed from nothing.
             _ => {}
         }

@@ -212,7 +212,9 @@ impl<F: PolicyFamily> World<F> {
                 self.connections[index].affect(effect, self.published.len());
                 match effect {
                     Effect::Full(_) | Effect::Drained(_) => {}
-                    Effect::Lagged(_) => self.end(index),
+                    Effect::Lagged(_) if self.connections[index].life == Life::Open => self.end(index),
+                    // Its farewell was dropped with what it was to have before.
+                    Effect::Lagged(_) => self.driver.end(&self.connections[index].peer.clone(), "bye"),
                     Effect::Gone(_) => self.close(index),
                 }
             }
@@ -272,10 +274,10 @@ impl<F: PolicyFamily> World<F> {
                         && peer.id.shard == connection.peer.id.shard
                         && peer.encoding == connection.peer.encoding
                 };
-                match self.witnesses.iter().find(same).filter(|_| F::STRETCHES) {
-                    Some(witness) => self.check_against(witness, connection, subscription),
-                    None => self.check_count(channel, connection, subscription),
+                if let Some(witness) = self.witnesses.iter().find(same).filter(|_| F::STRETCHES) {
+                    self.check_against(witness, connection, subscription);
                 }
+                self.check_count(channel, connection, subscription);
             }
         }
     }
@@ -291,7 +293,8 @@ impl<F: PolicyFamily> World<F> {
             })
             .filter(|(_, message)| connection.wants(self.published[*message]))
             .collect();
-        let is_open = connection.life == Life::Open && connection.is_lossless() && subscription.until.is_none();
+        let complete_until = connection.complete_until(subscription);
+        let is_open = complete_until == usize::MAX;
         let first = subscription.events.iter().position(|event| matches!(event, Event::Message(_)));
         let told = |events: &[Event]| -> usize {
             let counts = events.iter().map(|event| match event {
@@ -323,9 +326,8 @@ impl<F: PolicyFamily> World<F> {
             }
         }
         assert!(next <= seen.len(), "a gap of messages that there were");
-        if is_open {
-            assert_eq!(next, seen.len(), "everything is delivered or counted");
-        }
+        let left_out = seen[next..].iter().find(|(_, message)| *message < complete_until);
+        assert_eq!(left_out, None, "everything is delivered or counted");
         if let Some((place, _)) = seen.get(begin) {
             assert!(subscription.events.is_empty() || *place >= subscription.after, "from before the subscription");
         }
@@ -339,7 +341,7 @@ impl<F: PolicyFamily> World<F> {
 
     /// Without a witness the order between publishers is not known, but the number of messages is.
     fn check_count(&self, channel: usize, connection: &Connection, subscription: &Subscription) {
-        let is_open = connection.life == Life::Open && connection.is_lossless() && subscription.until.is_none();
+        let complete_until = connection.complete_until(subscription);
         let mut delivered = Vec::new();
         let mut told = 0;
         for event in &subscription.events {
@@ -352,11 +354,14 @@ impl<F: PolicyFamily> World<F> {
         let wanted: Vec<usize> =
             of_channel.filter(|(_, message)| connection.wants(**message)).map(|(number, _)| number).collect();
         assert!(delivered.len() + told <= wanted.len(), "no more than there were");
-        let Some(binding) = subscription.binding_from else { return assert!(!is_open, "the answer has come") };
+        let Some(binding) = subscription.binding_from else {
+            return assert_eq!(complete_until, 0, "the answer has come");
+        };
         let owed = wanted.iter().filter(|message| **message >= binding).filter(|message| {
-            // Of one that has ended, only what came before something that was delivered is owed for certain.
+            // Of one that was closed, only what came before something that was delivered is owed for certain.
             let publisher = self.published[**message].publisher;
-            is_open || delivered.iter().any(|later| later > message && self.published[*later].publisher == publisher)
+            **message < complete_until
+                || delivered.iter().any(|later| later > message && self.published[*later].publisher == publisher)
         });
         let absent = owed.filter(|message| !delivered.contains(message)).count();
         assert!(absent <= told, "{absent} messages neither delivered nor counted in {told}");

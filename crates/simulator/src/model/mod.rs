@@ -16,7 +16,7 @@ use crate::observer::Observer;
 use crate::scenario::Settings;
 use crate::transport::Received;
 use crate::{Promise, Violation};
-use corecast_fanout::ShardId;
+use corecast_fanout::{Counters, ShardId};
 use corecast_wire::{Code, native};
 
 /// All clients, all messages.
@@ -37,6 +37,23 @@ impl Model {
     pub(crate) fn check(&mut self) -> Result<(), Violation> {
         let Self { clients, record, settings, .. } = self;
         clients.iter_mut().try_for_each(|client| client.check(record, settings.log_bytes))
+    }
+
+    /// Holds what was counted in the end against what each subscription was to have.
+    pub(crate) fn check_accounts(&self, counters: &Counters) -> Result<(), Violation> {
+        let (mut least, mut most) = (0, 0);
+        for client in &self.clients {
+            let (low, high) = client.accounts(&self.record);
+            least += low;
+            most += high;
+        }
+        let Counters { deliveries, missed, undelivered, .. } = *counters;
+        let counted = deliveries + missed + undelivered;
+        Promise::Accounts.demand((least..=most).contains(&counted), || {
+            format!(
+                "{deliveries} delivered, {missed} missed and {undelivered} undelivered are {counted}, not {least} to {most}"
+            )
+        })
     }
 }
 
@@ -91,6 +108,10 @@ impl Observer for Model {
 
     fn ends(&mut self, client: usize, code: Code) -> Result<(), Violation> {
         self.clients[client].end(code, self.stopping, &self.record)
+    }
+
+    fn accounted(&mut self, client: usize, fully: bool) {
+        self.clients[client].accounted = fully;
     }
 
     fn closed(&mut self, client: usize) -> Result<(), Violation> {

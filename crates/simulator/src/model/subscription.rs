@@ -12,7 +12,9 @@ pub(crate) struct Subscription {
     from: Vec<usize>,
     /// Messages from this one on must come; known when the answer has come.
     pub(crate) binding_from: Option<usize>,
-    /// Messages from this one on must not come.
+    /// It was asked to end: messages before this one must come.
+    pub(crate) left: Option<usize>,
+    /// It has ended: messages from this one on must not have come.
     pub(crate) until: Option<usize>,
     pub(crate) answered: bool,
     pub(crate) finished: bool,
@@ -59,6 +61,7 @@ impl Subscription {
         Self {
             from,
             binding_from: None,
+            left: None,
             until: None,
             answered: false,
             finished: false,
@@ -99,11 +102,15 @@ impl Subscription {
         Ok(())
     }
 
-    /// Holds all that came against what was published. When nothing more will come, `complete` says whether
-    /// everything should have.
-    pub(crate) fn check(&self, subscriber: Subscriber, record: &Record, complete: bool) -> Result<(), Violation> {
+    /// Holds all that came against what was published. Messages before `complete_until` should all have come.
+    pub(crate) fn check(
+        &self,
+        subscriber: Subscriber,
+        record: &Record,
+        complete_until: usize,
+    ) -> Result<(), Violation> {
         let positions = self.positions(subscriber, record)?;
-        let absent = self.absent(subscriber, record, &positions, complete);
+        let absent = self.absent(subscriber, record, &positions, complete_until);
         let gaps: Vec<(usize, u64)> = self.events.iter().enumerate().filter_map(gap).collect();
         let binding = absent.iter().filter(|absent| absent.is_owed).copied().collect();
         let (uncounted, _) = assign(binding, &gaps);
@@ -138,6 +145,24 @@ impl Subscription {
         Ok(positions)
     }
 
+    /// The least and the most messages that the counters may have for it; the least if only what came counts, or all that
+    /// it was to have.
+    pub(crate) fn accounts(&self, subscriber: Subscriber, record: &Record, fully: bool) -> (u64, u64) {
+        let messages = record.messages.iter().enumerate();
+        let wanted = messages.filter(|(number, message)| subscriber.wants(message) && self.may_come(*number, message));
+        let (mut owed, mut allowed) = (0, 0);
+        for (number, _) in wanted {
+            let left = self.left.unwrap_or(usize::MAX);
+            owed += u64::from(self.binding_from.is_some_and(|binding| (binding..left).contains(&number)));
+            allowed += 1;
+        }
+        let came = self.events.iter().map(|event| match event {
+            Event::Message(_) => 1,
+            Event::Gap(count) => *count,
+        });
+        (if fully { owed.max(came.sum()) } else { came.sum() }, allowed)
+    }
+
     fn may_come(&self, number: usize, message: &Message) -> bool {
         number >= self.from[usize::from(message.shard)] && self.until.is_none_or(|until| number < until)
     }
@@ -149,7 +174,7 @@ impl Subscription {
         subscriber: Subscriber,
         record: &Record,
         positions: &BTreeMap<usize, Vec<(usize, usize)>>,
-        complete: bool,
+        complete_until: usize,
     ) -> Vec<Absent> {
         let first = self.from.iter().copied().min().unwrap_or_default();
         let candidates = record.messages.iter().enumerate().skip(first);
@@ -161,7 +186,7 @@ impl Subscription {
             let Err(next) = came.binary_search_by_key(&number, |(came, _)| *came) else { continue };
             let after = next.checked_sub(1).map(|before| came[before].1);
             let before = came.get(next).map(|(_, position)| *position);
-            let must_have_come = before.is_some() || complete;
+            let must_have_come = before.is_some() || number < complete_until;
             let is_owed = must_have_come && self.binding_from.is_some_and(|binding| number >= binding);
             absent.push(Absent { after, before, is_owed });
         }

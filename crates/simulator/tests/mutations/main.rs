@@ -4,7 +4,7 @@ mod mutant;
 mod mutation;
 mod tap;
 
-use corecast_simulator::Promise::{Answers, Bounds, CleanEnd, Crosstalk, Delivery, Farewell, Order};
+use corecast_simulator::Promise::{Accounts, Answers, Bounds, CleanEnd, Crosstalk, Delivery, Farewell, Order};
 use corecast_simulator::{Family, Promise, Scenario, run, shrink};
 use mutant::{MutatedMutex, MutatedSharded};
 use mutation::Mutation;
@@ -29,7 +29,8 @@ const MUTATIONS: &[(Mutation, &[Promise], u64)] = &[
     (Mutation::RunLost, &[Delivery], 50),
     (Mutation::RunDoubled, &[Order], 50),
     (Mutation::ParcelReversed, &[Order, Delivery, Answers, CleanEnd], 200),
-    (Mutation::NeverConfirmed, &[CleanEnd, Answers], 50),
+    (Mutation::NeverPassed, &[CleanEnd, Answers, Accounts], 50),
+    (Mutation::PassedTooEarly, &[Delivery, Accounts], 5000),
     (Mutation::AnsweredTooEarly, &[Delivery], 200),
     (Mutation::AnsweredTooLate, &[Answers], 50),
     (Mutation::UnsubscribeIgnored, &[Answers, Delivery], 50),
@@ -43,8 +44,11 @@ const MUTATIONS: &[(Mutation, &[Promise], u64)] = &[
     (Mutation::FarewellLost, &[Farewell], 50),
     (Mutation::FarewellTooEarly, &[Farewell, Delivery], 200),
     (Mutation::CloseForgotten, &[CleanEnd, Crosstalk], 50),
-    (Mutation::CloseHandsOver, &[Crosstalk, Answers, Delivery], 200),
-    (Mutation::MailboxesDeadlock, &[CleanEnd], 500),
+    (Mutation::CloseHandsOver, &[Crosstalk, Answers, Delivery], 1000),
+    (Mutation::MailboxesDeadlock, &[CleanEnd], 10_000),
+    (Mutation::BacklogDroppedOnLeaving, &[Delivery], 500),
+    (Mutation::UndeliveredUncounted, &[Accounts], 50),
+    (Mutation::MissedCountedTwice, &[Accounts], 500),
     (Mutation::LogOverBound, &[Bounds, Farewell], 50),
     (Mutation::BacklogUncounted, &[Bounds], 200),
 ];

@@ -7,6 +7,7 @@ use corecast_fanout::{
     ConnectionId, Counters, Effect, Encoding, Item, Lag, Limits, Parcel, Policy, Publication, ShardId, Standing,
     TooManySubscriptions,
 };
+use corecast_session::NATIVE;
 use corecast_simulator::{Family, Transport};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -103,11 +104,20 @@ impl<P: Policy<Tap>> Mutant<P> {
         self.calls.get().is_multiple_of(4)
     }
 
+    /// Where it is followed, a connection that leaves has no message any more.
+    fn mute(&self, id: ConnectionId) {
+        if self.mutation == Mutation::BacklogDroppedOnLeaving
+            && let Some(tap) = self.taps.get(&id)
+        {
+            tap.mute();
+        }
+    }
+
     fn mutate_item(&mut self, item: Item, out: &mut Vec<Item>) {
         match (self.mutation, &item) {
             (Mutation::RunLost, Item::Run(_)) if self.now() => {}
             (Mutation::RunDoubled, Item::Run(_)) if self.now() => out.extend([item.clone(), item]),
-            (Mutation::NeverConfirmed, Item::Confirmed { .. }) => {}
+            (Mutation::NeverPassed, Item::Passed(_)) => {}
             (Mutation::GenerationIgnored, Item::Notice(id, notice)) => {
                 out.push(Item::Notice(self.by_slot.get(&id.slot).copied().unwrap_or(*id), *notice));
             }
@@ -121,18 +131,22 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         if let Some(orphan) = self.orphan.take() {
             orphan.redirect(outlet.clone());
         }
-        let tap = Tap::new(self.mutation, outlet);
+        let tap = Tap::new(self.mutation, outlet, encoding == NATIVE);
         let id = self.inner.open(tap.clone(), encoding);
         self.by_slot.insert(id.slot, id);
-        if self.mutation == Mutation::CloseHandsOver {
+        let is_followed = [Mutation::CloseHandsOver, Mutation::BacklogDroppedOnLeaving].contains(&self.mutation);
+        if is_followed && encoding == NATIVE {
             self.taps.insert(id, tap);
         }
         id
     }
 
     fn end(&mut self, id: ConnectionId, farewell: &[u8]) {
+        self.mute(id);
         match self.mutation {
             Mutation::FarewellLost => self.inner.end(id, &[]),
+            // One that is given up goes on as if nothing had happened.
+            Mutation::CloseHandsOver if farewell.is_empty() && self.taps.contains_key(&id) => {}
             Mutation::FarewellTooEarly => {
                 self.inner.answer(id, farewell);
                 self.late_ends.push(id);
@@ -141,9 +155,21 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         }
     }
 
+    fn awaits_others(&self, id: ConnectionId) -> bool {
+        self.inner.awaits_others(id)
+    }
+
+    fn finished(&mut self, from: ShardId) {
+        self.inner.finished(from);
+    }
+
     fn close(&mut self, id: ConnectionId) {
         match self.mutation {
             Mutation::CloseForgotten => {}
+            Mutation::BacklogDroppedOnLeaving => {
+                self.taps.remove(&id);
+                self.inner.close(id);
+            }
             Mutation::CloseHandsOver => {
                 self.orphan = self.taps.remove(&id);
                 self.late_closes.push((id, 4));
@@ -200,7 +226,15 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         if self.mutation == Mutation::UnsubscribeIgnored {
             return self.inner.answer(id, answer);
         }
+        self.mute(id);
         self.inner.unsubscribe(id, channel, answer);
+        if self.mutation == Mutation::PassedTooEarly {
+            for other in (0..self.shards).filter(|other| *other != id.shard) {
+                let mut forged = Parcel::default();
+                forged.push(Item::Passed(u64::MAX - 1));
+                self.inner.receive(other, forged);
+            }
+        }
     }
 
     fn publish(&mut self, from: ConnectionId, publication: &Publication<'_>) {
@@ -314,6 +348,12 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
     }
 
     fn counters(&self) -> Counters {
-        self.inner.counters()
+        let mut counters = self.inner.counters();
+        match self.mutation {
+            Mutation::UndeliveredUncounted => counters.undelivered = 0,
+            Mutation::MissedCountedTwice => counters.missed *= 2,
+            _ => {}
+        }
+        counters
     }
 }

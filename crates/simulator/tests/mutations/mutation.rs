@@ -30,8 +30,10 @@ pub(crate) enum Mutation {
     RunDoubled,
     /// What another shard posted is taken from its end.
     ParcelReversed,
-    /// No other shard's confirmation is heard.
-    NeverConfirmed,
+    /// That another shard has passed a barrier is never heard.
+    NeverPassed,
+    /// A shard that is asked for a barrier when a subscription ends is taken to have passed it, and all behind it.
+    PassedTooEarly,
     /// SUBSCRIBED does not wait for the other shards.
     AnsweredTooEarly,
     /// SUBSCRIBED leaves behind messages of its channel.
@@ -61,6 +63,10 @@ pub(crate) enum Mutation {
     GenerationIgnored,
     /// A shard takes no post while it has something to post: two that are full for each other wait for ever.
     MailboxesDeadlock,
+    /// What is left when a subscription ends is not sent.
+    BacklogDroppedOnLeaving,
+    UndeliveredUncounted,
+    MissedCountedTwice,
     /// Logs hold eight times of what they may.
     LogOverBound,
     /// Answers that are held back are not counted.

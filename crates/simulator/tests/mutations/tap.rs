@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone, Debug)]
 pub(crate) struct Tap {
     mutation: Mutation,
+    is_native: bool,
     state: Arc<Mutex<State>>,
 }
 
@@ -17,11 +18,24 @@ pub(crate) struct Tap {
 struct State {
     transport: Transport,
     sends: usize,
+    /// Whether messages are dropped from now on; only of `native`, whose frames are followed for it.
+    muted: bool,
+    /// Bytes of the current frame that have not passed, and whether they are dropped.
+    frame: (usize, bool),
 }
 
 impl Tap {
-    pub(crate) fn new(mutation: Mutation, transport: Transport) -> Self {
-        Self { mutation, state: Arc::new(Mutex::new(State { transport, sends: 0 })) }
+    pub(crate) fn new(mutation: Mutation, transport: Transport, is_native: bool) -> Self {
+        Self {
+            mutation,
+            is_native,
+            state: Arc::new(Mutex::new(State { transport, sends: 0, muted: false, frame: (0, false) })),
+        }
+    }
+
+    /// Drops messages from now on.
+    pub(crate) fn mute(&self) {
+        self.state.lock().expect("no panic while it is locked").muted = true;
     }
 
     /// Sends to another from now on.
@@ -50,8 +64,34 @@ impl Outlet for Tap {
                 altered[bytes.len() - 1] ^= 1;
                 state.transport.send(&altered)
             }
+            Mutation::BacklogDroppedOnLeaving if self.is_native => state.send_frames(bytes),
             _ => state.transport.send(bytes),
         }
+    }
+}
+
+impl State {
+    /// Sends frames one by one, without the messages where it is muted. What begins a frame has all of it.
+    fn send_frames(&mut self, bytes: &[u8]) -> Sent {
+        let mut taken = 0;
+        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+            if self.frame.0 == 0 {
+                let length = u32::from_be_bytes(rest[..4].try_into().expect("a length")) as usize;
+                let is_message = rest.get(8) == Some(&9);
+                self.frame = (4 + length, self.muted && is_message);
+            }
+            let (left, is_dropped) = self.frame;
+            let piece = &rest[..left.min(rest.len())];
+            let sent = if is_dropped { Sent::Took(piece.len()) } else { self.transport.send(piece) };
+            taken += sent.taken();
+            self.frame.0 -= sent.taken();
+            match sent {
+                Sent::Gone => return Sent::Gone,
+                Sent::Took(count) if count < piece.len() => break,
+                Sent::Took(_) => {}
+            }
+        }
+        Sent::Took(taken)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a shard keeps of a connection for writing to it.
 
+use crate::policy::barrier::Barriers;
 use crate::policy::held::Held;
 use crate::{Encoding, Log, Outlet, Sent, Standing};
 
@@ -13,7 +14,7 @@ pub(super) struct Connection<O> {
     pub(super) behind: Vec<u32>,
     /// The feeds in which it waits for the interest to be confirmed.
     pub(super) waiting: Vec<u32>,
-    /// Bytes of the answers that wait there.
+    /// Bytes of the answers that wait there, or for a subscription to end.
     pub(super) waiting_bytes: usize,
     pub(super) phase: Phase,
     /// How it stood when its subscriptions ended.
@@ -26,6 +27,8 @@ pub(super) struct Connection<O> {
     held: Held,
     /// The owner waits to hear that everything has left.
     owes_drained: bool,
+    /// What leaves when every subscription has ended.
+    farewell: Box<[u8]>,
 }
 
 /// What a connection may still be given.
@@ -35,6 +38,8 @@ pub(super) enum Phase {
     Serving,
     /// Answers and a farewell; it has no subscriptions.
     Lagged,
+    /// What was accepted before this barrier, then the farewell; one that has lagged has neither.
+    Finishing { barrier: u64 },
     /// Nothing behind what is held.
     Ending,
 }
@@ -68,6 +73,7 @@ impl<O: Outlet> Connection<O> {
             transport: Transport::Open,
             held: Held::default(),
             owes_drained: false,
+            farewell: Box::default(),
         }
     }
 
@@ -103,17 +109,44 @@ impl<O: Outlet> Connection<O> {
         }
     }
 
+    /// Keeps the last bytes until every subscription has ended.
+    pub(super) fn keep_farewell(&mut self, farewell: &[u8]) {
+        self.farewell = farewell.into();
+    }
+
+    /// It fell too far behind, maybe while it was to finish.
+    pub(super) fn lag(&mut self) {
+        // Its owner waits for the farewell to leave, and must not hear of anything else that does.
+        let barrier = Barriers::NEVER;
+        self.phase = if self.is_finishing() { Phase::Finishing { barrier } } else { Phase::Lagged };
+        self.farewell = Box::default();
+    }
+
+    pub(super) fn has_lagged(&self) -> bool {
+        matches!(self.phase, Phase::Lagged | Phase::Finishing { barrier: Barriers::NEVER })
+    }
+
+    pub(super) fn is_finishing(&self) -> bool {
+        matches!(self.phase, Phase::Finishing { .. })
+    }
+
+    /// Whether nothing but the farewell is to come.
+    pub(super) fn has_finished(&self) -> bool {
+        self.is_finishing() && self.subscriptions.is_empty() && self.waiting.is_empty()
+    }
+
     /// Adds the last bytes.
-    pub(super) fn end(&mut self, farewell: &[u8]) {
-        self.hold(farewell);
+    pub(super) fn end(&mut self) {
+        let farewell = std::mem::take(&mut self.farewell);
+        self.hold(&farewell);
         self.phase = Phase::Ending;
         self.owes_drained = true;
     }
 
-    /// Whether the owner is to hear that everything has left, which it now has.
+    /// Whether the owner is to hear that everything has left, which it now has. Before the farewell it is not.
     pub(super) fn take_drained(&mut self) -> bool {
         debug_assert!(self.is_open() && self.held.is_empty(), "everything has left");
-        std::mem::take(&mut self.owes_drained)
+        !self.is_finishing() && std::mem::take(&mut self.owes_drained)
     }
 
     /// Sends what is held back. The connection must be open.

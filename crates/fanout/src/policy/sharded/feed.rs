@@ -50,8 +50,8 @@ pub(super) struct Feed {
 pub(super) enum Interest {
     /// No.
     Absent,
-    /// They were asked; so many have not yet confirmed.
-    Asked { epoch: u64, missing: ShardId },
+    /// They were asked, and do when they have passed this barrier.
+    Asked { barrier: u64 },
     /// All do.
     Confirmed,
 }
@@ -257,6 +257,10 @@ impl Feeds {
         if keys.iter().all(Option::is_none) {
             self.by_channel.remove(&feed.channel);
         }
+    }
+
+    pub(super) fn get(&self, key: u32) -> Option<&Feed> {
+        self.entries.get(key as usize)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -40,6 +40,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         if self.rounds.is_empty() && self.gathering.is_empty() {
             self.bound_all_logs();
         }
+        // Who had to do without the rest of what it was to have has left, and may have come back.
+        self.ask_for_barrier();
         let more = !self.rounds.is_empty() || !self.gathering.is_empty();
         self.saturated = more && (self.oversize_feeds > 0 || self.log_bytes > self.limits.shard_log_bytes);
         more
@@ -200,7 +202,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     pub(super) fn catch_up(&mut self, key: u32) {
         let subscription = &mut self.subscriptions[key as usize];
         let feed = &self.feeds[subscription.feed];
-        let head = feed.log.head();
+        let head = subscription.end(feed.log.head());
         if subscription.cursor == head && subscription.missed == 0 {
             return;
         }
@@ -233,29 +235,26 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// Goes on with a connection that takes bytes again.
     pub(super) fn resume(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        if !connection.is_open() {
-            return;
-        }
+        let Some(connection) = self.connections.get_mut(id).filter(|connection| connection.is_open()) else { return };
         if let Err(stopped) = connection.send_held() {
-            self.report(id, stopped);
-            return;
+            return self.report(id, stopped);
         }
-        for index in 0..connection.subscriptions.len() {
-            let Some(connection) = self.connections.get(id) else { return };
-            if !connection.is_open() {
-                return;
-            }
-            let key = connection.subscriptions[index];
+        let mut index = 0;
+        while let Some(connection) = self.connections.get(id).filter(|connection| connection.is_open())
+            && let Some(key) = connection.subscriptions.get(index).copied()
+        {
             self.catch_up(key);
             let feed = self.subscriptions[key as usize].feed;
             self.list_for_trim(feed);
+            // Where it has ended, another has its place.
+            index += usize::from(!self.complete(key));
         }
-        if let Some(connection) = self.connections.get_mut(id)
-            && connection.is_open()
-            && connection.take_drained()
-        {
-            self.effects.push_back(Effect::Drained(id));
+        let Some(connection) = self.connections.get_mut(id).filter(|connection| connection.is_open()) else { return };
+        // What waited for the end of a subscription.
+        match connection.send_held() {
+            Ok(()) if connection.take_drained() => self.effects.push_back(Effect::Drained(id)),
+            Ok(()) => {}
+            Err(stopped) => self.report(id, stopped),
         }
     }
 }

@@ -1,29 +1,27 @@
 //! Interest: a shard is posted a channel's messages only while it has subscribers of it.
 //!
 //! The first subscriber asks every other shard, and is answered when all have confirmed: from then on
-//! nothing published anywhere can pass it by. A question carries an epoch, so that the answer to one
-//! that was withdrawn is not taken for the answer to the next.
+//! nothing published anywhere can pass it by. The confirmation is a barrier behind the question: a shard that has
+//! passed it has taken note.
 
 use super::Sharded;
 use super::feed::{Interest, Waiting};
+use super::leave::Awaiting;
 use crate::{Encode, Encoding, Item, Lag, Outlet, Run, ShardId};
 use std::sync::Arc;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Whether all other shards post a feed's messages here; if not, asks them to.
     pub(super) fn ask_for(&mut self, key: u32) -> bool {
-        let others = self.other_shards().count();
-        let feed = &mut self.feeds[key];
-        if feed.interest == Interest::Absent {
-            let missing = ShardId::try_from(others).expect("fewer than 2^16 shards");
-            if missing == 0 {
-                feed.interest = Interest::Confirmed;
+        if self.feeds[key].interest == Interest::Absent {
+            if self.parcels.len() == 1 {
+                self.feeds[key].interest = Interest::Confirmed;
             } else {
-                let epoch = self.next_epoch;
-                self.next_epoch += 1;
-                feed.interest = Interest::Asked { epoch, missing };
+                let feed = &self.feeds[key];
                 let (channel, encoding) = (Arc::clone(&feed.channel), feed.encoding);
-                self.tell_others(&Item::Interest { channel, encoding, epoch });
+                self.tell_others(&Item::Interest { channel, encoding });
+                let barrier = self.await_barrier(Awaiting::Interest { feed: key });
+                self.feeds[key].interest = Interest::Asked { barrier };
             }
         }
         self.feeds[key].interest == Interest::Confirmed
@@ -65,14 +63,13 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 
     /// Another shard has subscribers now.
-    pub(super) fn add_interest(&mut self, from: ShardId, channel: Arc<str>, encoding: Encoding, epoch: u64) {
-        let key = self.feeds.find_or_create(&channel, encoding);
+    pub(super) fn add_interest(&mut self, from: ShardId, channel: &str, encoding: Encoding) {
+        let key = self.feeds.find_or_create(channel, encoding);
         let feed = &mut self.feeds[key];
         debug_assert!(!feed.to_post, "everything is posted before anything is received");
         if !feed.interested.contains(&from) {
             feed.interested.push(from);
         }
-        self.parcels[usize::from(from)].push(Item::Confirmed { channel, encoding, epoch });
     }
 
     /// Another shard has none any more.
@@ -82,19 +79,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.feeds.retire(key);
     }
 
-    /// Another shard has taken note of our interest.
-    pub(super) fn confirm(&mut self, channel: &str, encoding: Encoding, answered: u64) {
-        let Some(key) = self.feeds.find(channel, encoding) else { return };
+    /// The other shards have taken note of our interest: whoever waited for it is subscribed.
+    pub(super) fn let_in(&mut self, key: u32) {
         let feed = &mut self.feeds[key];
-        match &mut feed.interest {
-            Interest::Asked { epoch, missing } if *epoch == answered => {
-                *missing -= 1;
-                if *missing > 0 {
-                    return;
-                }
-            }
-            _ => return,
-        }
         feed.interest = Interest::Confirmed;
         for Waiting { slot, lag, answer } in std::mem::take(&mut feed.waiting) {
             let (_, connection) = self.connections.at(slot);
@@ -126,7 +113,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         (0..self.parcels.len()).filter(move |shard| *shard != own)
     }
 
-    fn tell_others(&mut self, item: &Item) {
+    pub(super) fn tell_others(&mut self, item: &Item) {
         for shard in self.other_shards() {
             self.parcels[shard].push(item.clone());
         }

@@ -4,23 +4,27 @@
 //! bytes has had what there was, so whoever pays is one that does not take them; no publisher waits for it.
 
 use super::Sharded;
-use super::connection::Phase;
 use crate::{ConnectionId, Effect, Encode, Lag, Outlet};
 use std::cmp::Reverse;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Drops the messages of a feed before `oldest`, at the cost of those who have not had them.
     pub(super) fn evict(&mut self, key: u32, oldest: u64) {
-        let mut lagged = Vec::new();
+        let (mut lagged, mut leaving) = (Vec::new(), Vec::new());
         for index in 0..self.feeds[key].subscribers.len() {
             let subscription = self.feeds[key].subscribers[index];
             if self.subscriptions[subscription as usize].cursor < oldest {
                 lagged.extend(self.forgo(subscription, oldest));
+                leaving.extend(self.subscriptions[subscription as usize].is_complete().then_some(subscription));
             }
         }
         self.feeds[key].log.drop_before(oldest);
         for id in lagged {
             self.give_up(id);
+        }
+        leaving.retain(|subscription| self.subscriptions.contains(*subscription as usize));
+        for subscription in leaving {
+            self.complete(subscription);
         }
     }
 
@@ -32,9 +36,10 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
         let behind = self.subscriptions.iter().filter_map(|(key, subscription)| {
             let log = &self.feeds[subscription.feed].log;
-            let bytes = log.slice(subscription.cursor, log.head()).len();
+            let end = subscription.end(log.head());
+            let bytes = log.slice(subscription.cursor, end).len();
             // In the order of their keys where they are equal, so that the same run always goes the same way.
-            (subscription.cursor < log.head()).then_some((Reverse(bytes), key))
+            (subscription.cursor < end).then_some((Reverse(bytes), key))
         });
         let mut behind: Vec<_> = behind.collect();
         behind.sort_unstable();
@@ -58,6 +63,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.tidy(feed_key);
         if let Some(id) = lagged {
             self.give_up(id);
+        } else {
+            self.complete(key);
         }
     }
 
@@ -73,9 +80,13 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             self.note_standing(id);
         }
         let subscription = &mut self.subscriptions[key as usize];
-        let missed = subscription.own.count_allowed(subscription.cursor, oldest);
+        let missed = subscription.own.count_allowed(subscription.cursor, subscription.end(oldest).min(oldest));
         subscription.cursor = oldest;
-        if missed == 0 || is_gone {
+        if missed == 0 {
+            return None;
+        }
+        if is_gone {
+            self.counters.undelivered += missed;
             return None;
         }
         match lag {
@@ -95,10 +106,10 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     fn give_up(&mut self, id: ConnectionId) {
         self.remove_all_subscriptions(id);
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.phase == Phase::Lagged {
+        if connection.has_lagged() {
             return;
         }
-        connection.phase = Phase::Lagged;
+        connection.lag();
         self.counters.lagged += 1;
         self.effects.push_back(Effect::Lagged(id));
     }

@@ -15,9 +15,11 @@ mod flush;
 mod gather;
 mod interest;
 mod lag;
+mod leave;
 mod rounds;
 mod subscription;
 
+use super::barrier::Barriers;
 use crate::log::BufferPool;
 use crate::{
     ConnectionId, Counters, Effect, Encode, Encoding, Item, Lag, Limits, Outlet, Parcel, Policy, Publication, Run,
@@ -27,6 +29,7 @@ use bytes::Bytes;
 use connection::{Connection, Phase, Stopped};
 use feed::Feeds;
 use gather::Gathering;
+use leave::Awaiting;
 use rounds::Rounds;
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
@@ -58,7 +61,9 @@ pub struct Sharded<O, E> {
     parcels: Vec<Parcel>,
     effects: VecDeque<Effect>,
     buffers: BufferPool,
-    next_epoch: u64,
+    barriers: Barriers,
+    /// What waits for which barrier, in order.
+    awaiting: VecDeque<(u64, Awaiting)>,
     oversize_feeds: usize,
     /// The sizes of all logs.
     log_bytes: usize,
@@ -89,7 +94,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             parcels: (0..shards).map(|_| Parcel::default()).collect(),
             effects: VecDeque::new(),
             buffers: BufferPool::default(),
-            next_epoch: 0,
+            barriers: Barriers::new(shard, shards),
+            awaiting: VecDeque::new(),
             oversize_feeds: 0,
             log_bytes: 0,
             saturated: false,
@@ -108,9 +114,56 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             return;
         }
         connection.hold(frame);
+        self.list_for_answer(id);
+    }
+
+    /// Has what is held for a connection sent by the next flush.
+    fn list_for_answer(&mut self, id: ConnectionId) {
+        let connection = self.connections.get_mut(id).expect("it is there");
         if !std::mem::replace(&mut connection.listed, true) {
             self.to_answer.push(id);
         }
+    }
+
+    /// Whether a connection has or awaits a subscription that it has not asked to end.
+    fn has_asked_for(&self, slot: u32, channel: &str) -> bool {
+        let connection = self.connections.peek(slot);
+        let Some(feed) = self.feeds.find(channel, connection.encoding) else { return false };
+        match self.by_pair.get(&(slot, feed)) {
+            Some(key) => self.subscriptions[*key as usize].leaving.as_ref().is_none_or(|leaving| leaving.comes_back()),
+            None => connection.waiting.contains(&feed),
+        }
+    }
+
+    fn subscribe_to(&mut self, id: ConnectionId, channel: &str, lag: Lag, answer: &[u8]) {
+        let encoding = self.connections.peek(id.slot).encoding;
+        let known = self.feeds.find(channel, encoding).and_then(|feed| self.by_pair.get(&(id.slot, feed)).copied());
+        if let Some(key) = known {
+            if !self.come_back(id.slot, key, lag, answer) {
+                self.answer_slot(id.slot, answer);
+            }
+            return;
+        }
+        let feed = self.feeds.find_or_create(channel, encoding);
+        if self.ask_for(feed) {
+            self.add_subscription(id.slot, feed, lag);
+            self.answer_slot(id.slot, answer);
+        } else {
+            self.wait_for(feed, id.slot, lag, answer);
+        }
+    }
+
+    fn unsubscribe_from(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
+        let encoding = self.connections.peek(id.slot).encoding;
+        if let Some(feed) = self.feeds.find(channel, encoding) {
+            if let Some(key) = self.by_pair.get(&(id.slot, feed)).copied() {
+                return self.leave(id, key, answer);
+            }
+            for answer in self.stop_waiting(id.slot, feed) {
+                self.answer_slot(id.slot, &answer);
+            }
+        }
+        self.answer_slot(id.slot, answer);
     }
 
     fn add_subscription(&mut self, slot: u32, feed_key: u32, lag: Lag) {
@@ -129,6 +182,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             missed: 0,
             gathered: false,
             own: super::ranges::Ranges::default(),
+            leaving: None,
         });
         let key = u32::try_from(key).expect("below 2^32 subscriptions");
         feed.subscribers.push(key);
@@ -144,6 +198,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         if gone.gathered {
             connection.behind.retain(|behind| *behind != key);
         }
+        connection.waiting_bytes -= gone.leaving.map_or(0, |leaving| leaving.bytes());
         connection.subscriptions.swap_remove(gone.index_in_connection as usize);
         if let Some(moved) = connection.subscriptions.get(gone.index_in_connection as usize) {
             self.subscriptions[*moved as usize].index_in_connection = gone.index_in_connection;
@@ -157,8 +212,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.note_standing(id);
         while let Some(key) = self.connections.get(id).and_then(|connection| connection.subscriptions.last().copied()) {
             let subscription = &mut self.subscriptions[key as usize];
-            let head = self.feeds[subscription.feed].log.head();
-            self.counters.undelivered += subscription.own.count_allowed(subscription.cursor, head);
+            let end = subscription.end(self.feeds[subscription.feed].log.head());
+            self.counters.undelivered += subscription.own.count_allowed(subscription.cursor, end);
             self.remove_subscription(key);
         }
         while let Some(feed) = self.connections.get(id).and_then(|connection| connection.waiting.last().copied()) {
@@ -196,6 +251,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             self.post_feed(key);
         }
         self.to_post = to_post;
+        self.ask_for_barrier();
     }
 
     /// Puts the messages of a feed that were not posted into the parcels of those who want them.
@@ -260,17 +316,17 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
     }
 
     fn end(&mut self, id: ConnectionId, farewell: &[u8]) {
-        self.remove_all_subscriptions(id);
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.phase == Phase::Ending {
-            return;
+        self.note_standing(id);
+        let Some(connection) = self.connections.get(id) else { return };
+        if connection.phase == Phase::Serving || connection.has_lagged() {
+            self.effects.retain(|effect| *effect != Effect::Drained(id));
+            self.finish(id, farewell);
         }
-        connection.end(farewell);
-        // That it was drained before is no news any more, and must not be taken for the farewell's leaving.
-        self.effects.retain(|effect| *effect != Effect::Drained(id));
-        if !std::mem::replace(&mut connection.listed, true) {
-            self.to_answer.push(id);
-        }
+    }
+
+    fn awaits_others(&self, id: ConnectionId) -> bool {
+        let phase = self.connections.get(id).filter(|connection| !connection.has_lagged()).map(|it| it.phase);
+        matches!(phase, Some(Phase::Finishing { barrier }) if !self.barriers.is_passed(barrier))
     }
 
     fn close(&mut self, id: ConnectionId) {
@@ -279,7 +335,7 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
     }
 
     fn answer(&mut self, id: ConnectionId, frame: &[u8]) {
-        if self.connections.get(id).is_some() {
+        if self.connections.get(id).is_some_and(|connection| !connection.is_finishing()) {
             self.answer_slot(id.slot, frame);
         }
     }
@@ -294,7 +350,7 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
             let unsent = connection.subscriptions.iter().map(|key| {
                 let subscription = &self.subscriptions[*key as usize];
                 let log = &self.feeds[subscription.feed].log;
-                log.slice(subscription.cursor, log.head()).len()
+                log.slice(subscription.cursor, subscription.end(log.head())).len()
             });
             let bytes_behind = connection.backlog() + unsent.sum::<usize>();
             Standing { channels: connection.subscriptions.len(), bytes_behind }
@@ -315,22 +371,13 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
         let encoding = connection.encoding;
         let lag = lag.unwrap_or_else(|| self.limits.lag(encoding));
         let count = connection.subscriptions.len() + connection.waiting.len();
-        let known = self.feeds.find(channel, encoding);
-        if known.is_some_and(|feed| self.by_pair.contains_key(&(id.slot, feed))) {
-            self.answer_slot(id.slot, answer);
-            return Ok(());
+        if count >= self.limits.max_subscriptions && !self.has_asked_for(id.slot, channel) {
+            let limit = self.limits.max_subscriptions;
+            if self.count_subscriptions(id.slot) >= limit {
+                return Err(TooManySubscriptions { limit });
+            }
         }
-        let limit = self.limits.max_subscriptions;
-        if count >= limit && !known.is_some_and(|feed| connection.waiting.contains(&feed)) {
-            return Err(TooManySubscriptions { limit });
-        }
-        let feed = self.feeds.find_or_create(channel, encoding);
-        if self.ask_for(feed) {
-            self.add_subscription(id.slot, feed, lag);
-            self.answer_slot(id.slot, answer);
-        } else {
-            self.wait_for(feed, id.slot, lag, answer);
-        }
+        self.subscribe_to(id, channel, lag, answer);
         Ok(())
     }
 
@@ -339,17 +386,9 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
     }
 
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
-        let Some(connection) = self.connections.get(id) else { return };
-        if let Some(feed) = self.feeds.find(channel, connection.encoding) {
-            if let Some(key) = self.by_pair.get(&(id.slot, feed)).copied() {
-                self.remove_subscription(key);
-            } else {
-                for answer in self.stop_waiting(id.slot, feed) {
-                    self.answer_slot(id.slot, &answer);
-                }
-            }
+        if self.connections.get(id).is_some_and(|connection| !connection.is_finishing()) {
+            self.unsubscribe_from(id, channel, answer);
         }
-        self.answer_slot(id.slot, answer);
     }
 
     fn publish(&mut self, from: ConnectionId, publication: &Publication<'_>) {
@@ -404,14 +443,21 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
         for item in parcel.into_items() {
             match item {
                 Item::Run(run) => self.receive_run(&run),
-                Item::Interest { channel, encoding, epoch } => self.add_interest(from, channel, encoding, epoch),
-                Item::Confirmed { channel, encoding, epoch } => self.confirm(&channel, encoding, epoch),
+                Item::Interest { channel, encoding } => self.add_interest(from, &channel, encoding),
                 Item::Withdrawn { channel, encoding } => self.remove_interest(from, &channel, encoding),
+                // What was accepted before is in the parcel already.
+                Item::Barrier(number) => self.parcels[usize::from(from)].push(Item::Passed(number)),
+                Item::Passed(number) => self.pass(from, number),
                 Item::Notice(..) | Item::Delivery(_) => {
                     unreachable!("no shard writes to another's connections, or has others write")
                 }
             }
         }
+        self.ask_for_barrier();
+    }
+
+    fn finished(&mut self, from: ShardId) {
+        self.pass(from, u64::MAX);
     }
 
     fn flush(&mut self, budget: usize) -> bool {

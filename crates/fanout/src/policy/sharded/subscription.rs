@@ -1,6 +1,7 @@
 //! A subscriber of a feed: a cursor.
 
 use crate::Lag;
+use crate::policy::leaving::Leaving;
 use crate::policy::ranges::Ranges;
 
 /// How far into a feed's log one connection has been sent.
@@ -24,4 +25,19 @@ pub(super) struct Subscription {
     pub(super) gathered: bool,
     /// Messages that it is not to have, because it published them.
     pub(super) own: Ranges,
+    /// It was asked to end.
+    pub(super) leaving: Option<Box<Leaving>>,
+}
+
+impl Subscription {
+    /// The message behind the last that it is to have, of a log with this head.
+    pub(super) fn end(&self, head: u64) -> u64 {
+        self.leaving.as_ref().and_then(|leaving| leaving.until).unwrap_or(head)
+    }
+
+    /// Whether it has had or missed all that it was to have, and that is known.
+    pub(super) fn is_complete(&self) -> bool {
+        let until = self.leaving.as_ref().and_then(|leaving| leaving.until);
+        until.is_some_and(|until| self.cursor >= until)
+    }
 }

@@ -31,12 +31,25 @@ pub(super) struct Deliveries {
     /// Recipients of the first that have been written to; at least one has not.
     done: usize,
     bytes: usize,
+    /// How many there have been.
+    pushed: u64,
 }
 
 impl Deliveries {
     pub(super) fn push(&mut self, delivery: Delivery) {
         self.bytes += delivery.run.bytes.len();
+        self.pushed += 1;
         self.queue.push_back(delivery);
+    }
+
+    /// How many there have been.
+    pub(super) fn pushed(&self) -> u64 {
+        self.pushed
+    }
+
+    /// How many of them have been written to all recipients.
+    pub(super) fn written(&self) -> u64 {
+        self.pushed - self.queue.len() as u64
     }
 
     /// Takes the first out, with how many of its recipients have been written to.

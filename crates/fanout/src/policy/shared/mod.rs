@@ -11,6 +11,7 @@
 mod batch;
 mod delivery;
 mod fan_out;
+mod leave;
 mod mutex;
 mod registry;
 mod snapshot;
@@ -26,11 +27,14 @@ pub use snapshot::SnapshotDirectory;
 pub use subjector::SubjectorDirectory;
 pub use writer::{Membership, Writer};
 
+use super::barrier::Barriers;
+use super::leaving::{Leaving, Request};
 use crate::{
     ConnectionId, Counters, Effect, Encode, Encoding, Item, Lag, Limits, Notice, Outlet, Parcel, Policy, Publication,
     ShardId, Slots, Standing, TooManySubscriptions,
 };
 use delivery::{Deliveries, Recipient};
+use leave::{Awaiting, Phase};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
@@ -60,25 +64,52 @@ pub struct Shared<O, E, D> {
     to_answer: Vec<ConnectionId>,
     parcels: Vec<Parcel>,
     effects: VecDeque<Effect>,
+    barriers: Barriers,
+    /// What waits for barriers, in order.
+    awaiting: VecDeque<Awaiting>,
+    /// Barriers of others: how much the registry will have done when this shard has passed them, whose, and their numbers.
+    to_pass: VecDeque<(u64, ShardId, u64)>,
 }
 
 /// What the owning shard keeps of a connection.
 #[derive(Debug)]
 struct Local<O> {
     writer: Arc<Writer<O>>,
-    subscriptions: HashMap<Arc<str>, Arc<Membership<O>>>,
-    /// How much the registry will have done when it has done what this connection published.
-    published: u64,
+    subscriptions: HashMap<Arc<str>, Subscribed<O>>,
+    /// Bytes of the answers that wait for a subscription to end.
+    waiting_bytes: usize,
     listed: bool,
-    ending: bool,
+    phase: Phase,
+    /// The owner has been told that it lagged.
+    lag_told: bool,
     /// How it stood when it was ended.
     stood: Option<Standing>,
+}
+
+/// A subscription, as its owner has it.
+#[derive(Debug)]
+struct Subscribed<O> {
+    member: Arc<Membership<O>>,
+    /// It was asked to end.
+    leaving: Option<Box<Leaving>>,
 }
 
 impl<O: Outlet> Local<O> {
     fn standing(&self) -> Standing {
         let now = || Standing { channels: self.subscriptions.len(), bytes_behind: self.writer.backlog() };
         self.stood.unwrap_or_else(now)
+    }
+
+    /// Whether the news that it has lagged is still on its way to the owner, who ends it for that, maybe again.
+    fn owes_lag_notice(&self, id: ConnectionId, effects: &VecDeque<Effect>) -> bool {
+        self.writer.has_lagged() && (!self.lag_told || effects.contains(&Effect::Lagged(id)))
+    }
+
+    /// How many subscriptions it has asked for that it has not asked to end.
+    fn count_subscriptions(&self) -> usize {
+        let stays =
+            |subscribed: &&Subscribed<O>| subscribed.leaving.as_ref().is_none_or(|leaving| leaving.comes_back());
+        self.subscriptions.values().filter(stays).count()
     }
 }
 
@@ -100,6 +131,9 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
             to_answer: Vec::new(),
             parcels: (0..shards).map(|_| Parcel::default()).collect(),
             effects: VecDeque::new(),
+            barriers: Barriers::new(shard, shards),
+            awaiting: VecDeque::new(),
+            to_pass: VecDeque::new(),
         }
     }
 
@@ -120,11 +154,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
 
     /// Sends what the current read has brought so far.
     fn commit_batch(&mut self) {
-        if let Some(from) = self.fan_out.from {
+        if self.fan_out.from.is_some() {
             self.directory.fan_out(&mut self.fan_out, &mut self.outcome);
-            if let Some(local) = self.connections.get_mut(from) {
-                local.published = self.directory.done() + self.directory.waiting() as u64;
-            }
             self.advance();
         }
     }
@@ -147,6 +178,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
             self.list(id);
         }
         self.outcome = outcome;
+        self.pass_barriers();
+        self.act_on_barriers();
     }
 
     /// What befell a connection, told to its owner.
@@ -160,10 +193,30 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
 
     /// What befell a connection of this shard, which may have ended or gone meanwhile.
     fn affect(&mut self, id: ConnectionId, notice: Notice) {
-        let local = self.connections.get(id);
-        if local.is_some_and(|local| !local.ending || notice != Notice::Lagged) {
-            self.effects.push_back(effect(id, notice));
+        let Some(local) = self.connections.get_mut(id) else { return };
+        if notice == Notice::Lagged {
+            if local.phase == Phase::Ended {
+                return;
+            }
+            if local.phase != Phase::Serving {
+                local.phase = Phase::LAGGED;
+            }
+            local.lag_told = true;
         }
+        self.effects.push_back(effect(id, notice));
+    }
+
+    fn send_answers(&mut self) {
+        let mut to_answer = std::mem::take(&mut self.to_answer);
+        for id in to_answer.drain(..) {
+            let Some(local) = self.connections.get_mut(id) else { continue };
+            local.listed = false;
+            match local.writer.flush_held(&mut self.outcome.counters) {
+                Ok(drained) => self.note_drained(id, drained),
+                Err(notice) => self.affect(id, notice),
+            }
+        }
+        self.to_answer = to_answer;
     }
 
     /// Writes what the registry named to this shard, to so many connections; whether there is more.
@@ -181,11 +234,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
 
     /// Writes to one connection, if the subscription is still there.
     fn write(&mut self, Delivery { channel, run, .. }: &Delivery, recipient: Recipient) {
-        let Some(local) = self.connections.get(recipient.id).filter(|local| !local.ending) else {
-            self.outcome.counters.undelivered += run.messages;
-            return;
-        };
-        let member = local.subscriptions.get(channel);
+        let Some(local) = self.connections.get(recipient.id) else { return };
+        let member = local.subscriptions.get(channel).map(|subscribed| &subscribed.member);
         let Some(member) = member.filter(|member| member.number == recipient.subscription) else { return };
         if let Err(notice) = member.write(channel, run, &self.fan_out.limits, &mut self.outcome.counters) {
             self.affect(recipient.id, notice);
@@ -206,28 +256,23 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         self.connections.insert_with(|id| Local {
             writer: Arc::new(Writer::new(id, encoding, outlet)),
             subscriptions: HashMap::new(),
-            published: 0,
+            waiting_bytes: 0,
             listed: false,
-            ending: false,
+            phase: Phase::Serving,
+            lag_told: false,
             stood: None,
         })
     }
 
     fn end(&mut self, id: ConnectionId, farewell: &[u8]) {
         self.commit_batch();
-        let Some(local) = self.connections.get_mut(id) else { return };
-        if std::mem::replace(&mut local.ending, true) {
-            return;
-        }
-        local.stood = Some(local.standing());
-        for (channel, _) in local.subscriptions.drain() {
-            self.directory.leave(&channel, id);
-        }
-        local.writer.end(farewell);
-        // That it was drained before is no news any more, and must not be taken for the farewell's leaving.
-        self.effects.retain(|effect| *effect != Effect::Drained(id));
-        self.list(id);
+        self.finish(id, farewell);
         self.advance();
+    }
+
+    fn awaits_others(&self, id: ConnectionId) -> bool {
+        let phase = self.connections.get(id).map(|local| &local.phase);
+        matches!(phase, Some(phase @ Phase::Finishing { .. }) if *phase != Phase::LAGGED)
     }
 
     fn close(&mut self, id: ConnectionId) {
@@ -242,14 +287,14 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
 
     fn answer(&mut self, id: ConnectionId, frame: &[u8]) {
         let Some(local) = self.connections.get(id) else { return };
-        if !local.ending && !frame.is_empty() {
+        if local.phase == Phase::Serving && !frame.is_empty() {
             local.writer.hold(frame);
             self.list(id);
         }
     }
 
     fn backlog(&self, id: ConnectionId) -> usize {
-        self.connections.get(id).map_or(0, |local| local.writer.backlog())
+        self.connections.get(id).map_or(0, |local| local.writer.backlog() + local.waiting_bytes)
     }
 
     fn standing(&self, id: ConnectionId) -> Standing {
@@ -265,25 +310,17 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
     ) -> Result<(), TooManySubscriptions> {
         self.commit_batch();
         let Some(local) = self.connections.get_mut(id) else { return Ok(()) };
-        if local.writer.is_ended() {
+        if local.writer.is_ended() || local.phase != Phase::Serving {
             return Ok(());
         }
-        if local.subscriptions.contains_key(channel) {
-            local.writer.hold(answer);
-            self.list(id);
-            return Ok(());
-        }
+        let known = local.subscriptions.get(channel);
+        let stays = known.is_some_and(|known| known.leaving.as_ref().is_none_or(|leaving| leaving.comes_back()));
         let limit = self.fan_out.limits.max_subscriptions;
-        if local.subscriptions.len() >= limit {
+        if !stays && local.subscriptions.len() >= limit && local.count_subscriptions() >= limit {
             return Err(TooManySubscriptions { limit });
         }
-        self.subscriptions += 1;
-        let channel: Arc<str> = Arc::from(channel);
         let lag = lag.unwrap_or_else(|| self.fan_out.limits.lag(local.writer.encoding()));
-        let membership = Arc::new(Membership::new(Arc::clone(&local.writer), self.subscriptions, lag));
-        self.directory.join(&channel, &membership, answer);
-        local.subscriptions.insert(channel, membership);
-        self.list(id);
+        self.subscribe_to(id, channel, lag, answer);
         self.advance();
         Ok(())
     }
@@ -292,19 +329,13 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         self.directory.waiting() > 0 && self.connections.get(id).is_some_and(|local| local.writer.awaits_join())
     }
 
-    fn awaits_publication(&self, id: ConnectionId) -> bool {
-        self.connections.get(id).is_some_and(|local| local.published > self.directory.done())
-    }
-
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
         self.commit_batch();
-        let Some(local) = self.connections.get_mut(id) else { return };
-        if let Some((channel, membership)) = local.subscriptions.remove_entry(channel) {
-            self.directory.leave(&channel, id);
-            membership.leave(&channel);
+        let serves = |local: &Local<O>| local.phase == Phase::Serving && !local.writer.has_lagged();
+        if self.connections.get(id).is_some_and(serves) {
+            self.unsubscribe_from(id, channel, answer);
             self.advance();
         }
-        self.answer(id, answer);
     }
 
     fn publish(&mut self, from: ConnectionId, publication: &Publication<'_>) {
@@ -324,46 +355,51 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
     fn writable(&mut self, id: ConnectionId) {
         let Some(local) = self.connections.get(id) else { return };
         match local.writer.resume(&self.fan_out.encode, &mut self.outcome.counters) {
-            Ok(true) => self.effects.push_back(Effect::Drained(id)),
-            Ok(false) => {}
+            Ok(drained) => self.note_drained(id, drained),
             Err(notice) => self.affect(id, notice),
         }
     }
 
     fn post(&mut self) {
         self.advance();
+        self.ask_for_barrier();
     }
 
     fn parcel(&mut self, to: ShardId) -> &mut Parcel {
         &mut self.parcels[usize::from(to)]
     }
 
-    fn receive(&mut self, _from: ShardId, parcel: Parcel) {
+    fn receive(&mut self, from: ShardId, parcel: Parcel) {
         for item in parcel.into_items() {
             match item {
                 Item::Notice(id, notice) => self.affect(id, notice),
                 Item::Delivery(delivery) => self.deliveries.push(delivery),
-                Item::Run(_) | Item::Interest { .. } | Item::Confirmed { .. } | Item::Withdrawn { .. } => {
+                Item::Barrier(number) => self.owe_barrier(from, number),
+                Item::Passed(number) => self.barriers.pass(from, number),
+                Item::Run(_) | Item::Interest { .. } | Item::Withdrawn { .. } => {
                     unreachable!("the registry is shared: there is no interest to post for")
                 }
             }
         }
+        self.advance();
+        self.ask_for_barrier();
+    }
+
+    fn finished(&mut self, from: ShardId) {
+        self.barriers.pass(from, u64::MAX);
+        self.advance();
     }
 
     fn flush(&mut self, budget: usize) -> bool {
         self.advance();
-        let mut to_answer = std::mem::take(&mut self.to_answer);
-        for id in to_answer.drain(..) {
-            let Some(local) = self.connections.get_mut(id) else { continue };
-            local.listed = false;
-            match local.writer.flush_held(&mut self.outcome.counters) {
-                Ok(true) => self.effects.push_back(Effect::Drained(id)),
-                Ok(false) => {}
-                Err(notice) => self.affect(id, notice),
-            }
+        self.send_answers();
+        let more = self.deliver(budget);
+        if !self.awaiting.is_empty() {
+            self.advance();
+            self.send_answers();
         }
-        self.to_answer = to_answer;
-        self.deliver(budget)
+        self.ask_for_barrier();
+        more
     }
 
     fn is_between_rounds(&self) -> bool {

@@ -38,6 +38,8 @@ struct State {
     missed: Vec<(Arc<str>, u64)>,
     /// Nothing more is to be written behind what is held, except by the owner.
     ended: bool,
+    /// That is because it lagged, which the owner is told.
+    lagged: bool,
     /// The owner waits to hear that everything has left.
     owes_drained: bool,
 }
@@ -98,16 +100,22 @@ impl<O: Outlet> Membership<O> {
                 counters.lagged += 1;
                 counters.undelivered += run.messages;
                 state.ended = true;
+                state.lagged = true;
                 Err(Notice::Lagged)
             }
         }
     }
 
-    /// Nothing of the channel is written from now on, and what was missed of it is no concern any more.
-    pub(super) fn leave(&self, channel: &str) {
+    /// Nothing of the channel is written from now on; what was missed of it is told.
+    pub(super) fn leave(&self, channel: &str, encode: &impl Encode) {
         let mut state = self.writer.lock();
         self.left.store(true, Ordering::Relaxed);
-        state.missed.retain(|(name, _)| **name != *channel);
+        if let Some(place) = state.missed.iter().position(|(name, _)| **name == *channel) {
+            let (_, count) = state.missed.remove(place);
+            let mut gap = Vec::new();
+            encode.gap(self.writer.encoding, channel, count, &mut gap);
+            state.hold(&gap);
+        }
     }
 }
 
@@ -151,7 +159,6 @@ impl<O: Outlet> Writer<O> {
         let mut state = self.lock();
         state.ended = true;
         state.owes_drained = true;
-        state.missed.clear();
         for answers in std::mem::take(&mut state.awaited) {
             state.held.push(&answers);
         }
@@ -166,6 +173,11 @@ impl<O: Outlet> Writer<O> {
     /// Whether it fell too far behind, or was ended, or its peer is gone.
     pub(super) fn is_ended(&self) -> bool {
         self.lock().ended
+    }
+
+    /// Whether it fell too far behind.
+    pub(super) fn has_lagged(&self) -> bool {
+        self.lock().lagged
     }
 
     /// Sends the answers; whether the owner is to hear that everything has left.

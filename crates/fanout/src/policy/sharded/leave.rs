@@ -1,0 +1,214 @@
+//! The end of subscriptions: everything that was accepted before is sent, or counted in a gap, before the answer.
+//!
+//! A subscription that is to end goes on as before until every other shard has passed a barrier ([`Barriers`]). Then its end
+//! is fixed: the head of the log. If its connection takes the rest at once, that is all. If not, the rest stays in the
+//! log within the log's bounds, and the answer waits for it. A connection that ends does so with all its
+//! subscriptions, and its farewell waits for the last of them.
+//!
+//! Invariant: a subscription whose end is fixed is behind it, and its connection does not take bytes: so no flush meets one.
+//!
+//! [`Barriers`]: crate::policy::barrier::Barriers
+
+use super::Sharded;
+use super::connection::Phase;
+use super::feed::Interest;
+use crate::policy::leaving::{Leaving, Request};
+use crate::{ConnectionId, Effect, Encode, Item, Lag, Outlet, ShardId};
+
+/// What waits for a barrier.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Awaiting {
+    /// That the other shards post a feed's messages here.
+    Interest { feed: u32 },
+    /// The end of a connection's subscription to a feed.
+    Leave { id: ConnectionId, feed: u32 },
+    /// The end of a connection.
+    End { id: ConnectionId },
+}
+
+impl<O: Outlet, E: Encode> Sharded<O, E> {
+    /// Has something done when all shards have passed a barrier from now on; its number.
+    pub(super) fn await_barrier(&mut self, awaiting: Awaiting) -> u64 {
+        let barrier = self.barriers.want();
+        self.awaiting.push_back((barrier, awaiting));
+        barrier
+    }
+
+    /// Asks the other shards for the barrier that is wanted, if one is.
+    pub(super) fn ask_for_barrier(&mut self) {
+        if let Some(number) = self.barriers.take_wanted() {
+            self.tell_others(&Item::Barrier(number));
+        }
+    }
+
+    /// Another shard has passed a barrier.
+    pub(super) fn pass(&mut self, from: ShardId, number: u64) {
+        self.barriers.pass(from, number);
+        self.act_on_barriers();
+    }
+
+    /// Does what waited for barriers that are passed.
+    pub(super) fn act_on_barriers(&mut self) {
+        while let Some(&(barrier, awaiting)) = self.awaiting.front()
+            && self.barriers.is_passed(barrier)
+        {
+            self.awaiting.pop_front();
+            match awaiting {
+                Awaiting::Interest { feed } => self.confirm(feed, barrier),
+                Awaiting::Leave { id, feed } => self.fix_end_of(id, feed),
+                Awaiting::End { id } => self.fix_ends(id, barrier),
+            }
+        }
+    }
+
+    /// Whether a subscription would end at once: nobody has to be asked, and nothing is kept for it.
+    fn can_leave_now(&self, key: u32) -> bool {
+        let subscription = &self.subscriptions[key as usize];
+        let is_behind = subscription.cursor < self.feeds[subscription.feed].log.head();
+        self.parcels.len() == 1 && !is_behind && subscription.missed == 0 && subscription.leaving.is_none()
+    }
+
+    /// Begins the end of a subscription.
+    pub(super) fn leave(&mut self, id: ConnectionId, key: u32, answer: &[u8]) {
+        if self.can_leave_now(key) {
+            self.remove_subscription(key);
+            return self.answer_slot(id.slot, answer);
+        }
+        self.connections.at(id.slot).1.waiting_bytes += answer.len();
+        let subscription = &mut self.subscriptions[key as usize];
+        if let Some(leaving) = &mut subscription.leaving {
+            return leaving.behind.push(Request::Unsubscribe { answer: answer.into() });
+        }
+        subscription.leaving = Some(Box::new(Leaving::new(answer)));
+        let feed = subscription.feed;
+        self.await_barrier(Awaiting::Leave { id, feed });
+        self.act_on_barriers();
+    }
+
+    /// Has a connection subscribe to a channel once its subscription to it has ended; whether it is ending.
+    pub(super) fn come_back(&mut self, slot: u32, key: u32, lag: Lag, answer: &[u8]) -> bool {
+        let Some(leaving) = &mut self.subscriptions[key as usize].leaving else { return false };
+        leaving.behind.push(Request::Subscribe { lag, answer: answer.into() });
+        self.connections.at(slot).1.waiting_bytes += answer.len();
+        true
+    }
+
+    /// How many subscriptions a connection has asked for that it has not asked to end.
+    pub(super) fn count_subscriptions(&self, slot: u32) -> usize {
+        let connection = self.connections.peek(slot);
+        let stays =
+            |key: &&u32| self.subscriptions[**key as usize].leaving.as_ref().is_none_or(|leaving| leaving.comes_back());
+        connection.subscriptions.iter().filter(stays).count() + connection.waiting.len()
+    }
+
+    fn fix_end_of(&mut self, id: ConnectionId, feed: u32) {
+        if self.connections.get(id).is_some()
+            && let Some(key) = self.by_pair.get(&(id.slot, feed)).copied()
+        {
+            self.fix_end(key);
+        }
+    }
+
+    /// A subscription is to have what there is, and nothing more.
+    fn fix_end(&mut self, key: u32) {
+        let subscription = &mut self.subscriptions[key as usize];
+        let head = self.feeds[subscription.feed].log.head();
+        let leaving = subscription.leaving.get_or_insert_with(|| Box::new(Leaving::new(&[])));
+        if leaving.until.is_none() {
+            leaving.until = Some(head);
+        }
+        self.catch_up(key);
+        self.complete(key);
+    }
+
+    /// Ends a subscription that has had or missed all that it was to have, or whose peer is gone; whether that is so.
+    pub(super) fn complete(&mut self, key: u32) -> bool {
+        let subscription = &mut self.subscriptions[key as usize];
+        let is_over = subscription.leaving.as_ref().is_some_and(|leaving| leaving.until.is_some());
+        let (id, connection) = self.connections.at(subscription.slot);
+        if !is_over || !subscription.is_complete() && !connection.is_gone() {
+            return false;
+        }
+        let feed = &self.feeds[subscription.feed];
+        let end = subscription.end(feed.log.head());
+        self.counters.undelivered += subscription.own.count_allowed(subscription.cursor, end);
+        if subscription.missed > 0 {
+            connection.hold_with(|out| self.encode.gap(feed.encoding, &feed.channel, subscription.missed, out));
+        }
+        let leaving = subscription.leaving.take().expect("it is over");
+        connection.waiting_bytes -= leaving.bytes();
+        let channel = std::sync::Arc::clone(&feed.channel);
+        self.remove_subscription(key);
+        self.answer_slot(id.slot, &leaving.answer);
+        for request in leaving.behind {
+            self.carry_out(id, &channel, request);
+        }
+        self.say_farewell(id);
+        true
+    }
+
+    /// Does what was asked of a channel while its subscription was ending.
+    fn carry_out(&mut self, id: ConnectionId, channel: &str, request: Request) {
+        let connection = self.connections.at(id.slot).1;
+        match request {
+            // That was within the limit when it was asked. One that is ending gets its answer and no message: nothing
+            // can have been published behind that.
+            Request::Subscribe { lag, answer } if connection.phase == Phase::Serving => {
+                self.subscribe_to(id, channel, lag, &answer);
+            }
+            Request::Unsubscribe { answer } if connection.phase == Phase::Serving => {
+                self.unsubscribe_from(id, channel, &answer);
+            }
+            request => self.answer_slot(id.slot, request.answer()),
+        }
+    }
+
+    /// Begins the end of a connection.
+    pub(super) fn finish(&mut self, id: ConnectionId, farewell: &[u8]) {
+        let connection = self.connections.at(id.slot).1;
+        let has_none = connection.subscriptions.is_empty() && connection.waiting.is_empty();
+        connection.keep_farewell(farewell);
+        if has_none {
+            connection.end();
+            return self.list_for_answer(id);
+        }
+        let barrier = self.await_barrier(Awaiting::End { id });
+        self.connections.at(id.slot).1.phase = Phase::Finishing { barrier };
+        self.act_on_barriers();
+    }
+
+    /// A connection is to have what there is and nothing more, then its farewell.
+    fn fix_ends(&mut self, id: ConnectionId, barrier: u64) {
+        let is_due = |connection: &super::Connection<O>| connection.phase == Phase::Finishing { barrier };
+        let mut index = 0;
+        while let Some(connection) = self.connections.get(id).filter(|connection| is_due(connection))
+            && let Some(key) = connection.subscriptions.get(index).copied()
+        {
+            self.fix_end(key);
+            // Where it has ended, another has its place.
+            index += usize::from(self.subscriptions.get(key as usize).is_some_and(|s| s.leaving.is_some()));
+        }
+        if self.connections.get(id).is_some_and(is_due) {
+            self.say_farewell(id);
+        }
+    }
+
+    /// Lets the farewell go, if a connection that ends has nothing else to come.
+    fn say_farewell(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let Phase::Finishing { barrier } = connection.phase else { return };
+        if connection.has_finished() && self.barriers.is_passed(barrier) {
+            connection.end();
+            // That it was drained before is no news any more, and must not be taken for the farewell's leaving.
+            self.effects.retain(|effect| *effect != Effect::Drained(id));
+            self.list_for_answer(id);
+        }
+    }
+
+    /// The other shards post a feed's messages here from now on.
+    fn confirm(&mut self, key: u32, barrier: u64) {
+        if self.feeds.get(key).is_some_and(|feed| feed.interest == Interest::Asked { barrier }) {
+            self.let_in(key);
+        }
+    }
+}

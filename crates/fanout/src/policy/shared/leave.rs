@@ -1,0 +1,232 @@
+//! The end of subscriptions in the baselines: everything that was accepted before is written, or counted in a gap, before
+//! the answer.
+//!
+//! A member that is to leave stays in the registry until every other shard has passed a barrier and this one has done what
+//! it had asked of the registry: then every message that was accepted before has been brought to the member, or, under
+//! `Handoff::Owner`, named to this shard, which writes it first. What comes behind that is dropped.
+
+use super::super::barrier::Barriers;
+use super::registry::Directory;
+use super::writer::Membership;
+use super::{Leaving, Request, Shared, Subscribed};
+use crate::{ConnectionId, Effect, Encode, Item, Lag, Outlet, ShardId};
+use std::sync::Arc;
+
+/// What a connection may still be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Anything.
+    Serving,
+    /// What was accepted before this barrier, then the farewell.
+    Finishing { barrier: u64, farewell: Vec<u8> },
+    /// Nothing behind what is held.
+    Ended,
+}
+
+impl Phase {
+    /// Nothing, until it is ended again because it has lagged. Its owner must not hear meanwhile that anything has left.
+    pub(super) const LAGGED: Self = Self::Finishing { barrier: Barriers::NEVER, farewell: Vec::new() };
+}
+
+/// Something that waits until all that was accepted before has been written.
+#[derive(Debug)]
+pub(super) struct Awaiting {
+    /// Passed by every other shard.
+    barrier: u64,
+    /// So much has the registry done for this shard.
+    done: u64,
+    /// So many deliveries have been written then, which is known when the rest has happened.
+    written: Option<u64>,
+    what: What,
+}
+
+#[derive(Debug)]
+pub(super) enum What {
+    /// A subscription of this number ends.
+    Leave { id: ConnectionId, channel: Arc<str>, number: u64 },
+    /// A connection ends.
+    End { id: ConnectionId },
+}
+
+impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
+    /// How much the registry will have done when it has done all that it was asked here.
+    fn asked(&self) -> u64 {
+        self.directory.done() + self.directory.waiting() as u64
+    }
+
+    fn await_barrier(&mut self, what: What) -> u64 {
+        let barrier = self.barriers.want();
+        self.awaiting.push_back(Awaiting { barrier, done: self.asked(), written: None, what });
+        barrier
+    }
+
+    /// Asks the other shards for the barrier that is wanted, if one is.
+    pub(super) fn ask_for_barrier(&mut self) {
+        if let Some(number) = self.barriers.take_wanted() {
+            let own = usize::from(self.shard);
+            let others = self.parcels.iter_mut().enumerate().filter(|(shard, _)| *shard != own);
+            others.for_each(|(_, parcel)| parcel.push(Item::Barrier(number)));
+        }
+    }
+
+    /// Another shard asks for a barrier.
+    pub(super) fn owe_barrier(&mut self, from: ShardId, number: u64) {
+        self.commit_batch();
+        self.to_pass.push_back((self.asked(), from, number));
+    }
+
+    /// Answers for those barriers before which nothing is to be done any more.
+    pub(super) fn pass_barriers(&mut self) {
+        let done = self.directory.done();
+        while let Some((_, from, number)) = self.to_pass.pop_front_if(|(asked, ..)| *asked <= done) {
+            self.parcels[usize::from(from)].push(Item::Passed(number));
+        }
+    }
+
+    /// Does what waited for barriers that are passed.
+    pub(super) fn act_on_barriers(&mut self) {
+        while let Some(first) = self.awaiting.front_mut()
+            && self.barriers.is_passed(first.barrier)
+            && self.directory.done() >= first.done
+            && self.deliveries.written() >= *first.written.get_or_insert(self.deliveries.pushed())
+        {
+            let Some(Awaiting { barrier, what, .. }) = self.awaiting.pop_front() else { return };
+            match what {
+                What::Leave { id, channel, number } => self.take_out(id, &channel, number),
+                What::End { id } => self.take_out_all(id, barrier),
+            }
+        }
+    }
+
+    pub(super) fn subscribe_to(&mut self, id: ConnectionId, channel: &str, lag: Lag, answer: &[u8]) {
+        let Some(local) = self.connections.get_mut(id) else { return };
+        match local.subscriptions.get_mut(channel) {
+            Some(Subscribed { leaving: Some(leaving), .. }) => {
+                local.waiting_bytes += answer.len();
+                leaving.behind.push(Request::Subscribe { lag, answer: answer.into() });
+                return;
+            }
+            Some(_) => local.writer.hold(answer),
+            None => {
+                self.subscriptions += 1;
+                let channel: Arc<str> = Arc::from(channel);
+                let member = Arc::new(Membership::new(Arc::clone(&local.writer), self.subscriptions, lag));
+                self.directory.join(&channel, &member, answer);
+                local.subscriptions.insert(channel, Subscribed { member, leaving: None });
+            }
+        }
+        self.list(id);
+    }
+
+    pub(super) fn unsubscribe_from(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
+        let Some(local) = self.connections.get_mut(id) else { return };
+        let Some((channel, _)) = local.subscriptions.get_key_value(channel) else {
+            local.writer.hold(answer);
+            return self.list(id);
+        };
+        let channel = Arc::clone(channel);
+        local.waiting_bytes += answer.len();
+        let Some(Subscribed { member, leaving }) = local.subscriptions.get_mut(&channel) else { return };
+        if let Some(leaving) = leaving {
+            return leaving.behind.push(Request::Unsubscribe { answer: answer.into() });
+        }
+        *leaving = Some(Box::new(Leaving::new(answer)));
+        let number = member.number;
+        self.await_barrier(What::Leave { id, channel, number });
+    }
+
+    /// Ends a subscription that has been given everything.
+    fn take_out(&mut self, id: ConnectionId, channel: &Arc<str>, number: u64) {
+        let Some(local) = self.connections.get_mut(id) else { return };
+        if local.subscriptions.get(channel).is_none_or(|subscribed| subscribed.member.number != number) {
+            return;
+        }
+        let Some(Subscribed { member, leaving: Some(leaving) }) = local.subscriptions.remove(channel) else { return };
+        member.leave(channel, &self.fan_out.encode);
+        self.directory.leave(channel, id);
+        local.waiting_bytes -= leaving.bytes();
+        if local.writer.has_lagged() {
+            // It has not been given everything, and is told that instead.
+            return;
+        }
+        local.writer.hold(&leaving.answer);
+        for request in leaving.behind {
+            self.carry_out(id, channel, request);
+        }
+        self.list(id);
+    }
+
+    /// Does what was asked of a channel while its subscription was ending.
+    fn carry_out(&mut self, id: ConnectionId, channel: &str, request: Request) {
+        let Some(local) = self.connections.get(id) else { return };
+        match request {
+            // That was within the limit when it was asked. One that is ending gets its answer and no message: nothing
+            // can have been published behind that.
+            Request::Subscribe { lag, answer } if local.phase == Phase::Serving => {
+                self.subscribe_to(id, channel, lag, &answer);
+            }
+            Request::Unsubscribe { answer } if local.phase == Phase::Serving => {
+                self.unsubscribe_from(id, channel, &answer);
+            }
+            request => local.writer.hold(request.answer()),
+        }
+    }
+
+    /// Begins the end of a connection, unless it has begun.
+    pub(super) fn finish(&mut self, id: ConnectionId, farewell: &[u8]) {
+        let may_begin = |local: &&mut super::Local<O>| local.phase == Phase::Serving || local.phase == Phase::LAGGED;
+        let Some(local) = self.connections.get_mut(id).filter(may_begin) else { return };
+        if local.owes_lag_notice(id, &self.effects) {
+            local.phase = Phase::LAGGED;
+            return;
+        }
+        local.stood = Some(local.standing());
+        if local.subscriptions.is_empty() {
+            return self.say_farewell(id, farewell);
+        }
+        let barrier = self.await_barrier(What::End { id });
+        if let Some(local) = self.connections.get_mut(id) {
+            local.phase = Phase::Finishing { barrier, farewell: farewell.into() };
+        }
+        self.effects.retain(|effect| *effect != Effect::Drained(id));
+    }
+
+    fn say_farewell(&mut self, id: ConnectionId, farewell: &[u8]) {
+        let Some(local) = self.connections.get_mut(id) else { return };
+        if local.owes_lag_notice(id, &self.effects) {
+            local.phase = Phase::LAGGED;
+            return;
+        }
+        local.phase = Phase::Ended;
+        local.writer.end(farewell);
+        // That it was drained before is no news any more, and must not be taken for the farewell's leaving.
+        self.effects.retain(|effect| *effect != Effect::Drained(id));
+        self.list(id);
+    }
+
+    /// Ends all subscriptions of a connection that has been given everything, and says the farewell.
+    fn take_out_all(&mut self, id: ConnectionId, awaited: u64) {
+        let Some(local) = self.connections.get_mut(id) else { return };
+        let Phase::Finishing { barrier, farewell } = &mut local.phase else { return };
+        if *barrier != awaited {
+            return;
+        }
+        let farewell = std::mem::take(farewell);
+        let mut subscriptions: Vec<_> = local.subscriptions.drain().collect();
+        // What they missed is told in this order, so that the same run always goes the same way.
+        subscriptions.sort_unstable_by_key(|(_, subscribed)| subscribed.member.number);
+        for (channel, Subscribed { member, .. }) in subscriptions {
+            member.leave(&channel, &self.fan_out.encode);
+            self.directory.leave(&channel, id);
+        }
+        self.say_farewell(id, &farewell);
+    }
+
+    /// That everything has left is told, unless the farewell is still to come.
+    pub(super) fn note_drained(&mut self, id: ConnectionId, drained: bool) {
+        let finishing = self.connections.get(id).is_some_and(|local| matches!(local.phase, Phase::Finishing { .. }));
+        if drained && !finishing {
+            self.effects.push_back(Effect::Drained(id));
+        }
+    }
+}
