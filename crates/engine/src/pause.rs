@@ -2,16 +2,15 @@
 //!
 //! A send costs microseconds at both ends however little it carries. A shard that shares its CPU with its receivers takes it
 //! from them with every small send; a pause in proportion to what the flush took lets them run, and merges what
-//! comes meanwhile, as a network card moderates its interrupts. On a CPU of its own, or with time to spare,
-//! a shard gains nothing by waiting and its subscribers lose: so it pauses only while both show, in the scheduler's
-//! account of its thread and in how long it slept for want of work.
+//! comes meanwhile, as a network card moderates its interrupts. On a CPU of its own a shard gains nothing by waiting, and its
+//! subscribers lose: so it pauses only while the scheduler's account of its thread shows that it waits for its CPU.
 //!
 //! A flush to a few subscribers takes microseconds and is followed by no pause; nor is one that had nothing to merge,
 //! because the pause runs from its end and the next message comes later. The larger the sends are already, the shorter
 //! it is. `docs/decisions/0012-pause-when-contended.md` has the measurements behind the numbers.
 
 use crate::config::Tuning;
-use crate::schedstat::{Schedstat, Usage};
+use crate::schedstat::Schedstat;
 use corecast_fanout::Counters;
 use std::time::{Duration, Instant};
 
@@ -51,23 +50,17 @@ impl Sends {
     }
 }
 
-/// How often a shard reviews whether pausing pays, at least: a longer time is one review.
+/// How often a shard reviews whether its CPU is contended, at most.
 const REVIEW_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Reviews in a row that must agree before a shard begins or stops pausing: a change takes 40 ms.
-const REVIEWS_TO_CHANGE: u32 = 2;
+/// The part of the last review in the average over reviews, as a divisor: an average over some 80 ms.
+const SMOOTHING: i64 = 4;
 
-/// A shard may begin to pause when it waited for its CPU for at least this part of the time in which it was ready to run,
-const CONTENDED_PERCENT: u32 = 10;
+/// A shard begins to pause when it was ready to run and waited for its CPU for this part of all time, on average,
+const CONTENDED_PER_MILLE: i64 = 180;
 
-/// and slept for want of work for at most this part of all time.
-const BUSY_IDLE_PERCENT: u32 = 15;
-
-/// It stops when it waited for less than this part,
-const UNCONTENDED_PERCENT: u32 = 4;
-
-/// or slept for more than this one.
-const SPARE_IDLE_PERCENT: u32 = 35;
+/// and stops below this one.
+const UNCONTENDED_PER_MILLE: i64 = 80;
 
 /// When the next flush may begin.
 #[derive(Debug)]
@@ -83,16 +76,15 @@ pub(crate) struct Pause {
 /// How a shard pauses behind its flushes, and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PauseReport {
-    /// Whether it pauses now: its CPU is contended and it has little time to spare.
+    /// Whether it pauses now, because its CPU is contended.
     pub pausing: bool,
     /// How often it began to.
     pub begun: u64,
     /// How long it has paused, in total.
     pub paused: Duration,
-    /// Of the time in which it was ready to run, the percentage for which it waited for its CPU, at the last review.
-    pub waited_percent: u32,
-    /// Of all time, the percentage for which it slept for want of work, at the last review.
-    pub idle_percent: u32,
+    /// The part of all time for which it was ready to run and waited for its CPU, in thousandths: an average over some
+    /// 80 ms, as of the last flush that was worth a pause.
+    pub waited_per_mille: u16,
 }
 
 impl Pause {
@@ -109,11 +101,11 @@ impl Pause {
         }
     }
 
-    /// A flush took from `begin` to `end` for these sends; the shard has slept for want of work for `idle` so far.
-    pub(crate) fn after_flush(&mut self, begin: Instant, end: Instant, sends: Sends, idle: Duration) {
+    /// A flush took from `begin` to `end` for these sends.
+    pub(crate) fn after_flush(&mut self, begin: Instant, end: Instant, sends: Sends) {
         let worth = end.saturating_duration_since(begin) * self.percent / 100 * sends.room_percent() / 100;
         let pause = worth.min(self.most);
-        self.until = (pause >= LEAST && self.pays(end, idle)).then(|| end + pause);
+        self.until = (pause >= LEAST && self.pays(end)).then(|| end + pause);
     }
 
     /// Until when the next flush must wait, if it must.
@@ -131,50 +123,27 @@ impl Pause {
     }
 
     /// Whether to pause at all.
-    fn pays(&mut self, now: Instant, idle: Duration) -> bool {
-        if let Some(review) = &mut self.review
-            && let Some(window) = review.window(now, idle)
-        {
-            self.report.apply(window, &mut review.disagreeing);
+    fn pays(&mut self, now: Instant) -> bool {
+        if let Some(window) = self.review.as_mut().and_then(|review| review.window(now)) {
+            self.report.apply(window);
         }
         self.report.pausing
     }
 }
 
 impl PauseReport {
-    /// Takes the shares of one window into account; `disagreeing` counts windows in a row that speak for a change.
-    fn apply(&mut self, window: Window, disagreeing: &mut u32) {
-        let Window { waited_percent, idle_percent } = window;
-        (self.waited_percent, self.idle_percent) = (waited_percent, idle_percent);
-        let wants_change = if self.pausing {
-            waited_percent < UNCONTENDED_PERCENT || idle_percent > SPARE_IDLE_PERCENT
-        } else {
-            waited_percent >= CONTENDED_PERCENT && idle_percent <= BUSY_IDLE_PERCENT
-        };
-        *disagreeing = if wants_change { *disagreeing + 1 } else { 0 };
-        if *disagreeing == REVIEWS_TO_CHANGE {
-            *disagreeing = 0;
-            self.pausing = !self.pausing;
-            self.begun += u64::from(self.pausing);
-        }
-    }
-}
-
-/// The shares of one window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Window {
-    waited_percent: u32,
-    idle_percent: u32,
-}
-
-impl Window {
-    fn new(usage: Usage, elapsed: Duration, idle: Duration) -> Self {
-        let percent = |part: u128, whole: u128| {
-            u32::try_from((part * 100).checked_div(whole).unwrap_or(0).min(100)).expect("at most 100")
-        };
-        Self {
-            waited_percent: percent(usage.waited.into(), u128::from(usage.ran) + u128::from(usage.waited)),
-            idle_percent: percent(idle.as_nanos(), elapsed.as_nanos()),
+    /// Takes the part of a window for which the shard waited, in thousandths, into account.
+    fn apply(&mut self, waited_per_mille: i64) {
+        let before = i64::from(self.waited_per_mille);
+        // Away from zero, so that the average comes to a constant in the end.
+        let step = (waited_per_mille - before).unsigned_abs().div_ceil(SMOOTHING.unsigned_abs()).cast_signed();
+        let average = before + step * (waited_per_mille - before).signum();
+        self.waited_per_mille = u16::try_from(average).expect("between two parts of a thousand");
+        if self.pausing {
+            self.pausing = average >= UNCONTENDED_PER_MILLE;
+        } else if average >= CONTENDED_PER_MILLE {
+            self.pausing = true;
+            self.begun += 1;
         }
     }
 }
@@ -184,37 +153,31 @@ impl Window {
 struct Review {
     statistics: Schedstat,
     since: Instant,
-    usage: Usage,
-    idle: Duration,
-    disagreeing: u32,
+    waited: u64,
 }
 
 impl Review {
     fn begin(statistics: Schedstat, now: Instant) -> Option<Self> {
-        let usage = statistics.read().ok()?;
-        Some(Self { statistics, since: now, usage, idle: Duration::ZERO, disagreeing: 0 })
+        let waited = statistics.read().ok()?.waited;
+        Some(Self { statistics, since: now, waited })
     }
 
-    /// The window that ends now, if it is long enough.
-    fn window(&mut self, now: Instant, idle: Duration) -> Option<Window> {
+    /// The part of the window that ends now for which the thread waited for its CPU, in thousandths, if the window is long enough.
+    fn window(&mut self, now: Instant) -> Option<i64> {
         let elapsed = now.saturating_duration_since(self.since);
         if elapsed < REVIEW_INTERVAL {
             return None;
         }
-        let usage = self.statistics.read().ok()?;
-        let window = Window::new(usage - self.usage, elapsed, idle.saturating_sub(self.idle));
-        (self.since, self.usage, self.idle) = (now, usage, idle);
-        Some(window)
+        let waited = self.statistics.read().ok()?.waited;
+        let part = u128::from(waited - self.waited) * 1000 / elapsed.as_nanos();
+        (self.since, self.waited) = (now, waited);
+        Some(i64::try_from(part.min(1000)).expect("at most 1,000"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const CONTENDED: Window = Window { waited_percent: 30, idle_percent: 5 };
-    const ALONE: Window = Window { waited_percent: 0, idle_percent: 0 };
-    const WITH_TIME_TO_SPARE: Window = Window { waited_percent: 30, idle_percent: 60 };
 
     /// The pause of a shard that pauses.
     fn pause(took: Duration, bytes: u64, messages: u64) -> Option<Duration> {
@@ -223,7 +186,7 @@ mod tests {
         let mut pause = Pause::new(&tuning, begin);
         (pause.review, pause.report.pausing) = (None, true);
         let sends = Sends { count: 3, bytes: 3 * bytes, messages: 3 * messages };
-        pause.after_flush(begin, begin + took, sends, Duration::ZERO);
+        pause.after_flush(begin, begin + took, sends);
         pause.until(begin + took).map(|until| until - (begin + took))
     }
 
@@ -245,43 +208,36 @@ mod tests {
         }
     }
 
-    /// Whether a shard pauses behind each of these windows.
-    fn pausing(windows: &[Window]) -> Vec<bool> {
-        let (mut report, mut disagreeing) = (PauseReport::default(), 0);
-        let pausing = |window: &Window| {
-            report.apply(*window, &mut disagreeing);
-            report.pausing
-        };
-        windows.iter().map(pausing).collect()
+    /// A report after so many windows of this wait, in thousandths, each.
+    fn after(mut report: PauseReport, windows: u32, waited_per_mille: i64) -> PauseReport {
+        (0..windows).for_each(|_| report.apply(waited_per_mille));
+        report
     }
 
     #[test]
-    fn a_shard_pauses_while_it_is_busy_on_a_contended_cpu_and_only_then() {
-        assert_eq!(pausing(&[ALONE; 5]), [false; 5]);
-        assert_eq!(pausing(&[WITH_TIME_TO_SPARE; 5]), [false; 5]);
-        assert_eq!(pausing(&[CONTENDED; 4]), [false, true, true, true]);
-        assert_eq!(pausing(&[CONTENDED, CONTENDED, ALONE, ALONE]), [false, true, true, false]);
-        assert_eq!(pausing(&[CONTENDED, CONTENDED, WITH_TIME_TO_SPARE, WITH_TIME_TO_SPARE]), [false, true, true, false]);
+    fn a_shard_pauses_within_tens_of_milliseconds_while_its_cpu_is_contended_and_no_longer() {
+        let alone = after(PauseReport::default(), 50, 20);
+        assert!(!alone.pausing && alone.begun == 0 && alone.waited_per_mille == 20, "{alone:?}");
+        let contended = after(alone, 3, 400);
+        assert!(contended.pausing && contended.begun == 1, "{contended:?}");
+        let again_alone = after(contended, 6, 20);
+        assert!(!again_alone.pausing && again_alone.begun == 1, "{again_alone:?}");
     }
 
     #[test]
     fn a_single_window_changes_nothing() {
-        assert_eq!(pausing(&[CONTENDED, ALONE, CONTENDED, ALONE]), [false; 4]);
-        assert_eq!(pausing(&[CONTENDED, CONTENDED, ALONE, CONTENDED, ALONE]), [false, true, true, true, true]);
+        let blip = after(PauseReport::default(), 1, 600);
+        assert!(!blip.pausing, "{blip:?}");
+        let contended = after(PauseReport::default(), 20, 300);
+        assert!(after(contended, 1, 0).pausing);
     }
 
     #[test]
     fn what_a_pause_changes_by_itself_does_not_end_it() {
-        let between = Window { waited_percent: (CONTENDED_PERCENT + UNCONTENDED_PERCENT) / 2, idle_percent: 25 };
-        assert_eq!(pausing(&[between; 3]), [false; 3]);
-        assert_eq!(pausing(&[CONTENDED, CONTENDED, between, between, between]), [false, true, true, true, true]);
-    }
-
-    #[test]
-    fn the_shares_of_a_window_are_those_of_its_time() {
-        let usage = Usage { ran: 6_000_000, waited: 2_000_000, turns: 9 };
-        let window = Window::new(usage, Duration::from_millis(20), Duration::from_millis(12));
-        assert_eq!(window, Window { waited_percent: 25, idle_percent: 60 });
-        assert_eq!(Window::new(Usage::default(), Duration::from_millis(20), Duration::ZERO).waited_percent, 0);
+        let between = (CONTENDED_PER_MILLE + UNCONTENDED_PER_MILLE) / 2;
+        assert!(!after(PauseReport::default(), 100, between).pausing);
+        let contended = after(PauseReport::default(), 20, 400);
+        assert_eq!(after(contended, 100, between).begun, 1);
+        assert!(after(contended, 100, between).pausing);
     }
 }

@@ -72,7 +72,6 @@ pub(crate) struct Reactor {
     waker: Arc<ShardWaker>,
     /// How long a shard with nothing to do looks for completions before it sleeps.
     spin: Duration,
-    idle: Cell<Duration>,
 }
 
 /// A descriptor that the reactor watches, until it is dropped.
@@ -106,7 +105,6 @@ impl Reactor {
             timers: RefCell::default(),
             waker,
             spin,
-            idle: Cell::default(),
         });
         // Nothing waits for it: that it is reported ends the sleep.
         let waker = reactor.waker.as_raw_fd();
@@ -153,11 +151,6 @@ impl Reactor {
         .await;
     }
 
-    /// How long the shard has slept for want of anything to do.
-    pub(crate) fn idle(&self) -> Duration {
-        self.idle.get()
-    }
-
     /// Looks at what is ready and wakes the tasks that wait for it. Costs a system call only where there is something to
     /// submit or to collect.
     pub(crate) fn look(&self) {
@@ -168,8 +161,8 @@ impl Reactor {
     }
 
     /// The same, but sleeps until something is ready or the deadline has come, unless there is a reason not to:
-    /// `is_idle` is asked after the other shards can see that this one sleeps.
-    pub(crate) fn sleep(&self, deadline: Instant, is_idle: impl Fn() -> bool) {
+    /// `is_idle` is asked after the other shards can see that this one sleeps. Returns for how long it slept.
+    pub(crate) fn sleep(&self, deadline: Instant, is_idle: impl Fn() -> bool) -> Duration {
         let begin = Instant::now();
         let deadline = self.timers.borrow().first().map_or(deadline, |first| first.min(deadline));
         let is_idle = || self.yielding.borrow().is_empty() && is_idle();
@@ -180,9 +173,10 @@ impl Reactor {
                 self.enter(1, Some(rest));
             }
             self.waker.end_sleep();
-            self.idle.update(|idle| idle + begin.elapsed());
         }
+        let slept = begin.elapsed();
         self.look();
+        slept
     }
 
     /// Looks for completions without sleeping, for as long as is set; whether there is something to do.

@@ -47,9 +47,8 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>, place: Place) {
         shard.exchange();
         while let Some(until) = pause.until(Instant::now()) {
             // What comes meanwhile is posted and answered at once; only the flush waits.
-            let idle = shard.reactor.idle();
-            shard.sleep(&mut sweep, Some(until)).await;
-            pause.add_paused(shard.reactor.idle() - idle);
+            let slept = shard.sleep(&mut sweep, Some(until)).await;
+            pause.add_paused(slept);
             if shard.work.take() || shard.mesh.has_post() {
                 shard.exchange();
             }
@@ -70,8 +69,7 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>, place: Place) {
         let policy = shard.policy.borrow();
         if policy.merges() {
             let sends = Sends::between(&before, &policy.counters());
-            let idle = shard.reactor.idle() - pause.report().paused;
-            pause.after_flush(begin, Instant::now(), sends, idle);
+            pause.after_flush(begin, Instant::now(), sends);
             shard.pause_report.set(pause.report());
         }
     }
@@ -96,14 +94,15 @@ impl<P: Engine> Shard<P> {
         self.give_turns(sweep).await;
     }
 
-    /// The same, but sleeps until something is ready, or until then.
-    async fn sleep(&self, sweep: &mut Sweep, until: Option<Instant>) {
+    /// The same, but sleeps until something is ready, or until then; for how long it slept.
+    async fn sleep(&self, sweep: &mut Sweep, until: Option<Instant>) -> Duration {
         let mut deadline = until.map_or(sweep.due, |until| until.min(sweep.due));
         if self.is_stopping() {
             deadline = deadline.min(Instant::now() + STOPPING_SLEEP);
         }
-        self.reactor.sleep(deadline, || !self.has_work());
+        let slept = self.reactor.sleep(deadline, || !self.has_work());
         self.give_turns(sweep).await;
+        slept
     }
 
     async fn give_turns(&self, sweep: &mut Sweep) {

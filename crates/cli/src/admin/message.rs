@@ -59,8 +59,23 @@ pub(crate) struct ShardLine {
     /// How often it stood still for so long that its deadlines do not count it.
     #[serde(default)]
     pub(crate) standstills: u64,
+    /// How it pauses behind its flushes, and why.
+    #[serde(default)]
+    pub(crate) pause: PauseLine,
     /// Connections that have left, by the name of the code.
     pub(crate) closed: BTreeMap<String, u64>,
+}
+
+/// How a shard pauses behind its flushes, and the share of its time that decides it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PauseLine {
+    /// It pauses now.
+    pub(crate) pausing: bool,
+    /// How often it began to.
+    pub(crate) begun: u64,
+    pub(crate) paused_ms: u64,
+    /// The part of all time for which it was ready to run and waited for its CPU, in thousandths.
+    pub(crate) waited_per_mille: u16,
 }
 
 /// A connection that a server has.
@@ -102,6 +117,12 @@ impl From<&ShardInfo> for ShardLine {
             missed: counters.missed,
             undelivered: counters.undelivered,
             standstills: info.standstills,
+            pause: PauseLine {
+                pausing: info.pause.pausing,
+                begun: info.pause.begun,
+                paused_ms: milliseconds(info.pause.paused),
+                waited_per_mille: info.pause.waited_per_mille,
+            },
             closed: info.closed.iter().map(|(code, count)| (code.name().to_owned(), *count)).collect(),
         }
     }
