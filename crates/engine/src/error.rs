@@ -41,7 +41,7 @@ pub enum StartError {
     },
     /// The kernel, or a sandbox, does not permit io_uring.
     #[error(
-        "io_uring is not permitted ({0}): it needs Linux 5.8 or newer, kernel.io_uring_disabled=0, and a seccomp \
+        "io_uring is not permitted ({0}): it needs Linux 5.13 or newer, kernel.io_uring_disabled=0, and a seccomp \
          profile that allows it (Docker's default does not)"
     )]
     IoUring(io::Error),

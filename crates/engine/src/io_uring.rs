@@ -1,8 +1,9 @@
 //! Whether this process may use io_uring.
 
 use crate::error::StartError;
-use rustix::io_uring::{io_uring_params, io_uring_setup};
+use rustix::io_uring::{IoringFeatureFlags, io_uring_params, io_uring_setup};
 use rustix::process::{Resource, getrlimit};
+use std::io;
 
 /// KiB of locked memory that glommio asks for each executor.
 const LOCKED_KIB: u64 = 512;
@@ -18,5 +19,11 @@ pub(crate) fn probe() -> Result<(), StartError> {
     #[expect(unsafe_code, reason = "rustix has no safe form")]
     // SAFETY: all parameters are zero, so they refer to no other ring, descriptor or memory.
     let ring = unsafe { io_uring_setup(2, &mut parameters) };
-    ring.map(drop).map_err(|error| StartError::IoUring(error.into()))
+    ring.map_err(|error| StartError::IoUring(error.into()))?;
+    // Multishot polls, without which a shard does not work, came with the same release and have no flag of their own.
+    if parameters.features.contains(IoringFeatureFlags::RSRC_TAGS) {
+        Ok(())
+    } else {
+        Err(StartError::IoUring(io::Error::new(io::ErrorKind::Unsupported, "this kernel is too old")))
+    }
 }

@@ -12,7 +12,7 @@ const BESIDE_CONNECTIONS: u64 = 16;
 const BESIDE_SHARDS: u64 = 32;
 
 /// Descriptors of a shard beside its connections and listeners before it has done anything. Measured, and rounded up.
-const TO_START: usize = 8;
+const TO_START: usize = 10;
 
 /// Descriptors that a server with room for so many connections may come to have open.
 pub fn open_files_needed(connections: usize, shards: usize) -> u64 {

@@ -29,8 +29,8 @@ pub(super) struct Finding {
     pub(super) mend: Option<String>,
 }
 
-/// The oldest kernel that the runtime works with.
-const KERNEL: (u32, u32) = (5, 8);
+/// The oldest kernel that a shard's ring works with: it needs multishot polls.
+const KERNEL: (u32, u32) = (5, 13);
 
 /// Bytes that a shard's rings lock.
 const LOCKED_PER_SHARD: u64 = 512 * 1024;
@@ -67,7 +67,7 @@ fn unknown(check: &'static str, why: &'static str) -> Finding {
 }
 
 fn kernel(machine: &Machine) -> Finding {
-    let (check, why) = ("kernel", "shards run on io_uring as Linux 5.8 and newer have it");
+    let (check, why) = ("kernel", "shards run on io_uring as Linux 5.13 and newer have it");
     let Some((major, minor)) = machine.kernel else { return unknown(check, why) };
     let level = if (major, minor) < KERNEL { Level::Error } else { Level::Ok };
     finding(
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn what_stops_a_server_is_an_error() {
         for (machine, check) in [
-            (Machine { kernel: Some((5, 7)), ..good() }, "kernel"),
+            (Machine { kernel: Some((5, 12)), ..good() }, "kernel"),
             (Machine { kernel: Some((4, 19)), ..good() }, "kernel"),
             (Machine { io_uring: Some("Operation not permitted".to_owned()), ..good() }, "io_uring"),
             (Machine { locked_memory: Some(64 * 1024), ..good() }, "locked memory"),
