@@ -25,10 +25,11 @@ pub(crate) struct TuningSettings {
     )]
     flush_budget: usize,
 
-    /// How long a shard pauses behind a flush, in percent of what the flush took; 0 for not at all.
+    /// Pause behind a flush while the shard's CPU is contended, in percent of the flush's duration; 0 disables it.
     ///
-    /// What comes meanwhile leaves together, so a busy server sends less often and more at once. A flush to a
-    /// few subscribers is too short to be followed by a pause.
+    /// What comes meanwhile leaves together, so a shard that shares its CPU sends less often and more at once. On a CPU of its own
+    /// it never pauses; 'corecast admin status --json' shows whether it does. A flush to a few subscribers is too short
+    /// to be followed by a pause.
     #[arg(
         long,
         env = "CORECAST_FLUSH_PAUSE",
