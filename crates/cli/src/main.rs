@@ -1,7 +1,7 @@
 //! The `corecast` binary: arguments in, an exit code out.
 //!
 //! Owns the command line, the configuration file, the log and the exit codes: 0 for a clean end, 2 for what
-//! the user has to put right first (flags, configuration, start), 1 for anything else. An error is one line
+//! the user has to put right first (flags, configuration, start, a server that is not there), 1 for anything else. An error is one line
 //! on standard error.
 //!
 //! Absent here: everything that a program without a command line would need. That is the crates' below.
@@ -87,7 +87,8 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 });
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 a clean end; 2 something to put right first (flags, configuration, start); 1 anything else.";
+Exit codes: 0 a clean end; 2 something to put right first (flags, configuration, start, a server that is not there); \
+1 anything else.";
 
 const SERVE_HELP: &str = "\
 When ready, one line per listener goes to standard output, such as
@@ -116,6 +117,10 @@ A configuration file:
 const PUB_HELP: &str = "\
 A message is a line without its line feed; an empty line is an empty message. The bytes need not be \
 UTF-8. A message that contains a line feed cannot come from standard input; give it with --message.
+
+The exit code is 0 once the server has accepted everything. That may take as long as it likes, while it takes or \
+acknowledges something within every --timeout. Otherwise the exit code is 1, and one line on standard error says how \
+many messages it is known to have accepted.
 
 Examples:
     echo hello | corecast pub lobby

@@ -25,9 +25,9 @@ use crate::size::{self, Size};
 use crate::tuning::TuningSettings;
 
 /// The least of a frame's limit: a frame that cannot hold a small message serves nobody.
-const LEAST_FRAME: u64 = 64;
+pub(crate) const LEAST_FRAME: u64 = 64;
 /// The greatest of a frame's limit. The length field could say 4 GiB; a frame is held whole in memory.
-const GREATEST_FRAME: u64 = 256 << 20;
+pub(crate) const GREATEST_FRAME: u64 = 256 << 20;
 /// The greatest bound of a log or buffer.
 const GREATEST_BUFFER: u64 = 64 << 30;
 /// The greatest count, of subscriptions or parcels.

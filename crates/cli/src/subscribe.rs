@@ -1,7 +1,6 @@
 //! `corecast sub`: messages of channels, one a line on standard output.
 
 use std::io::{self, ErrorKind, Write};
-use std::num::NonZeroU64;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -27,8 +26,8 @@ pub(crate) struct Arguments {
     /// End after this many messages, of all channels together; a gap is none.
     ///
     /// Default: go on until the server ends the connection, or nobody reads the output.
-    #[arg(long, value_name = "COUNT")]
-    count: Option<NonZeroU64>,
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
 
     /// What falling behind in these channels by more than the server keeps does.
     ///
@@ -50,14 +49,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Lag::Disconnect => corecast_client::Lag::Disconnect,
     });
     for channel in &arguments.channels {
-        client.subscribe_with(channel, lag).with_context(|| format!("cannot subscribe to {channel}"))?;
+        client
+            .subscribe_with(channel, lag)
+            .map_err(|error| arguments.connection.ended(&error).context(format!("cannot subscribe to {channel}")))?;
         // Standard error may be closed: the messages do not depend on it.
         let _ = writeln!(io::stderr(), "subscribed {channel}");
     }
-    let mut left = arguments.count.map(NonZeroU64::get);
+    let mut left = arguments.count;
     let mut printer = Printer { out: io::stdout().lock(), notes: io::stderr(), json: arguments.json };
     while left != Some(0) {
-        let event = client.next_event()?;
+        let event = client.next_event().map_err(|error| arguments.connection.ended(&error))?;
         match printer.print(&event) {
             Ok(message) => left = left.map(|left| left - u64::from(message)),
             Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
