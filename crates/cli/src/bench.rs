@@ -11,6 +11,7 @@ use corecast_loadgen::{
 
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange};
+use crate::interrupt::Interrupt;
 use crate::live::Live;
 use crate::output::{OutputFile, print};
 use crate::period::Period;
@@ -142,15 +143,16 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let (json, hgrm) = (arguments.json, arguments.hgrm.clone());
     let (settings, climb) = arguments.load()?;
+    let interrupt = Interrupt::watch()?;
     let live = Live::on_terminal();
     let passed = match climb {
         Some(_) if hgrm.is_some() => {
             return Err(SetupError("--hgrm: a ladder has a distribution for each of its steps".to_owned()).into());
         }
-        Some(climb) => run_ladder(&settings, climb, live.as_ref(), json)?,
-        None => run_once(&settings, live.as_ref(), json, hgrm.as_deref())?,
+        Some(climb) => run_ladder(&settings, climb, live.as_ref(), json),
+        None => run_once(&settings, live.as_ref(), json, hgrm.as_deref()),
     };
-    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    interrupt.exit_code_of(passed)
 }
 
 fn run_once(settings: &Settings, live: Option<&Live>, json: bool, hgrm: Option<&Path>) -> anyhow::Result<bool> {

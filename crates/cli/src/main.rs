@@ -17,6 +17,7 @@ mod connection;
 mod cpus;
 mod doctor;
 mod ending;
+mod interrupt;
 mod journal;
 mod listen;
 mod live;
@@ -65,6 +66,7 @@ enum Command {
     #[command(after_long_help = ADMIN_HELP)]
     Admin(admin::Arguments),
     /// Put load on a running server and measure it
+    #[command(after_long_help = BENCH_HELP)]
     Bench(Box<bench::Arguments>),
     /// Measure policies, settings, binaries and other servers against each other on this machine
     #[command(after_long_help = COMPARE_HELP)]
@@ -165,6 +167,16 @@ Examples:
     corecast doctor
     corecast doctor --cpus 2-5 --connections 100000 --json";
 
+const BENCH_HELP: &str = "\
+Exit codes: 0 every check held and the figures are valid; 1 otherwise; 2 something to put right first, such as a flag \
+or a server that is not there; 128 and the number of the signal, such as 130 for Ctrl-C, if one has ended the load \
+early: then the report has what was measured until then, and is INVALID. A second signal ends it at once.
+
+Examples:
+    corecast bench
+    corecast bench --scenario paced --json > paced.json
+    corecast bench --address 10.0.0.1:6379 --protocol redis --rate 1000";
+
 const COMPARE_HELP: &str = "\
 Without --a, the policies and peers run in turns, and a table has the medians. With --a and --b, two \
 contestants run in rounds A B, B A, A B and so on; each round gives one ratio A ÷ B of each metric. A verdict \
@@ -180,7 +192,8 @@ NAME=HOST:PORT[,protocol=PROTOCOL][,pid=PID][,admin-socket=FILE].
 
 Exit codes: 0 every check and requirement held, and the figures rest on valid runs; 1 otherwise, or a measurement \
 could not be made, which ends the comparison; 2 something to put right first, such as a file that cannot be \
-written or a server that is not there. Rounds that are INVALID are left out of tables and verdicts; where none is \
+written or a server that is not there; 128 and the number of the signal, such as 130 for Ctrl-C, if one has ended it \
+early: then what was measured before is shown and written. A second signal ends it at once. Rounds that are INVALID are left out of tables and verdicts; where none is \
 left, that is exit code 1, unless --keep-invalid has them used.
 
 Examples:
@@ -224,11 +237,15 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|error| failed(&error))
 }
 
-/// Says why on one line.
 fn failed(error: &anyhow::Error) -> ExitCode {
+    say(error);
+    if error.is::<SetupError>() { ExitCode::from(EXIT_SETUP) } else { ExitCode::FAILURE }
+}
+
+/// Says why on one line.
+fn say(error: &anyhow::Error) {
     // Nobody may be there to read it; the exit code stands.
     let _ = writeln!(std::io::stderr(), "corecast: {}", one_line(&with_causes(error)));
-    if error.is::<SetupError>() { ExitCode::from(EXIT_SETUP) } else { ExitCode::FAILURE }
 }
 
 /// An error with its causes, each that its effect does not name already.

@@ -11,6 +11,7 @@ use clap::Args;
 use corecast_report::{gather, page};
 
 use crate::command_line::SetupError;
+use crate::output::OutputFile;
 
 /// The flags of `corecast report`.
 #[derive(Args, Debug)]
@@ -44,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let experiments = gather(&files, arguments.reference.as_deref()).map_err(|error| SetupError(error.to_string()))?;
     if let Some(path) = &arguments.html {
         let page = page(&arguments.title, &experiments, env!("CARGO_PKG_VERSION"));
-        fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        OutputFile::open(path)?.write(&page)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut text = String::new();

@@ -10,7 +10,7 @@ use crate::dialect::{Channel, Dialect, Item};
 use crate::fleet::{Fleet, subject};
 use crate::payload::{Header, PROBE, Reading, Stamp};
 use crate::reader::Sink;
-use crate::{Error, Settings};
+use crate::{Error, Settings, interruption};
 use rustix::event::epoll::{Event, EventFlags};
 
 /// Connections between `connect` and the last answer at one time: below the backlog of every listener.
@@ -50,6 +50,7 @@ fn connect<D: Dialect>(
         while fleet.connections.len() < wanted.min(attached + CONCURRENCY) {
             fleet.add(Connection::open(settings.address, fleet.connections.len())?)?;
         }
+        interruption::check()?;
         if fleet.clock.now_ns() >= deadline_ns {
             return Err(Error::AttachTimeout { attached, wanted, waited: settings.attach_timeout });
         }
@@ -188,6 +189,7 @@ fn probe<D: Dialect>(fleet: &mut Fleet<D>, settings: &Settings, stamp: &Stamp, d
     let mut events = Fleet::<D>::events();
     let mut interval_ns = FIRST_PROBE_INTERVAL_NS;
     while !roll.complete() {
+        interruption::check()?;
         let now_ns = fleet.clock.now_ns();
         if now_ns >= deadline_ns {
             let attached = roll.attached();

@@ -2,7 +2,7 @@
 //! so to all of them.
 
 use crate::server_process::{ServerOptions, ServerProcess};
-use crate::{Error, Load, Progress, Protocol, Report, Settings, measure};
+use crate::{Error, Load, Progress, Protocol, Report, Settings, interruption, measure};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -143,9 +143,12 @@ impl Comparison {
                 for turn in 0..plan.contestants.len() {
                     let turn = if round % 2 == 0 { turn } else { plan.contestants.len() - 1 - turn };
                     let contestant = &plan.contestants[turn];
-                    on_run(round, contestant, load);
                     let entry = &mut entries[nth * plan.contestants.len() + turn];
-                    if let Err(error) = measure_once(plan, contestant, entry, on_progress.as_mut()) {
+                    let measured = interruption::check().and_then(|()| {
+                        on_run(round, contestant, load);
+                        measure_once(plan, contestant, entry, on_progress.as_mut())
+                    });
+                    if let Err(error) = measured {
                         entry.unclean_ends.push(format!("round {} was not measured: {error}", round + 1));
                         entries.retain(|entry| !entry.reports.is_empty() || !entry.unclean_ends.is_empty());
                         return (Self { reference, entries }, Err(error));

@@ -158,6 +158,12 @@ impl Schedule {
         Self { steps }
     }
 
+    /// Leaves out what was to be done later, but has those who were stopped read now.
+    pub(crate) fn cut(&mut self, now_ns: u64) {
+        self.steps.retain(|(at_ns, step)| *at_ns <= now_ns || matches!(step, Step::Read(_)));
+        self.steps.iter_mut().for_each(|(at_ns, _)| *at_ns = now_ns.min(*at_ns));
+    }
+
     /// When the next step is due; never, if there is none.
     pub(crate) fn due_ns(&self) -> u64 {
         self.steps.front().map_or(u64::MAX, |(at_ns, _)| *at_ns)

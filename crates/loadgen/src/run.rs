@@ -10,6 +10,7 @@ use crate::evaluation::{Evidence, Sample, evaluate};
 use crate::fleet::{Fleet, subject};
 use crate::flight::Flight;
 use crate::intake::Intake;
+use crate::interruption::{self, is_interrupted};
 use crate::latency::Latency;
 use crate::membership::Membership;
 use crate::pace::Pace;
@@ -29,6 +30,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How long to listen for what should not come, once everything that should has.
 const LINGER_NS: u64 = 50_000_000;
+/// How long an interrupted run waits for what is under way.
+const INTERRUPTED_DRAIN_NS: u64 = 1_000_000_000;
 /// How often to look whether everything that should has come, at least.
 const DRAIN_LOOK_NS: u64 = 5_000_000;
 
@@ -101,7 +104,7 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
 
     let start_ns = clock.now_ns();
     let measured_from = start_ns + duration_ns(settings.warmup);
-    let measured = measured_from..measured_from + duration_ns(settings.duration);
+    let mut measured = measured_from..measured_from + duration_ns(settings.duration);
     let (drive, flight) = match settings.load {
         Load::Paced { rate } => (Drive::Paced(Pace::new(start_ns, rate)), None),
         Load::Saturate { in_flight } => (Drive::Saturate, Some(Flight::new(settings, in_flight))),
@@ -124,9 +127,11 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
         reporter,
     };
     run.load_until(measured.start, RunStage::WarmingUp)?;
+    interruption::check()?;
     let from = run.sample()?;
     run.fleet.absence = Absence::since(from.at_ns);
     run.load_until(measured.end, RunStage::Measuring)?;
+    measured.end = run.cut_if_interrupted(measured.end);
     let to = run.sample()?;
     run.fleet.absence.look(to.at_ns);
     let absence = run.fleet.absence.longest();
@@ -145,6 +150,7 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
         to,
         absence,
         offered: drive.offered(&measured),
+        interrupted: is_interrupted(),
         measured,
         total_messages: sender.messages,
         expected: sender.expected,
@@ -253,7 +259,18 @@ struct Run<'a, D> {
 }
 
 impl<D: Dialect> Run<'_, D> {
-    /// Sends and receives until a time, and sends everything that is due before it.
+    /// Ends the window now if that is asked for; when it ends.
+    fn cut_if_interrupted(&mut self, end_ns: u64) -> u64 {
+        let now_ns = self.fleet.clock.now_ns();
+        if !is_interrupted() || now_ns >= end_ns {
+            return end_ns;
+        }
+        self.intake.cut(now_ns);
+        self.schedule.cut(now_ns);
+        now_ns
+    }
+
+    /// Sends and receives until a time or an interruption, and sends everything that is due before it.
     fn load_until(&mut self, end_ns: u64, stage: RunStage) -> Result<(), Error> {
         loop {
             let now_ns = self.fleet.clock.now_ns();
@@ -261,7 +278,7 @@ impl<D: Dialect> Run<'_, D> {
             if now_ns >= self.reporter.due_ns() {
                 self.tell(stage, now_ns);
             }
-            if now_ns >= end_ns {
+            if now_ns >= end_ns || is_interrupted() {
                 // What is to be done to subscribers at this moment waits until the accounts are taken: it may be long.
                 return Ok(());
             }
@@ -405,10 +422,13 @@ impl<D: Dialect> Run<'_, D> {
     /// Receives what is under way, until all is here or time is up; then listens a little for repeats.
     fn drain(&mut self) -> Result<(), Error> {
         self.reporter.enter(RunStage::Draining);
-        let deadline_ns = self.fleet.clock.now_ns() + duration_ns(self.settings.drain_timeout);
+        let mut deadline_ns = self.fleet.clock.now_ns() + duration_ns(self.settings.drain_timeout);
         loop {
             let now_ns = self.fleet.clock.now_ns();
             self.disturb(now_ns)?;
+            if is_interrupted() {
+                deadline_ns = deadline_ns.min(now_ns + INTERRUPTED_DRAIN_NS);
+            }
             if self.is_drained() || now_ns >= deadline_ns {
                 break;
             }

@@ -44,6 +44,10 @@ pub(crate) fn judge(
 
 fn reasons(evidence: &Evidence<'_>, messages: &Messages) -> Vec<String> {
     let mut reasons = Vec::new();
+    if evidence.interrupted {
+        let (done, all) = (evidence.window_seconds(), evidence.settings.duration.as_secs_f64());
+        reasons.push(format!("interrupted: {done:.1} of {all} s were measured"));
+    }
     let lateness = evidence.lateness;
     if lateness.p99 > LATENESS_BOUND_US {
         reasons.push(format!("generator late: p99 {:.0} µs, bound {LATENESS_BOUND_US} µs", lateness.p99));
@@ -145,6 +149,7 @@ mod tests {
             measured: SECOND_NS..6 * SECOND_NS,
             absence: Duration::from_millis(2),
             offered: matches!(settings.load, Load::Paced { .. }).then_some(500),
+            interrupted: false,
             total_messages: 600,
             expected: 60_000,
             memory: None,

@@ -22,6 +22,7 @@ use corecast_report::{Results, Run};
 
 use crate::bench::explain;
 use crate::command_line::SetupError;
+use crate::interrupt::Interrupt;
 use crate::live::Live;
 use crate::output::OutputFile;
 use load::LoadArguments;
@@ -52,11 +53,12 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { table, pair, load, json } = arguments;
     let json = json.as_deref().map(OutputFile::open).transpose()?;
+    let interrupt = Interrupt::watch()?;
     let held = match pair.a() {
-        Some(a) => pair.run(a, &load, json)?,
-        None => table.run(&load, json)?,
+        Some(a) => pair.run(a, &load, json),
+        None => table.run(&load, json),
     };
-    Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    interrupt.exit_code_of(held)
 }
 
 /// What a plan gave.
