@@ -108,7 +108,7 @@ pub(crate) struct Arguments {
     attach_timeout: Option<Period>,
 
     /// The server's process on this machine, whose CPU time and memory to report.
-    #[arg(long, value_name = "PID")]
+    #[arg(long, value_name = "PID", value_parser = process)]
     server_pid: Option<u32>,
 
     /// The server's --admin-socket, to report how it divides connections and deliveries among its shards.
@@ -237,14 +237,22 @@ pub(crate) fn generator_cpus(ranges: &[CpuRange]) -> anyhow::Result<Vec<usize>> 
     Ok(cpus::place(ranges, None, &cpus::allowed()?).map_err(SetupError)?)
 }
 
-/// A flag that the load cannot be run with is the user's to put right.
+/// A flag that the load cannot be run with is the user's to put right, and so is a server that is not there.
 pub(crate) fn explain(error: Error) -> anyhow::Error {
     match error {
         Error::Setting { .. } | Error::Scenario(_) | Error::DescriptorLimit { .. } => {
             SetupError(error.to_string()).into()
         }
+        Error::AdminSocket { .. } => SetupError(format!("--admin-socket: {error}")).into(),
+        Error::Connect { .. } => SetupError(format!("{error} (--address names another server)")).into(),
         error => error.into(),
     }
+}
+
+/// A process of this machine.
+pub(crate) fn process(pid: &str) -> Result<u32, String> {
+    let is_there = |pid: &u32| Path::new(&format!("/proc/{pid}/stat")).exists();
+    pid.parse().ok().filter(is_there).ok_or_else(|| format!("'{pid}' is no process that runs here"))
 }
 
 /// A name or IP address with a port; of several addresses the first.

@@ -31,7 +31,7 @@ pub(crate) const GREATEST_FRAME: u64 = 256 << 20;
 /// The greatest bound of a log or buffer.
 const GREATEST_BUFFER: u64 = 64 << 30;
 /// The greatest count, of subscriptions or parcels.
-const GREATEST_COUNT: u64 = 1 << 20;
+pub(crate) const GREATEST_COUNT: u64 = 1 << 20;
 
 /// The longest of the deadlines, and of the waits at the end of a connection or server.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(1);
@@ -327,6 +327,12 @@ impl Settings {
     pub(crate) fn engine(&self) -> anyhow::Result<Config> {
         let cpus = cpus::place(&self.cpus, self.shards, &cpus::allowed()?).map_err(SetupError)?;
         self.no_address_twice()?;
+        if self.max_connections < cpus.len() {
+            let (most, shards) = (self.max_connections, cpus.len());
+            let reason =
+                format!("--max-connections {most}: each of {shards} shards takes one at least; allow {shards} or more");
+            return Err(SetupError(reason).into());
+        }
         let listeners = self.listen.iter().map(|address| address.0.clone()).collect();
         let limits = self.limits()?;
         let tuning = self.tuning.engine();

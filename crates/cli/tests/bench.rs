@@ -167,7 +167,7 @@ fn a_file_that_was_there_is_kept_by_a_run_that_fails() {
     let path = directory.path().join("latency.hgrm");
     fs::write(&path, "of an earlier run").unwrap();
     let failed = bench(&["--address", "127.0.0.1:1", "--hgrm", path.to_str().unwrap()]);
-    assert!(failed.complaint(1).starts_with("connecting to 127.0.0.1:1: "), "{failed:?}");
+    assert!(failed.complaint(2).starts_with("connecting to 127.0.0.1:1: "), "{failed:?}");
     assert_eq!(fs::read(&path).unwrap(), b"of an earlier run");
     let refused = bench(&["--address", "127.0.0.1:1", "--hgrm", "/absent/latency.hgrm"]);
     assert!(refused.complaint(2).starts_with("cannot write /absent/latency.hgrm: "), "{refused:?}");
@@ -203,5 +203,5 @@ fn a_server_that_tells_it_has_its_shards_parts_reported() {
     let text = bench_small(&server, &["--rate", "100", "--admin-socket", socket]);
     assert!(String::from_utf8_lossy(&text.stdout).contains("shards      0: "), "{text:?}");
     let nobody = bench_small(&server, &["--admin-socket", "/nonexistent"]);
-    assert!(nobody.complaint(1).contains("/nonexistent"), "{nobody:?}");
+    assert!(nobody.complaint(2).contains("/nonexistent"), "{nobody:?}");
 }

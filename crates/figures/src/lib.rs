@@ -30,6 +30,11 @@ pub fn three_digits(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+/// `1 channel`, `2 channels`.
+pub fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// A time given in microseconds, in µs, ms or s.
 pub fn time(us: f64) -> String {
     match us {
@@ -51,6 +56,7 @@ mod tests {
             assert_eq!(three_digits(value), text);
         }
         assert_eq!((scaled(12_345_678.0).as_str(), scaled(45_600.0).as_str()), ("12.3 M", "45.6 k"));
+        assert_eq!([counted(1, "channel"), counted(0, "channel")], ["1 channel", "0 channels"]);
         assert_eq!((time(12_345.0).as_str(), time(12_345_678.0).as_str()), ("12.3 ms", "12.3 s"));
     }
 }

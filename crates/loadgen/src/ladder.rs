@@ -47,7 +47,7 @@ impl Climb {
         if !(1.01..=100.0).contains(&self.factor) {
             return Err(Error::setting("ladder", "a factor from 1.01 to 100 is possible"));
         }
-        if self.p99_bound_us.is_nan() || self.p99_bound_us <= 0.0 {
+        if !self.p99_bound_us.is_finite() || self.p99_bound_us <= 0.0 {
             return Err(Error::setting("ladder", "the bound of the p99 must be above zero"));
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::figures::distribution;
 use crate::{Checks, Load, Reconnections, Report, ServerCost, ShardLoad, Stalled};
-use corecast_figures::{scaled, three_digits, time};
+use corecast_figures::{counted, scaled, three_digits, time};
 use std::fmt;
 
 impl fmt::Display for Report {
@@ -79,11 +79,6 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
-}
-
-/// `1 channel`, `2 channels`.
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// `640 B/s`, `32.0 kB/s`.
@@ -175,8 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_is_no_plural_and_a_unit_stands_apart() {
-        assert_eq!([counted(1, "channel"), counted(0, "channel")], ["1 channel", "0 channels"]);
+    fn a_unit_stands_apart() {
         assert_eq!([bytes_a_second(6400.0), bytes_a_second(32_000.0)], ["6400 B/s", "32.0 kB/s"]);
     }
 }

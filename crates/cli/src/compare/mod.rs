@@ -10,8 +10,9 @@ mod rungs;
 mod table;
 
 use std::fs;
+use std::io;
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -83,7 +84,7 @@ impl Measured {
 /// Nothing at all could be measured.
 fn measure(plan: &Plan, load: &LoadArguments) -> anyhow::Result<Measured> {
     if plan.loads.is_empty() || plan.contestants.is_empty() {
-        return Err(SetupError("nothing is left to measure".to_owned()).into());
+        return Err(SetupError("with --rate 0 and --closed-loop 0 nothing is left to measure".to_owned()).into());
     }
     plan.contestants.iter().try_for_each(is_there)?;
     let total = plan.rounds * plan.loads.len() * plan.contestants.len();
@@ -114,13 +115,19 @@ fn is_there(contestant: &Contestant) -> Result<(), SetupError> {
         Origin::Running { address, .. } => TcpStream::connect_timeout(address, CONNECT_TIMEOUT)
             .map(drop)
             .map_err(|error| format!("{} at {address}: {error}", contestant.name)),
-        // A bare name is looked for on the PATH when it is started.
-        Origin::Started(options) if options.binary.parent().is_none_or(|parent| parent.as_os_str().is_empty()) => {
-            Ok(())
-        }
-        Origin::Started(options) => {
-            fs::metadata(&options.binary).map(drop).map_err(|error| format!("{}: {error}", options.binary.display()))
-        }
+        Origin::Started(options) => is_program(&options.binary)
+            .map_err(|error| format!("{}: {error} (what --bin, --a-bin and --b-bin name)", options.binary.display())),
     };
     found.map_err(SetupError)
+}
+
+/// Whether there is such a file; a bare name is looked for on the PATH, as it is when it is started.
+fn is_program(binary: &Path) -> io::Result<()> {
+    let is_bare = binary.parent().is_none_or(|parent| parent.as_os_str().is_empty());
+    if !is_bare {
+        return fs::metadata(binary).map(drop);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = !binary.as_os_str().is_empty() && std::env::split_paths(&path).any(|dir| dir.join(binary).is_file());
+    if is_there { Ok(()) } else { Err(io::Error::new(io::ErrorKind::NotFound, "no such program on the PATH")) }
 }

@@ -110,8 +110,8 @@ impl PairArguments {
 
     fn contestants(&self, a: &Spec, load: &LoadArguments) -> anyhow::Result<(Contestant, Option<Contestant>)> {
         let (a_name, b_name) = self.names(a);
-        let a = contestant(a_name, a, self.a_bin.clone(), "--a-bin", load)?;
-        let b = self.b.as_ref().map(|b| contestant(b_name, b, self.b_bin.clone(), "--b-bin", load)).transpose()?;
+        let a = contestant(a_name, a, self.a_bin.clone(), "--a", load)?;
+        let b = self.b.as_ref().map(|b| contestant(b_name, b, self.b_bin.clone(), "--b", load)).transpose()?;
         Ok((a, b))
     }
 
@@ -177,9 +177,11 @@ fn contestant(
     load: &LoadArguments,
 ) -> anyhow::Result<Contestant> {
     match spec {
-        Spec::Started(started) => Server::new(binary, load.protocol, load.server_cpus()?)?.contestant(name, started),
+        Spec::Started(started) => {
+            Server::new(binary, load.protocol, load.server_cpus()?)?.contestant(name, started, flag)
+        }
         Spec::Running(_) if binary.is_some() => {
-            Err(SetupError(format!("{flag}: '{spec}' runs already; nothing is started for it")).into())
+            Err(SetupError(format!("{flag}-bin: '{spec}' runs already; nothing is started for it")).into())
         }
         Spec::Running(running) => Ok(running.contestant(name)),
     }
@@ -187,7 +189,7 @@ fn contestant(
 
 fn read_baseline(path: &Path) -> anyhow::Result<Baseline> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| SetupError(format!("{file}: {error}")))?;
+    let text = std::fs::read_to_string(path).map_err(|error| SetupError(format!("--baseline {file}: {error}")))?;
     Ok(Baseline::read(&file, &text).map_err(|error| SetupError(error.to_string()))?)
 }
 

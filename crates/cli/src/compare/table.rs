@@ -42,7 +42,7 @@ impl TableArguments {
     pub(super) fn run(&self, load: &LoadArguments, json: Option<OutputFile>) -> anyhow::Result<bool> {
         let server = Server::new(self.bin.clone(), load.protocol, load.server_cpus()?)?;
         let rungs = rungs::expand(&self.policies);
-        let rungs = rungs.into_iter().map(|rung| server.contestant(rung.clone(), &rungs::started(&rung)));
+        let rungs = rungs.into_iter().map(|rung| server.contestant(rung.clone(), &rungs::started(&rung), "--policies"));
         let mut contestants = rungs.collect::<Result<Vec<_>, _>>()?;
         contestants.extend(self.peers.iter().map(|peer| peer.contestant(peer.name.clone())));
         let plan = load.plan(contestants, self.reference.clone(), 1)?;
