@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
+use corecast_figures::counted;
 use corecast_loadgen::{
     Climb, Error, Ladder, Load, Popularity, Protocol, Scenario, Settings, builtin_scenarios, measure,
 };
@@ -65,7 +66,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NUMBER", requires = "zipf")]
     seed: Option<u64>,
 
-    /// What the names of the channels begin with; a number follows [default: bench]
+    /// What the names of the channels begin with; a number follows [default: made up for each run]
+    ///
+    /// Without it nobody guesses the names, so nobody else's messages come on them.
     #[arg(long, value_name = "TEXT")]
     channel_prefix: Option<String>,
 
@@ -170,7 +173,7 @@ fn run_once(settings: &Settings, live: Option<&Live>, json: bool, hgrm: Option<&
 
 fn run_ladder(settings: &Settings, climb: Climb, live: Option<&Live>, json: bool) -> anyhow::Result<bool> {
     let on_step = |step, rate| {
-        live.inspect(|live| live.head(&format!("step {step}: {rate} messages a second")));
+        live.inspect(|live| live.head(&format!("step {step}: {} a second", counted(rate, "message"))));
     };
     let outcome = Ladder::run(settings, climb, on_step, live.map(|live| |progress| live.show(&progress)));
     live.inspect(|live| live.clear());
@@ -200,7 +203,7 @@ impl Arguments {
         put(&mut settings.subscriptions, self.subscriptions);
         put(&mut settings.publishers, self.publishers);
         put(&mut settings.channels, self.channels);
-        put(&mut settings.channel_prefix, self.channel_prefix.clone());
+        put(&mut settings.channel_prefix, self.channel_prefix.clone().map(Some));
         put(&mut settings.payload_bytes, self.payload);
         put(&mut settings.load, self.rate.map(|rate| Load::Paced { rate }));
         put(&mut settings.load, self.closed_loop.map(|in_flight| Load::Saturate { in_flight }));

@@ -193,8 +193,9 @@ NAME=HOST:PORT[,protocol=PROTOCOL][,pid=PID][,admin-socket=FILE].
 Exit codes: 0 every check and requirement held, and the figures rest on valid runs; 1 otherwise, or a measurement \
 could not be made, which ends the comparison; 2 something to put right first, such as a file that cannot be \
 written or a server that is not there; 128 and the number of the signal, such as 130 for Ctrl-C, if one has ended it \
-early: then what was measured before is shown and written. A second signal ends it at once. Rounds that are INVALID are left out of tables and verdicts; where none is \
-left, that is exit code 1, unless --keep-invalid has them used.
+early: then what was measured before is shown and written. A second signal ends it at once. Rounds that are \
+INVALID are left out of tables and verdicts; where less than half are left, that is exit code 1, unless \
+--keep-invalid has them used.
 
 Examples:
     corecast compare --rounds 3

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use corecast_report::{gather, page};
+use corecast_report::{gather, markdown_escaped, page};
 
 use crate::command_line::SetupError;
 use crate::output::OutputFile;
@@ -54,7 +54,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         if arguments.markdown {
             // Tables in a row would be one.
             if experiments.len() > 1 {
-                writeln!(text, "{}## {}\n", if text.is_empty() { "" } else { "\n" }, experiment.title)?;
+                let title = markdown_escaped(&experiment.title);
+                writeln!(text, "{}## {title}\n", if text.is_empty() { "" } else { "\n" })?;
             }
             text.push_str(&results.ladder_table());
             continue;

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use corecast_client::Event;
 use corecast_engine::Lag;
+use corecast_figures::counted;
 use serde::Serialize;
 
 use crate::base64;
@@ -98,7 +99,8 @@ impl<O: Write, N: Write> Printer<O, N> {
                     self.object(&Line::Gap { channel, gap: *count })?;
                 } else {
                     // Standard error may be closed: the messages do not depend on it.
-                    let _ = writeln!(self.notes, "corecast: {count} messages of {channel} were missed");
+                    let were = if *count == 1 { "was" } else { "were" };
+                    let _ = writeln!(self.notes, "corecast: {} of {channel} {were} missed", counted(*count, "message"));
                 }
                 Ok(false)
             }

@@ -1,12 +1,18 @@
 //! Figures as people read them: three significant digits and a unit.
 //!
 //! Owns how the load generator's reports and the tables and pages made of them write numbers, so that both show
-//! the same.
+//! the same, and how text that comes from outside is [shown](visible).
 //!
 //! Invariant: what is written depends on the value alone, never on a locale.
 //!
 //! Absent here: what a figure means, and whole sentences.
 #![forbid(unsafe_code)]
+
+mod visible;
+
+pub use visible::visible;
+
+use std::fmt::Display;
 
 /// With a unit of thousands: `1.23 M`, `45.6 k`, `789`.
 pub fn scaled(value: f64) -> String {
@@ -18,9 +24,14 @@ pub fn scaled(value: f64) -> String {
     }
 }
 
-/// Three significant digits, and no fewer than the whole part has.
+/// Three significant digits, and no fewer than the whole part has; far from one as a power of ten, and a dash for what
+/// is no number.
 pub fn three_digits(value: f64) -> String {
+    if !value.is_finite() {
+        return "-".to_owned();
+    }
     let decimals = match value.abs() {
+        v if v >= 1e12 || (v > 0.0 && v < 0.000_05) => return format!("{value:.2e}"),
         v if v >= 99.95 || v == 0.0 => 0,
         v if v >= 9.995 => 1,
         v if v >= 0.9995 => 2,
@@ -31,8 +42,8 @@ pub fn three_digits(value: f64) -> String {
 }
 
 /// `1 channel`, `2 channels`.
-pub fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+pub fn counted<N: PartialEq + From<u8> + Display>(count: N, what: &str) -> String {
+    if count == N::from(1) { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// A time given in microseconds, in µs, ms or s.
@@ -52,6 +63,11 @@ mod tests {
     fn three_digits_and_a_unit_are_kept() {
         let cases =
             [(0.0, "0"), (0.03456, "0.0346"), (1.234, "1.23"), (12.34, "12.3"), (99.97, "100"), (1234.0, "1234")];
+        for (value, text) in cases {
+            assert_eq!(three_digits(value), text);
+        }
+        let cases =
+            [(1e300, "1.00e300"), (5e-324, "4.94e-324"), (f64::NAN, "-"), (f64::INFINITY, "-"), (-2.0, "-2.00")];
         for (value, text) in cases {
             assert_eq!(three_digits(value), text);
         }

@@ -149,7 +149,7 @@ impl Comparison {
                         measure_once(plan, contestant, entry, on_progress.as_mut())
                     });
                     if let Err(error) = measured {
-                        entry.unclean_ends.push(format!("round {} was not measured: {error}", round + 1));
+                        entry.unclean_ends.push(in_a_line(&format!("round {} was not measured: {error}", round + 1)));
                         entries.retain(|entry| !entry.reports.is_empty() || !entry.unclean_ends.is_empty());
                         return (Self { reference, entries }, Err(error));
                     }
@@ -164,6 +164,11 @@ impl Comparison {
     pub fn passed(&self) -> bool {
         self.entries.iter().all(Entry::passed)
     }
+}
+
+/// An error with what its server said last, of which each line is one.
+fn in_a_line(error: &str) -> String {
+    error.lines().map(str::trim).collect::<Vec<_>>().join("; ")
 }
 
 fn settings(plan: &Plan, contestant: &Contestant, load: Load) -> Settings {
@@ -195,7 +200,7 @@ fn measure_once(
             match server.stop() {
                 Ok(status) if status.success() => {}
                 Ok(status) => entry.unclean_ends.push(status.to_string()),
-                Err(error) => entry.unclean_ends.push(error.to_string()),
+                Err(error) => entry.unclean_ends.push(in_a_line(&error.to_string())),
             }
         }
     }

@@ -22,11 +22,10 @@ use crate::usage::{CpuTime, MachineTime, resident_bytes};
 use crate::visitors::Visitors;
 use crate::{
     Distribution, Disturbance, Environment, Error, Host, Load, Progress, Protocol, Report, RunStage, Settings, Stalled,
-    host,
+    host, settings,
 };
 use rustix::event::epoll::Event;
 use std::sync::mpsc::channel;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How long to listen for what should not come, once everything that should has.
 const LINGER_NS: u64 = 50_000_000;
@@ -64,6 +63,7 @@ pub fn run(settings: &Settings) -> Result<Report, Error> {
 /// As [`run`].
 pub fn measure(settings: &Settings, listener: Option<impl FnMut(Progress)>) -> Result<Measurement, Error> {
     settings.check()?;
+    let settings = &settings.with_own_channels();
     host::allow_descriptors(settings.connections() + settings.disturbance.visitors())?;
     let host = Host::here();
     let (sender, progress) = channel();
@@ -209,15 +209,10 @@ fn stalled<D>(
     (subscribers > 0).then_some(stalled)
 }
 
-/// Tells this run's payloads from those of any other.
+/// Tells this run's payloads from those of any other, and from anything else.
 fn run_id() -> u32 {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    std::process::id().rotate_left(16) ^ time.subsec_nanos() ^ u32::from_le_bytes(low_bytes(time.as_secs()))
-}
-
-fn low_bytes(word: u64) -> [u8; 4] {
-    let [a, b, c, d, ..] = word.to_le_bytes();
-    [a, b, c, d]
+    let [a, b, c, d, ..] = settings::random().to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 /// What decides when the next message is sent.

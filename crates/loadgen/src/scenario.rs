@@ -179,7 +179,7 @@ impl Scenario {
         put(&mut settings.subscriptions, self.subscriptions.as_ref());
         put(&mut settings.publishers, self.publishers.as_ref());
         put(&mut settings.channels, self.channels.as_ref());
-        put(&mut settings.channel_prefix, self.channel_prefix.as_ref());
+        put(&mut settings.channel_prefix, self.channel_prefix.as_ref().map(|prefix| Some(prefix.clone())).as_ref());
         put(&mut settings.payload_bytes, self.payload_bytes.as_ref());
         let times = [
             (&mut settings.warmup, self.warmup_seconds),

@@ -3,9 +3,10 @@
 use crate::payload::{self, PROBE};
 use crate::{Disturbance, Error, Load, Popularity, Protocol};
 use serde::{Deserialize, Serialize};
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One run of load against one server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,8 +25,9 @@ pub struct Settings {
     pub channels: usize,
     /// How a publisher's messages are spread over them.
     pub popularity: Popularity,
-    /// What the names of the channels begin with; the index follows, padded to one width.
-    pub channel_prefix: String,
+    /// What the names of the channels begin with; the index follows, padded to one width. None: [`measure`](crate::measure)
+    /// makes up one that nobody guesses, so that nobody else's messages come on them, and tells it in the report.
+    pub channel_prefix: Option<String>,
     /// Bytes of each payload, at least [`Settings::MIN_PAYLOAD`].
     pub payload_bytes: usize,
     /// When messages are sent.
@@ -89,7 +91,7 @@ impl Settings {
             publishers: 8,
             channels: 1,
             popularity: Popularity::Even,
-            channel_prefix: "bench".to_owned(),
+            channel_prefix: None,
             payload_bytes: 64,
             load,
             disturbance: Disturbance::None,
@@ -138,7 +140,18 @@ impl Settings {
             return vec![String::new()];
         }
         let width = (self.channels - 1).max(1).to_string().len();
-        (0..self.channels).map(|index| format!("{}{index:0width$}", self.channel_prefix)).collect()
+        let prefix = self.channel_prefix.as_deref().unwrap_or("bench");
+        (0..self.channels).map(|index| format!("{prefix}{index:0width$}")).collect()
+    }
+
+    /// With channels of this run's own, unless their names are given.
+    pub(crate) fn with_own_channels(&self) -> Self {
+        let mut settings = self.clone();
+        if self.protocol != Protocol::Plain {
+            // 48 bits of the kernel's randomness, in 12 digits: part of every frame.
+            settings.channel_prefix.get_or_insert_with(|| format!("bench-{:012x}-", random() >> 16));
+        }
+        settings
     }
 
     /// Whether the settings can be run.
@@ -220,6 +233,11 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// A number that nobody guesses: a hash under a key of the kernel's.
+pub(crate) fn random() -> u64 {
+    RandomState::new().hash_one(Instant::now())
 }
 
 /// Durations as seconds with a fraction, for people who read the JSON.

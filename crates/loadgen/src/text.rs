@@ -13,9 +13,9 @@ impl fmt::Display for Report {
             "{} at {}: {}, {}, {}, {}-byte payloads",
             settings.protocol,
             settings.address,
-            counted(settings.subscribers, "subscriber"),
-            counted(settings.publishers, "publisher"),
-            counted(settings.channels, "channel"),
+            counted(settings.subscribers as u64, "subscriber"),
+            counted(settings.publishers as u64, "publisher"),
+            counted(settings.channels as u64, "channel"),
             settings.payload_bytes,
         )?;
         let (warmup, window) = (settings.warmup.as_secs_f64(), settings.duration.as_secs_f64());
@@ -102,9 +102,11 @@ fn write_stalled(stalled: &Stalled, out: &mut fmt::Formatter<'_>) -> fmt::Result
     let Stalled { subscribers, delivered, disconnected, cut_off, checks } = stalled;
     write!(
         out,
-        "stalled     {subscribers} subscribers got {delivered}; {} gaps told them of {}, {disconnected} were \
-         disconnected and did not get {cut_off}; checks ",
-        checks.gaps, checks.reported_lost
+        "stalled     {} got {delivered}; {} told them of {}, disconnected were {disconnected} and did not get \
+         {cut_off}; checks ",
+        counted(*subscribers, "subscriber"),
+        counted(checks.gaps, "gap"),
+        checks.reported_lost
     )?;
     if stalled.was_told() { writeln!(out, "all held") } else { writeln!(out, "{checks}") }
 }
@@ -139,7 +141,8 @@ fn write_shards(shards: &[ShardLoad], out: &mut fmt::Formatter<'_>) -> fmt::Resu
     for (index, ShardLoad { shard, connections, deliveries }) in shards.iter().enumerate() {
         let label = if index == 0 { "shards" } else { "" };
         let share = *deliveries as f64 / all as f64 * 100.0;
-        writeln!(out, "{label:<12}{shard}: {connections} connections, {deliveries} deliveries ({share:.0} %)")?;
+        let connections = counted(*connections, "connection");
+        writeln!(out, "{label:<12}{shard}: {connections}, {deliveries} deliveries ({share:.0} %)")?;
     }
     Ok(())
 }

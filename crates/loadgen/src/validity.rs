@@ -99,7 +99,8 @@ fn notes(
         notes.push("completion was followed in part only: too many messages were under way".to_owned());
     }
     if evidence.checks.foreign > 0 {
-        notes.push("other load ran on the same channels".to_owned());
+        let foreign = evidence.checks.foreign;
+        notes.push(format!("others published on the same channels; deliveries of theirs, left out here: {foreign}"));
     }
     notes
 }
@@ -255,7 +256,7 @@ mod tests {
                 seconds(1.0),
             ),
             ("too many messages were under way", |run, _| run.completion_overflowed = true, Duration::ZERO),
-            ("other load ran", |run, _| run.checks.foreign = 1, Duration::ZERO),
+            ("others published", |run, _| run.checks.foreign = 1, Duration::ZERO),
         ];
         for (words, change, time) in notes {
             let validity = changed(CLOSED, |run| change(run, time));

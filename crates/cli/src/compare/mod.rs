@@ -18,8 +18,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use corecast_figures::counted;
 use corecast_loadgen::{self as loadgen, Comparison, Contestant, Origin, Plan};
-use corecast_report::{Results, Run};
+use corecast_report::{Entry, Results, Run};
 
 use crate::bench::explain;
 use crate::command_line::SetupError;
@@ -107,6 +108,20 @@ fn measure(plan: &Plan, load: &LoadArguments) -> anyhow::Result<Measured> {
         results.entries.iter_mut().flat_map(|entry| &mut entry.runs).for_each(Run::keep);
     }
     Ok(Measured { results, passed: comparison.passed(), ended })
+}
+
+/// Says so if less than half of a contestant's rounds are left: its figures are no result.
+fn mostly_left_out(entry: &Entry) -> Option<String> {
+    let all = entry.runs.len();
+    let used = entry.runs.iter().filter(|run| run.usable()).count();
+    let few = !entry.mostly_usable() && all > 0;
+    few.then(|| {
+        let Entry { name, load, .. } = entry;
+        format!(
+            "\n{name}, {load}: {used} of {} can be used, too few for a result (--keep-invalid uses all)\n",
+            counted(all, "round")
+        )
+    })
 }
 
 /// Whether a contestant can be measured at all, which is found before another one is.

@@ -7,12 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use clap::{ArgGroup, Args};
 use corecast_loadgen::{Contestant, Host};
-use corecast_report::{Baseline, Entry, Load, MIN_PAIRS, Requirement, Results, Run, Verdict};
+use corecast_report::{Baseline, Entry, Load, MIN_PAIRS, Requirement, Results, Verdict, shown};
 use serde_json::{Map, Value};
 
 use super::contestant::{Server, Spec};
 use super::load::LoadArguments;
-use super::measure;
+use super::{measure, mostly_left_out};
 use crate::command_line::SetupError;
 use crate::output::{OutputFile, print};
 
@@ -103,6 +103,7 @@ impl PairArguments {
             writeln!(text, "\n{}", remarks_on(baseline)?)?;
         }
         let held = self.judge(results, &name, &mut text)? & have_figures(results, &name) & measured.passed;
+        text.extend(results.entries.iter().filter_map(mostly_left_out));
         print(&(text + &saved))?;
         measured.through()?;
         Ok(held)
@@ -119,8 +120,8 @@ impl PairArguments {
     /// difference there is without any.
     fn names(&self, a: &Spec) -> (String, String) {
         let named = |spec: &Spec, binary: &Option<PathBuf>| match binary {
-            Some(binary) => format!("{spec} of {}", binary.display()),
-            None => spec.to_string(),
+            Some(binary) => shown(&format!("{spec} of {}", binary.display())),
+            None => shown(&spec.to_string()),
         };
         let a = named(a, &self.a_bin);
         let b = self.b.as_ref().map(|b| named(b, &self.b_bin)).unwrap_or_default();
@@ -159,12 +160,15 @@ impl PairArguments {
     }
 }
 
-/// Whether each load of A has a run to rest on, or, where there is something to divide by, a pair of them. Other runs
-/// with invalid figures are left out of the verdicts.
+/// Whether each load of A rests on at least half of its runs, or, where there is something to divide by, of the pairs of
+/// them. The others are left out of the verdicts.
 fn have_figures(results: &Results, a: &str) -> bool {
     let have = |entry: &Entry| match results.reference_under(&entry.load) {
-        Some(reference) => entry.pairs(reference).any(|(a, b)| a.usable() && b.usable()),
-        None => entry.runs.iter().any(Run::usable),
+        Some(reference) => {
+            let usable = entry.pairs(reference).filter(|(a, b)| a.usable() && b.usable()).count();
+            usable > 0 && usable * 2 >= entry.pairs(reference).count()
+        }
+        None => entry.mostly_usable(),
     };
     results.entries.iter().filter(|entry| entry.name == a).all(have)
 }

@@ -15,6 +15,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 pub use calls::contention_page;
 
 use crate::chart::{Bar, Caption, bars, legend};
+use crate::outside::shown;
 use crate::{Entry, Experiment, Load, Metric, Results};
 
 /// Embedded, so that the page is one file.
@@ -22,6 +23,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// The page of these experiments. `version` is that of the program that makes it.
 pub fn page(title: &str, experiments: &[Experiment], version: &str) -> String {
+    let title = &shown(title);
     let body = html! {
         header {
             h1 { (title) }

@@ -161,7 +161,8 @@ fn counts(entries: &[&Entry], pointer: &str) -> Vec<Row> {
     let names: BTreeSet<String> = runs.flat_map(of).filter(|(_, value)| value.is_u64()).map(|(name, _)| name).collect();
     let sum = |entry: &Entry, name: &str| {
         let counts: Vec<u64> = entry.runs.iter().filter_map(|run| of(run).get(name)?.as_u64()).collect();
-        (!counts.is_empty()).then(|| html! { td.number { (counts.iter().sum::<u64>()) } })
+        (!counts.is_empty())
+            .then(|| html! { td.number { (counts.iter().fold(0_u64, |sum, count| sum.saturating_add(*count))) } })
     };
     names.iter().filter_map(|name| row(entries, &name.replace('_', " "), |entry| sum(entry, name))).collect()
 }

@@ -2,6 +2,7 @@
 
 mod colours;
 mod files;
+mod hostile;
 mod ladder;
 mod page;
 mod statistics;
