@@ -42,7 +42,7 @@ pub fn three_digits(value: f64) -> String {
 }
 
 /// `1 channel`, `2 channels`.
-pub fn counted<N: PartialEq + From<u8> + Display>(count: N, what: &str) -> String {
+pub fn counted<N: Copy + PartialEq + From<u8> + Display>(count: N, what: &str) -> String {
     if count == N::from(1) { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
