@@ -3,7 +3,7 @@
 #
 #   scripts/bench.sh [--scenarios LIST] [--policies LIST] [--peer PEER]... [--rounds COUNT] [--out DIRECTORY] [-- FLAG...]
 #
-#   --scenarios LIST   of light,sparse,paced,overload,saturate,ladder,large,channels,churn,stall,hostile,storm,idle; default: all
+#   --scenarios LIST   of light,sparse,paced,overload,saturate,ladder,curve,large,channels,churn,stall,hostile,storm,idle; default: all
 #   --policies LIST    policies of `corecast serve`, each started for each run; default: sharded,mutex,snapshot
 #   --peer PEER        a server that runs, as `corecast compare` takes it: redis=127.0.0.1:6379,pid=123; repeatable
 #   --rounds COUNT     default: 6, which a verdict with an interval needs; every other round goes backwards
@@ -11,14 +11,16 @@
 #   -- FLAG...         further flags of `corecast bench`, such as --duration 1s
 #
 # A run is DIRECTORY/SCENARIO/CONTESTANT.ROUND.json, as `corecast report` reads it; beside it lies what the run said on
-# standard error, if anything. SERVER_CPUS (default: all but the last) pins started servers, and peers whose pid is
-# given; LOAD_CPUS (default: the last) the load. CORECAST is the binary (default: target/release/corecast).
+# standard error, if anything. `curve`, in which the contestants take turns at every rate, is one `corecast compare`
+# instead, whose flags FLAG... must then be: it writes DIRECTORY/curve/curve.json, .txt (the table) and .svg (the chart).
+# SERVER_CPUS (default: all but the last) pins started servers, and peers whose pid is given; LOAD_CPUS (default: the
+# last) the load. CORECAST is the binary (default: target/release/corecast).
 # The exit code is 0 only if every run's checks held and its figures are valid.
 set -euo pipefail
 
-usage() { sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,18s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
-all=light,sparse,paced,overload,saturate,ladder,large,channels,churn,stall,hostile,storm,idle
+all=light,sparse,paced,overload,saturate,ladder,curve,large,channels,churn,stall,hostile,storm,idle
 root=$(cd "$(dirname "$0")/.." && pwd)
 corecast=${CORECAST:-${CARGO_TARGET_DIR:-$root/target}/release/corecast}
 scenarios=$all policies=sharded,mutex,snapshot rounds=6 out='' peers=() flags=()
@@ -146,14 +148,40 @@ measure() { # SCENARIO ROUND CONTESTANT
     for part in "${parts[@]:1}"; do
         case $part in
             protocol=*) protocol=${part#*=} ;;
-            pid=*)
-                arguments+=(--server-pid "${part#*=}")
-                taskset -a -c -p "$server_cpus" "${part#*=}" >/dev/null
-                ;;
+            pid=*) arguments+=(--server-pid "${part#*=}") ;;
             *) echo "bench.sh: --peer: '$part' is neither protocol=… nor pid=…" >&2; exit 2 ;;
         esac
     done
+    pin_peer "$3"
     load "$1" "$name" "$2" --protocol "$protocol" "${arguments[@]}"
+}
+
+pin_peer() { # PEER
+    [[ $1 =~ ,pid=([0-9]+) ]] && taskset -a -c -p "$server_cpus" "${BASH_REMATCH[1]}" >/dev/null
+    return 0
+}
+
+curve() {
+    local peer reference=${policies[0]} file=$out/curve/curve arguments=()
+    [[ " ${policies[*]} " != *' mutex '* ]] || reference=mutex
+    for peer in "${peers[@]}"; do pin_peer "$peer"; arguments+=(--peer "$peer"); done
+    echo "curve, $rounds rounds of every rate" >&2
+    mkdir -p "$out/curve"
+    if ! "$corecast" compare --scenario curve --policies "$(IFS=,; echo "${policies[*]}")" "${arguments[@]}" \
+        --reference "$reference" --rounds "$rounds" --server-cpus "$server_cpus" --load-cpus "$load_cpus" \
+        --json "$file.json" "${flags[@]}" >"$file.txt" 2>"$file.err"; then
+        echo "  failed or invalid: $file.json $(head -n 1 "$file.err")" >&2
+        failures=$((failures + 1))
+    fi
+    [ -s "$file.err" ] || rm -f "$file.err"
+    [ -s "$file.txt" ] || rm -f "$file.txt"
+    if [ -s "$file.json" ]; then
+        # One that ended within its first rate has nothing to draw, and says so.
+        "$corecast" report "$file.json" --svg "$file.svg" || true
+    else
+        rm -f "$file.json"
+        rmdir --ignore-fail-on-non-empty "$out/curve" && rmdir --ignore-fail-on-non-empty "$out" 2>/dev/null || true
+    fi
 }
 
 contestants=("${policies[@]}" "${peers[@]}")
@@ -163,6 +191,7 @@ for contestant in "${contestants[@]}"; do
         { echo "bench.sh: '${contestant%%=*}' cannot be the name of a contestant" >&2; exit 2; }
 done
 for scenario in "${scenarios[@]}"; do
+    [ "$scenario" != curve ] || { curve; continue; }
     for ((round = 1; round <= rounds; round++)); do
         for ((turn = 0; turn < ${#contestants[@]}; turn++)); do
             place=$turn

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{ArgGroup, Args};
 use corecast_figures::counted;
 use corecast_loadgen::{
-    Climb, Error, Ladder, Load, Popularity, Protocol, Scenario, Settings, builtin_scenarios, measure,
+    Climb, Curve, Error, Ladder, Load, Popularity, Protocol, Rates, Scenario, Settings, builtin_scenarios, measure,
 };
 
 use crate::command_line::SetupError;
@@ -34,7 +34,8 @@ pub(crate) struct Arguments {
 
     /// A named load, or a file that describes one; other flags override what it says.
     ///
-    /// --list-scenarios has the names. benches/scenarios in the sources has their files, as models for others.
+    /// --list-scenarios has the names. benches/scenarios in the sources has their files, as models for others. 'curve' runs one
+    /// rate after the other and takes about 20 s.
     #[arg(long, value_name = "NAME_OR_FILE")]
     scenario: Option<String>,
 
@@ -145,17 +146,29 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let (json, hgrm) = (arguments.json, arguments.hgrm.clone());
-    let (settings, climb) = arguments.load()?;
+    let (settings, steps) = arguments.load()?;
     let interrupt = Interrupt::watch()?;
     let live = Live::on_terminal();
-    let passed = match climb {
-        Some(_) if hgrm.is_some() => {
-            return Err(SetupError("--hgrm: a ladder has a distribution for each of its steps".to_owned()).into());
+    let passed = match steps {
+        Steps::Climb(_) | Steps::Curve(_) if hgrm.is_some() => {
+            let reason = "--hgrm: a ladder or a curve has a distribution for each of its steps";
+            return Err(SetupError(reason.to_owned()).into());
         }
-        Some(climb) => run_ladder(&settings, climb, live.as_ref(), json),
-        None => run_once(&settings, live.as_ref(), json, hgrm.as_deref()),
+        Steps::Climb(climb) => run_ladder(&settings, climb, live.as_ref(), json),
+        Steps::Curve(rates) => run_curve(&settings, rates, live.as_ref(), json),
+        Steps::One => run_once(&settings, live.as_ref(), json, hgrm.as_deref()),
     };
     interrupt.exit_code_of(passed)
+}
+
+/// How many runs there are, and of which loads.
+enum Steps {
+    /// One, of the settings' load.
+    One,
+    /// Until the rate does not hold.
+    Climb(Climb),
+    /// One for each rate.
+    Curve(Rates),
 }
 
 fn run_once(settings: &Settings, live: Option<&Live>, json: bool, hgrm: Option<&Path>) -> anyhow::Result<bool> {
@@ -182,9 +195,20 @@ fn run_ladder(settings: &Settings, climb: Climb, live: Option<&Live>, json: bool
     Ok(ladder.passed())
 }
 
+fn run_curve(settings: &Settings, rates: Rates, live: Option<&Live>, json: bool) -> anyhow::Result<bool> {
+    let on_step = |step, load: Load| {
+        live.inspect(|live| live.head(&format!("step {step}: {load}")));
+    };
+    let outcome = Curve::run(settings, rates, on_step, live.map(|live| |progress| live.show(&progress)));
+    live.inspect(|live| live.clear());
+    let curve = outcome.map_err(explain)?;
+    print(&if json { serde_json::to_string_pretty(&curve)? + "\n" } else { curve.to_string() })?;
+    Ok(curve.passed())
+}
+
 impl Arguments {
-    /// The settings, and how to climb if the scenario is a ladder whose rates no flag replaces.
-    fn load(self) -> anyhow::Result<(Settings, Option<Climb>)> {
+    /// The settings, and the steps: those of a ladder or a curve if no flag replaces its rates.
+    fn load(self) -> anyhow::Result<(Settings, Steps)> {
         let scenario = self.scenario.as_deref().map(Scenario::find).transpose().map_err(explain)?.unwrap_or_default();
         let mut settings = Settings::new(self.address, self.protocol, Load::Paced { rate: 100 });
         scenario.apply(&mut settings);
@@ -195,7 +219,13 @@ impl Arguments {
         settings.admin_socket = self.admin_socket;
         settings.cpus = generator_cpus(&self.cpus)?;
         scenario.disturb(&mut settings);
-        Ok((settings, scenario.climb().filter(|_| !replaced)))
+        let steps = match (scenario.climb(), scenario.rates()) {
+            _ if replaced => Steps::One,
+            (Some(climb), _) => Steps::Climb(climb),
+            (None, Some(rates)) => Steps::Curve(rates.clone()),
+            (None, None) => Steps::One,
+        };
+        Ok((settings, steps))
     }
 
     fn override_counts(&self, settings: &mut Settings) {

@@ -1,73 +1,110 @@
-//! The journal of departures, written as JSON lines whenever SIGUSR1 comes.
+//! The journal of departures, written as JSON lines.
 //!
-//! A file is replaced as a whole, by renaming one that was written beside it: who reads it never sees half a journal.
+//! A regular file is replaced atomically by renaming a temporary file, so readers never see half a journal, and a full disk
+//! does not destroy the previous one. FIFOs and devices are written in place; standard error gets the lines through the
+//! queue of the log.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::time::{Duration, Instant};
 
-use corecast_engine::{Control, Departure};
-use nix::sys::signal::{SigSet, Signal};
+use corecast_engine::Control;
+use rustix::fs::OFlags;
+use tempfile::NamedTempFile;
 
 use crate::admin::DepartureLine;
+use crate::logging::Log;
+use crate::output::write_by;
+use crate::printable::printable_json;
 
-/// Keeps SIGUSR1 from ending the process, for this thread and all that it starts from now on.
-pub(crate) fn block_signal() -> io::Result<()> {
-    Ok(signal().thread_block()?)
+/// The maximum time for writing a journal to a FIFO, a device or standard error.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The mode of a new file before the umask is applied.
+const MODE: u32 = 0o666;
+
+/// The destination of the journal.
+#[derive(Debug)]
+pub(crate) enum JournalOutput {
+    /// A file, opened for each journal.
+    File(PathBuf),
+    /// Standard error, between the lines of the log.
+    Log(Log),
 }
 
-/// Whether the journal can be written to this file, tried where it is written first: beside it.
-pub(crate) fn probe(file: &Path) -> io::Result<()> {
-    if file.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
+impl JournalOutput {
+    /// Uses the file if there is one, and else standard error.
+    ///
+    /// # Errors
+    /// The file is a directory, or a temporary file cannot be created in its directory.
+    pub(crate) fn new(file: Option<&Path>, log: &Log) -> io::Result<Self> {
+        let Some(file) = file else { return Ok(Self::Log(log.clone())) };
+        if file.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if is_written_in_place(file) {
+            return Ok(Self::File(file.to_owned()));
+        }
+        temporary_beside(&target(file)).map(|_removed| Self::File(file.to_owned()))
     }
-    let beside = beside(file);
-    File::create(&beside)?;
-    std::fs::remove_file(beside)
-}
 
-/// Writes the journal to the file, or else to standard error, at every SIGUSR1 from now on and before.
-pub(crate) fn write_on_signal(control: Control, file: Option<PathBuf>) -> io::Result<()> {
-    let body = move || {
-        while signal().wait().is_ok() {
-            match write(&control, file.as_deref()) {
-                Ok(departures) => tracing::info!(departures, "journal written"),
-                Err(error) => tracing::error!(%error, "cannot write the journal"),
+    /// Writes all departures that the server keeps, and logs their number or the error.
+    pub(crate) fn write(&self, control: &Control) {
+        match self.try_write(control) {
+            Ok(departures) => tracing::info!(departures, "journal written"),
+            Err(error) => tracing::error!(%error, "cannot write the journal"),
+        }
+    }
+
+    fn try_write(&self, control: &Control) -> anyhow::Result<usize> {
+        let departures = control.journal()?;
+        let lines = departures.iter().map(|departure| line(&departure.into())).collect::<Result<Vec<_>, _>>()?;
+        match self {
+            Self::File(path) => write_file(path, &lines.concat())?,
+            Self::Log(log) => {
+                let deadline = Instant::now() + WRITE_TIMEOUT;
+                lines.iter().try_for_each(|line| log.push_by(deadline, line.as_bytes()))?;
             }
         }
-    };
-    thread::Builder::new().name("journal".into()).spawn(body).map(drop)
-}
-
-fn signal() -> SigSet {
-    SigSet::from(Signal::SIGUSR1)
-}
-
-/// Writes all departures; how many.
-fn write(control: &Control, file: Option<&Path>) -> anyhow::Result<usize> {
-    let departures = control.journal()?;
-    match file {
-        Some(path) => {
-            let beside = beside(path);
-            write_to(BufWriter::new(File::create(&beside)?), &departures)?;
-            std::fs::rename(&beside, path)?;
-        }
-        None => write_to(BufWriter::new(io::stderr().lock()), &departures)?,
+        Ok(departures.len())
     }
-    Ok(departures.len())
 }
 
-/// The file that takes the place of this one when it is complete.
-fn beside(file: &Path) -> PathBuf {
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(".part");
-    beside.into()
+fn line(departure: &DepartureLine) -> serde_json::Result<String> {
+    Ok(printable_json(&serde_json::to_string(departure)?).into_owned() + "\n")
 }
 
-fn write_to(mut out: impl Write, departures: &[Departure]) -> io::Result<()> {
-    for departure in departures {
-        writeln!(out, "{}", serde_json::to_string(&DepartureLine::from(departure))?)?;
+fn write_file(path: &Path, text: &str) -> io::Result<()> {
+    if is_written_in_place(path) {
+        // O_NONBLOCK makes `open` fail on a FIFO without a reader instead of blocking.
+        let mut options = OpenOptions::new();
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        let out: File = options.write(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+        return write_by(out, text.as_bytes(), Instant::now() + WRITE_TIMEOUT);
     }
-    out.flush()
+    let target = target(path);
+    let mut file = temporary_beside(&target)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(&target)?;
+    Ok(())
+}
+
+/// Returns true if the path is a FIFO or a device, which must not be replaced.
+fn is_written_in_place(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| !file.is_file())
+}
+
+/// The path with symbolic links resolved, so that a link is kept and its target is replaced.
+fn target(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Creates a temporary file in the same directory. It is removed when dropped unless it is persisted.
+fn temporary_beside(file: &Path) -> io::Result<NamedTempFile> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    tempfile::Builder::new().prefix(&name).suffix(".part").permissions(Permissions::from_mode(MODE)).tempfile_in(folder)
 }

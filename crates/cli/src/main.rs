@@ -25,22 +25,28 @@ mod logging;
 mod output;
 mod period;
 mod policy;
+mod printable;
 mod publish;
 mod report;
 mod serve;
 mod settings;
+mod signals;
 mod size;
 mod subscribe;
 mod tuning;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
 
 use command_line::{EXIT_SETUP, NotParsed, SetupError, one_line};
+use output::complain;
+use printable::printable;
+
+/// The maximum length of an error message in characters.
+const MAX_ERROR: usize = 4096;
 
 /// A thread-per-core broadcast server: publishers send messages to channels, and every subscriber of a
 /// channel gets every message, at once and in order, or is told exactly what it missed.
@@ -98,7 +104,14 @@ When ready, one line per listener goes to standard output, such as
     listening native 127.0.0.1:7070
 
 and the log goes to standard error. SIGTERM and SIGINT end the server cleanly, with exit code 0. \
-SIGUSR1 writes the journal: a JSON object for each of the connections that left last, with why they did.
+A second one ends it at once. \
+SIGUSR1 writes the journal: a JSON object for each of the connections that left last, with why they did. SIGHUP and \
+SIGUSR2 are logged and otherwise ignored: settings are read at the start, and the journal file is opened for each \
+SIGUSR1, so there is nothing to reload or reopen. SIGPIPE is ignored. All other signals keep their default action; \
+SIGQUIT and SIGALRM, for example, kill the server without notice to its clients.
+
+A blocked standard error never blocks the server. Log lines are dropped instead, and the log and \
+'corecast admin status' report how many.
 
 Every flag can also be a variable (CORECAST_SHARDS=2) and, but for --config, a key of the configuration \
 file (shards = 2). A flag beats its variable, a variable the file, the file the default. Sizes are bytes, \
@@ -130,8 +143,8 @@ Examples:
     tail -F app.log | corecast pub --address 10.0.0.1:7070 logs";
 
 const SUB_HELP: &str = "\
-Each message is written as it is, with a line feed behind it. A message that contains a line feed so takes \
-several lines: with --json it is always one line, an object of one of the forms
+Each message is written as it is, with a line feed behind it; on a terminal, control characters other than line \
+feeds and tabs are escaped. A message that contains a line feed so takes several lines: with --json it is always one line, an object of one of the forms
 
     {\"channel\":\"lobby\",\"payload\":\"text\"}
     {\"channel\":\"lobby\",\"payload_base64\":\"/wA=\"}     a payload that is not UTF-8
@@ -139,7 +152,7 @@ several lines: with --json it is always one line, an object of one of the forms
 
 Without --json, a gap is a line on standard error. 'subscribed CHANNEL' on standard error says that every \
 message published from then on will come. The exit code is 0 after --count messages or when nobody reads \
-the output any more, and 1 when the server ends the connection: then one line on standard error says why and, \
+the output any more, even if no message arrives, and 1 when the server ends the connection: then one line on standard error says why and, \
 if the server suggests it, after how long to connect again.
 
 Examples:
@@ -150,7 +163,9 @@ Examples:
 const ADMIN_HELP: &str = "\
 The server must have been started with --admin-socket. A script may speak to the socket by itself: a line of \
 JSON each way, such as \"status\" or {\"close\":{\"connection\":\"0/12.3\",\"reason\":\"text\",\"reset\":false}}; \
-one request a connection. The exit code is 1 if a connection to close was not there, or was ending already.
+one request per connection, of at most 4096 bytes, within 5 s. A request that is refused is answered with \
+{\"error\":\"reason\"}. The request \"log\" returns the number of dropped log lines. Control characters in the output are \
+escaped. The exit code is 1 if a connection to close was not there, or was ending already.
 
 Examples:
     corecast serve --admin-socket /run/corecast/admin.sock
@@ -184,8 +199,12 @@ is the median of the ratios with a 95 % interval (percentile bootstrap over the 
 needs 6 rounds; an interval that holds 1 shows no difference.
 
 --require holds the median against a bound; whether the interval settles it is said beside it. Metrics: \
-deliveries, p50, p99, p99.9, max, completion-p99, cpu. Latencies are compared under --rate, deliveries under \
---closed-loop, CPU time under both, and a requirement holds only if it holds under each.
+deliveries, p50, p99, p99.9, max, completion-p99, fairness, cpu. Latencies and fairness are compared under --rate, \
+deliveries under --closed-loop, CPU time under both, and a requirement holds only if it holds under each, at every rate. \
+Fairness is the greatest mean latency of a single subscriber ÷ the median of these means; --require bounds A's own.
+
+'--scenario curve' measures latency at each of a list of rates, about 20 s for each contestant and round; \
+'report --svg' draws it.
 
 A SPEC is a policy with flags of serve, or a server that runs: POLICY[,FLAG=VALUE...] or \
 NAME=HOST:PORT[,protocol=PROTOCOL][,pid=PID][,admin-socket=FILE].
@@ -205,6 +224,8 @@ Examples:
     corecast compare --a sharded,flush-pause=0 --b sharded --closed-loop 0
     corecast compare --a sharded --a-bin new/corecast --b sharded --b-bin old/corecast
     corecast compare --a sharded --b redis=127.0.0.1:6379,pid=123
+    corecast compare --scenario curve --rounds 6 --peer redis=127.0.0.1:6379,pid=123 --json curve.json
+    corecast compare --a sharded --b mutex --scenario curve --require 'p99<=0.8' --require 'fairness<=1.25'
     corecast compare --a sharded --save-baseline before.json
     corecast compare --a sharded --baseline before.json";
 
@@ -213,10 +234,13 @@ A FILE is what 'compare --json', 'compare --save-baseline' or 'bench --json' wro
 one directory are shown together: the file's name is the contestant, and sharded.1.json, sharded.2.json are \
 its rounds.
 
+Results at several open-loop rates have one table of all rates, and a chart on the page.
+
 Examples:
     corecast report results/today/*.json --html today.html
     corecast report results/today/paced/*.json --reference sharded
-    corecast report results/today/ladder.json --markdown";
+    corecast report results/today/ladder.json --markdown
+    corecast report curve.json --svg curve.svg";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -245,8 +269,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 /// Says why on one line.
 fn say(error: &anyhow::Error) {
-    // Nobody may be there to read it; the exit code stands.
-    let _ = writeln!(std::io::stderr(), "corecast: {}", one_line(&with_causes(error)));
+    complain(&format!("corecast: {}\n", printable(&one_line(&with_causes(error)), MAX_ERROR)));
 }
 
 /// An error with its causes, each that its effect does not name already.

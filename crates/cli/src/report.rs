@@ -2,16 +2,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Args;
-use corecast_report::{gather, markdown_escaped, page};
+use corecast_report::{Experiment, curve_chart, gather, markdown_escaped, page};
 
 use crate::command_line::SetupError;
-use crate::output::OutputFile;
+use crate::output::{OutputFile, print};
 
 /// The flags of `corecast report`.
 #[derive(Args, Debug)]
@@ -24,17 +22,25 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
+    /// Write the chart of the latency over the rate as one SVG file, fit for a README, instead of text.
+    ///
+    /// The files must hold one experiment with two open-loop rates or more, as 'compare --scenario curve --json' writes it.
+    #[arg(long, value_name = "FILE", conflicts_with = "html")]
+    svg: Option<PathBuf>,
+
     /// Write a Markdown table with a row for each contestant, as docs/LADDER.md has it, instead of text.
-    #[arg(long, conflicts_with = "html")]
+    ///
+    /// Where contestants ran at several rates, it has a row for each rate and contestant.
+    #[arg(long, conflicts_with_all = ["html", "svg"])]
     markdown: bool,
 
     /// The contestant that the others are divided by, where there is one of this name.
     #[arg(long, value_name = "NAME")]
     reference: Option<String>,
 
-    /// The title of the page.
-    #[arg(long, value_name = "TEXT", default_value = "Corecast measured")]
-    title: String,
+    /// The title of the page or chart [default: Corecast measured, or Latency over the rate]
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
 }
 
 /// Reads all files, and writes one report.
@@ -43,8 +49,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let files: Vec<(&Path, &str)> =
         arguments.files.iter().zip(&texts).map(|(path, text)| (path.as_path(), text.as_str())).collect();
     let experiments = gather(&files, arguments.reference.as_deref()).map_err(|error| SetupError(error.to_string()))?;
+    let title = arguments.title.as_deref();
+    if let Some(path) = &arguments.svg {
+        let chart = the_one_curve(title.unwrap_or("Latency over the rate"), &experiments)?;
+        OutputFile::open(path)?.write(&chart)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(path) = &arguments.html {
-        let page = page(&arguments.title, &experiments, env!("CARGO_PKG_VERSION"));
+        let page = page(title.unwrap_or("Corecast measured"), &experiments, env!("CARGO_PKG_VERSION"));
         OutputFile::open(path)?.write(&page)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -57,13 +69,25 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 let title = markdown_escaped(&experiment.title);
                 writeln!(text, "{}## {title}\n", if text.is_empty() { "" } else { "\n" })?;
             }
-            text.push_str(&results.ladder_table());
+            text.push_str(&results.curve_table().unwrap_or_else(|| results.ladder_table()));
             continue;
         }
         writeln!(text, "## {}\n\n{results}\n{}", experiment.title, results.verdicts_text())?;
     }
-    std::io::stdout().write_all(text.as_bytes()).context("standard output")?;
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The chart of the one experiment that has a curve.
+fn the_one_curve(title: &str, experiments: &[Experiment]) -> Result<String, SetupError> {
+    let mut charts = experiments.iter().filter_map(|experiment| curve_chart(title, &experiment.results));
+    match (charts.next(), charts.next()) {
+        (Some(chart), None) => Ok(chart),
+        (Some(_), Some(_)) => {
+            Err(SetupError("--svg: several experiments have a curve; give the files of one".to_owned()))
+        }
+        (None, _) => Err(SetupError("--svg: no contestant ran at two open-loop rates or more".to_owned())),
+    }
 }
 
 fn read(path: &Path) -> Result<String, SetupError> {

@@ -1,9 +1,11 @@
 //! `corecast serve`: runs a server until it is told to end.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 
 use anyhow::Context as _;
 use corecast_engine::{Config, Listener, Server, open_files_needed};
@@ -12,9 +14,12 @@ use rustix::process::{Resource, getrlimit};
 use crate::admin::AdminSocket;
 use crate::command_line::{SetupError, one_line};
 use crate::cpus;
-use crate::journal;
-use crate::logging;
+use crate::journal::JournalOutput;
+use crate::logging::{self, Log};
+use crate::output::complain;
+use crate::printable::{MAX_TEXT, printable};
 use crate::settings::Settings;
+use crate::signals;
 
 /// The flags of `corecast serve`.
 pub(crate) type Arguments = Settings;
@@ -22,31 +27,32 @@ pub(crate) type Arguments = Settings;
 /// Starts the server, says where it listens, and waits for its end.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let config = settings.engine()?;
-    logging::install(settings.log_format, settings.log_level);
-    serve(settings, &config)
+    let log =
+        logging::install(settings.log_format, settings.log_level).context("cannot start the thread of the log")?;
+    let outcome = serve(settings, &config, &log);
+    log.flush();
+    outcome
 }
 
 /// Serves, with the log that is installed.
-fn serve(settings: &Settings, config: &Config) -> anyhow::Result<ExitCode> {
+fn serve(settings: &Settings, config: &Config, log: &Log) -> anyhow::Result<ExitCode> {
     tracing::debug!(?config, "starting");
-    end_on_panic();
-    journal::block_signal().context("cannot block SIGUSR1")?;
-    if let Some(file) = &settings.admin.journal {
-        journal::probe(file).map_err(|error| SetupError(format!("--journal {}: {error}", file.display())))?;
-    }
+    end_on_panic(log.clone());
+    signals::block().context("cannot block signals")?;
+    let journal_file = settings.admin.journal.as_deref();
+    let journal = JournalOutput::new(journal_file, log).map_err(|error| {
+        SetupError(format!("--journal {}: {error}", journal_file.unwrap_or(Path::new("")).display()))
+    })?;
     let mut admin = settings.admin.admin_socket.as_deref().map(bind).transpose()?;
     let server = Server::start(config).map_err(|error| SetupError(error.to_string()))?;
     let (shards, cpus) = (config.cpus.len(), cpus::compact(&config.cpus));
     tracing::info!(shards, %cpus, policy = %config.policy, "serving");
     warn_of_few_files(config);
-    journal::write_on_signal(server.control(), settings.admin.journal.clone())
-        .context("cannot start the thread for SIGUSR1")?;
+    signals::handle(server.control(), journal).context("cannot start the thread for signals")?;
     if let Some(admin) = &mut admin {
-        admin.serve(server.control()).context("cannot start the thread for the administrator")?;
+        admin.serve(server.control(), log.clone()).context("cannot start the thread for the administrator")?;
     }
-    if let Err(error) = announce(server.listeners()) {
-        tracing::warn!(%error, "cannot write the ready lines to standard output");
-    }
+    announce(server.listeners()).context("cannot start the thread for standard output")?;
     let summary = server.wait()?;
     tracing::info!(%summary, "ended");
     Ok(ExitCode::SUCCESS)
@@ -68,31 +74,37 @@ fn warn_of_few_files(config: &Config) {
     }
 }
 
-/// Has a panic in any thread end the process at once, with exit code 1: without one of its shards a server would be
-/// half alive.
-fn end_on_panic() {
-    std::panic::set_hook(Box::new(|panic| {
-        let thread = std::thread::current();
-        let message = panic.payload_as_str().unwrap_or("no message");
+/// Makes a panic in any thread end the process with exit code 1, because a server without one of its shards would be half
+/// alive. A blocked standard error delays the exit by two seconds at most.
+fn end_on_panic(log: Log) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let thread = thread::current();
+        let message = printable(&one_line(panic.payload_as_str().unwrap_or("no message")), MAX_TEXT).into_owned();
         let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
         let name = thread.name().unwrap_or("a thread");
-        // Nobody may be there to read it; the exit code stands.
-        let _ = writeln!(io::stderr(), "corecast: {name} panicked{place}: {}", one_line(message));
+        let mut text = format!("corecast: {name} panicked{place}: {message}\n");
         let backtrace = Backtrace::capture();
         if backtrace.status() == BacktraceStatus::Captured {
-            let _ = writeln!(io::stderr(), "{backtrace}");
+            let _ = writeln!(text, "{backtrace}");
         }
+        log.flush();
+        complain(&text);
         std::process::exit(1);
     }));
 }
 
-/// One line per listener, once all accept: what a script waits for.
+/// Writes one line per listener, once all accept, for scripts that wait for it. This happens in a thread, because standard
+/// output may be a pipe that nobody reads.
 fn announce(listeners: &[Listener]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    for listener in listeners {
-        writeln!(out, "listening {} {}", listener.protocol, listener.address)?;
-    }
-    out.flush()
+    let line = |listener: &Listener| format!("listening {} {}\n", listener.protocol, listener.address);
+    let lines: String = listeners.iter().map(line).collect();
+    let body = move || {
+        let mut out = io::stdout().lock();
+        if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
+            tracing::warn!(%error, "cannot write the ready lines to standard output");
+        }
+    };
+    thread::Builder::new().name("ready".into()).spawn(body).map(drop)
 }
 
 #[cfg(test)]

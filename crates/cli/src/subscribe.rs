@@ -1,17 +1,22 @@
 //! `corecast sub`: messages of channels, one a line on standard output.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::process::ExitCode;
+use std::thread;
 
 use anyhow::Context;
 use clap::Args;
-use corecast_client::Event;
+use corecast_client::{Event, Publisher};
 use corecast_engine::Lag;
 use corecast_figures::counted;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::base64;
 use crate::connection::{Connection, channel};
+use crate::output::Stdout;
+use crate::printable::{printable_json, printable_message};
 use crate::settings::one_of;
 
 /// The flags of `corecast sub`.
@@ -44,7 +49,8 @@ pub(crate) struct Arguments {
 
 /// Prints messages until there were enough, the connection ends or nobody reads them.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let mut client = arguments.connection.open()?;
+    let (publisher, mut client) = arguments.connection.open()?.split();
+    end_with_reader(publisher)?;
     let lag = arguments.lag.map(|lag| match lag {
         Lag::Skip => corecast_client::Lag::Skip,
         Lag::Disconnect => corecast_client::Lag::Disconnect,
@@ -57,7 +63,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let _ = writeln!(io::stderr(), "subscribed {channel}");
     }
     let mut left = arguments.count;
-    let mut printer = Printer { out: io::stdout().lock(), notes: io::stderr(), json: arguments.json };
+    let form = match arguments.json {
+        true => Form::Json,
+        false if io::stdout().is_terminal() => Form::Terminal,
+        false => Form::Raw,
+    };
+    let mut printer = Printer { out: Stdout, notes: io::stderr(), form, line: Vec::new() };
     while left != Some(0) {
         let event = client.next_event().map_err(|error| arguments.connection.ended(&error))?;
         match printer.print(&event) {
@@ -71,12 +82,42 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Starts a thread that ends the process with exit code 0 as soon as the reader of standard output is gone, even if no
+/// message arrives.
+fn end_with_reader(publisher: Publisher) -> anyhow::Result<()> {
+    let body = move || {
+        let out = io::stdout();
+        // With no events requested, `poll` reports only errors and hang-ups.
+        let mut reader = [PollFd::new(&out, PollFlags::empty())];
+        while poll(&mut reader, None) == Err(Errno::INTR) {}
+        if reader[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
+            // The process ends either way.
+            let _ = publisher.close();
+            std::process::exit(0);
+        }
+    };
+    thread::Builder::new().name("reader".into()).spawn(body).map(drop).context("cannot start a thread")
+}
+
+/// The output format of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// The payload and a line feed.
+    Raw,
+    /// The payload with control characters escaped, and a line feed.
+    Terminal,
+    /// One JSON object per line.
+    Json,
+}
+
 /// Writes events as lines.
 struct Printer<O, N> {
     out: O,
     /// Where a gap is told when it is no line of `out`.
     notes: N,
-    json: bool,
+    form: Form,
+    /// The buffer for a line, which is written with one call.
+    line: Vec<u8>,
 }
 
 impl<O: Write, N: Write> Printer<O, N> {
@@ -85,17 +126,15 @@ impl<O: Write, N: Write> Printer<O, N> {
     fn print(&mut self, event: &Event) -> io::Result<bool> {
         match event {
             Event::Message { channel, payload } => {
-                if self.json {
-                    self.object(&Line::of(channel, payload))?;
-                } else {
-                    self.out.write_all(payload)?;
-                    self.out.write_all(b"\n")?;
-                    self.out.flush()?;
+                match self.form {
+                    Form::Json => self.object(&Line::of(channel, payload))?,
+                    Form::Terminal => self.line(printable_message(payload).as_bytes())?,
+                    Form::Raw => self.line(payload)?,
                 }
                 Ok(true)
             }
             Event::Gap { channel, count } => {
-                if self.json {
+                if self.form == Form::Json {
                     self.object(&Line::Gap { channel, gap: *count })?;
                 } else {
                     // Standard error may be closed: the messages do not depend on it.
@@ -110,9 +149,14 @@ impl<O: Write, N: Write> Printer<O, N> {
     }
 
     fn object(&mut self, line: &Line<'_>) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, line)?;
-        self.out.write_all(b"\n")?;
-        self.out.flush()
+        self.line(printable_json(&serde_json::to_string(line)?).as_bytes())
+    }
+
+    fn line(&mut self, text: &[u8]) -> io::Result<()> {
+        self.line.clear();
+        self.line.extend_from_slice(text);
+        self.line.push(b'\n');
+        self.out.write_all(&self.line)
     }
 }
 
@@ -138,8 +182,8 @@ impl<'a> Line<'a> {
 mod tests {
     use super::*;
 
-    fn printed(json: bool, event: &Event) -> (bool, String) {
-        let mut printer = Printer { out: Vec::new(), notes: Vec::new(), json };
+    fn printed(form: Form, event: &Event) -> (bool, String) {
+        let mut printer = Printer { out: Vec::new(), notes: Vec::new(), form, line: Vec::new() };
         let message = printer.print(event).unwrap();
         (message, String::from_utf8(printer.out).unwrap())
     }
@@ -150,8 +194,15 @@ mod tests {
 
     #[test]
     fn a_message_is_its_bytes_and_a_line_feed() {
-        assert_eq!(printed(false, &message(b"two\nlines")), (true, "two\nlines\n".into()));
-        assert_eq!(printed(false, &message(b"")), (true, "\n".into()));
+        assert_eq!(printed(Form::Raw, &message(b"two\nlines")), (true, "two\nlines\n".into()));
+        assert_eq!(printed(Form::Raw, &message(b"")), (true, "\n".into()));
+    }
+
+    #[test]
+    fn control_characters_of_a_message_are_escaped_on_a_terminal() {
+        let hostile = message(b"\x1b]0;title\x07 \x9b2J\r\ttwo\nlines \xc3\xbc");
+        let (_, text) = printed(Form::Terminal, &hostile);
+        assert_eq!(text, "\\u{1b}]0;title\\u{7} \\x9b2J\\r\ttwo\nlines \u{fc}\n");
     }
 
     #[test]
@@ -161,14 +212,14 @@ mod tests {
             (b"", r#"{"channel":"lobby","payload":""}"#),
             (b"\xff\x00", r#"{"channel":"lobby","payload_base64":"/wA="}"#),
         ] {
-            assert_eq!(printed(true, &message(payload)), (true, format!("{line}\n")));
+            assert_eq!(printed(Form::Json, &message(payload)), (true, format!("{line}\n")));
         }
     }
 
     #[test]
     fn a_gap_is_no_message() {
         let gap = Event::Gap { channel: "lobby".into(), count: 3 };
-        assert_eq!(printed(true, &gap), (false, "{\"channel\":\"lobby\",\"gap\":3}\n".into()));
-        assert_eq!(printed(false, &gap), (false, String::new()));
+        assert_eq!(printed(Form::Json, &gap), (false, "{\"channel\":\"lobby\",\"gap\":3}\n".into()));
+        assert_eq!(printed(Form::Raw, &gap), (false, String::new()));
     }
 }

@@ -1,6 +1,6 @@
 //! `corecast admin`: what an administrator sees of a running server and does to it, over its Unix socket.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -62,12 +62,23 @@ impl Administered {
 
     /// Says something over the socket without `corecast admin`; all of the answer.
     fn say(&self, words: &[u8]) -> String {
-        let mut client = UnixStream::connect(&self.socket).expect("the server listens");
+        let mut client = self.silent();
         client.write_all(words).expect("it reads");
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).expect("it answers, and ends");
-        answer
+        answer(client)
     }
+
+    /// A client that has asked nothing.
+    fn silent(&self) -> UnixStream {
+        UnixStream::connect(&self.socket).expect("the server listens")
+    }
+}
+
+/// All that a client is answered, up to the end.
+fn answer(mut client: UnixStream) -> String {
+    client.set_read_timeout(Some(corecast_testkit::DEADLINE)).expect("a socket");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("it answers, and ends");
+    answer
 }
 
 fn text(path: &Path) -> &str {
@@ -189,6 +200,116 @@ fn what_is_no_request_is_answered_with_an_error_and_the_next_is_served() {
     let _ = client.write_all(&endless);
     drop(client);
     assert_eq!(server.lines(&["status", "--json"]).len(), 1);
+}
+
+#[test]
+fn a_request_that_is_too_large_or_invalid_or_not_the_only_one_is_answered_with_an_error() {
+    let server = Administered::start("1");
+    for (words, expected) in [
+        (vec![b'x'; 5_000], "the request exceeds 4096 bytes"),
+        (vec![b' '; 1 << 20], "the request exceeds 4096 bytes"),
+        (b"\"status\"\n\"status\"\n".to_vec(), "only one request per connection"),
+        (b"\"explode\"\n".to_vec(), "invalid request: unknown variant"),
+        (b"\xff\x00\n".to_vec(), "invalid request: "),
+    ] {
+        let answer = server.say(&words);
+        assert!(answer.starts_with(&format!("{{\"error\":\"{expected}")) && answer.ends_with("\"}\n"), "{answer}");
+    }
+}
+
+#[test]
+fn silent_clients_block_nobody_and_the_oldest_is_evicted() {
+    let server = Administered::start("1");
+    let mut silent: Vec<_> = (0..16).map(|_| server.silent()).collect();
+    assert_eq!(server.lines(&["status", "--json"]).len(), 1);
+    let said = answer(silent.remove(0));
+    assert!(said.contains("evicted: this was the oldest of 16 clients without a request"), "{said}");
+    silent.extend((0..100).map(|_| server.silent()));
+    assert_eq!(server.lines(&["status", "--json"]).len(), 1);
+    let mut last = silent.pop().expect("many");
+    last.write_all(b"\"status\"\n").expect("it reads");
+    let said = answer(last);
+    assert!(said.starts_with("{\"status\":["), "the youngest keep their place: {said}");
+}
+
+#[test]
+fn a_client_without_a_complete_request_is_told_so_and_closed() {
+    let server = Administered::start("1");
+    let mut client = server.silent();
+    client.write_all(b"\"sta").expect("it reads");
+    let said = answer(client);
+    assert!(said.contains("no request within 5s"), "{said}");
+}
+
+#[test]
+fn control_characters_of_a_reason_are_escaped_in_the_log_and_the_journal() {
+    let mut server = Administered::start("1");
+    let peer = server.subscriber();
+    let reason = "a\nFAKE code=200\u{1b}[31m\u{9b}2J\u{202e}";
+    assert_eq!(server.admin(&["close", &server.name(&peer), "--reason", reason]).code, 0);
+    drop(peer);
+    let line = server.server.process.error_line_with("departure", Deadline::start());
+    assert!(line.contains(r#"reason="a\nFAKE code=200\u{1b}[31m\u{9b}2J\u{202e}""#), "{line}");
+    assert!(!line.contains(char::is_control), "{line}");
+    assert_eq!(server.lines(&["journal"])[0]["reason"], reason);
+    let journal = String::from_utf8(server.admin(&["journal"]).stdout).expect("UTF-8");
+    assert!(!journal.trim_end().contains(|character: char| character.is_control() || character == '\u{202e}'));
+}
+
+#[test]
+fn a_long_reason_of_a_script_is_truncated_in_the_journal_too() {
+    let server = Administered::start("1");
+    let peer = server.subscriber();
+    let close = serde_json::json!({ "close": { "connection": server.name(&peer), "reason": "x".repeat(3_000), "reset": false } });
+    assert_eq!(server.say(format!("{close}\n").as_bytes()), "{\"close\":true}\n");
+    drop(peer);
+    wait_until(Deadline::start(), "the departure", || !server.lines(&["journal"]).is_empty());
+    assert_eq!(server.lines(&["journal"])[0]["reason"].as_str().expect("text").len(), 255);
+}
+
+/// Another program may own the socket.
+#[test]
+fn the_reply_of_another_server_is_escaped() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let socket = directory.path().join("admin.sock");
+    let listener = UnixListener::bind(&socket).expect("it is free");
+    for (command, reply) in [
+        (
+            "connections",
+            r#"{"connections":[{"connection":"a\nb\u001b[2J","peer":"","state":"","age_ms":0,"bytes_behind":0,"channels":0}]}"#,
+        ),
+        ("status", r#"{"error":"a\nb\u001b[2J"}"#),
+    ] {
+        let client = Process::start(BINARY, ["admin", "--socket", text(&socket), command]);
+        let (mut asking, _) = listener.accept().expect("it connects");
+        BufReader::new(&asking).read_line(&mut String::new()).expect("it asks");
+        asking.write_all(reply.as_bytes()).expect("it reads");
+        drop(asking);
+        let finished = client.finish(Deadline::start());
+        let said = String::from_utf8(finished.stdout).expect("UTF-8") + &finished.stderr;
+        assert!(said.contains(r"b\u{1b}[2J") && !said.contains('\u{1b}'), "{said}");
+    }
+}
+
+#[test]
+fn the_socket_of_a_running_server_is_not_replaced() {
+    let first = Administered::start("1");
+    let arguments = ["serve", "--listen", "native://127.0.0.1:0", "--admin-socket", text(&first.socket)];
+    let second = Process::start(BINARY, arguments).finish(Deadline::start());
+    assert!(second.complaint(2).contains("--admin-socket"), "{second:?}");
+    assert_eq!(first.lines(&["status", "--json"]).len(), 1);
+}
+
+#[test]
+fn a_server_does_not_remove_the_socket_of_another() {
+    let first = Administered::start("1");
+    std::fs::remove_file(&first.socket).expect("it is there");
+    let second = ServerProcess::start(BINARY, &["--admin-socket", text(&first.socket)]);
+    assert_eq!(first.server.stop().code, 0);
+    let status = Process::start(BINARY, ["admin", "--socket", text(&first.socket), "status"]);
+    assert_eq!(status.finish(Deadline::start()).code, 0);
+    assert_eq!(second.stop().code, 0);
+    assert!(!first.socket.exists());
 }
 
 #[test]

@@ -43,8 +43,8 @@ fn scenarios_are_listed_one_a_line() {
     let list = String::from_utf8(finished.stdout).unwrap();
     let names: Vec<&str> = list.lines().map(|line| line.split_once(' ').expect("a summary").0).collect();
     let expected = [
-        "light", "sparse", "paced", "overload", "saturate", "ladder", "large", "channels", "churn", "stall", "hostile",
-        "storm", "idle",
+        "light", "sparse", "paced", "overload", "saturate", "ladder", "curve", "large", "channels", "churn", "stall",
+        "hostile", "storm", "idle",
     ];
     assert_eq!((finished.code, names.as_slice()), (0, &expected[..]));
 }

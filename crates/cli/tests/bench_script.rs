@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use corecast_testkit::{Deadline, Finished, Process};
 use tempfile::TempDir;
 
-/// Knows the three subcommands that the script uses. `bench` fails in scenario `stall`, gives nothing in `storm`, and is
-/// interrupted in `churn`.
+/// Knows the subcommands that the script uses. `bench` fails in scenario `stall`, gives nothing in `storm`, and is interrupted
+/// in `churn`; `compare` fails with three rounds, and gives nothing with four.
 const STAND_IN: &str = r#"#!/usr/bin/env bash
 case $1 in
     serve) env | grep ^CORECAST_ >>"$CALLS"; trap 'exit 0' TERM; echo "listening native 127.0.0.1:$$"; while :; do sleep 0.02; done ;;
@@ -18,6 +18,14 @@ case $1 in
         [ "$3" != churn ] || { echo '{}'; exit 130; }
         echo '{}'
         [ "$3" != stall ] ;;
+    compare)
+        echo "$*" >>"$CALLS"
+        rounds=$(sed 's/.*--rounds \([0-9]*\).*/\1/' <<<"$*")
+        [ "$rounds" != 4 ] || { echo "no figures" >&2; exit 1; }
+        echo '{}' >"$(sed 's/.*--json \([^ ]*\).*/\1/' <<<"$*")"
+        echo "the table"
+        [ "$rounds" != 3 ] ;;
+    report) echo "$*" >>"$CALLS"; echo '<svg/>' >"$4" ;;
 esac
 "#;
 
@@ -82,6 +90,34 @@ fn a_failed_run_is_reported_and_the_others_go_on() {
     assert!(finished.stderr.contains("2 failures") && finished.stderr.contains("no report"), "{finished:?}");
     assert!(bench.path("out/stall/mutex.1.json").exists() && bench.path("out/idle/mutex.1.json").exists());
     assert!(!bench.path("out/storm/mutex.1.json").exists(), "an empty file could not be read");
+}
+
+#[test]
+fn a_curve_is_one_comparison_with_its_table_and_its_chart() {
+    let bench = Bench::new();
+    let peer = ["--policies", "sharded,mutex", "--peer", "redis=127.0.0.1:6379", "--rounds", "2"];
+    let finished = bench.run(&[&["--scenarios", "curve"], &peer[..]].concat());
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let calls = bench.calls();
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    let asked =
+        "compare --scenario curve --policies sharded,mutex --peer redis=127.0.0.1:6379 --reference mutex --rounds 2 ";
+    assert!(calls[0].starts_with(asked) && calls[1].starts_with("report "), "{calls:?}");
+    for (file, text) in [("curve.json", "{}\n"), ("curve.txt", "the table\n"), ("curve.svg", "<svg/>\n")] {
+        assert_eq!(std::fs::read_to_string(bench.path(&format!("out/curve/{file}"))).unwrap(), text);
+    }
+}
+
+#[test]
+fn a_curve_that_fails_is_reported_and_keeps_what_there_is() {
+    for (rounds, is_kept) in [("3", true), ("4", false)] {
+        let bench = Bench::new();
+        let finished = bench.run(&["--scenarios", "curve,idle", "--policies", "mutex", "--rounds", rounds]);
+        assert!(finished.code == 1 && finished.stderr.contains("1 failures"), "{finished:?}");
+        assert_eq!(bench.path("out/curve/curve.json").exists(), is_kept);
+        assert_eq!(bench.path("out/curve/curve.svg").exists(), is_kept);
+        assert!(bench.path("out/idle/mutex.1.json").exists(), "the others go on");
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn measuring(arguments: &[&str]) -> (ServerProcess, Process) {
     let address = server.address(Protocol::Native).to_string();
     let mut witness = Process::start(BINARY, ["sub", "--address", &address, "--count", "20", "load0"]);
     witness.error_line_with("subscribed load0", deadline());
-    let load = ["--address", &address, "--channel-prefix", "load", "--warmup", "0s", "--rate", "1000"];
+    let load = ["--address", &address, "--channel-prefix", "load", "--warmup", "0s"];
     let bench = Process::start(BINARY, [&["bench"], &LONG[..], &load, arguments].concat());
     // Without a warm-up all messages are of the window.
     assert_eq!(witness.finish(deadline()).code, 0);
@@ -36,7 +36,7 @@ fn an_interrupted_bench_reports_what_it_had() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let hgrm = directory.path().join("latency.hgrm");
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        let (_server, bench) = measuring(&["--json", "--hgrm", hgrm.to_str().expect("UTF-8")]);
+        let (_server, bench) = measuring(&["--rate", "1000", "--json", "--hgrm", hgrm.to_str().expect("UTF-8")]);
         bench.signal(signal);
         let finished = bench.finish(deadline());
         assert_eq!((finished.code, finished.stderr.as_str()), (code, ""), "{finished:?}");
@@ -51,6 +51,22 @@ fn an_interrupted_bench_reports_what_it_had() {
         assert!(fs::metadata(&hgrm).expect("the distribution of what it had").len() > 0);
     }
     assert_eq!(fs::read_dir(&directory).expect("a directory").count(), 1, "nothing beside it");
+}
+
+#[test]
+fn an_interrupted_curve_reports_the_rates_that_it_had() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let scenario = directory.path().join("rates.toml");
+    fs::write(&scenario, "[curve]\nrates = [1000, 2000]\n").expect("a writable file");
+    let (_server, bench) = measuring(&["--json", "--scenario", scenario.to_str().expect("UTF-8")]);
+    bench.signal(Signal::INT);
+    let finished = bench.finish(deadline());
+    assert_eq!((finished.code, finished.stderr.as_str()), (130, ""), "{finished:?}");
+    let curve: Value = serde_json::from_slice(&finished.stdout).expect("a report");
+    let steps = curve["steps"].as_array().expect("steps");
+    assert_eq!(steps.len(), 1, "no other rate is begun");
+    let reason = steps[0]["validity"]["reasons"][0].as_str().expect("a reason");
+    assert!(reason.starts_with("interrupted: "), "{reason}");
 }
 
 #[test]

@@ -87,3 +87,22 @@ fn without_a_file_the_journal_goes_to_standard_error() {
         server.process.signal(Signal::USR1);
     }
 }
+
+#[test]
+fn the_journal_changes_no_other_file() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (link, path, other) =
+        (directory.path().join("link"), directory.path().join("journal"), directory.path().join("journal.part"));
+    std::fs::write(&other, "another program's").expect("a writable file");
+    std::fs::write(&path, "what was there before").expect("a writable file");
+    std::os::unix::fs::symlink(&path, &link).expect("a link");
+    let mut server = ServerProcess::start(BINARY, &["--journal", link.to_str().expect("UTF-8")]);
+    assert_eq!(std::fs::read(&path).expect("it is there"), b"what was there before", "until there is a journal");
+    server.process.signal(Signal::USR1);
+    server.process.error_line_with("journal written", Deadline::start());
+    assert_eq!(std::fs::read(&path).expect("it is there"), b"", "the link leads to it");
+    assert!(std::fs::symlink_metadata(&link).expect("it is there").is_symlink());
+    assert_eq!(server.stop().code, 0);
+    assert_eq!(std::fs::read(&other).expect("it is still there"), b"another program's");
+    assert_eq!(std::fs::read_dir(directory.path()).expect("a folder").count(), 3, "and nothing is left behind");
+}

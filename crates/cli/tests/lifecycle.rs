@@ -125,6 +125,30 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
+fn sighup_and_sigusr2_are_logged_and_sigpipe_is_ignored() {
+    let mut server = ServerProcess::start(BINARY, &[]);
+    for (signal, line) in [(Signal::HUP, "SIGHUP: nothing to reload"), (Signal::USR2, "SIGUSR2: no effect")] {
+        server.process.signal(signal);
+        server.process.error_line_with(line, Deadline::start());
+    }
+    server.process.signal(Signal::PIPE);
+    let mut peer = Peer::connect_native(server.address(Protocol::Native));
+    peer.subscribe("lobby");
+    drop(peer);
+    assert_eq!(server.stop().code, 0);
+}
+
+#[test]
+fn sigquit_ends_it_at_once() {
+    let mut command = Process::command("sh");
+    // It would leave a core file.
+    command.args(["-c", "ulimit -c 0; exec \"$0\" serve --listen native://127.0.0.1:0", BINARY]);
+    let mut server = ServerProcess::spawn(command, 1);
+    server.process.signal(Signal::QUIT);
+    assert_eq!(server.process.wait(Deadline::start()).signal(), Some(Signal::QUIT.as_raw()));
+}
+
+#[test]
 fn the_log_is_json_if_asked_for() {
     let finished = ServerProcess::start(BINARY, &["--log-format", "json"]).stop();
     assert!(finished.stderr.lines().count() > 0);

@@ -160,17 +160,20 @@ fn of_report_and_doctor() {
     each(cases(&["doctor"]), |case, directory| refuses_or_ends(case, directory, "doctor", &[]));
 }
 
-/// What `corecast report` can read.
+/// What `corecast report` can read: a curve, which every kind of output can show.
 fn result(directory: &TempDir) -> String {
     let file = directory.path().join("sharded.json");
-    let report = serde_json::json!({
-        "host": {},
-        "settings": { "load": { "paced": { "rate": 100 } } },
-        "deliveries": { "measured_per_second": 1.0 },
-        "latency_us": { "p99": 1.0 },
-        "checks": {},
-        "validity": { "valid": true, "reasons": [], "notes": [] },
-    });
-    fs::write(&file, report.to_string()).expect("a writable file");
+    let step = |rate: u64| {
+        serde_json::json!({
+            "host": {},
+            "settings": { "load": { "paced": { "rate": rate } } },
+            "deliveries": { "measured_per_second": 1.0 },
+            "latency_us": { "p99": 1.0 },
+            "checks": {},
+            "validity": { "valid": true, "reasons": [], "notes": [] },
+        })
+    };
+    let curve = serde_json::json!({ "curve": { "rates": [100, 200] }, "steps": [step(100), step(200)] });
+    fs::write(&file, curve.to_string()).expect("a writable file");
     file.to_str().expect("UTF-8").to_owned()
 }

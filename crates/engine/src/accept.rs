@@ -6,14 +6,12 @@ use crate::listener;
 use crate::shard::{Engine, Shard};
 use crate::socket::Socket;
 use corecast_fanout::Lag;
-use glommio::io::PollableFd;
-use glommio::timer::sleep;
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long accepting pauses when descriptors or memory are short. Those inside are served meanwhile, and
 /// the kernel keeps those outside in its queue.
@@ -69,22 +67,25 @@ impl AsRawFd for Door {
 
 /// Accepts until the shard stops.
 pub(crate) async fn accept<P: Engine>(shard: Rc<Shard<P>>, door: Rc<Door>) {
-    let Ok(listener) = PollableFd::new(Rc::clone(&door)) else { return };
+    let listener = shard.reactor.watch(&*door);
     let mut short = false;
     while !shard.is_stopping() {
-        match door.accept(&shard, BATCH) {
-            (_, outcome @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
+        let (accepted, outcome) = door.accept(&shard, BATCH);
+        match outcome {
+            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => {
                 if !std::mem::replace(&mut short, true) {
                     tracing::warn!(error = %outcome, "cannot accept: retrying every {SHORTAGE_PAUSE:?}");
                 }
-                sleep(SHORTAGE_PAUSE).await;
+                shard.reactor.sleep_until(Instant::now() + SHORTAGE_PAUSE).await;
                 continue;
             }
-            // Nothing is waiting, or one that was has gone.
-            (accepted, _) => short &= accepted == 0,
+            _ if accepted == BATCH => shard.reactor.let_others_in().await,
+            Errno::AGAIN => {
+                listener.readable().await;
+            }
+            // One that was waiting has gone.
+            _ => {}
         }
-        if listener.readable().await.is_err() {
-            return;
-        }
+        short &= accepted == 0;
     }
 }

@@ -8,10 +8,9 @@
 //! such as a program that receives what it sends. `docs/decisions/0006-soft-affinity.md` has the measurements.
 
 use crate::config::{Affinity, Scheduling};
+use crate::schedstat::{Schedstat, Usage};
 use rustix::thread::{CpuSet, sched_setaffinity};
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 
 /// The CPU of one shard's thread.
 #[derive(Debug)]
@@ -24,7 +23,7 @@ pub(crate) struct Place {
 struct Soft {
     own: CpuSet,
     all: CpuSet,
-    statistics: File,
+    statistics: Schedstat,
     before: Usage,
     contention: Contention,
 }
@@ -36,8 +35,8 @@ impl Place {
         if affinity == Affinity::Hard || own == all {
             return Self { soft: None };
         }
-        let soft = File::open("/proc/thread-self/schedstat").and_then(|statistics| {
-            Ok(Soft { own, all, before: Usage::read(&statistics)?, statistics, contention: Contention::default() })
+        let soft = Schedstat::of_this_thread().and_then(|statistics| {
+            Ok(Soft { own, all, before: statistics.read()?, statistics, contention: Contention::default() })
         });
         if let Err(error) = &soft {
             tracing::info!(%error, "no scheduler statistics: the shard stays pinned");
@@ -57,7 +56,7 @@ impl Place {
 
 impl Soft {
     fn review(&mut self) -> io::Result<()> {
-        let now = Usage::read(&self.statistics)?;
+        let now = self.statistics.read()?;
         let change = self.contention.review(now - self.before);
         self.before = now;
         match change {
@@ -89,37 +88,6 @@ pub(crate) fn schedule(scheduling: Scheduling) {
     if result != 0 {
         let error = io::Error::last_os_error();
         tracing::warn!(%error, "the shard is scheduled as any other thread");
-    }
-}
-
-/// How a thread was served so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Usage {
-    /// Nanoseconds on a CPU.
-    ran: u64,
-    /// Nanoseconds for which it was ready to run and did not.
-    waited: u64,
-    /// Times that it got a CPU.
-    turns: u64,
-}
-
-impl Usage {
-    /// From a thread's `schedstat`: three numbers, in the order of the fields.
-    fn read(statistics: &File) -> io::Result<Self> {
-        let mut buffer = [0; 64];
-        let length = statistics.read_at(&mut buffer, 0)?;
-        let text = str::from_utf8(&buffer[..length]).map_err(io::Error::other)?;
-        let mut numbers = text.split_whitespace().map(|number| number.parse().map_err(io::Error::other));
-        let mut next = || numbers.next().unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()));
-        Ok(Self { ran: next()?, waited: next()?, turns: next()? })
-    }
-}
-
-impl std::ops::Sub for Usage {
-    type Output = Self;
-
-    fn sub(self, before: Self) -> Self {
-        Self { ran: self.ran - before.ran, waited: self.waited - before.waited, turns: self.turns - before.turns }
     }
 }
 
@@ -196,12 +164,5 @@ mod tests {
         assert!(quiet(&mut contention));
         assert_eq!(contention.review(IDLE), Some(Change::Pin));
         assert_eq!(contention.review(CONTENDED), Some(Change::LetGo));
-    }
-
-    #[test]
-    fn this_thread_has_statistics() {
-        let statistics = File::open("/proc/thread-self/schedstat").expect("the kernel keeps them");
-        let before = Usage::read(&statistics).expect("three numbers");
-        while Usage::read(&statistics).expect("three numbers").ran == before.ran {}
     }
 }

@@ -5,6 +5,7 @@ use crate::config::{OverRate, Protocol};
 use crate::deadline::Activity;
 use crate::lifecycle::{Event, Lifecycle, State};
 use crate::rate::Rate;
+use crate::reactor::{Events, Watch};
 use crate::shard::{Engine, Shard};
 use crate::signal::Signal;
 use crate::socket::{Received, Socket};
@@ -12,18 +13,16 @@ use corecast_fanout::{ConnectionId, Outlet as _};
 use corecast_session::{End, Native, Plain, Session};
 use corecast_wire::{Code, Limits, Reassembly};
 use futures_lite::future::or;
-use glommio::io::PollableFd;
-use glommio::timer::sleep;
 use std::cell::{Cell, OnceCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the shard knows of a connection whose task runs.
-#[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) id: ConnectionId,
     pub(crate) peer: SocketAddr,
+    pub(crate) watch: Watch,
     pub(crate) socket: Socket,
     /// Wakes the task, whatever it waits for.
     pub(crate) signal: Signal,
@@ -35,10 +34,16 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(id: ConnectionId, (socket, peer): (Socket, SocketAddr), activity: Activity) -> Self {
+    pub(crate) fn new(
+        id: ConnectionId,
+        (socket, peer): (Socket, SocketAddr),
+        watch: Watch,
+        activity: Activity,
+    ) -> Self {
         Self {
             id,
             peer,
+            watch,
             socket,
             signal: Signal::default(),
             lifecycle: Lifecycle::begin(),
@@ -115,16 +120,11 @@ fn refuse<P: Engine, S: Session>(shard: &Shard<P>, socket: &Socket, session: &S)
 }
 
 async fn serve<P: Engine, S: Session>(shard: Rc<Shard<P>>, link: Rc<Link>, mut session: S) {
-    match PollableFd::new(link.socket.clone()) {
-        Ok(socket) => {
-            read(&shard, &link, &mut session, &socket).await;
-            publications_leave(&shard, &link).await;
-            if link.lifecycle.state() == State::Ending && link.reason().code != Code::Reset {
-                say_farewell(&shard, &link, &session).await;
-                linger(&shard, &link, &socket).await;
-            }
-        }
-        Err(error) => drop(link.end(End::new(Code::Reset, error.to_string()))),
+    read(&shard, &link, &mut session).await;
+    publications_leave(&shard, &link).await;
+    if link.lifecycle.state() == State::Ending && link.reason().code != Code::Reset {
+        say_farewell(&shard, &link, &session).await;
+        linger(&shard, &link).await;
     }
     link.lifecycle.apply(Event::Finish);
     shard.reap(&link);
@@ -155,24 +155,25 @@ enum Next {
 }
 
 /// Serves the connection until it has a reason to end.
-async fn read<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session: &mut S, socket: &PollableFd<Socket>) {
+async fn read<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session: &mut S) {
     shard.with_context(link.id, |context| session.opened(context));
     if link.activity.protocol() == Protocol::Plain && link.lifecycle.is_serving() {
         link.lifecycle.apply(Event::Introduced);
     }
-    let mut incoming =
-        Incoming { incomplete: Reassembly::new(), published: false, rate: Rate::new(&shard.limits.rate) };
+    let mut incoming = Incoming {
+        incomplete: Reassembly::new(),
+        events: Events::default(),
+        published: false,
+        rate: Rate::new(&shard.limits.rate),
+    };
     loop {
         match turn(shard, link, session, &mut incoming) {
             Next::Readable => {
                 let woken = async {
                     link.signal.wait().await;
-                    Ok(())
+                    Events::default()
                 };
-                if let Err(error) = or(woken, socket.readable()).await {
-                    link.end(End::new(Code::Reset, error.to_string()));
-                    return;
-                }
+                incoming.events = or(woken, link.watch.readable()).await;
             }
             Next::Again => shard.let_io_in().await,
             Next::Paused => {
@@ -182,7 +183,7 @@ async fn read<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session:
             }
             Next::TooFast(wait) => {
                 link.activity.pause();
-                or(link.signal.wait(), sleep(wait)).await;
+                or(link.signal.wait(), shard.reactor.sleep_until(Instant::now() + wait)).await;
                 link.activity.resume(shard.clock.now());
             }
             Next::Over => return,
@@ -193,6 +194,8 @@ async fn read<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session:
 /// What is kept of a connection between two reads.
 struct Incoming {
     incomplete: Reassembly,
+    /// What the socket may have for us: nothing behind a receive that brought less than there was room for.
+    events: Events,
     /// The last read brought something to publish.
     published: bool,
     rate: Option<Rate>,
@@ -216,17 +219,27 @@ fn take<P: Engine, S: Session>(
     session: &mut S,
     incoming: &mut Incoming,
 ) -> Result<Next, End> {
-    let Incoming { incomplete, published, rate } = incoming;
+    let Incoming { incomplete, events, published, rate } = incoming;
     if shard.must_pause(link, *published) {
         return Ok(Next::Paused);
+    }
+    if *events == Events::default() {
+        return Ok(Next::Readable);
     }
     let mut scratch = shard.scratch.borrow_mut();
     let received = match link.socket.receive(&mut scratch) {
         Received::Bytes(received) => received,
-        Received::Nothing => return Ok(Next::Readable),
+        Received::Nothing => {
+            *events = Events::default();
+            return Ok(Next::Readable);
+        }
         Received::End => return Err(End::of_stream(incomplete)),
         Received::Broken => return Err(End::new(Code::Reset, "the connection is broken")),
     };
+    // The end of a stream is not reported again.
+    if received < scratch.len() && !events.intersects(Events::HANG_UP) {
+        *events = Events::default();
+    }
     let outcome = shard.with_context(link.id, |context| {
         let outcome = corecast_session::receive(session, incomplete, &scratch[..received], context);
         *published = context.published;
@@ -239,7 +252,7 @@ fn take<P: Engine, S: Session>(
     link.activity.received(shard.clock.now(), frames, incomplete.is_mid_frame());
     let debt = rate.as_mut().map_or(Duration::ZERO, |rate| rate.charge(frames, received));
     if debt.is_zero() {
-        Ok(if received == scratch.len() {
+        Ok(if *events != Events::default() {
             Next::Again
         } else if shard.must_pause(link, *published) {
             Next::Paused
@@ -266,20 +279,20 @@ async fn say_farewell<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, 
 }
 
 /// Waits for the peer's end, so that the farewell arrives.
-async fn linger<P: Engine>(shard: &Rc<Shard<P>>, link: &Link, socket: &PollableFd<Socket>) {
+async fn linger<P: Engine>(shard: &Rc<Shard<P>>, link: &Link) {
     link.socket.finish_sending();
     while link.lifecycle.state() == State::Lingering {
         let received = link.socket.receive(&mut shard.scratch.borrow_mut());
-        let waited = match received {
+        match received {
             Received::End | Received::Broken => return,
-            Received::Nothing => socket.readable().await,
-            Received::Bytes(_) => {
-                shard.let_io_in().await;
-                Ok(())
+            Received::Nothing => {
+                let expired = async {
+                    link.signal.wait().await;
+                    Events::default()
+                };
+                or(expired, link.watch.readable()).await;
             }
-        };
-        if waited.is_err() {
-            return;
+            Received::Bytes(_) => shard.let_io_in().await,
         }
     }
 }

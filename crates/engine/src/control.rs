@@ -2,7 +2,8 @@
 
 use crate::journal::Departure;
 use crate::lifecycle::State;
-use crate::mesh::Post;
+use crate::mesh::{Mailbox, Post};
+use crate::pause::PauseReport;
 use crate::shard::{Engine, Shard};
 use corecast_fanout::{ConnectionId, Counters, ShardId, Standing};
 use corecast_session::End;
@@ -19,7 +20,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A way to ask things of a server, from any thread but its shards'.
 #[derive(Clone, Debug)]
 pub struct Control {
-    mailboxes: Vec<Sender<Post>>,
+    mailboxes: Vec<Mailbox>,
 }
 
 /// A connection that a server has.
@@ -50,6 +51,8 @@ pub struct ShardInfo {
     pub closed: BTreeMap<Code, u64>,
     /// Messages and sends.
     pub counters: Counters,
+    /// How it pauses behind its flushes, and why.
+    pub pause: PauseReport,
 }
 
 /// A shard did not answer: it has ended, or is stuck. What was asked may still be done.
@@ -67,7 +70,7 @@ pub(crate) enum Request {
 }
 
 impl Control {
-    pub(crate) fn new(mailboxes: Vec<Sender<Post>>) -> Self {
+    pub(crate) fn new(mailboxes: Vec<Mailbox>) -> Self {
         Self { mailboxes }
     }
 
@@ -75,14 +78,14 @@ impl Control {
     /// stopped already.
     pub fn stop(&self) {
         for mailbox in &self.mailboxes {
-            let _ = mailbox.send(Post::Stop);
+            mailbox.put(Post::Stop, Instant::now() + ANSWER_TIMEOUT);
         }
     }
 
     /// As [`stop`](Self::stop), on a shard's own thread.
     pub(crate) async fn stop_from_shard(&self) {
         for mailbox in &self.mailboxes {
-            let _ = mailbox.send_async(Post::Stop).await;
+            mailbox.put_from_shard(Post::Stop).await;
         }
     }
 
@@ -144,8 +147,8 @@ impl Control {
     }
 }
 
-fn ask(mailbox: &Sender<Post>, request: Request, deadline: Instant) -> Result<(), NoAnswer> {
-    mailbox.send_deadline(Post::Request(request), deadline).map_err(|_| NoAnswer)
+fn ask(mailbox: &Mailbox, request: Request, deadline: Instant) -> Result<(), NoAnswer> {
+    if mailbox.put(Post::Request(request), deadline) { Ok(()) } else { Err(NoAnswer) }
 }
 
 impl<P: Engine> Shard<P> {
@@ -167,6 +170,7 @@ impl<P: Engine> Shard<P> {
                     accepted: tally.accepted,
                     closed: tally.closed.clone(),
                     counters: policy.counters(),
+                    pause: self.pause_report.get(),
                 };
                 let _ = reply.send(vec![info]);
             }

@@ -15,6 +15,14 @@ pub enum StartError {
         /// The address.
         address: SocketAddr,
     },
+    /// Two listeners of this server share a port, and their addresses overlap.
+    #[error("{address} overlaps with {other}, another listener of this server; give each its own port")]
+    ListenersOverlap {
+        /// The address.
+        address: SocketAddr,
+        /// The other one.
+        other: SocketAddr,
+    },
     /// The kernel does not let us listen there.
     #[error("cannot listen on {address}: {source}")]
     Listen {

@@ -91,7 +91,8 @@ impl Departure {
             age_ms = u64::try_from(self.age.as_millis()).unwrap_or(u64::MAX),
             code = self.code.number(),
             name = self.code.name(),
-            reason = %self.reason,
+            // A string field is quoted and escaped; an administrator may have written the text.
+            reason = &*self.reason,
             bytes_behind,
             channels,
             "departure"

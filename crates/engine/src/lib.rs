@@ -29,13 +29,15 @@ mod open_files;
 mod pause;
 mod policy;
 mod rate;
-mod resume;
+mod reactor;
+mod schedstat;
 mod send_queue;
 mod server;
 mod shard;
 mod signal;
 mod socket;
 mod tick;
+mod waker;
 
 pub use config::{
     Affinity, Config, Handoff, Lag, Limits, Listener, OverRate, PolicyKind, Protocol, RateLimit, Scheduling, Tuning,
@@ -47,4 +49,5 @@ pub use error::{RunError, StartError};
 pub use journal::{Departure, JOURNAL_LENGTH};
 pub use lifecycle::State;
 pub use open_files::open_files_needed;
+pub use pause::PauseReport;
 pub use server::{Server, Summary};

@@ -6,11 +6,14 @@
 
 use crate::control::Request;
 use crate::shard::{Engine, Shard};
+use crate::waker::ShardWaker;
 use corecast_fanout::{Parcel, ShardId};
 use flume::{Receiver, Sender, TrySendError};
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::rc::Rc;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// What is put into a shard's mailbox.
 #[derive(Debug)]
@@ -25,33 +28,88 @@ pub(crate) enum Post {
     Finished,
 }
 
+/// Where a shard is sent to, from any thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Mailbox {
+    sender: Sender<Post>,
+    state: Arc<MailboxState>,
+}
+
+#[derive(Debug)]
+struct MailboxState {
+    waker: Arc<ShardWaker>,
+    /// Another shard has something that the mailbox had no room for.
+    room_wanted: AtomicBool,
+}
+
+impl Mailbox {
+    /// Puts something into the mailbox, or gives it back if there is no room. A shard that has ended takes everything and
+    /// does nothing with it.
+    fn try_put(&self, post: Post) -> Result<(), Post> {
+        let outcome = match self.sender.try_send(post) {
+            Err(TrySendError::Full(post)) => Err(post),
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+        };
+        self.state.waker.wake();
+        outcome
+    }
+
+    /// The same, but asks to be woken if there is no room.
+    fn put_or_wait(&self, post: Post) -> Result<(), Post> {
+        self.try_put(post).or_else(|post| {
+            self.state.room_wanted.store(true, Ordering::SeqCst);
+            // It may have been emptied before it could see that.
+            self.try_put(post)
+        })
+    }
+
+    /// Puts something into the mailbox, waiting for room until the deadline; whether it is there.
+    pub(crate) fn put(&self, post: Post, deadline: Instant) -> bool {
+        let sent = self.sender.send_deadline(post, deadline).is_ok();
+        self.state.waker.wake();
+        sent
+    }
+
+    /// As [`put`](Self::put), on a shard's own thread and for as long as it takes.
+    pub(crate) async fn put_from_shard(&self, post: Post) {
+        // An error means that the shard has ended.
+        let _ = self.sender.send_async(post).await;
+        self.state.waker.wake();
+    }
+}
+
 /// The mailboxes of all shards, as one shard sees them.
 #[derive(Debug)]
 pub(crate) struct Mesh {
     shard: ShardId,
-    senders: Vec<Sender<Post>>,
+    mailboxes: Vec<Mailbox>,
     inbox: Receiver<Post>,
-    /// For each shard, whether a post to it waits for room.
-    waiting: Vec<Cell<bool>>,
+    /// For each shard, a post that waits for room in its mailbox.
+    waiting: Vec<RefCell<Option<Post>>>,
     /// For each shard, whether it was told that nothing more will be published here.
     finished: Vec<Cell<bool>>,
-    /// What the task that waits for the mailbox has taken out of it.
-    taken: RefCell<VecDeque<Post>>,
 }
 
-/// The mesh of so many shards: each one's end.
-pub(crate) fn mesh(shards: ShardId, capacity: usize) -> (Vec<Sender<Post>>, Vec<Mesh>) {
-    let (senders, inboxes): (Vec<_>, Vec<_>) = (0..shards).map(|_| flume::bounded(capacity)).unzip();
+/// The mesh of so many shards: each one's end. An error is a lack of descriptors.
+pub(crate) fn mesh(shards: ShardId, capacity: usize) -> io::Result<(Vec<Mailbox>, Vec<Mesh>)> {
+    let mut mailboxes = Vec::new();
+    let mut inboxes = Vec::new();
+    for _ in 0..shards {
+        let (sender, inbox) = flume::bounded(capacity);
+        let waker = Arc::new(ShardWaker::new()?);
+        mailboxes
+            .push(Mailbox { sender, state: Arc::new(MailboxState { waker, room_wanted: AtomicBool::new(false) }) });
+        inboxes.push(inbox);
+    }
     let ends = inboxes.into_iter().zip(0..).map(|(inbox, shard)| Mesh {
         shard,
-        senders: senders.clone(),
+        mailboxes: mailboxes.clone(),
         inbox,
-        waiting: (0..shards).map(|_| Cell::new(false)).collect(),
+        waiting: (0..shards).map(|_| RefCell::default()).collect(),
         finished: (0..shards).map(|_| Cell::new(false)).collect(),
-        taken: RefCell::default(),
     });
     let ends = ends.collect();
-    (senders, ends)
+    Ok((mailboxes, ends))
 }
 
 impl Mesh {
@@ -61,7 +119,7 @@ impl Mesh {
 
     /// How many shards there are.
     pub(crate) fn shards(&self) -> ShardId {
-        ShardId::try_from(self.senders.len()).expect("made from a shard id")
+        ShardId::try_from(self.mailboxes.len()).expect("made from a shard id")
     }
 
     /// The others.
@@ -70,70 +128,69 @@ impl Mesh {
         (0..self.shards()).filter(move |shard| *shard != own)
     }
 
+    /// Ends this shard's sleep.
+    pub(crate) fn waker(&self) -> &Arc<ShardWaker> {
+        &self.own().state.waker
+    }
+
     /// Whether something could not be posted yet.
     pub(crate) fn is_congested(&self) -> bool {
-        self.waiting.iter().any(Cell::get)
+        self.waiting.iter().any(|waiting| waiting.borrow().is_some())
     }
 
     /// The next post, without waiting.
     pub(crate) fn try_take(&self) -> Option<Post> {
-        self.taken.borrow_mut().pop_front().or_else(|| self.inbox.try_recv().ok())
+        let post = self.inbox.try_recv().ok();
+        if self.own().state.room_wanted.load(Ordering::SeqCst)
+            && self.own().state.room_wanted.swap(false, Ordering::SeqCst)
+        {
+            self.others().for_each(|other| self.mailboxes[usize::from(other)].state.waker.wake());
+        }
+        post
     }
 
     /// Whether there is something to take.
     pub(crate) fn has_post(&self) -> bool {
-        !self.taken.borrow().is_empty() || !self.inbox.is_empty()
+        !self.inbox.is_empty()
     }
 
-    /// Posts to a shard now, or gives back what its mailbox has no room for.
-    fn try_post(&self, to: ShardId, post: Post) -> Result<(), Post> {
-        match self.senders[usize::from(to)].try_send(post) {
-            Err(TrySendError::Full(post)) => Err(post),
-            // A shard that is disconnected has ended, and with it all its subscribers.
-            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
-        }
+    /// Whether a post that waited may have room now.
+    pub(crate) fn has_room(&self) -> bool {
+        let has_room = |(mailbox, waiting): (&Mailbox, &RefCell<Option<Post>>)| {
+            waiting.borrow().is_some() && !mailbox.sender.is_full()
+        };
+        self.mailboxes.iter().zip(&self.waiting).any(has_room)
+    }
+
+    fn own(&self) -> &Mailbox {
+        &self.mailboxes[usize::from(self.shard)]
     }
 }
 
 impl<P: Engine> Shard<P> {
     /// Posts what the policy has for other shards, as far as their mailboxes have room.
-    pub(crate) fn dispatch(self: &Rc<Self>, policy: &mut P) {
+    pub(crate) fn dispatch(&self, policy: &mut P) {
         for to in self.mesh.others() {
-            if self.mesh.waiting[usize::from(to)].get() {
-                continue;
-            }
-            let parcel = policy.parcel(to);
-            let post = if !parcel.is_empty() {
-                Post::Parcel(self.mesh.shard, std::mem::take(parcel))
-            } else if self.is_stopping() && !policy.is_pending() && !self.mesh.finished[usize::from(to)].replace(true) {
-                Post::Finished
-            } else {
-                continue;
-            };
-            if let Err(post) = self.mesh.try_post(to, post) {
-                self.post_later(to, post);
+            let mut waiting = self.mesh.waiting[usize::from(to)].borrow_mut();
+            loop {
+                let parcel = policy.parcel(to);
+                let post = if let Some(post) = waiting.take() {
+                    post
+                } else if !parcel.is_empty() {
+                    Post::Parcel(self.mesh.shard, std::mem::take(parcel))
+                } else if self.is_stopping()
+                    && !policy.is_pending()
+                    && !self.mesh.finished[usize::from(to)].replace(true)
+                {
+                    Post::Finished
+                } else {
+                    break;
+                };
+                if let Err(post) = self.mesh.mailboxes[usize::from(to)].put_or_wait(post) {
+                    *waiting = Some(post);
+                    break;
+                }
             }
         }
-    }
-
-    fn post_later(self: &Rc<Self>, to: ShardId, post: Post) {
-        self.mesh.waiting[usize::from(to)].set(true);
-        let shard = Rc::clone(self);
-        glommio::spawn_local(async move {
-            // An error means that the shard has ended, and with it all its subscribers.
-            let _ = shard.mesh.senders[usize::from(to)].send_async(post).await;
-            shard.mesh.waiting[usize::from(to)].set(false);
-            shard.work.set();
-        })
-        .detach();
-    }
-}
-
-/// Wakes an idle shard for its mailbox; a busy one looks into it in every tick.
-pub(crate) async fn watch<P: Engine>(shard: Rc<Shard<P>>) {
-    while let Ok(post) = shard.mesh.inbox.recv_async().await {
-        shard.mesh.taken.borrow_mut().push_back(post);
-        shard.work.set();
-        shard.mailbox_drained.wait().await;
     }
 }

@@ -92,8 +92,7 @@ impl Server {
         let shards = ShardId::try_from(config.cpus.len()).expect("fewer than 2^16 shards");
         let mut listeners = Vec::new();
         let mut doors: Vec<Vec<(Listener, OwnedFd)>> = config.cpus.iter().map(|_| Vec::new()).collect();
-        for wanted in &config.listeners {
-            let (listener, sockets) = listener::bind(wanted, config.cpus.len())?;
+        for (listener, sockets) in listener::bind(&config.listeners, config.cpus.len())? {
             for (doors, socket) in doors.iter_mut().zip(sockets) {
                 doors.push((listener.clone(), socket));
             }
@@ -104,7 +103,8 @@ impl Server {
             glommio::signal::block(&STOPPING_SIGNALS.map(|signal| signal as i32))
                 .map_err(|error| StartError::Invalid(format!("cannot block signals: {error}")))?;
         }
-        let (mailboxes, meshes) = mesh(shards, config.limits.mailbox_capacity);
+        let (mailboxes, meshes) = mesh(shards, config.limits.mailbox_capacity)
+            .map_err(|error| StartError::Invalid(format!("cannot make the shards' mailboxes: {error}")))?;
         let control = Control::new(mailboxes);
         let (report, news) = flume::unbounded();
         let start = Start { config, control: &control, report, doors, meshes };
@@ -310,7 +310,6 @@ impl<M> Seed<M> {
             .io_memory(0)
             .ring_depth(RING_DEPTH)
             .preempt_timer(PREEMPT_TIMER)
-            .spin_before_park(config.tuning.spin_before_park)
             .make()
             .map_err(|error| StartError::Cpu { cpu, reason: error.to_string() })?;
         executor.run(async move {

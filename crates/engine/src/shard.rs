@@ -8,12 +8,13 @@ use crate::connection::Link;
 use crate::deadline::{Activity, Clock, Due};
 use crate::journal::{Departure, Journal};
 use crate::lifecycle::Event;
-use crate::mesh::{Mesh, watch};
-use crate::resume::{bell, resume};
+use crate::mesh::Mesh;
+use crate::pause::PauseReport;
+use crate::reactor::Reactor;
 use crate::send_queue;
 use crate::signal::Signal;
 use crate::socket::Socket;
-use crate::tick::{sweep, tick};
+use crate::tick::tick;
 use corecast_fanout::{ConnectionId, Counters, Policy, ShardId};
 use corecast_session::{Context, End};
 use corecast_wire::Code;
@@ -25,6 +26,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 /// A policy that writes to sockets.
@@ -41,13 +44,12 @@ pub(crate) struct Shard<P> {
     pub(crate) clock: Clock,
     /// There is something for the tick to do.
     pub(crate) work: Signal,
-    /// A tick has emptied the mailbox.
-    pub(crate) mailbox_drained: Signal,
+    pub(crate) reactor: Rc<Reactor>,
     /// A tick has ended while the shard stops.
     pub(crate) progress: Signal,
     /// Where every connection receives.
     pub(crate) scratch: RefCell<Vec<u8>>,
-    /// Connections that are not read until the mesh and the flush have caught up.
+    /// Connections that are not read, or whose end waits, until the mesh and the flush have caught up.
     pub(crate) paused: RefCell<Vec<ConnectionId>>,
     /// Connections whose end has a deadline.
     pub(crate) ending: RefCell<Vec<(Instant, ConnectionId)>>,
@@ -58,6 +60,7 @@ pub(crate) struct Shard<P> {
     /// Other shards that will post nothing more.
     pub(crate) finished: Cell<ShardId>,
     pub(crate) tally: RefCell<Tally>,
+    pub(crate) pause_report: Cell<PauseReport>,
     pub(crate) journal: RefCell<Journal>,
     /// Connections that may be open at a time.
     capacity: usize,
@@ -66,7 +69,7 @@ pub(crate) struct Shard<P> {
     stop: Signal,
     links: RefCell<Vec<Option<Rc<Link>>>>,
     answer: RefCell<Vec<u8>>,
-    /// Readable at all times: waiting for it is one trip through the ring.
+    /// Readable at all times: waiting for it is one trip through the executor's ring.
     always_ready: PollableFd<OwnedFd>,
 }
 
@@ -91,10 +94,10 @@ impl<P: Engine> Shard<P> {
         let capacity = limits.connections_of(mesh.shard().into(), mesh.shards().into());
         Ok(Self {
             policy: RefCell::new(policy),
+            reactor: Reactor::new(Arc::clone(mesh.waker()), tuning.spin_before_park)?,
             mesh,
             clock: Clock::start(),
             work: Signal::default(),
-            mailbox_drained: Signal::default(),
             progress: Signal::default(),
             scratch: RefCell::new(vec![0; tuning.scratch_bytes]),
             tuning,
@@ -104,6 +107,7 @@ impl<P: Engine> Shard<P> {
             full: Cell::new(0),
             finished: Cell::new(0),
             tally: RefCell::default(),
+            pause_report: Cell::default(),
             journal: RefCell::new(Journal::new(limits.departure_lines)),
             capacity,
             open: Cell::new(0),
@@ -140,7 +144,8 @@ impl<P: Engine> Shard<P> {
     /// Gives a socket its identity.
     pub(crate) fn open(&self, accepted: (Socket, SocketAddr), protocol: Protocol) -> Rc<Link> {
         let id = self.policy.borrow_mut().open(accepted.0.clone(), encoding(protocol));
-        let link = Rc::new(Link::new(id, accepted, Activity::new(protocol, self.clock.now())));
+        let watch = self.reactor.watch(&accepted.0);
+        let link = Rc::new(Link::new(id, accepted, watch, Activity::new(protocol, self.clock.now())));
         let mut links = self.links.borrow_mut();
         let slot = id.slot as usize;
         if links.len() <= slot {
@@ -186,10 +191,15 @@ impl<P: Engine> Shard<P> {
         self.is_stopping() || unread
     }
 
-    /// Waits for one trip through the ring, in which all that is ready elsewhere has its turn.
+    /// Completes when everything that is ready elsewhere has had its turn.
     pub(crate) async fn let_io_in(&self) {
+        self.reactor.let_others_in().await;
+    }
+
+    /// Has the executor look at its own ring: signals.
+    pub(crate) async fn let_executor_look(&self) {
         if let Err(error) = self.always_ready.readable().await {
-            tracing::warn!(%error, "the ring refused to poll");
+            tracing::warn!(%error, "the executor's ring refused to poll");
         }
     }
 
@@ -297,15 +307,8 @@ fn random_below(spread: Duration) -> Option<Duration> {
 /// Runs a shard until it is stopped, which `on_stop` is told of; what it did.
 pub(crate) async fn run<P: Engine>(shard: Shard<P>, place: Place, doors: Vec<Door>, on_stop: impl FnOnce()) -> Tally {
     let shard = Rc::new(shard);
-    let mut tasks = vec![
-        glommio::spawn_local(tick(Rc::clone(&shard))),
-        glommio::spawn_local(sweep(Rc::clone(&shard), place)),
-        glommio::spawn_local(watch(Rc::clone(&shard))),
-    ];
-    let (waker, heard) = bell();
-    if shard.policy.borrow_mut().wake_with(waker) {
-        tasks.push(glommio::spawn_local(resume(Rc::clone(&shard), heard)));
-    }
+    shard.policy.borrow_mut().wake_with(Waker::from(Arc::clone(shard.mesh.waker())));
+    let ticks = glommio::spawn_local(tick(Rc::clone(&shard), place));
     let doors: Vec<_> = doors.into_iter().map(Rc::new).collect();
     let spawn = |door| glommio::spawn_local(accept(Rc::clone(&shard), Rc::clone(door)));
     let accepting: Vec<_> = doors.iter().map(spawn).collect();
@@ -318,9 +321,7 @@ pub(crate) async fn run<P: Engine>(shard: Shard<P>, place: Place, doors: Vec<Doo
         door.close(&shard);
     }
     shard.drain().await;
-    for task in tasks.drain(..) {
-        task.cancel().await;
-    }
+    ticks.cancel().await;
     let mut tally = shard.tally.take();
     tally.counters = shard.policy.borrow().counters();
     tally

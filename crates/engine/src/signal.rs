@@ -1,8 +1,26 @@
 //! A flag that a task can wait for, within one thread.
 
+use futures_lite::future::yield_now;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
+
+thread_local! {
+    /// Tasks of this thread that signals have woken.
+    static WOKEN: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Lets all tasks run that can, until none has woken another: the executor runs them in the order in which they were
+/// woken, and so this one behind them.
+pub(crate) async fn settle() {
+    loop {
+        let before = WOKEN.get();
+        yield_now().await;
+        if WOKEN.get() == before {
+            return;
+        }
+    }
+}
 
 /// Set by anybody, waited for by one task. Being set twice before it is seen counts once.
 #[derive(Debug, Default)]
@@ -17,8 +35,19 @@ impl Signal {
         if !self.set.replace(true)
             && let Some(waiter) = self.waiter.take()
         {
+            WOKEN.set(WOKEN.get().wrapping_add(1));
             waiter.wake();
         }
+    }
+
+    /// Clears the flag; whether it was set.
+    pub(crate) fn take(&self) -> bool {
+        self.set.replace(false)
+    }
+
+    /// Whether the flag is set.
+    pub(crate) fn is_set(&self) -> bool {
+        self.set.get()
     }
 
     /// Waits until the flag is set, and clears it.

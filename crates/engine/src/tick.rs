@@ -13,14 +13,12 @@ use crate::lifecycle::Event;
 use crate::mesh::Post;
 use crate::pause::{Pause, Sends};
 use crate::shard::{Engine, Shard};
+use crate::signal::settle;
 use corecast_fanout::{ConnectionId, Effect};
 use corecast_session::End;
 use corecast_wire::Code;
-use futures_lite::future::or;
-use glommio::io::PollableFd;
-use glommio::timer::sleep;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Connections whose deadlines every sweep looks at, at least.
 const LEAST_CHECKED: usize = 256;
@@ -31,59 +29,111 @@ const SWEEPS_FOR_ALL: usize = 10;
 /// Posts taken from the mailbox in one tick.
 const MAX_POSTS: usize = 256;
 
-/// Runs the ticks.
-pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>) {
-    let mut pause = Pause::new(&shard.tuning);
-    let mut more = false;
+/// How long a stopping shard sleeps at most: its tasks wait for each other then, which the executor alone sees.
+const STOPPING_SLEEP: Duration = Duration::from_millis(1);
+
+/// Runs the ticks, and between them lets everything else run or sleeps.
+pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>, place: Place) {
+    let mut pause = Pause::new(&shard.tuning, Instant::now());
+    let mut sweep = Sweep { place, next_link: 0, due: Instant::now() + shard.tuning.sweep_interval };
+    // The executor runs a new task at once, and this one must not sleep before the others are there.
+    settle().await;
     loop {
-        if more {
-            shard.let_io_in().await;
-        } else {
-            shard.work.wait().await;
+        while !shard.has_work() {
+            shard.sleep(&mut sweep, None).await;
         }
+        shard.work.take();
+        shard.mesh.waker().clear_notification();
         shard.exchange();
-        while let Some(remaining) = pause.remaining(Instant::now()) {
+        while let Some(until) = pause.until(Instant::now()) {
             // What comes meanwhile is posted and answered at once; only the flush waits.
-            or(shard.work.wait(), sleep(remaining)).await;
-            shard.exchange();
+            let idle = shard.reactor.idle();
+            shard.sleep(&mut sweep, Some(until)).await;
+            pause.add_paused(shard.reactor.idle().saturating_sub(idle));
+            if shard.work.take() || shard.mesh.has_post() {
+                shard.exchange();
+            }
         }
         let (begin, before) = (Instant::now(), shard.policy.borrow().counters());
+        let mut more;
         loop {
             more = shard.flush();
+            shard.look(&mut sweep).await;
             if !more || shard.policy.borrow().is_between_rounds() {
                 break;
             }
-            shard.let_io_in().await;
             shard.exchange();
+        }
+        if more {
+            shard.work.set();
         }
         let policy = shard.policy.borrow();
         if policy.merges() {
-            pause.after_flush(begin, Instant::now(), Sends::between(&before, &policy.counters()));
+            let sends = Sends::between(&before, &policy.counters());
+            let idle = shard.reactor.idle().saturating_sub(pause.report().paused);
+            pause.after_flush(begin, Instant::now(), sends, idle);
+            shard.pause_report.set(pause.report());
         }
     }
 }
 
-/// The coarse timer: ends what lingers too long, looks after the thread's place, and bounds how long a shard that was not woken sleeps.
-pub(crate) async fn sweep<P: Engine>(shard: Rc<Shard<P>>, mut place: Place) {
-    let mut next = 0;
-    loop {
-        sleep(shard.tuning.sweep_interval).await;
-        shard.clock.advance();
-        shard.journal.borrow_mut().close_second(shard.clock.now());
-        next = shard.check_deadlines(next);
-        let now = Instant::now();
-        let expired: Vec<_> = shard.ending.borrow_mut().extract_if(.., |(deadline, _)| *deadline <= now).collect();
-        for (_, id) in expired {
-            if let Some(link) = shard.link(id) {
-                link.expire();
-            }
-        }
-        place.review();
-        shard.work.set();
-    }
+/// The coarse timer: ends what lingers too long, looks after the thread's place, and lets the executor look at its ring.
+struct Sweep {
+    place: Place,
+    next_link: usize,
+    due: Instant,
 }
 
 impl<P: Engine> Shard<P> {
+    /// Whether a tick would find something to do.
+    fn has_work(&self) -> bool {
+        self.work.is_set() || self.mesh.has_post() || self.mesh.has_room() || self.mesh.waker().is_notified()
+    }
+
+    /// Lets everything that is ready have its turn.
+    async fn look(&self, sweep: &mut Sweep) {
+        self.reactor.look();
+        self.give_turns(sweep).await;
+    }
+
+    /// The same, but sleeps until something is ready, or until then.
+    async fn sleep(&self, sweep: &mut Sweep, until: Option<Instant>) {
+        let mut deadline = until.map_or(sweep.due, |until| until.min(sweep.due));
+        if self.is_stopping() {
+            deadline = deadline.min(Instant::now() + STOPPING_SLEEP);
+        }
+        self.reactor.sleep(deadline, || !self.has_work());
+        self.give_turns(sweep).await;
+    }
+
+    async fn give_turns(&self, sweep: &mut Sweep) {
+        settle().await;
+        let is_due = Instant::now() >= sweep.due;
+        if is_due {
+            self.sweep(sweep);
+        }
+        if is_due || self.is_stopping() {
+            self.let_executor_look().await;
+            settle().await;
+        }
+    }
+
+    fn sweep(&self, sweep: &mut Sweep) {
+        sweep.due = Instant::now() + self.tuning.sweep_interval;
+        self.clock.advance();
+        self.journal.borrow_mut().close_second(self.clock.now());
+        sweep.next_link = self.check_deadlines(sweep.next_link);
+        let now = Instant::now();
+        let expired: Vec<_> = self.ending.borrow_mut().extract_if(.., |(deadline, _)| *deadline <= now).collect();
+        for (_, id) in expired {
+            if let Some(link) = self.link(id) {
+                link.expire();
+            }
+        }
+        sweep.place.review();
+        self.work.set();
+    }
+
     /// Does what is due for some connections, from this slot on; the slot to go on from.
     fn check_deadlines(&self, from: usize) -> usize {
         let count = self.slots().div_ceil(SWEEPS_FOR_ALL).max(LEAST_CHECKED);
@@ -148,10 +198,7 @@ impl<P: Engine> Shard<P> {
                 Some(Post::Stop) => self.begin_to_stop(),
                 Some(Post::Request(request)) => self.answer_request(request, policy),
                 Some(Post::Finished) => self.finished.update(|finished| finished + 1),
-                None => {
-                    self.mailbox_drained.set();
-                    return;
-                }
+                None => return,
             }
         }
     }
@@ -194,13 +241,12 @@ impl<P: Engine> Shard<P> {
     /// Waits until a full socket takes bytes again.
     fn wait_for_room(self: &Rc<Self>, id: ConnectionId) {
         let Some(link) = self.link(id) else { return };
-        let Ok(socket) = PollableFd::new(link.socket.clone()) else { return link.expire() };
         link.activity.block(self.clock.now());
         let shard = Rc::clone(self);
         self.full.update(|full| full + 1);
         glommio::spawn_local(async move {
             // An error is the socket's; the send that follows finds it.
-            let _ = socket.writable().await;
+            link.watch.writable().await;
             shard.full.update(|full| full - 1);
             link.activity.unblock();
             drop(link);

@@ -10,7 +10,7 @@
 
 mod visible;
 
-pub use visible::visible;
+pub use visible::{is_hidden, visible};
 
 use std::fmt::Display;
 
@@ -22,6 +22,12 @@ pub fn scaled(value: f64) -> String {
         v if v >= 1e4 => format!("{} k", three_digits(v / 1e3)),
         v => three_digits(v),
     }
+}
+
+/// Bytes a second: `6400 B/s`, `32.0 kB/s`.
+pub fn bytes_a_second(bytes: f64) -> String {
+    let figure = scaled(bytes);
+    if figure.contains(' ') { format!("{figure}B/s") } else { format!("{figure} B/s") }
 }
 
 /// Three significant digits, and no fewer than the whole part has; far from one as a power of ten, and a dash for what
@@ -72,6 +78,7 @@ mod tests {
             assert_eq!(three_digits(value), text);
         }
         assert_eq!((scaled(12_345_678.0).as_str(), scaled(45_600.0).as_str()), ("12.3 M", "45.6 k"));
+        assert_eq!((bytes_a_second(6_400_000.0).as_str(), bytes_a_second(320.0).as_str()), ("6.40 MB/s", "320 B/s"));
         assert_eq!([counted(1, "channel"), counted(0, "channel")], ["1 channel", "0 channels"]);
         assert_eq!((time(12_345.0).as_str(), time(12_345_678.0).as_str()), ("12.3 ms", "12.3 s"));
     }

@@ -64,7 +64,7 @@ pub struct Plan {
     pub contestants: Vec<Contestant>,
     /// The loads that each contestant gets, one after the other.
     pub loads: Vec<Load>,
-    /// How often; even rounds go through the contestants backwards.
+    /// How often; every other round goes through loads and contestants backwards.
     pub rounds: usize,
     /// All else. Address, protocol, load and server are those of the contestant and round.
     pub settings: Settings,
@@ -105,11 +105,6 @@ impl Entry {
     pub fn passed(&self) -> bool {
         self.unclean_ends.is_empty() && self.reports.iter().all(Report::passed)
     }
-
-    /// Whether the figures of every round can be used.
-    pub fn valid(&self) -> bool {
-        self.reports.iter().all(|report| report.validity.valid)
-    }
 }
 
 impl Comparison {
@@ -139,9 +134,12 @@ impl Comparison {
             return (Self { reference, entries: Vec::new() }, Err(error));
         }
         for round in 0..plan.rounds {
-            for (nth, &load) in plan.loads.iter().enumerate() {
+            let in_turn = |nth: usize, of: usize| if round % 2 == 0 { nth } else { of - 1 - nth };
+            for nth in 0..plan.loads.len() {
+                let nth = in_turn(nth, plan.loads.len());
+                let load = plan.loads[nth];
                 for turn in 0..plan.contestants.len() {
-                    let turn = if round % 2 == 0 { turn } else { plan.contestants.len() - 1 - turn };
+                    let turn = in_turn(turn, plan.contestants.len());
                     let contestant = &plan.contestants[turn];
                     let entry = &mut entries[nth * plan.contestants.len() + turn];
                     let measured = interruption::check().and_then(|()| {

@@ -7,8 +7,8 @@ use crate::report::{Deliveries, GeneratorCost, Messages, ServerCost};
 use crate::usage::{CpuTime, MachineTime};
 use crate::validity::judge;
 use crate::{
-    Checks, Disturbance, Environment, Host, Interval, Percentiles, Phase, Reconnections, Report, Settings, ShardLoad,
-    Stalled,
+    Checks, Disturbance, Environment, Fairness, Host, Interval, Percentiles, Phase, Reconnections, Report, Settings,
+    ShardLoad, Stalled,
 };
 use std::ops::Range;
 use std::time::Duration;
@@ -55,6 +55,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) counts: Counts,
     pub(crate) latency: Percentiles,
     pub(crate) latency_curve: Vec<(f64, f64)>,
+    pub(crate) fairness: Option<Fairness>,
     pub(crate) completion: Percentiles,
     pub(crate) skew: Percentiles,
     /// Whether there were too many messages under way to follow.
@@ -92,6 +93,7 @@ pub(crate) fn evaluate(evidence: Evidence<'_>) -> Report {
         },
         latency_us: evidence.latency,
         latency_curve: evidence.latency_curve,
+        fairness: evidence.fairness,
         completion_us: evidence.completion,
         skew_us: evidence.skew,
         timeline: evidence.intervals,

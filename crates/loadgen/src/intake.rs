@@ -2,6 +2,7 @@
 
 use crate::completion::Completion;
 use crate::dialect::Item;
+use crate::fairness::Means;
 use crate::flight::Flight;
 use crate::ledger::{Arrival, Ledger};
 use crate::payload::{Header, PROBE, Reading, Stamp};
@@ -27,6 +28,8 @@ pub(crate) struct Intake<'a> {
     pub(crate) flight: Option<Flight>,
     /// Of deliveries to subscribers whose message was due in the measured window.
     pub(crate) timeline: Timeline,
+    /// Of the same deliveries.
+    pub(crate) means: Means,
     pub(crate) completion: Completion,
     pub(crate) measured: Range<u64>,
     pub(crate) counts: Counts,
@@ -71,6 +74,7 @@ impl<'a> Intake<'a> {
             ledger: Ledger::new(rows, &told),
             flight,
             timeline: Timeline::new(settings, measured.clone()),
+            means: Means::new(settings.subscribers),
             completion,
             measured,
             counts: Counts::default(),
@@ -204,16 +208,29 @@ impl<'a> Intake<'a> {
         if settles && let Some(flight) = &mut self.flight {
             flight.settle(subscription, usize::from(header.publisher), usize::from(header.channel), count);
         }
-        if self.measured.contains(&header.intended_ns) {
-            self.timeline.record(self.batch.now_ns.saturating_sub(header.intended_ns), count);
+        if !self.measured.contains(&header.intended_ns) {
+            return self.leave_untimed(count);
         }
+        self.timeline.record(self.batch.now_ns.saturating_sub(header.intended_ns), count);
+        self.batch.due_ns = self.batch.due_ns.wrapping_add(header.intended_ns.wrapping_mul(count));
+    }
+
+    /// Apart, so that a delivery that is timed costs no instruction for it.
+    #[cold]
+    #[inline(never)]
+    fn leave_untimed(&mut self, count: u64) {
+        self.batch.untimed += count;
     }
 
     /// Counts what the receive brought, by whom it was for.
     fn count(&mut self) {
-        let Batch { receiver, deliveries, measured, now_ns, .. } = self.batch;
+        let Batch { connection, receiver, deliveries, measured, now_ns, untimed, due_ns, .. } = self.batch;
         if deliveries == 0 {
             return;
+        }
+        if receiver.role == Role::Subscriber {
+            let timed = deliveries - untimed;
+            self.means.add(connection, now_ns.wrapping_mul(timed).wrapping_sub(due_ns), timed);
         }
         self.last_arrival_ns = now_ns;
         let counts = &mut self.counts;
@@ -286,6 +303,8 @@ impl Sink for Intake<'_> {
             channels: self.names.len().try_into().expect("settings are checked"),
             now_ns,
             deliveries: 0,
+            untimed: 0,
+            due_ns: 0,
             measured: u64::from(self.measured.contains(&now_ns)),
             verified: None,
         };

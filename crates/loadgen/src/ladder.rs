@@ -120,26 +120,9 @@ impl Ladder {
 
 impl fmt::Display for Ladder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            out,
-            "{:>10} {:>8} {:>13} {:>9} {:>9} {:>9} {:>9} {:>12}",
-            "messages/s", "achieved", "deliveries/s", "p50", "p99", "p99.9", "complete", "CPU/delivery"
-        )?;
+        write_header(out)?;
         for (step, rate) in self.steps.iter().zip(self.climb.rates()) {
-            let achieved = 100.0 * float(step.messages.achieved) / float(step.messages.offered.max(1));
-            let cpu =
-                step.server.map_or("-".to_owned(), |server| format!("{} µs", three_digits(server.cpu_us_per_delivery)));
-            let latency = &step.latency_us;
-            writeln!(
-                out,
-                "{rate:>10} {achieved:>6.1} % {:>13} {:>9} {:>9} {:>9} {:>9} {cpu:>12}  {}",
-                scaled(step.deliveries.measured_per_second),
-                time(latency.p50),
-                time(latency.p99),
-                time(latency.p999),
-                time(step.completion_us.p99),
-                self.verdict(step)
-            )?;
+            write_step(out, rate, step, &self.verdict(step))?;
         }
         match self.knee {
             Some(rate) => {
@@ -148,6 +131,31 @@ impl fmt::Display for Ladder {
             None => writeln!(out, "knee        none: the first rate is too high"),
         }
     }
+}
+
+/// What stands above [`write_step`]'s figures.
+pub(crate) fn write_header(out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(
+        out,
+        "{:>10} {:>8} {:>13} {:>9} {:>9} {:>9} {:>9} {:>12}",
+        "messages/s", "achieved", "deliveries/s", "p50", "p99", "p99.9", "complete", "CPU/delivery"
+    )
+}
+
+/// The figures of a run at a rate, on a line.
+pub(crate) fn write_step(out: &mut fmt::Formatter<'_>, rate: u64, step: &Report, verdict: &str) -> fmt::Result {
+    let achieved = 100.0 * float(step.messages.achieved) / float(step.messages.offered.max(1));
+    let cpu = step.server.map_or("-".to_owned(), |server| format!("{} µs", three_digits(server.cpu_us_per_delivery)));
+    let latency = &step.latency_us;
+    writeln!(
+        out,
+        "{rate:>10} {achieved:>6.1} % {:>13} {:>9} {:>9} {:>9} {:>9} {cpu:>12}  {verdict}",
+        scaled(step.deliveries.measured_per_second),
+        time(latency.p50),
+        time(latency.p99),
+        time(latency.p999),
+        time(step.completion_us.p99),
+    )
 }
 
 impl Ladder {

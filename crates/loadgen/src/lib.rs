@@ -3,7 +3,7 @@
 //!
 //! [`run`] puts the load of [`Settings`] on a running server and gives a [`Report`]; [`measure`] gives the
 //! distributions with it and tells of its progress. A [`Scenario`] is a named load, a [`Ladder`] climbs to the
-//! greatest rate that holds. [`ServerProcess`]
+//! greatest rate that holds, a [`Curve`] runs each of a list of rates. [`ServerProcess`]
 //! starts one. [`Comparison`] runs several contestants in turns.
 //!
 //! ```no_run
@@ -38,12 +38,14 @@ mod clock;
 mod comparison;
 mod completion;
 mod connection;
+mod curve;
 mod dialect;
 mod distribution;
 mod disturbance;
 mod environment;
 mod error;
 mod evaluation;
+mod fairness;
 mod figures;
 mod fleet;
 mod flight;
@@ -79,10 +81,12 @@ mod validity;
 mod visitors;
 
 pub use comparison::{Comparison, Contestant, Entry, Origin, Plan};
+pub use curve::{Curve, Rates};
 pub use distribution::Distribution;
 pub use disturbance::Disturbance;
 pub use environment::Environment;
 pub use error::Error;
+pub use fairness::Fairness;
 pub use host::{Host, allowed_cpus};
 pub use interruption::interruption;
 pub use ladder::{Climb, Ladder};

@@ -53,6 +53,11 @@ pub(crate) struct Batch {
     pub(crate) now_ns: u64,
     /// How many there are so far.
     pub(crate) deliveries: u64,
+    /// Of these, to a subscriber and of a message that was not due in the measured window.
+    pub(crate) untimed: u64,
+    /// When the others were due, summed up. It may wrap round: taken from as many times of receipt, it gives the sum of the
+    /// latencies all the same.
+    pub(crate) due_ns: u64,
     /// 1 within the measured window, else 0.
     pub(crate) measured: u64,
     /// Of the last delivery, if it was intact and came in its turn.

@@ -1,6 +1,6 @@
 //! What a run found. Rates are a second's, times in the unit of their name.
 
-use crate::{Environment, Host, Interval, Percentiles, Phase, Reconnections, Settings, ShardLoad};
+use crate::{Environment, Fairness, Host, Interval, Percentiles, Phase, Reconnections, Settings, ShardLoad};
 use serde::{Deserialize, Serialize};
 
 /// What a run found.
@@ -25,6 +25,9 @@ pub struct Report {
     /// least time to the last percentile with a whole time above it, at most 99.9999 %.
     #[serde(default)]
     pub latency_curve: Vec<(f64, f64)>,
+    /// How the mean latencies of single subscribers compare, if any had enough deliveries.
+    #[serde(default)]
+    pub fairness: Option<Fairness>,
     /// From when a message was due to when its last subscriber had it: whole broadcasts of the window. A message that
     /// somebody never got is left out.
     pub completion_us: Percentiles,

@@ -163,6 +163,7 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
         counts: intake.counts,
         latency: latency.summary(),
         latency_curve: latency.curve(),
+        fairness: intake.means.fairness(),
         completion: intake.completion.total.summary(),
         skew: intake.completion.skew.summary(),
         completion_overflowed: intake.completion.overflowed,
@@ -307,7 +308,7 @@ impl<D: Dialect> Run<'_, D> {
                 Step::Visit => visitors.visit(settings.address)?,
                 Step::Read(range) => range.into_iter().try_for_each(|index| fleet.pause(index, false, intake))?,
             }
-            fleet.absence.excuse(fleet.clock.now_ns());
+            fleet.absence.excuse_until(fleet.clock.now_ns());
         }
         membership.see_off(fleet, intake, settings)?;
         if self.storming && membership.is_settled() {

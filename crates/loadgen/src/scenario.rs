@@ -1,6 +1,6 @@
 //! Named loads: files that say what a run does, the built-in ones compiled in.
 
-use crate::{Climb, Disturbance, Error, Load, Popularity, Settings};
+use crate::{Climb, Disturbance, Error, Load, Popularity, Rates, Settings};
 use serde::Deserialize;
 use std::fs;
 use std::path::Path;
@@ -31,6 +31,7 @@ pub struct Scenario {
     hostile: Option<Hostile>,
     storm: Option<Storm>,
     ladder: Option<Climb>,
+    curve: Option<Rates>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -74,13 +75,14 @@ struct Storm {
 }
 
 /// The built-in scenarios: name and content.
-const BUILTIN: [(&str, &str); 13] = [
+const BUILTIN: [(&str, &str); 14] = [
     ("light", include_str!("../../../benches/scenarios/light.toml")),
     ("sparse", include_str!("../../../benches/scenarios/sparse.toml")),
     ("paced", include_str!("../../../benches/scenarios/paced.toml")),
     ("overload", include_str!("../../../benches/scenarios/overload.toml")),
     ("saturate", include_str!("../../../benches/scenarios/saturate.toml")),
     ("ladder", include_str!("../../../benches/scenarios/ladder.toml")),
+    ("curve", include_str!("../../../benches/scenarios/curve.toml")),
     ("large", include_str!("../../../benches/scenarios/large.toml")),
     ("channels", include_str!("../../../benches/scenarios/channels.toml")),
     ("churn", include_str!("../../../benches/scenarios/churn.toml")),
@@ -134,10 +136,11 @@ impl Scenario {
 
     /// What no single value can be blamed for.
     fn check(&self) -> Result<(), String> {
-        let loads = [self.rate.is_some(), self.in_flight.is_some(), self.ladder.is_some()];
+        let loads = [self.rate.is_some(), self.in_flight.is_some(), self.ladder.is_some(), self.curve.is_some()];
         if loads.iter().filter(|given| **given).count() > 1 {
-            return Err("rate, in_flight and ladder exclude each other".to_owned());
+            return Err("rate, in_flight, ladder and curve exclude each other".to_owned());
         }
+        self.curve.as_ref().map_or(Ok(()), Rates::check)?;
         let disturbances = [self.churn.is_some(), self.stall.is_some(), self.hostile.is_some(), self.storm.is_some()];
         if disturbances.iter().filter(|given| **given).count() > 1 {
             return Err("churn, stall, hostile and storm exclude each other".to_owned());
@@ -222,6 +225,11 @@ impl Scenario {
     pub fn climb(&self) -> Option<Climb> {
         self.ladder
     }
+
+    /// The rates, if the scenario is a curve.
+    pub fn rates(&self) -> Option<&Rates> {
+        self.curve.as_ref()
+    }
 }
 
 #[cfg(test)]
@@ -266,7 +274,9 @@ mod tests {
             ("subscribers = 5\n\n[churn]\npercent = 5\nrat = 1\n", "f.toml:5: rat: unknown field `rat`"),
             ("rate = \"many\"\n", "f.toml:1: rate: invalid type"),
             ("rate = -1\n", "f.toml:1: rate: invalid value"),
-            ("rate = 5\nin_flight = 5\n", "f.toml: rate, in_flight and ladder exclude each other"),
+            ("rate = 5\nin_flight = 5\n", "f.toml: rate, in_flight, ladder and curve exclude each other"),
+            ("[curve]\nrates = [50, 50]\n", "f.toml: curve: each rate must be above the one before"),
+            ("[curve]\nrate = 50\n", "f.toml:2: rate: unknown field `rate`"),
             ("duration_seconds = -1.0\n", "f.toml: duration_seconds: 0 to 86400 are possible"),
             ("stall = { percent = 100 }\n", "f.toml: a percentage is from 0 to 99"),
             (

@@ -1,8 +1,8 @@
 //! A report as text.
 
 use crate::figures::distribution;
-use crate::{Checks, Load, Reconnections, Report, ServerCost, ShardLoad, Stalled};
-use corecast_figures::{counted, scaled, three_digits, time};
+use crate::{Checks, Fairness, Load, Reconnections, Report, ServerCost, ShardLoad, Stalled};
+use corecast_figures::{bytes_a_second, counted, scaled, three_digits, time};
 use std::fmt;
 
 impl fmt::Display for Report {
@@ -42,6 +42,9 @@ impl fmt::Display for Report {
             writeln!(out, "            and {} to publishers in the window", deliveries.measured_to_publishers)?;
         }
         writeln!(out, "latency     {}", distribution(&self.latency_us))?;
+        if let Some(fairness) = &self.fairness {
+            write_fairness(fairness, out)?;
+        }
         writeln!(out, "completion  {}", distribution(&self.completion_us))?;
         writeln!(out, "skew        {}", distribution(&self.skew_us))?;
         for phase in &self.phases {
@@ -81,10 +84,16 @@ impl fmt::Display for Report {
     }
 }
 
-/// `640 B/s`, `32.0 kB/s`.
-fn bytes_a_second(value: f64) -> String {
-    let figure = scaled(value);
-    if figure.contains(' ') { format!("{figure}B/s") } else { format!("{figure} B/s") }
+fn write_fairness(fairness: &Fairness, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Fairness { subscribers, least_mean_us, median_mean_us, greatest_mean_us, greatest_to_median } = *fairness;
+    writeln!(
+        out,
+        "fairness    {greatest_to_median:.2}; means of {}: least {}, median {}, greatest {}",
+        counted(subscribers, "subscriber"),
+        time(least_mean_us),
+        time(median_mean_us),
+        time(greatest_mean_us)
+    )
 }
 
 fn write_reconnections(reconnections: &Reconnections, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -161,6 +161,7 @@ mod tests {
             counts: Counts { to_subscribers: 60_000, measured_to_subscribers: 50_000, ..Counts::default() },
             latency: Percentiles::default(),
             latency_curve: Vec::new(),
+            fairness: None,
             completion: Percentiles::default(),
             skew: Percentiles::default(),
             completion_overflowed: false,

@@ -40,10 +40,10 @@ fn rounds_go_back_and_forth_and_faults_fail_the_whole() {
         (0, "lossy", true),
         (0, "sound", false),
         (0, "lossy", false),
-        (1, "lossy", true),
-        (1, "sound", true),
         (1, "lossy", false),
         (1, "sound", false),
+        (1, "lossy", true),
+        (1, "sound", true),
     ];
     assert_eq!(order, expected.map(|(round, name, paced)| (round, name.to_owned(), paced)));
     assert!(!comparison.passed());

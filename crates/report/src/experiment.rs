@@ -23,7 +23,7 @@ pub struct Experiment {
 /// - What `corecast compare --json` wrote, and a baseline, is an experiment, titled after its file.
 /// - What `corecast bench --json` wrote is one run. The files of one directory are one experiment, titled after
 ///   the directory. A file's name without its extension is the contestant; `NAME.1.json`, `NAME.2.json` are
-///   rounds of one contestant, in that order.
+///   rounds of one contestant, in that order. Of a curve each rate is a run of that round.
 ///
 /// `reference` is the contestant that the others are divided by, where an experiment has it; else the
 /// experiment's own, else `mutex`, else its first.
@@ -37,9 +37,10 @@ pub fn gather(files: &[(&Path, &str)], reference: Option<&str>) -> Result<Vec<Ex
         let name = stem(path);
         match read(path, text)? {
             File::Results(results) => experiments.push(Experiment { title: shown(name), results }),
-            File::Run(run) => {
+            File::Runs(all) => {
                 let (contestant, round) = contestant_and_round(name);
-                runs.entry(directory(path)).or_default().push((contestant.to_owned(), round, run));
+                let all = all.into_iter().map(|run| (contestant.to_owned(), round, run));
+                runs.entry(directory(path)).or_default().extend(all);
             }
         }
     }
@@ -53,7 +54,8 @@ pub fn gather(files: &[(&Path, &str)], reference: Option<&str>) -> Result<Vec<Ex
 
 enum File {
     Results(Results),
-    Run(Run),
+    /// One, or one for each rate of a curve.
+    Runs(Vec<Run>),
 }
 
 fn read(path: &Path, text: &str) -> Result<File, Error> {
@@ -71,7 +73,20 @@ fn read(path: &Path, text: &str) -> Result<File, Error> {
         }
         return Ok(File::Results(results));
     }
-    Run::try_from(climbed(value)).map(File::Run).map_err(unreadable)
+    let runs = steps_of_curve(value).into_iter().map(|report| Run::try_from(climbed(report)));
+    runs.collect::<Result<Vec<_>, _>>().map(File::Runs).map_err(unreadable)
+}
+
+/// The reports of a curve as `corecast bench` writes it (`{"curve": …, "steps": [REPORT, …]}`). Anything else is the one
+/// report that it may be.
+fn steps_of_curve(mut value: Value) -> Vec<Value> {
+    if value.get("curve").is_some()
+        && let Some(Value::Array(steps)) = value.get_mut("steps")
+        && !steps.is_empty()
+    {
+        return std::mem::take(steps);
+    }
+    vec![value]
 }
 
 fn stem(path: &Path) -> &str {

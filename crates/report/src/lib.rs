@@ -2,7 +2,8 @@
 //!
 //! [`Results`] are read from the JSON of `corecast compare`; [`gather`] sorts any result files into
 //! [`Experiment`]s. A [`Verdict`] is one metric of two contestants, a [`Requirement`] a bound that it is held
-//! against, a [`Baseline`] the runs of one contestant to compare with later. [`page`] draws it all.
+//! against, a [`Baseline`] the runs of one contestant to compare with later. [`page`] draws it all, [`curve_chart`] the latency
+//! over the rate alone.
 //!
 //! ```
 //! use corecast_report::{Metric, Requirement, Verdict};
@@ -27,6 +28,8 @@ mod baseline;
 mod bootstrap;
 mod chart;
 mod contention;
+mod curve;
+mod curve_table;
 mod error;
 mod experiment;
 mod figures;
@@ -51,7 +54,7 @@ pub use bootstrap::{Interval, MIN_PAIRS, RESAMPLES, interval_of_median, median};
 pub use contention::Timing;
 pub use error::{Error, RequirementError};
 pub use experiment::{Experiment, gather};
-pub use html::{contention_page, page};
+pub use html::{contention_page, curve_chart, page};
 pub use ladder::{Ladder, Rung};
 pub use load::Load;
 pub use markdown::escaped as markdown_escaped;

@@ -20,6 +20,11 @@ impl Load {
         self.0.get("paced").is_some()
     }
 
+    /// Messages offered a second, of an open loop; none if that is no figure.
+    pub fn rate(&self) -> Option<f64> {
+        self.0.pointer("/paced/rate").and_then(Value::as_f64).filter(|rate| outside::is_figure(*rate))
+    }
+
     /// Whether it is a closed loop: as much work as the contestant manages.
     pub fn is_saturating(&self) -> bool {
         self.0.get("saturate").is_some()

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::figures::{a_second, microseconds};
+use crate::figures::{a_second, microseconds, ratio};
 use crate::{Load, Run};
 use corecast_figures::{scaled, time};
 
@@ -24,14 +24,25 @@ pub enum Metric {
     Max,
     /// 99 % of the messages had reached their last subscriber after this long.
     CompletionP99,
+    /// The greatest mean latency of a single subscriber ÷ the mean of the one in the middle.
+    Fairness,
     /// CPU time of the server for one delivery.
     Cpu,
 }
 
 impl Metric {
     /// Every metric, in the order of tables.
-    pub const ALL: [Self; 8] =
-        [Self::Knee, Self::Deliveries, Self::P50, Self::P99, Self::P999, Self::Max, Self::CompletionP99, Self::Cpu];
+    pub const ALL: [Self; 9] = [
+        Self::Knee,
+        Self::Deliveries,
+        Self::P50,
+        Self::P99,
+        Self::P999,
+        Self::Max,
+        Self::CompletionP99,
+        Self::Fairness,
+        Self::Cpu,
+    ];
 
     /// What a requirement calls it.
     pub fn name(self) -> &'static str {
@@ -43,6 +54,7 @@ impl Metric {
             Self::P999 => "p99.9",
             Self::Max => "max",
             Self::CompletionP99 => "completion-p99",
+            Self::Fairness => "fairness",
             Self::Cpu => "cpu",
         }
     }
@@ -53,7 +65,7 @@ impl Metric {
             Self::Deliveries => "deliveries/s",
             Self::CompletionP99 => "completion p99",
             Self::Cpu => "CPU/delivery",
-            latency => latency.name(),
+            other => other.name(),
         }
     }
 
@@ -67,6 +79,7 @@ impl Metric {
             Self::P999 => "/latency_us/p999",
             Self::Max => "/latency_us/max",
             Self::CompletionP99 => "/completion_us/p99",
+            Self::Fairness => "/fairness/greatest_to_median",
             Self::Cpu => "/server/cpu_us_per_delivery",
         })
     }
@@ -83,6 +96,11 @@ impl Metric {
         }
     }
 
+    /// Whether one contestant's figure is a ratio by itself: a requirement bounds it alone, and divides it by nobody's.
+    pub fn is_ratio(self) -> bool {
+        self == Self::Fairness
+    }
+
     /// Whether less of it is better.
     pub fn less_is_better(self) -> bool {
         !matches!(self, Self::Deliveries | Self::Knee)
@@ -97,6 +115,7 @@ impl Metric {
             Self::Knee => a_second,
             Self::Deliveries => scaled,
             Self::Cpu => microseconds,
+            Self::Fairness => ratio,
             _ => time,
         }
     }

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use crate::figures;
 use crate::{MIN_PAIRS, Metric, RequirementError, Verdict};
 
-/// A metric, `<=` or `>=`, and a ratio A ÷ B: `p99<=0.8`.
+/// A metric, `<=` or `>=`, and a ratio A ÷ B: `p99<=0.8`. Of a metric that [is a ratio](Metric::is_ratio) by itself it bounds
+/// A's own: `fairness<=1.25`.
 ///
 /// Held against it is the *median* of the ratios: it is the best guess from any number of pairs, and one bad
 /// round does not move it. Whether the interval agrees is said beside it, and decides nothing.
@@ -37,7 +38,9 @@ impl Requirement {
     /// Holds the median of a verdict against the bound.
     pub fn judge(&self, verdict: &Verdict) -> Judgement {
         let Some(ratio) = verdict.median() else {
-            let text = format!("{self}: NOT HELD: no pair of runs has figures to divide");
+            let lacking =
+                if self.metric.is_ratio() { "no run has the figure" } else { "no pair of runs has figures to divide" };
+            let text = format!("{self}: NOT HELD: {lacking}");
             return Judgement { held: false, settled: false, text };
         };
         let held = self.keeps(ratio);
@@ -46,7 +49,10 @@ impl Requirement {
         let doubt = match verdict.interval {
             Some(interval) if settled => format!(", 95 % {interval}"),
             Some(interval) => format!("; the interval does not settle it: 95 % {interval}"),
-            None => format!("; {} of {MIN_PAIRS} pairs for an interval: not settled", verdict.ratios.len()),
+            None => {
+                let of = if self.metric.is_ratio() { "rounds" } else { "pairs" };
+                format!("; {} of {MIN_PAIRS} {of} for an interval: not settled", verdict.ratios.len())
+            }
         };
         let state = if held { "held" } else { "NOT HELD" };
         Judgement { held, settled, text: format!("{self}: {state}: median {}{doubt}", figures::ratio(ratio)) }

@@ -115,7 +115,7 @@ impl Entry {
         let mut remarks: Vec<Remark> = Vec::new();
         for (round, run) in self.numbered() {
             for text in run.remarks() {
-                let kind: String = text.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+                let kind = without_digits(&text);
                 match remarks.iter_mut().find(|remark| remark.kind == kind) {
                     Some(remark) => remark.rounds.push(round),
                     None => remarks.push(Remark { kind, text, rounds: vec![round] }),
@@ -128,6 +128,15 @@ impl Entry {
         figures.into_iter().chain(remarks).chain(ends).collect()
     }
 
+    /// What stands in a table's column of checks: of how many rounds the figures are, where some are left out; else
+    /// [`Entry::state`].
+    pub(crate) fn verdict_on_checks(&self) -> String {
+        match self.reservation().filter(|_| self.usable() && self.passed()) {
+            Some(rounds) => rounds.trim_end_matches(" rounds").to_owned(),
+            None => self.state().to_owned(),
+        }
+    }
+
     /// `held`, `FAILED` or `INVALID`.
     pub(crate) fn state(&self) -> &'static str {
         match (self.passed(), self.valid()) {
@@ -136,6 +145,11 @@ impl Entry {
             (true, true) => "held",
         }
     }
+}
+
+/// What remarks that differ by their figures alone have in common.
+pub(crate) fn without_digits(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_ascii_digit()).collect()
 }
 
 /// What was said of several rounds.

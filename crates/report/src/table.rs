@@ -36,7 +36,14 @@ impl fmt::Display for Results {
         write_conditions(run, self.rounds(), out)?;
         let names = Names::new(&self.entries, out)?;
         write_versions(&self.entries, &names, out)?;
+        let curve = self.curve();
+        if let Some(curve) = &curve {
+            curve.write(&names, out)?;
+        }
         for (load, entries) in self.by_load() {
+            if curve.is_some() && load.rate().is_some() {
+                continue;
+            }
             writeln!(out, "\n{load}")?;
             if load.is_ladder() {
                 writeln!(
@@ -50,7 +57,13 @@ impl fmt::Display for Results {
                 write_aligned(&ranges(load, &entries, &names), out)?;
             }
         }
+        if let Some(curve) = &curve {
+            curve.write_remarks(&names, out)?;
+        }
         for (entry, remarks) in self.remarks() {
+            if curve.is_some() && entry.load.rate().is_some() {
+                continue;
+            }
             writeln!(out, "\n{}, {}", names.of(entry).trim_start(), entry.load)?;
             remarks.iter().try_for_each(|remark| writeln!(out, "  {remark}"))?;
         }
@@ -75,10 +88,7 @@ impl Results {
                 Some(three_digits(median(entry, metric)? / reference))
             };
             row.extend(divided.map(|metric| or_dash(ratio(metric))));
-            row.push(match entry.reservation().filter(|_| entry.usable() && entry.passed()) {
-                Some(rounds) => rounds.trim_end_matches(" rounds").to_owned(),
-                None => entry.state().to_owned(),
-            });
+            row.push(entry.verdict_on_checks());
             row
         };
         std::iter::once(header).chain(entries.iter().map(row)).collect()
@@ -106,7 +116,7 @@ impl Results {
     }
 }
 
-fn or_dash(cell: Option<String>) -> String {
+pub(crate) fn or_dash(cell: Option<String>) -> String {
     cell.unwrap_or_else(|| "-".to_owned())
 }
 
@@ -120,27 +130,33 @@ fn ratio_title(metric: Metric) -> &'static str {
     }
 }
 
-fn short_title(metric: Metric) -> &'static str {
+pub(crate) fn short_title(metric: Metric) -> &'static str {
     if metric == Metric::Cpu { "CPU" } else { metric.title() }
 }
 
-fn write_conditions(run: &Run, rounds: usize, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// The load without its rate, and the machine.
+pub(crate) fn conditions(run: &Run) -> [String; 2] {
     let setting = |name| run.settings().get(name).map_or_else(|| "?".to_owned(), plain);
     let fact = |name| run.host().get(name).map_or_else(|| "?".to_owned(), plain);
     let numbered = |what: &str| {
         let count = run.settings().get(&format!("{what}s")).and_then(serde_json::Value::as_u64);
         count.map_or_else(|| format!("? {what}s"), |count| counted(count, what))
     };
-    writeln!(
-        out,
-        "{}, {}, {}, {}-byte payloads; {} s measured; rounds: {rounds}",
+    let load = format!(
+        "{}, {}, {}, {}-byte payloads; {} s measured",
         numbered("subscriber"),
         numbered("publisher"),
         numbered("channel"),
         setting("payload_bytes"),
         setting("duration_seconds"),
-    )?;
-    writeln!(out, "{}, {} CPUs, Linux {}", fact("cpu"), fact("cpus"), fact("kernel"))?;
+    );
+    [load, format!("{}, {} CPUs, Linux {}", fact("cpu"), fact("cpus"), fact("kernel"))]
+}
+
+fn write_conditions(run: &Run, rounds: usize, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let [load, machine] = conditions(run);
+    writeln!(out, "{load}; rounds: {rounds}")?;
+    writeln!(out, "{machine}")?;
     writeln!(out, "Medians of the rounds; CPU: of the server, per delivery; ×: of the reference's; rate: deliveries/s.")
 }
 
@@ -171,7 +187,7 @@ pub(crate) fn plain(value: &serde_json::Value) -> String {
 }
 
 /// What the contestants are called in the tables.
-struct Names(Vec<(String, String)>);
+pub(crate) struct Names(Vec<(String, String)>);
 
 impl Names {
     /// Writes the whole names of those that are too long.
@@ -194,14 +210,14 @@ impl Names {
         Ok(Self(names))
     }
 
-    fn of(&self, entry: &Entry) -> String {
+    pub(crate) fn of(&self, entry: &Entry) -> String {
         let found = self.0.iter().find(|(name, _)| *name == entry.name);
         format!("  {}", found.map_or(entry.name.as_str(), |(_, short)| short))
     }
 }
 
 /// Pads each column to its widest cell: the first and a last one of words to the left, figures to the right.
-fn write_aligned(rows: &[Vec<String>], out: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(crate) fn write_aligned(rows: &[Vec<String>], out: &mut fmt::Formatter<'_>) -> fmt::Result {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()

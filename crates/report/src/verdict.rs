@@ -15,7 +15,7 @@ use crate::{Entry, Interval, MIN_PAIRS, Metric, interval_of_median, median};
 pub struct Verdict {
     /// What is compared.
     pub metric: Metric,
-    /// The name of B, which A is divided by.
+    /// The name of B, which A is divided by; empty where A is divided by nobody.
     pub against: String,
     /// A ÷ B of each pair.
     pub ratios: Vec<f64>,
@@ -40,6 +40,14 @@ impl Verdict {
         let ratio = |(a, b)| metric.of(b).filter(|b| *b > 0.0).and_then(|b| Some(metric.of(a)? / b));
         let left_out = pairs().count() - usable().count();
         Self { left_out, ..Self::new(metric, b.name.clone(), usable().filter_map(ratio).collect()) }
+    }
+
+    /// From one contestant alone, in a metric that [is a ratio](Metric::is_ratio) by itself: the figures of the rounds that
+    /// can be used.
+    pub fn of_one(metric: Metric, entry: &Entry) -> Self {
+        let usable = || entry.runs.iter().filter(|run| run.usable());
+        let left_out = entry.runs.len() - usable().count();
+        Self { left_out, ..Self::new(metric, "", usable().filter_map(|run| metric.of(run)).collect()) }
     }
 
     /// The middle ratio, if there is any.

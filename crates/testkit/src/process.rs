@@ -44,16 +44,24 @@ impl Process {
     ///
     /// # Panics
     /// If it cannot be started.
-    pub fn spawn(mut command: Command) -> Self {
+    pub fn spawn(command: Command) -> Self {
+        Self::spawn_onto(command, Stdio::piped(), Stdio::piped())
+    }
+
+    /// Starts a prepared command with these outputs. Only those that are [`Stdio::piped`] can be read here.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn spawn_onto(mut command: Command, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(stdout)
+            .stderr(stderr)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let stdin = child.stdin.take();
-        let stdout = Lines::of(child.stdout.take().expect("piped"));
-        let stderr = Lines::of(child.stderr.take().expect("piped"));
+        let stdout = child.stdout.take().map_or_else(Lines::closed, Lines::of);
+        let stderr = child.stderr.take().map_or_else(Lines::closed, Lines::of);
         Self { child, stdin, stdout, stderr }
     }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use corecast_engine::Protocol;
 use rustix::process::Signal;
@@ -41,8 +41,16 @@ impl ServerProcess {
     /// # Panics
     /// As [`start`](Self::start).
     pub fn spawn(command: Command, listeners: usize) -> Self {
+        Self::spawn_onto(command, listeners, Stdio::piped())
+    }
+
+    /// As [`spawn`](Self::spawn), with another standard error.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn spawn_onto(command: Command, listeners: usize, stderr: impl Into<Stdio>) -> Self {
         let deadline = Deadline::start();
-        let mut process = Process::spawn(command);
+        let mut process = Process::spawn_onto(command, Stdio::piped(), stderr);
         let mut ready = Vec::with_capacity(listeners);
         while ready.len() < listeners {
             match process.text_line(deadline) {

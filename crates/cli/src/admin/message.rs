@@ -13,6 +13,8 @@ pub(super) enum Request {
     Status,
     Connections,
     Journal,
+    /// The state of the server's log.
+    Log,
     Close {
         /// `SHARD/SLOT.GENERATION`.
         connection: String,
@@ -31,6 +33,10 @@ pub(super) enum Reply {
     Status(Vec<ShardLine>),
     Connections(Vec<ConnectionLine>),
     Journal(Vec<DepartureLine>),
+    Log {
+        /// The number of lines dropped since the start.
+        dropped: u64,
+    },
     /// Whether this request ended it.
     Close(bool),
     Stop,

@@ -3,8 +3,9 @@
 mod message;
 mod settings;
 mod socket;
+mod socket_file;
 
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,6 +17,8 @@ use corecast_engine::ConnectionId;
 use corecast_wire::native::MAX_REASON;
 use serde::Serialize;
 
+use crate::output::{complain, print};
+use crate::printable::{MAX_TEXT, printable, printable_json};
 use message::{ConnectionLine, Reply, Request, ShardLine};
 
 pub(crate) use message::DepartureLine;
@@ -103,12 +106,19 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         (Reply::Error(reason), _) => bail!("the server says: {reason}"),
         (reply, _) => bail!("the server answers another question: {reply:?}"),
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads it has seen enough.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write to standard output")
-        }
-        _ => Ok(ExitCode::SUCCESS),
+    print(&text)?;
+    if matches!(arguments.command, Command::Status(_)) {
+        note_dropped_lines(path);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a note on standard error if the server dropped lines of its log. Failures are ignored.
+fn note_dropped_lines(path: &Path) {
+    if let Ok(Reply::Log { dropped: dropped @ 1.. }) = ask(path, &Request::Log) {
+        complain(&format!(
+            "corecast: the server dropped {dropped} log lines: its standard error was blocked or failed\n"
+        ));
     }
 }
 
@@ -128,7 +138,7 @@ fn ask(path: &Path, request: &Request) -> anyhow::Result<Reply> {
 fn json_lines(lines: &[impl Serialize]) -> anyhow::Result<String> {
     let mut text = String::new();
     for line in lines {
-        text += &serde_json::to_string(line)?;
+        text += &printable_json(&serde_json::to_string(line)?);
         text.push('\n');
     }
     Ok(text)
@@ -166,9 +176,12 @@ fn connection_cells(line: &ConnectionLine) -> [String; 6] {
 
 /// Columns as wide as their widest cell.
 fn table<const N: usize>(columns: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    // The texts come from the server, which is not trusted.
+    let rows = rows.map(|row| row.map(|cell| printable(&cell, MAX_TEXT).into_owned()));
     let rows: Vec<_> = std::iter::once(columns.map(str::to_owned)).chain(rows).collect();
+    let width = |cell: &String| cell.chars().count();
     let widths: [usize; N] =
-        std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or_default());
+        std::array::from_fn(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or_default());
     let mut text = String::new();
     for row in rows {
         let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
@@ -186,5 +199,13 @@ mod tests {
     fn a_table_lines_up_and_has_no_trailing_space() {
         let rows = [["1".to_owned(), "long".to_owned()], ["22".to_owned(), String::new()]];
         assert_eq!(table(&["a", "b"], rows.into_iter()), "a   b\n1   long\n22\n");
+    }
+
+    #[test]
+    fn control_characters_in_a_cell_are_escaped() {
+        let rows = [["a\nb\u{1b}[2J".to_owned(), "x".repeat(2 * MAX_TEXT)]];
+        let text = table(&["a", "b"], rows.into_iter());
+        assert_eq!(text.lines().count(), 2);
+        assert!(text.contains(r"a\nb\u{1b}[2J  x") && text.ends_with("x…\n") && !text.contains('\u{1b}'), "{text}");
     }
 }

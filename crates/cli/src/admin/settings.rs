@@ -10,14 +10,16 @@ use clap::Args;
 pub(crate) struct AdminSettings {
     /// A Unix socket for 'corecast admin', which shows and closes connections and ends the server.
     ///
-    /// Only the user that the server runs as, and root, can use it. One that a dead server left is replaced.
+    /// Only the user that the server runs as, and root, can use it. A stale socket file is replaced; the socket of a running
+    /// server is not. There are at most 16 clients: one more evicts the oldest that has not sent a request.
     /// Default: none.
     #[arg(long, env = "CORECAST_ADMIN_SOCKET", value_name = "FILE")]
     pub(crate) admin_socket: Option<PathBuf>,
 
     /// Where SIGUSR1 writes the journal: the last 1,000 departures of each shard, a JSON object a line.
     ///
-    /// The file is replaced each time; that it can be is tried at the start. Default: standard error, between the lines of the log.
+    /// A regular file is replaced each time, so log rotation may move it; the server checks at the start that it can be
+    /// written. A FIFO or a device is written in place, for at most 5 s. Default: standard error, between the lines of the log.
     #[arg(long, env = "CORECAST_JOURNAL", value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
 }

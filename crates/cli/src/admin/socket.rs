@@ -1,139 +1,279 @@
-//! The server's end of the administrator's socket: a thread that answers one client after the other.
+//! The server side of the admin socket: one thread accepts clients, and one thread serves each client.
+//!
+//! The number of clients and the time for each request and reply are limited. At the limit the oldest client without a
+//! request is evicted. A client is told why its request is refused before the connection is closed.
 
-use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::FileTypeExt;
+use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use corecast_engine::Control;
 use corecast_wire::Code;
-use rustix::fs::{Mode, fchmod};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
+use corecast_wire::native::MAX_REASON;
 
 use super::message::{Reply, Request};
+use super::socket_file::SocketFile;
+use crate::logging::Log;
 
-/// The longest request. The longest reason that fits a CLOSE is shorter.
-const LONGEST_REQUEST: usize = 4096;
+/// The maximum length of a request in bytes, including its line feed.
+const MAX_REQUEST: usize = 4096;
 
-/// How long a client may take to ask, and as long again to take each part of the answer.
-const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time within which a client must send its request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long to wait for descriptors when there is none for a client.
+/// The time within which a client must read the reply.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The time for which input is read and discarded after an error reply. Closing a socket with unread input resets the
+/// connection, and the reply could be lost.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The maximum number of clients.
+const MAX_CLIENTS: usize = 16;
+
+/// The delay before accepting again when descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Clients that may wait for their turn.
-const BACKLOG: i32 = 16;
-
-/// The socket's file, which goes with this value.
+/// The admin socket. Its file is removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct AdminSocket {
-    path: PathBuf,
+    _file: SocketFile,
     listener: Option<UnixListener>,
 }
 
 impl AdminSocket {
-    /// Makes the file. Clients wait until [`serve`](Self::serve).
+    /// Creates the file and listens. Clients wait until [`serve`](Self::serve).
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
-        let listener = match make(path) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse && is_abandoned(path) => {
-                fs::remove_file(path)?;
-                make(path)
-            }
-            made => made,
-        }?;
-        Ok(Self { path: path.to_owned(), listener: Some(listener) })
+        let (file, listener) = SocketFile::bind(path)?;
+        Ok(Self { _file: file, listener: Some(listener) })
     }
 
-    /// Answers clients, in a thread of its own, until the process ends.
-    pub(crate) fn serve(&mut self, control: Control) -> io::Result<()> {
+    /// Starts the threads that serve clients until the process ends.
+    pub(crate) fn serve(&mut self, control: Control, log: Log) -> io::Result<()> {
         let Some(listener) = self.listener.take() else { return Ok(()) };
-        let body = move || {
-            for client in listener.incoming() {
-                let accepted = client.is_ok();
-                if let Err(error) = client.and_then(|client| attend(client, &control)) {
-                    tracing::warn!(%error, "cannot answer an administrator");
+        let service = Arc::new(Service { control, log, clients: Mutex::default() });
+        thread::Builder::new().name("admin".into()).spawn(move || service.accept(&listener)).map(drop)
+    }
+}
+
+/// The state shared by the threads of the admin socket.
+struct Service {
+    control: Control,
+    log: Log,
+    /// In order of their arrival.
+    clients: Mutex<Vec<Arc<Client>>>,
+}
+
+struct Client {
+    stream: UnixStream,
+    /// Set once the request is complete.
+    requested: AtomicBool,
+    /// Set when the client is evicted.
+    evicted: AtomicBool,
+}
+
+impl Service {
+    fn accept(self: Arc<Self>, listener: &UnixListener) {
+        let mut short = false;
+        for client in listener.incoming() {
+            match client {
+                Ok(stream) => {
+                    short = false;
+                    if let Err(error) = self.admit(stream) {
+                        tracing::warn!(%error, "cannot serve an admin client");
+                    }
                 }
-                if !accepted {
+                Err(error) => {
+                    if !std::mem::replace(&mut short, true) {
+                        tracing::warn!(%error, "cannot accept an admin client: retrying every {ACCEPT_PAUSE:?}");
+                    }
                     thread::sleep(ACCEPT_PAUSE);
                 }
             }
-        };
-        thread::Builder::new().name("admin".into()).spawn(body).map(drop)
-    }
-}
-
-impl Drop for AdminSocket {
-    fn drop(&mut self) {
-        // Somebody else may have removed it.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// For this user alone from the first moment on: Linux gives the file the mode that the socket had.
-fn make(path: &Path) -> io::Result<UnixListener> {
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
-    bind(&socket, &SocketAddrUnix::new(path)?)?;
-    listen(&socket, BACKLOG)?;
-    Ok(socket.into())
-}
-
-/// Whether it is a socket that nobody listens on.
-fn is_abandoned(path: &Path) -> bool {
-    let socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    socket && UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
-}
-
-fn attend(mut client: UnixStream, control: &Control) -> io::Result<()> {
-    client.set_write_timeout(Some(CLIENT_TIMEOUT))?;
-    let reply = match serde_json::from_slice(&request(&mut client)?) {
-        Ok(request) => answer(request, control),
-        Err(error) => Reply::Error(format!("this is no request: {error}")),
-    };
-    let mut line = serde_json::to_vec(&reply)?;
-    line.push(b'\n');
-    client.write_all(&line)?;
-    if reply == Reply::Stop {
-        // Behind the answer: the process may end before this returns.
-        control.stop();
-    }
-    Ok(())
-}
-
-/// The client's line; what has come of it, if that is over the limit.
-fn request(client: &mut UnixStream) -> io::Result<Vec<u8>> {
-    let deadline = Instant::now() + CLIENT_TIMEOUT;
-    let mut line = Vec::new();
-    let mut part = [0; LONGEST_REQUEST];
-    while line.len() < LONGEST_REQUEST && !line.contains(&b'\n') {
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        client.set_read_timeout(Some(left))?;
-        match client.read(&mut part[line.len()..])? {
-            0 => break,
-            count => line.extend_from_slice(&part[line.len()..][..count]),
         }
     }
-    Ok(line)
-}
 
-fn answer(request: Request, control: &Control) -> Reply {
-    let answered = match request {
-        Request::Status => control.shards().map(|all| Reply::Status(all.iter().map(Into::into).collect())),
-        Request::Connections => {
-            control.connections().map(|all| Reply::Connections(all.iter().map(Into::into).collect()))
-        }
-        Request::Journal => control.journal().map(|all| Reply::Journal(all.iter().map(Into::into).collect())),
-        Request::Close { connection, reason, reset } => match connection.parse() {
-            Ok(id) => {
-                let code = if reset { Code::Reset } else { Code::Administrator };
-                control.close(id, code, reason).map(Reply::Close)
+    /// Evicts a silent client if necessary, and serves the new one in a thread.
+    fn admit(self: &Arc<Self>, stream: UnixStream) -> io::Result<()> {
+        let client = Arc::new(Client { stream, requested: AtomicBool::new(false), evicted: AtomicBool::new(false) });
+        {
+            let mut clients = self.clients();
+            if clients.len() >= MAX_CLIENTS {
+                let Some(silent) = clients.iter().position(|client| !client.requested.load(Ordering::Acquire)) else {
+                    let busy = format!("busy with {MAX_CLIENTS} other clients; try again later");
+                    drop(clients);
+                    client.say(&Reply::Error(busy))?;
+                    client.linger();
+                    return Ok(());
+                };
+                clients.remove(silent).evict();
             }
-            Err(error) => return Reply::Error(format!("{connection}: {error}")),
-        },
-        Request::Stop => Ok(Reply::Stop),
-    };
-    answered.unwrap_or_else(|error| Reply::Error(error.to_string()))
+            clients.push(Arc::clone(&client));
+        }
+        let (service, served) = (Arc::clone(self), Arc::clone(&client));
+        let body = move || {
+            if let Err(error) = service.serve(&served) {
+                tracing::warn!(%error, "cannot answer an admin client");
+            }
+            service.remove(&served);
+        };
+        let spawned = thread::Builder::new().name("admin-client".into()).spawn(body);
+        spawned.map(drop).inspect_err(|_| self.remove(&client))
+    }
+
+    fn remove(&self, client: &Arc<Client>) {
+        self.clients().retain(|other| !Arc::ptr_eq(other, client));
+    }
+
+    fn clients(&self) -> MutexGuard<'_, Vec<Arc<Client>>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, client: &Client) -> io::Result<()> {
+        let reply = match client.request() {
+            Ok(line) => match serde_json::from_slice(&line) {
+                Ok(request) => self.answer(request),
+                Err(error) => Reply::Error(format!("invalid request: {error}")),
+            },
+            Err(NoRequest::Closed) => return Ok(()),
+            Err(NoRequest::Refused(reason)) => {
+                client.say(&Reply::Error(reason))?;
+                client.linger();
+                return Ok(());
+            }
+            Err(NoRequest::Failed(error)) => return Err(error),
+        };
+        client.say(&reply)?;
+        if reply == Reply::Stop {
+            // Behind the answer: the process may end before this returns.
+            self.control.stop();
+        }
+        Ok(())
+    }
+
+    fn answer(&self, request: Request) -> Reply {
+        let control = &self.control;
+        let answered = match request {
+            Request::Status => control.shards().map(|all| Reply::Status(all.iter().map(Into::into).collect())),
+            Request::Connections => {
+                control.connections().map(|all| Reply::Connections(all.iter().map(Into::into).collect()))
+            }
+            Request::Journal => control.journal().map(|all| Reply::Journal(all.iter().map(Into::into).collect())),
+            Request::Log => Ok(Reply::Log { dropped: self.log.dropped() }),
+            Request::Close { connection, mut reason, reset } => match connection.parse() {
+                Ok(id) => {
+                    let code = if reset { Code::Reset } else { Code::Administrator };
+                    // The journal keeps the reason too, so it gets the same limit as in the CLOSE frame.
+                    reason.truncate(reason.floor_char_boundary(MAX_REASON));
+                    control.close(id, code, reason).map(Reply::Close)
+                }
+                Err(error) => return Reply::Error(format!("{connection}: {error}")),
+            },
+            Request::Stop => Ok(Reply::Stop),
+        };
+        answered.unwrap_or_else(|error| Reply::Error(error.to_string()))
+    }
+}
+
+/// The reasons for which there is no request to answer.
+enum NoRequest {
+    /// The client closed the connection.
+    Closed,
+    /// The client is told this.
+    Refused(String),
+    /// The connection failed.
+    Failed(io::Error),
+}
+
+impl Client {
+    /// Reads the request: a line, or everything up to the end of the input.
+    fn request(&self) -> Result<Vec<u8>, NoRequest> {
+        let deadline = Instant::now() + REQUEST_TIMEOUT;
+        let mut line = Vec::new();
+        let mut part = [0; MAX_REQUEST];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            self.stream.set_read_timeout(Some(left)).map_err(NoRequest::Failed)?;
+            let ended = match (&self.stream).read(&mut part[line.len()..]) {
+                Ok(count) => {
+                    line.extend_from_slice(&part[line.len()..][..count]);
+                    count == 0
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Err(NoRequest::Refused(format!("no request within {REQUEST_TIMEOUT:?}")));
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(NoRequest::Failed(error)),
+            };
+            if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+                if end + 1 < line.len() {
+                    return Err(NoRequest::Refused("only one request per connection is allowed".to_owned()));
+                }
+                self.requested.store(true, Ordering::Release);
+                return Ok(line);
+            }
+            if self.evicted.load(Ordering::Acquire) {
+                let reason = format!("evicted: this was the oldest of {MAX_CLIENTS} clients without a request");
+                return Err(NoRequest::Refused(reason));
+            }
+            if line.len() == MAX_REQUEST {
+                return Err(NoRequest::Refused(format!("the request exceeds {MAX_REQUEST} bytes")));
+            }
+            if ended {
+                self.requested.store(true, Ordering::Release);
+                return if line.is_empty() { Err(NoRequest::Closed) } else { Ok(line) };
+            }
+        }
+    }
+
+    /// Wakes the thread that waits for the request, which tells the client and closes the connection.
+    fn evict(&self) {
+        self.evicted.store(true, Ordering::Release);
+        // An error means that the client has closed the connection already.
+        let _ = self.stream.shutdown(Shutdown::Read);
+    }
+
+    /// Writes a line of JSON.
+    fn say(&self, reply: &Reply) -> io::Result<()> {
+        let deadline = Instant::now() + REPLY_TIMEOUT;
+        let mut line = serde_json::to_vec(reply)?;
+        line.push(b'\n');
+        let mut rest = line.as_slice();
+        while !rest.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            self.stream.set_write_timeout(Some(left))?;
+            match (&self.stream).write(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => rest = &rest[count..],
+                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Discards input until the client closes the connection, for at most [`LINGER`].
+    fn linger(&self) {
+        let deadline = Instant::now() + LINGER;
+        let mut dropped = [0; MAX_REQUEST];
+        // An error means that the client has closed the connection already.
+        let _ = self.stream.shutdown(Shutdown::Write);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let more = !left.is_zero()
+                && self.stream.set_read_timeout(Some(left)).is_ok()
+                && (&self.stream).read(&mut dropped).is_ok_and(|count| count > 0);
+            if !more {
+                return;
+            }
+        }
+    }
 }

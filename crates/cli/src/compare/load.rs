@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use corecast_loadgen::{Contestant, Load, Plan, Protocol, Scenario, Settings};
+use corecast_loadgen::{Contestant, Load, Plan, Protocol, Rates, Scenario, Settings};
 
 use crate::bench::{explain, generator_cpus, put};
 use crate::command_line::SetupError;
@@ -91,13 +91,14 @@ impl LoadArguments {
         default_rounds: usize,
     ) -> anyhow::Result<Plan> {
         let rounds = self.rounds.unwrap_or(default_rounds);
-        let settings = self.settings()?;
-        Ok(Plan { contestants, loads: self.loads(&settings), rounds, settings, reference })
+        let scenario = self.scenario.as_deref().map(Scenario::find).transpose().map_err(explain)?.unwrap_or_default();
+        let settings = self.settings(&scenario)?;
+        let loads = self.loads(&settings, scenario.rates());
+        Ok(Plan { contestants, loads, rounds, settings, reference })
     }
 
     /// What all contestants have in common: address, protocol and load are each run's own.
-    fn settings(&self) -> anyhow::Result<Settings> {
-        let scenario = self.scenario.as_deref().map(Scenario::find).transpose().map_err(explain)?.unwrap_or_default();
+    fn settings(&self, scenario: &Scenario) -> anyhow::Result<Settings> {
         if scenario.climb().is_some() {
             let reason = "--scenario: a ladder has many loads; 'corecast bench' climbs it, one server at a time";
             return Err(SetupError(reason.to_owned()).into());
@@ -122,9 +123,11 @@ impl LoadArguments {
     }
 
     /// The loads in turn: the scenario's, or an open and a closed loop, unless flags say otherwise.
-    fn loads(&self, settings: &Settings) -> Vec<Load> {
+    fn loads(&self, settings: &Settings, rates: Option<&Rates>) -> Vec<Load> {
         let (rate, in_flight) = match (&self.scenario, settings.load) {
-            (Some(_), load) if self.rate.is_none() && self.closed_loop.is_none() => return vec![load],
+            (Some(_), load) if self.rate.is_none() && self.closed_loop.is_none() => {
+                return rates.map_or_else(|| vec![load], |rates| rates.loads().collect());
+            }
             (Some(_), _) => (0, 0),
             (None, _) => (100, 256),
         };

@@ -40,7 +40,7 @@ pub(crate) struct PairArguments {
     #[arg(long, value_name = "FILE", requires = "b")]
     b_bin: Option<PathBuf>,
 
-    /// A bound for the median ratio A ÷ B, such as 'p99<=0.8'; repeatable.
+    /// A bound for the median ratio A ÷ B, such as 'p99<=0.8', or for A's own 'fairness<=1.25'; repeatable.
     #[arg(long = "require", value_name = "METRIC<=NUMBER", requires = "a")]
     requirements: Vec<Requirement>,
 
@@ -130,7 +130,8 @@ impl PairArguments {
 
     /// A requirement that no load could answer is found before minutes are spent.
     fn check_requirements(&self, loads: &[Load]) -> Result<(), SetupError> {
-        if !self.requirements.is_empty() && self.b.is_none() && self.baseline.is_none() {
+        let is_divided = |requirement: &Requirement| !requirement.metric.is_ratio();
+        if self.requirements.iter().any(is_divided) && self.b.is_none() && self.baseline.is_none() {
             return Err(SetupError("--require needs --b or --baseline to divide by".to_owned()));
         }
         let answered = |requirement: &Requirement| loads.iter().any(|load| requirement.metric.applies(load));
@@ -138,7 +139,7 @@ impl PairArguments {
             None => Ok(()),
             Some(requirement) => Err(SetupError(format!(
                 "--require: '{requirement}' is compared under no load that is measured: \
-                 deliveries need --closed-loop, latencies --rate"
+                 deliveries need --closed-loop, latencies and fairness --rate"
             ))),
         }
     }
@@ -147,11 +148,15 @@ impl PairArguments {
     fn judge(&self, results: &Results, a: &str, text: &mut String) -> Result<bool, fmt::Error> {
         let mut held = true;
         for requirement in &self.requirements {
-            for entry in results.entries.iter().filter(|entry| entry.name == a) {
-                let reference =
-                    results.reference_under(&entry.load).filter(|_| requirement.metric.applies(&entry.load));
-                let Some(reference) = reference else { continue };
-                let judgement = requirement.judge(&Verdict::of(requirement.metric, entry, reference));
+            let metric = requirement.metric;
+            for entry in results.entries.iter().filter(|entry| entry.name == a && metric.applies(&entry.load)) {
+                let reference = results.reference_under(&entry.load);
+                let verdict = match reference {
+                    _ if metric.is_ratio() => Verdict::of_one(metric, entry),
+                    Some(reference) => Verdict::of(metric, entry, reference),
+                    None => continue,
+                };
+                let judgement = requirement.judge(&verdict);
                 writeln!(text, "{}; {}", judgement.text, entry.load)?;
                 held &= judgement.held;
             }

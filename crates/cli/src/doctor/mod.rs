@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange, MAX_SHARDS};
 use crate::output::print;
+use crate::printable::{MAX_TEXT, printable, printable_json};
 use crate::settings::{GREATEST_COUNT, count};
 use examine::{Finding, Wanted, examine};
 use machine::Machine;
@@ -66,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let findings = examine(&machine, &Wanted { cpus: shards, connections: arguments.connections });
     let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
     let text = if arguments.json {
-        serde_json::to_string_pretty(&Report { worst, findings: &findings })? + "\n"
+        printable_json(&serde_json::to_string_pretty(&Report { worst, findings: &findings })?).into_owned() + "\n"
     } else {
         findings.iter().map(describe).collect()
     };
@@ -81,7 +82,8 @@ fn describe(finding: &Finding) -> String {
         Level::Warning => "warning",
         Level::Error => "error",
     };
-    let found = format!("{level:<8} {:<18} {}\n", finding.check, finding.found);
+    // Parts of it come from files of the system.
+    let found = format!("{level:<8} {:<18} {}\n", finding.check, printable(&finding.found, MAX_TEXT));
     if finding.level == Level::Ok {
         return found;
     }

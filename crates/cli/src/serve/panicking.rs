@@ -1,6 +1,7 @@
 //! What becomes of a whole server process of which one shard panics: in a log that does, in tests only.
 
 use super::serve;
+use crate::logging::Log;
 use crate::settings::Settings;
 use clap::Parser;
 use corecast_testkit::{Deadline, Peer, Process};
@@ -36,7 +37,8 @@ struct Flags {
 fn serve_and_panic() -> ! {
     tracing_subscriber::registry().with(PanicsAtDeparture).init();
     let Flags { settings } = Flags::parse_from(["serve", "--listen", "native://127.0.0.1:0", "--shards", "2"]);
-    let outcome = serve(&settings, &settings.engine().expect("valid settings"));
+    let log = Log::start(std::io::stderr()).expect("a thread");
+    let outcome = serve(&settings, &settings.engine().expect("valid settings"), &log);
     unreachable!("the process has ended: {outcome:?}");
 }
 

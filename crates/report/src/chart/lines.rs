@@ -8,7 +8,7 @@ use super::marker::marker;
 use super::{Axis, Caption, WIDTH, figure, number, series_class};
 use crate::figures::float;
 
-const HEIGHT: f64 = 320.0;
+pub(super) const HEIGHT: f64 = 320.0;
 const LEFT: f64 = 74.0;
 const RIGHT: f64 = 26.0;
 const TOP: f64 = 12.0;
@@ -41,11 +41,15 @@ pub(crate) struct Lines {
 impl Lines {
     /// The chart with what stands below it.
     pub(crate) fn draw(&self, below: &Markup) -> Markup {
-        let drawing = html! {
+        figure(&self.caption, HEIGHT, &self.drawing(), below)
+    }
+
+    /// What is inside its frame.
+    pub(super) fn drawing(&self) -> Markup {
+        html! {
             (self.grid())
             @for series in &self.series { (self.line(series)) }
-        };
-        figure(&self.caption, HEIGHT, &drawing, below)
+        }
     }
 
     fn left(&self, value: f64) -> f64 {

@@ -12,13 +12,18 @@ mod axis;
 mod bars;
 mod lines;
 mod marker;
+mod sheet;
 
 pub(crate) use axis::Axis;
 pub(crate) use bars::{Bar, bars};
 pub(crate) use lines::{Lines, Series};
 pub(crate) use marker::legend;
+pub(crate) use sheet::Sheet;
 
 use maud::{Markup, html};
+
+/// The colours and the classes of every drawing.
+pub(crate) const CHART_STYLE: &str = include_str!("chart.css");
 
 /// The width of every drawing, in its own units.
 const WIDTH: f64 = 480.0;

@@ -8,13 +8,15 @@ mod calls;
 mod curves;
 mod facts;
 mod more;
+mod rates;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub use calls::contention_page;
+pub use rates::curve_chart;
 
-use crate::chart::{Bar, Caption, bars, legend};
+use crate::chart::{Bar, CHART_STYLE, Caption, bars, legend};
 use crate::outside::shown;
 use crate::{Entry, Experiment, Load, Metric, Results};
 
@@ -53,7 +55,7 @@ fn document(title: &str, body: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(CHART_STYLE)) (PreEscaped(STYLE)) }
             }
             body { (body) }
         }
@@ -80,6 +82,7 @@ fn section(number: usize, Experiment { title, results }: &Experiment) -> Markup 
             @if !results.passed() {
                 p.alarm { "Checks failed: there were runs in which deliveries were wrong, or servers that did not end cleanly." }
             }
+            (rates::section(&format!("c{number}-curve"), results))
             @for (nth, (load, entries)) in results.by_load().into_iter().enumerate() {
                 (under_load(&format!("c{number}-{nth}"), results, load, &entries))
             }

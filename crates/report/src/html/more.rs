@@ -6,9 +6,9 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::tables::{rounds, scrolling};
-use crate::figures::{a_second, bytes_a_second, memory, microseconds, seconds, share};
+use crate::figures::{a_second, memory, microseconds, seconds, share};
 use crate::{Entry, Run, Spread};
-use corecast_figures::{three_digits, time};
+use corecast_figures::{bytes_a_second, three_digits, time};
 
 /// A title, where a report has the figure, and how it reads.
 type Figure = (&'static str, &'static str, fn(f64) -> String);
@@ -21,6 +21,9 @@ const FIGURES: [(&str, &[Figure]); 6] = [
             ("p90", "/latency_us/p90", time),
             ("p99.99", "/latency_us/p9999", time),
             ("completion p50", "/completion_us/p50", time),
+            ("least mean of a subscriber", "/fairness/least_mean_us", time),
+            ("median mean of a subscriber", "/fairness/median_mean_us", time),
+            ("greatest mean of a subscriber", "/fairness/greatest_mean_us", time),
             ("skew p50", "/skew_us/p50", time),
             ("skew p99", "/skew_us/p99", time),
             ("skew max", "/skew_us/max", time),

@@ -51,7 +51,7 @@ pub(super) fn rounds(entries: &[&Entry]) -> String {
     counted(most, "round")
 }
 
-fn cell(entry: &Entry, metric: Metric) -> Markup {
+pub(super) fn cell(entry: &Entry, metric: Metric) -> Markup {
     let Some(spread) = entry.spread(metric) else { return html! { "-" } };
     html! {
         (metric.format(spread.median))

@@ -2,7 +2,7 @@
 
 use crate::files::gathered;
 use crate::support::{report, with};
-use corecast_report::{Experiment, page};
+use corecast_report::{Experiment, curve_chart, page};
 use serde_json::{Value, json};
 
 /// Forges a line, colours a terminal, breaks a table, a code span and an element.
@@ -61,6 +61,23 @@ fn a_markdown_row_has_as_many_cells_as_its_table() {
     assert_eq!(lines.len(), 2 + 3, "{table}");
     assert!(lines.iter().all(|line| cells(line) == 5), "{table}");
     assert!(!has_hidden(&table) && lines[2].starts_with("| `` a\\nFAKE"), "{table}");
+}
+
+#[test]
+fn texts_of_others_do_not_break_a_curve() {
+    let run = with(report(100.0), "/host/cpu", json!(TEXT));
+    let entry = |rate: u64| json!({ "name": TEXT, "load": { "paced": { "rate": rate } }, "unclean_ends": [], "reports": [run] });
+    let text = json!({ "reference": TEXT, "entries": [entry(100), entry(200)] }).to_string();
+    let experiments = gathered(&[("curve.json", text)], None);
+    let results = &experiments[0].results;
+    let table = results.curve_table().expect("two rates");
+    let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines.iter().all(|line| cells(line) == cells(lines[0])), "{table}");
+    assert!(lines.len() == 4 && lines[2].contains("`` a\\nFAKE") && !has_hidden(&table), "{table}");
+    let chart = curve_chart(TEXT, results).expect("two rates");
+    assert!(!has_hidden(&chart) && !chart.contains("<script>alert"), "{chart}");
+    assert!(!has_hidden(&results.to_string()), "{results}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the crate says of results, through its public surface.
 
 mod colours;
+mod curve;
 mod files;
 mod hostile;
 mod ladder;

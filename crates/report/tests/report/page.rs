@@ -27,7 +27,7 @@ impl Start {
 
 /// What html5ever's tokenizer finds, and every complaint: its own, and ends that do not match their beginning.
 #[derive(Default)]
-struct Document {
+pub(crate) struct Document {
     open: RefCell<Vec<String>>,
     starts: RefCell<Vec<Start>>,
     text: RefCell<String>,
@@ -67,7 +67,7 @@ impl TokenSink for Document {
 }
 
 /// Reads a page, which must be well-formed.
-fn read(page: &str) -> Document {
+pub(crate) fn read(page: &str) -> Document {
     let tokenizer = Tokenizer::new(Document::default(), TokenizerOpts::default());
     let input = BufferQueue::default();
     input.push_back(StrTendril::from(page));

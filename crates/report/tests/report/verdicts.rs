@@ -116,10 +116,27 @@ fn what_was_not_measured_is_not_held() {
 }
 
 #[test]
+fn a_bound_of_fairness_is_for_the_contestants_own() {
+    let fair = |ratio: f64| with(report(1.0), "/fairness", json!({ "greatest_to_median": ratio }));
+    let unusable = with(fair(9.0), "/validity/valid", json!(false));
+    let rounds = [1.3, 1.1, 1.2, 1.25, 1.15, 1.22].map(fair);
+    let a = entry("a", rounds.into_iter().chain([unusable]).collect());
+    let requirement: Requirement = "fairness<=1.25".parse().expect("a requirement");
+    assert!(requirement.metric.is_ratio() && !Metric::P99.is_ratio());
+    let judgement = requirement.judge(&Verdict::of_one(requirement.metric, &a));
+    let text = "fairness<=1.25: held: median 1.210; the interval does not settle it: 95 % 1.125 to 1.275";
+    assert_eq!(judgement.text, text);
+    let few = requirement.judge(&Verdict::of_one(requirement.metric, &entry("a", vec![fair(1.5)])));
+    assert_eq!(few.text, "fairness<=1.25: NOT HELD: median 1.500; 1 of 6 rounds for an interval: not settled");
+    let without = requirement.judge(&Verdict::of_one(requirement.metric, &entry("a", vec![report(1.0)])));
+    assert_eq!((without.held, without.text.as_str()), (false, "fairness<=1.25: NOT HELD: no run has the figure"));
+}
+
+#[test]
 fn what_is_no_requirement_is_named_with_the_reason() {
     for (text, reason) in [
         ("p99<0.8", "neither <= nor >="),
-        ("p98<=0.8", "'p98' is none of knee, deliveries, p50, p99, p99.9, max, completion-p99, cpu"),
+        ("p98<=0.8", "'p98' is none of knee, deliveries, p50, p99, p99.9, max, completion-p99, fairness, cpu"),
         ("p99<=fast", "'fast' is no number above 0"),
         ("p99<=", "'' is no number above 0"),
         ("p99<=0", "'0' is no number above 0"),

@@ -5,6 +5,7 @@ use crate::{Encoding, Lag, Log, MAX_ENCODINGS, ShardId};
 use slab::Slab;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The log of a channel in one encoding, its subscribers here, and the shards that want its messages.
@@ -38,6 +39,8 @@ pub(super) struct Feed {
     pub(super) size: usize,
     /// How far the current flush has come.
     pub(super) pass: Option<Pass>,
+    /// Where the round under way began, or the last one, in parts of 2^32 of the subscribers.
+    rotation: u32,
     /// Since it began, somebody who was behind has left or caught up: there may be more to drop.
     pub(super) outdated: bool,
 }
@@ -61,19 +64,67 @@ pub(super) struct Waiting {
     pub(super) answer: Box<[u8]>,
 }
 
-/// One round over all subscribers of a feed, from the last to the first: a leaving subscriber's place is
-/// taken by the last, which has been visited, so that none is passed over.
+/// One round over all subscribers of a feed.
+///
+/// Each round begins elsewhere in the list, so that nobody is always last: it goes down from `start` to the first
+/// subscriber, then from the last one down to `start`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pass {
     /// The visit goes on below this index.
-    pub(super) below: usize,
+    pub(super) below: u32,
+    start: u32,
+    /// The subscribers before `start` have all been visited, and those from there on are being visited.
+    wrapped: bool,
+    /// Some subscribers are sent to at the end of the round, and their cursors count then.
+    pub(super) gathers: bool,
     /// The head when the round began: what came later needs another round.
     pub(super) begun_at: u64,
     /// The lowest cursor that was left behind.
     pub(super) lowest: u64,
-    /// Some subscribers are sent to at the end of the round, and their cursors count then.
-    pub(super) gathers: bool,
 }
+
+impl Pass {
+    /// A round over so many subscribers that begins at `rotation` parts of 2^32 of them.
+    fn begin(count: u32, rotation: u32, head: u64) -> Self {
+        let start = u32::try_from((u64::from(rotation) * u64::from(count)) >> 32).expect("below the count");
+        let start = if count > 0 { start + 1 } else { 0 };
+        Self { below: start, start, wrapped: false, gathers: false, begun_at: head, lowest: head }
+    }
+
+    /// The next subscribers to visit, by index, at most so many.
+    pub(super) fn advance(&mut self, count: u32, at_most: u32) -> Range<usize> {
+        if self.below == 0 && !self.wrapped {
+            (self.wrapped, self.below) = (true, count);
+        }
+        let floor = if self.wrapped { self.start } else { 0 };
+        let end = self.below;
+        self.below -= (end - floor).min(at_most);
+        self.below as usize..end as usize
+    }
+
+    /// Whether every one of so many subscribers has been visited.
+    pub(super) fn is_over(&self, count: u32) -> bool {
+        if self.wrapped { self.below == self.start } else { self.below == 0 && self.start == count }
+    }
+
+    /// A subscriber is about to leave, and the last one of so many to take its place. Where that one has not been visited
+    /// and the place has, the place on the border between the two takes it instead; its index.
+    fn make_room(&mut self, index: u32, count: u32) -> Option<u32> {
+        let last_is_unvisited = self.start < count && (!self.wrapped || self.below == count);
+        let is_visited = index < self.start && (self.wrapped || index >= self.below);
+        let border = (last_is_unvisited && is_visited).then(|| {
+            self.start -= 1;
+            self.start
+        });
+        self.start = self.start.min(count - 1);
+        self.below = self.below.min(count - 1);
+        border
+    }
+}
+
+/// The golden ratio in parts of 2^32: multiples of it, without their whole parts, spread evenly over a range
+/// however many are taken (Weyl's equidistribution theorem).
+const GOLDEN_RATIO: u32 = 0x9e37_79b9;
 
 impl Feed {
     fn new(channel: Arc<str>, encoding: Encoding) -> Self {
@@ -93,6 +144,7 @@ impl Feed {
             oversize: false,
             size: 0,
             pass: None,
+            rotation: 0,
             outdated: false,
         }
     }
@@ -116,15 +168,43 @@ impl Feed {
         self.is_deserted() && self.interested.is_empty() && !self.to_flush && !self.to_post
     }
 
-    /// Removes a subscriber; the last one takes its place.
+    /// The subscribers that are to be visited next, by index, at most so many. Begins a round if none is under way.
+    pub(super) fn advance_pass(&mut self, at_most: usize) -> Range<usize> {
+        let (count, head) = (self.count(), self.log.head());
+        if self.pass.is_none() {
+            self.outdated = false;
+            self.rotation = self.rotation.wrapping_add(GOLDEN_RATIO);
+        }
+        let pass = self.pass.get_or_insert_with(|| Pass::begin(count, self.rotation, head));
+        pass.advance(count, u32::try_from(at_most).unwrap_or(u32::MAX))
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.subscribers.len()).expect("below 2^32 subscribers")
+    }
+
+    /// Whether the round under way has visited every subscriber.
+    pub(super) fn is_pass_over(&self) -> bool {
+        self.pass.is_some_and(|pass| pass.is_over(self.count()))
+    }
+
+    /// Removes a subscriber; another one takes its place, such that the round under way passes nobody over.
     pub(super) fn remove_subscriber(&mut self, index: u32, subscriptions: &mut Slab<Subscription>) {
-        self.subscribers.swap_remove(index as usize);
-        if let Some(moved) = self.subscribers.get(index as usize) {
-            subscriptions[*moved as usize].index_in_feed = index;
+        let count = self.count();
+        let mut place = |feed: &mut Self, from: u32, to: u32| {
+            let moved = feed.subscribers[from as usize];
+            feed.subscribers[to as usize] = moved;
+            subscriptions[moved as usize].index_in_feed = to;
+        };
+        let border = self.pass.as_mut().and_then(|pass| pass.make_room(index, count));
+        let free = border.unwrap_or(index);
+        if free != index {
+            place(self, free, index);
         }
-        if let Some(pass) = &mut self.pass {
-            pass.below = pass.below.min(self.subscribers.len());
+        if free != count - 1 {
+            place(self, count - 1, free);
         }
+        self.subscribers.pop();
     }
 }
 
@@ -195,5 +275,70 @@ impl std::ops::Index<u32> for Feeds {
 impl std::ops::IndexMut<u32> for Feeds {
     fn index_mut(&mut self, key: u32) -> &mut Feed {
         &mut self.entries[key as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The indices of one round over so many subscribers, in turns of so many.
+    fn round(pass: &mut Pass, count: u32, turn: u32) -> Vec<u32> {
+        let mut visited = Vec::new();
+        while !pass.is_over(count) {
+            visited.extend(pass.advance(count, turn).map(|index| u32::try_from(index).expect("small")).rev());
+        }
+        visited
+    }
+
+    #[test]
+    fn a_round_visits_everybody_once_wherever_it_begins() {
+        for count in 1..20 {
+            for rotation in (0..=u32::MAX).step_by(1 << 27) {
+                let mut visited = round(&mut Pass::begin(count, rotation, 0), count, 3);
+                visited.sort_unstable();
+                assert_eq!(visited, (0..count).collect::<Vec<_>>());
+            }
+        }
+        assert!(Pass::begin(0, 7, 0).is_over(0));
+    }
+
+    #[test]
+    fn everybody_s_turn_comes_at_every_place_in_the_round() {
+        let (count, rounds) = (200, 2000_u32);
+        let mut sum_of_places = vec![0_u64; count as usize];
+        let mut rotation = 0_u32;
+        for _ in 0..rounds {
+            rotation = rotation.wrapping_add(GOLDEN_RATIO);
+            let visited = round(&mut Pass::begin(count, rotation, 0), count, 64);
+            visited.iter().zip(0..).for_each(|(index, place)| sum_of_places[*index as usize] += place);
+        }
+        let mean = u64::from(rounds) * u64::from(count - 1) / 2;
+        for sum in sum_of_places {
+            assert!(sum.abs_diff(mean) < mean / 20, "{sum} is far from {mean}");
+        }
+    }
+
+    /// Whoever leaves at whatever point of a round: those who stay are all visited.
+    #[test]
+    fn nobody_is_passed_over_when_somebody_leaves() {
+        let count = 7;
+        for rotation in (0..=u32::MAX).step_by(1 << 28) {
+            for (before, leaving) in (0..count).flat_map(|before| (0..count).map(move |leaving| (before, leaving))) {
+                let mut names: Vec<u32> = (0..count).collect();
+                let mut pass = Pass::begin(count, rotation, 0);
+                let mut visited = Vec::new();
+                for _ in 0..before {
+                    visited.extend(pass.advance(count, 1).map(|index| names[index]));
+                }
+                let free = pass.make_room(leaving, count).unwrap_or(leaving) as usize;
+                names[leaving as usize] = names[free];
+                names.swap_remove(free);
+                while !pass.is_over(count - 1) {
+                    visited.extend(pass.advance(count - 1, 2).map(|index| names[index]));
+                }
+                assert!(names.iter().all(|name| visited.contains(name)), "{rotation}: {leaving} left after {before}");
+            }
+        }
     }
 }

@@ -63,39 +63,34 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// Brings up to `turn` subscribers of a feed up to its head; how many were visited.
     fn visit(&mut self, key: u32, turn: usize) -> usize {
-        let feed = &mut self.feeds[key];
-        let head = feed.log.head();
-        let begin = Pass { below: feed.subscribers.len(), begun_at: head, lowest: head, gathers: false };
-        if feed.pass.is_none() {
-            feed.outdated = false;
+        let indices = self.feeds[key].advance_pass(turn);
+        let visited = indices.len();
+        for begin in indices.clone().step_by(BATCH) {
+            self.catch_up_batch(key, begin..indices.end.min(begin + BATCH));
         }
-        let mut pass = *feed.pass.get_or_insert(begin);
-        let visited = pass.below.min(turn);
-        let end = pass.below;
-        pass.below -= visited;
-        for begin in (pass.below..end).step_by(BATCH) {
-            self.catch_up_batch(key, begin..end.min(begin + BATCH), &mut pass);
-        }
-        self.feeds[key].pass = Some(pass);
         visited
     }
 
     /// Brings a few subscribers of a feed, by index, up to its head, or notes that they are behind.
-    fn catch_up_batch(&mut self, key: u32, indices: Range<usize>, pass: &mut Pass) {
+    fn catch_up_batch(&mut self, key: u32, indices: Range<usize>) {
         let mut clear: ArrayVec<u32, BATCH> = ArrayVec::new();
+        let mut gathers = false;
         for index in indices.clone() {
             let subscription = self.feeds[key].subscribers[index];
             if !self.is_clear(subscription) {
                 self.catch_up(subscription);
             } else if self.is_gathered(subscription) {
                 self.gather(subscription);
-                pass.gathers = true;
+                gathers = true;
             } else {
                 clear.push(subscription);
             }
         }
         self.send_to_all(key, &clear);
-        pass.lowest = pass.lowest.min(self.lowest_cursor(key, indices));
+        let lowest = self.lowest_cursor(key, indices);
+        let pass = self.feeds[key].pass.as_mut().expect("a visit began it");
+        pass.gathers |= gathers;
+        pass.lowest = pass.lowest.min(lowest);
     }
 
     /// The lowest cursor of these subscribers of a feed, or its head.
@@ -149,7 +144,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// After a turn: lists the feed again if there is more to do, in this round or in the next.
     fn end_turn(&mut self, key: u32) {
         let pass = self.feeds[key].pass.expect("a visit began it");
-        if pass.below > 0 {
+        if !self.feeds[key].is_pass_over() {
             self.rounds.continue_with(key);
             return;
         }
@@ -167,7 +162,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             let lowest = self.lowest_cursor(key, 0..self.feeds[key].subscribers.len());
             let feed = &mut self.feeds[key];
             feed.outdated = false;
-            let pass = Pass { lowest, ..feed.pass.expect("a visit began it") };
+            let mut pass = feed.pass.expect("a visit began it");
+            pass.lowest = lowest;
             self.end_pass(key, pass);
         }
         self.gathering.feeds = feeds;

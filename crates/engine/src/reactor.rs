@@ -1,0 +1,394 @@
+//! The shard's own ring: which descriptors are ready, and the one place where the shard sleeps.
+//!
+//! The executor's ring is built for files: it arms a poll for every wait, sets and cancels timers around every
+//! sleep and takes several entries into the kernel to park. A message that wakes a shard pays for all of it. So
+//! sockets are watched here instead, with one multishot poll each for the life of the descriptor, in a ring
+//! whose completions are delivered only when the shard asks for them (`DEFER_TASKRUN`), and the shard sleeps here:
+//! one entry into the kernel, bounded by the next sweep. The executor still owns tasks and signals; it looks at
+//! its own ring at every sweep (`tick.rs`). `docs/decisions/0011-own-ring.md` has the measurements.
+//!
+//! Invariant: a multishot poll reports changes, not states. Who has seen [`Events::READABLE`] reads until a short read,
+//! or until the end if [`Events::HANG_UP`] came with it; only then it waits again.
+
+use crate::waker::ShardWaker;
+use io_uring::{IoUring, opcode, types};
+use rustix::io::Errno;
+use slab::Slab;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// Submissions that the ring holds; more are submitted in several calls.
+const SUBMISSIONS: u32 = 256;
+
+/// Completions that the ring holds; the kernel keeps more in a list.
+const COMPLETIONS: u32 = 4096;
+
+/// The completion of a request whose outcome does not matter.
+const IGNORED: u64 = u64::MAX;
+
+/// Ready states of a descriptor, as `poll(2)` has them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Events(u32);
+
+impl Events {
+    pub(crate) const READABLE: Self = Self(libc::POLLIN as u32);
+    pub(crate) const WRITABLE: Self = Self(libc::POLLOUT as u32);
+    /// The peer has sent its last byte, or the connection is broken.
+    pub(crate) const HANG_UP: Self = Self((libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) as u32);
+    /// What a task that reads waits for.
+    const READ: Self = Self(Self::READABLE.0 | Self::HANG_UP.0);
+    /// What a task that writes waits for. A broken connection is as good as a writable one: the send tells.
+    const WRITE: Self = Self(Self::WRITABLE.0 | (libc::POLLHUP | libc::POLLERR) as u32);
+
+    /// Whether any of `others` is among them.
+    pub(crate) fn intersects(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+}
+
+/// The ring of one shard, and the tasks that wait for it.
+pub(crate) struct Reactor {
+    ring: RefCell<IoUring>,
+    watches: RefCell<Slab<Rc<State>>>,
+    next_generation: Cell<u32>,
+    /// Completions of one look that are for somebody.
+    completions: RefCell<Vec<(u64, i32, bool)>>,
+    /// How often it has looked for what is ready.
+    looks: Cell<u64>,
+    /// Tasks that let everything that is ready have its turn first.
+    yielding: RefCell<Vec<Waker>>,
+    timers: RefCell<Timers>,
+    waker: Arc<ShardWaker>,
+    /// How long a shard with nothing to do looks for completions before it sleeps.
+    spin: Duration,
+    idle: Cell<Duration>,
+}
+
+/// A descriptor that the reactor watches, until it is dropped.
+pub(crate) struct Watch {
+    reactor: Rc<Reactor>,
+    key: u64,
+    state: Rc<State>,
+}
+
+/// What has become of a descriptor since its tasks looked.
+#[derive(Debug, Default)]
+struct State {
+    generation: u32,
+    descriptor: RawFd,
+    events: Cell<Events>,
+    armed: Cell<bool>,
+    reader: RefCell<Option<Waker>>,
+    writer: RefCell<Option<Waker>>,
+}
+
+impl Reactor {
+    /// Must be called on the shard's own thread, the only one that may use it.
+    pub(crate) fn new(waker: Arc<ShardWaker>, spin: Duration) -> io::Result<Rc<Self>> {
+        let reactor = Rc::new(Self {
+            ring: RefCell::new(ring()?),
+            watches: RefCell::default(),
+            next_generation: Cell::new(0),
+            completions: RefCell::default(),
+            looks: Cell::default(),
+            yielding: RefCell::default(),
+            timers: RefCell::default(),
+            waker,
+            spin,
+            idle: Cell::default(),
+        });
+        // Nothing waits for it: that it is reported ends the sleep.
+        let waker = reactor.waker.as_raw_fd();
+        reactor.push(&poll(waker, Events::READABLE).user_data(IGNORED));
+        Ok(reactor)
+    }
+
+    /// Watches a descriptor, which must stay open for as long as the watch is kept.
+    pub(crate) fn watch(self: &Rc<Self>, descriptor: &impl AsRawFd) -> Watch {
+        let generation = self.next_generation.get().wrapping_add(1);
+        self.next_generation.set(generation);
+        let state = Rc::new(State { generation, descriptor: descriptor.as_raw_fd(), ..State::default() });
+        let index = self.watches.borrow_mut().insert(Rc::clone(&state));
+        let key = u64::from(generation) << 32 | u64::try_from(index).expect("below 2^32 descriptors");
+        let watch = Watch { reactor: Rc::clone(self), key, state };
+        watch.arm();
+        watch
+    }
+
+    /// Completes when everything that is ready now has had its turn.
+    pub(crate) async fn let_others_in(&self) {
+        let asked_in = self.looks.get();
+        poll_fn(|context| {
+            if self.looks.get() != asked_in {
+                return Poll::Ready(());
+            }
+            self.yielding.borrow_mut().push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Completes at the deadline, or a little later.
+    pub(crate) async fn sleep_until(&self, deadline: Instant) {
+        let mut timer = TimerGuard { timers: &self.timers, key: None };
+        poll_fn(|context| {
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            let mut timers = self.timers.borrow_mut();
+            timer.key = Some(timers.set(timer.key, deadline, context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// How long the shard has slept for want of anything to do.
+    pub(crate) fn idle(&self) -> Duration {
+        self.idle.get()
+    }
+
+    /// Looks at what is ready and wakes the tasks that wait for it. Costs a system call only where there is something to
+    /// submit or to collect.
+    pub(crate) fn look(&self) {
+        if self.has_deferred_work() {
+            self.enter(0, None);
+        }
+        self.wake_tasks();
+    }
+
+    /// The same, but sleeps until something is ready or the deadline has come, unless there is a reason not to:
+    /// `is_idle` is asked after the other shards can see that this one sleeps.
+    pub(crate) fn sleep(&self, deadline: Instant, is_idle: impl Fn() -> bool) {
+        let begin = Instant::now();
+        let deadline = self.timers.borrow().first().map_or(deadline, |first| first.min(deadline));
+        let is_idle = || self.yielding.borrow().is_empty() && is_idle();
+        if is_idle() && !self.spin(begin, deadline, &is_idle) {
+            self.waker.begin_sleep();
+            let rest = deadline.saturating_duration_since(Instant::now());
+            if is_idle() && !rest.is_zero() {
+                self.enter(1, Some(rest));
+            }
+            self.waker.end_sleep();
+            self.idle.update(|idle| idle + begin.elapsed());
+        }
+        self.look();
+    }
+
+    /// Looks for completions without sleeping, for as long as is set; whether there is something to do.
+    fn spin(&self, begin: Instant, deadline: Instant, is_idle: &impl Fn() -> bool) -> bool {
+        if self.spin.is_zero() {
+            return false;
+        }
+        let end = deadline.min(begin + self.spin);
+        while Instant::now() < end {
+            if self.has_deferred_work() || !is_idle() || !self.ring.borrow_mut().completion().is_empty() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        false
+    }
+
+    /// Whether the kernel has something that it delivers at the next entry, or is to be told something.
+    fn has_deferred_work(&self) -> bool {
+        let mut ring = self.ring.borrow_mut();
+        let submissions = ring.submission();
+        submissions.taskrun() || submissions.cq_overflow() || !submissions.is_empty()
+    }
+
+    /// Submits what is to be submitted, and waits for so many completions.
+    fn enter(&self, wanted: usize, timeout: Option<Duration>) {
+        let ring = self.ring.borrow();
+        let timeout = timeout.map(types::Timespec::from);
+        let mut arguments = types::SubmitArgs::new();
+        if let Some(timeout) = &timeout {
+            arguments = arguments.timespec(timeout);
+        }
+        if let Err(error) = ring.submitter().submit_with_args(wanted, &arguments) {
+            // Over time, a signal, or no memory just now: what was not submitted is submitted at the next look.
+            let again = [Errno::TIME, Errno::INTR, Errno::AGAIN, Errno::BUSY, Errno::NOMEM];
+            let errno = Errno::from_io_error(&error);
+            assert!(errno.is_some_and(|errno| again.contains(&errno)), "a ring failed: {error}");
+        }
+    }
+
+    fn wake_tasks(&self) {
+        let mut completions = self.completions.borrow_mut();
+        {
+            let mut ring = self.ring.borrow_mut();
+            let found = ring.completion().filter(|completion| completion.user_data() != IGNORED);
+            completions
+                .extend(found.map(|found| (found.user_data(), found.result(), io_uring::cqueue::more(found.flags()))));
+        }
+        for (key, result, more) in completions.drain(..) {
+            let index = usize::try_from(key & u64::from(u32::MAX)).expect("an index");
+            let state =
+                self.watches.borrow().get(index).filter(|state| u64::from(state.generation) == key >> 32).cloned();
+            if let Some(state) = state {
+                state.report(result, more);
+            }
+        }
+        self.looks.update(|looks| looks + 1);
+        for waker in self.yielding.take() {
+            waker.wake();
+        }
+        self.timers.borrow_mut().wake_due();
+    }
+
+    fn push(&self, entry: &io_uring::squeue::Entry) {
+        let mut ring = self.ring.borrow_mut();
+        loop {
+            #[expect(unsafe_code, reason = "a submission may refer to memory")]
+            // SAFETY: polls and their removal refer to descriptors by number and to no memory.
+            let pushed = unsafe { ring.submission().push(entry) };
+            if pushed.is_ok() {
+                return;
+            }
+            if let Err(error) = ring.submit() {
+                tracing::debug!(%error, "the ring is full and takes nothing just now");
+            }
+        }
+    }
+}
+
+impl Watch {
+    fn arm(&self) {
+        self.state.armed.set(true);
+        let events = Events(Events::READ.0 | Events::WRITE.0);
+        self.reactor.push(&poll(self.state.descriptor, events).user_data(self.key));
+    }
+
+    /// Waits until the descriptor has become readable, or its peer has gone; takes what was reported.
+    pub(crate) async fn readable(&self) -> Events {
+        self.ready(Events::READ, &self.state.reader).await
+    }
+
+    /// Waits until the descriptor has become writable, or may have.
+    pub(crate) async fn writable(&self) {
+        self.ready(Events::WRITE, &self.state.writer).await;
+    }
+
+    async fn ready(&self, wanted: Events, slot: &RefCell<Option<Waker>>) -> Events {
+        poll_fn(|context| {
+            let found = self.state.take(wanted);
+            if found != Events::default() {
+                return Poll::Ready(found);
+            }
+            if !self.state.armed.get() {
+                self.arm();
+            }
+            *slot.borrow_mut() = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.reactor.watches.borrow_mut().remove(usize::try_from(self.key & u64::from(u32::MAX)).expect("an index"));
+        if self.state.armed.get() {
+            // Not `PollRemove`, which gives up where an event is on its way: the poll would keep the descriptor open.
+            self.reactor.push(&opcode::AsyncCancel::new(self.key).build().user_data(IGNORED));
+        }
+    }
+}
+
+impl State {
+    fn take(&self, wanted: Events) -> Events {
+        let found = self.events.get();
+        // A hang-up stays: whoever looks later has to see it too.
+        self.events.set(Events(found.0 & !(wanted.0 & !Events::HANG_UP.0)));
+        Events(found.0 & wanted.0)
+    }
+
+    /// Takes the outcome of a poll; `more` says whether it goes on.
+    fn report(&self, result: i32, more: bool) {
+        self.armed.set(more);
+        // A poll that failed is taken for an error of the descriptor, which the next call on it tells.
+        let events = u32::try_from(result).unwrap_or(libc::POLLERR as u32);
+        self.events.update(|before| Events(before.0 | events));
+        if self.events.get().intersects(Events::READ)
+            && let Some(reader) = self.reader.take()
+        {
+            reader.wake();
+        }
+        if self.events.get().intersects(Events::WRITE)
+            && let Some(writer) = self.writer.take()
+        {
+            writer.wake();
+        }
+    }
+}
+
+fn poll(descriptor: RawFd, events: Events) -> io_uring::squeue::Entry {
+    opcode::PollAdd::new(types::Fd(descriptor), events.0).multi(true).build()
+}
+
+/// A ring with as much as this kernel can do: completions only when they are asked for (6.1), without signals (5.19), or as
+/// they come.
+fn ring() -> io::Result<IoUring> {
+    let build = |configure: &dyn Fn(&mut io_uring::Builder)| {
+        let mut builder = IoUring::builder();
+        builder.setup_cqsize(COMPLETIONS);
+        configure(&mut builder);
+        builder.build(SUBMISSIONS)
+    };
+    build(&|builder| _ = builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag())
+        .or_else(|_| build(&|builder| _ = builder.setup_coop_taskrun().setup_taskrun_flag()))
+        .or_else(|_| build(&|_| {}))
+}
+
+/// Wakers by deadline.
+#[derive(Debug, Default)]
+struct Timers {
+    wakers: BTreeMap<(Instant, u64), Waker>,
+    next: u64,
+}
+
+impl Timers {
+    fn first(&self) -> Option<Instant> {
+        self.wakers.first_key_value().map(|((deadline, _), _)| *deadline)
+    }
+
+    /// Sets a timer, in place of the one of this key.
+    fn set(&mut self, key: Option<(Instant, u64)>, deadline: Instant, waker: Waker) -> (Instant, u64) {
+        let key = key.unwrap_or_else(|| {
+            self.next += 1;
+            (deadline, self.next)
+        });
+        self.wakers.insert(key, waker);
+        key
+    }
+
+    fn wake_due(&mut self) {
+        if self.wakers.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        while let Some(entry) = self.wakers.first_entry().filter(|entry| entry.key().0 <= now) {
+            entry.remove().wake();
+        }
+    }
+}
+
+/// Removes a timer that nobody waits for any more.
+struct TimerGuard<'a> {
+    timers: &'a RefCell<Timers>,
+    key: Option<(Instant, u64)>,
+}
+
+impl Drop for TimerGuard<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = &self.key {
+            self.timers.borrow_mut().wakers.remove(key);
+        }
+    }
+}
