@@ -50,6 +50,10 @@ done
 # The developer's settings are not those of the servers measured.
 unset "${!CORECAST_@}"
 
+# What the kernel ends with this script, whatever ends it.
+with_us=()
+! setpriv --pdeathsig TERM true 2>/dev/null || with_us=(setpriv --pdeathsig TERM)
+
 # A directory with runs in it: others beside them would be shown as their rounds.
 has_results() { [ -n "$(find "$1" -name '*.json' -print -quit 2>/dev/null)" ]; }
 
@@ -94,7 +98,7 @@ trap finish EXIT
 start_server() { # POLICY; sets address
     # Of the server before it, whose line must not be taken for this one's.
     : >"$scratch/ready"
-    "$corecast" serve --policy "$1" --cpus "$server_cpus" --listen native://127.0.0.1:0 \
+    "${with_us[@]}" "$corecast" serve --policy "$1" --cpus "$server_cpus" --listen native://127.0.0.1:0 \
         --admin-socket "$scratch/admin.sock" >>"$scratch/ready" 2>"$scratch/log" &
     server=$!
     for _ in $(seq 200); do
@@ -110,18 +114,24 @@ start_server() { # POLICY; sets address
 
 failures=0
 load() { # SCENARIO NAME ROUND FLAG...
-    local file=$out/$1/$2.$3 scenario=$1
+    local scenario=$1 file=$out/$1/$2.$3 status=0
     shift 3
-    mkdir -p "$out/$scenario"
-    if ! "$corecast" bench --scenario "$scenario" --cpus "$load_cpus" --json "$@" "${flags[@]}" \
-        >"$file.json" 2>"$file.err"; then
-        echo "  failed or invalid: $file.json $(head -n 1 "$file.err")" >&2
+    "${with_us[@]}" "$corecast" bench --scenario "$scenario" --cpus "$load_cpus" --json "$@" "${flags[@]}" \
+        >"$scratch/json" 2>"$scratch/err" || status=$?
+    # Interrupted: what there is of this run would be taken for a round.
+    [ "$status" -lt 128 ] || exit "$status"
+    if [ "$status" -ne 0 ]; then
+        echo "  failed or invalid: $file.json $(head -n 1 "$scratch/err")" >&2
         failures=$((failures + 1))
     fi
     # A run that gave no report leaves nothing that `corecast report` could not read.
-    [ -s "$file.json" ] || rm -f "$file.json"
-    [ -s "$file.err" ] || rm -f "$file.err"
-    rmdir --ignore-fail-on-non-empty "$out/$scenario" && rmdir --ignore-fail-on-non-empty "$out" 2>/dev/null || true
+    for kind in json err; do
+        [ -s "$scratch/$kind" ] || continue
+        mkdir -p "$out/$scenario"
+        # In one piece, though it comes from another file system.
+        mv "$scratch/$kind" "$file.$kind.part"
+        mv "$file.$kind.part" "$file.$kind"
+    done
 }
 
 measure() { # SCENARIO ROUND CONTESTANT
@@ -175,6 +185,11 @@ curve() {
 }
 
 contestants=("${policies[@]}" "${peers[@]}")
+for contestant in "${contestants[@]}"; do
+    # It becomes the name of a file.
+    [[ ${contestant%%=*} =~ ^[A-Za-z0-9][A-Za-z0-9._+@-]*$ ]] ||
+        { echo "bench.sh: '${contestant%%=*}' cannot be the name of a contestant" >&2; exit 2; }
+done
 for scenario in "${scenarios[@]}"; do
     [ "$scenario" != curve ] || { curve; continue; }
     for ((round = 1; round <= rounds; round++)); do

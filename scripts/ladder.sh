@@ -47,9 +47,13 @@ while [ $# -gt 0 ]; do
     esac
 done
 
+# What the kernel ends with this script, whatever ends it.
+with_us=()
+! setpriv --pdeathsig TERM true 2>/dev/null || with_us=(setpriv --pdeathsig TERM)
+
 mkdir -p "$out"
 status=0
-"$corecast" compare --policies ladder --reference "$reference" --rounds "$rounds" --warmup "$warmup" --duration "$duration" --rate "$rate" \
+"${with_us[@]}" "$corecast" compare --policies ladder --reference "$reference" --rounds "$rounds" --warmup "$warmup" --duration "$duration" --rate "$rate" \
     "${cpus[@]}" "${flags[@]}" --json "$out/ladder.json" >"$out/ladder.txt" || status=$?
 # Without results there is nothing to draw; a failed check is in the table.
 if [ "$status" -gt 1 ] || [ ! -s "$out/ladder.json" ]; then

@@ -20,6 +20,10 @@ if [ ${#missing[@]} -gt 0 ]; then
     apt-get update -qq && apt-get install -y -qq "${missing[@]}" >&2
 fi
 
+# What the kernel ends with this script, whatever ends it.
+with_us=()
+! setpriv --pdeathsig TERM true 2>/dev/null || with_us=(setpriv --pdeathsig TERM)
+
 pin=()
 [ -z "${PEER_CPUS:-}" ] || pin=(taskset -c "$PEER_CPUS")
 
@@ -47,12 +51,12 @@ scratch=$(mktemp -d)
 trap stop EXIT
 
 redis_port=$(free_port)
-(cd "$scratch" && exec "${pin[@]}" redis-server --bind 127.0.0.1 --port "$redis_port" --save '' --appendonly no \
+(cd "$scratch" && exec "${with_us[@]}" "${pin[@]}" redis-server --bind 127.0.0.1 --port "$redis_port" --save '' --appendonly no \
     --client-output-buffer-limit 'pubsub 0 0 0' --maxclients 16000) >"$scratch/redis.log" 2>&1 &
 redis_pid=$!
 started+=("$redis_pid")
 nats_port=$(free_port)
-"${pin[@]}" nats-server -a 127.0.0.1 -p "$nats_port" >"$scratch/nats.log" 2>&1 &
+"${with_us[@]}" "${pin[@]}" nats-server -a 127.0.0.1 -p "$nats_port" >"$scratch/nats.log" 2>&1 &
 nats_pid=$!
 started+=("$nats_pid")
 wait_for "$redis_port" "$redis_pid"
@@ -66,4 +70,4 @@ for word in "$@"; do
         *) command+=("$word") ;;
     esac
 done
-"${command[@]}"
+"${with_us[@]}" "${command[@]}"

@@ -28,9 +28,12 @@ cleanup() {
     rm -rf "$work"
 }
 trap cleanup EXIT
+# What the kernel ends with this script, whatever ends it.
+with_us=()
+! setpriv --pdeathsig TERM true 2>/dev/null || with_us=(setpriv --pdeathsig TERM)
 ulimit -n "$(ulimit -Hn)"
 # Bounds that a round reaches: what a stalled socket and the log hold, and the deadline of a frame.
-"$corecast" serve --listen native://127.0.0.1:0 --log-bytes 1MiB --frame-timeout 2s \
+"${with_us[@]}" "$corecast" serve --listen native://127.0.0.1:0 --log-bytes 1MiB --frame-timeout 2s \
     >"$work/ready" 2>"$work/log" &
 server=$!
 for _ in $(seq 100); do
@@ -52,7 +55,10 @@ wrong='
 load() { # KIND SCENARIO ROUND
     local report=$work/$1.$3.json
     # Its exit code is that of the report, which is judged here.
-    "$corecast" bench --json --address "$address" --scenario "$2" --duration ${round}s --server-pid "$server" >"$report" || true
+    local status=0
+    "${with_us[@]}" "$corecast" bench --json --address "$address" --scenario "$2" --duration ${round}s --server-pid "$server" \
+        >"$report" || status=$?
+    [ "$status" -lt 128 ] || exit "$status"
     jq -er "\"round $3, $1: p99 \(.latency_us.p99) us, \(.deliveries.arrived) delivered\"" "$report" ||
         fail "round $3, $1: no report"
     [ "$1" = quiet ] || jq -e '.stalled.checks.gaps > 0 or .stalled.disconnected > 0' "$report" >/dev/null ||

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
+use corecast_figures::counted;
 use corecast_loadgen::{
     Climb, Curve, Error, Ladder, Load, Popularity, Protocol, Rates, Scenario, Settings, builtin_scenarios, measure,
 };
 
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange};
+use crate::interrupt::Interrupt;
 use crate::live::Live;
 use crate::output::{OutputFile, print};
 use crate::period::Period;
@@ -65,7 +67,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NUMBER", requires = "zipf")]
     seed: Option<u64>,
 
-    /// What the names of the channels begin with; a number follows [default: bench]
+    /// What the names of the channels begin with; a number follows [default: made up for each run]
+    ///
+    /// Without it nobody guesses the names, so nobody else's messages come on them.
     #[arg(long, value_name = "TEXT")]
     channel_prefix: Option<String>,
 
@@ -108,7 +112,7 @@ pub(crate) struct Arguments {
     attach_timeout: Option<Period>,
 
     /// The server's process on this machine, whose CPU time and memory to report.
-    #[arg(long, value_name = "PID")]
+    #[arg(long, value_name = "PID", value_parser = process)]
     server_pid: Option<u32>,
 
     /// The server's --admin-socket, to report how it divides connections and deliveries among its shards.
@@ -143,17 +147,18 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let (json, hgrm) = (arguments.json, arguments.hgrm.clone());
     let (settings, steps) = arguments.load()?;
+    let interrupt = Interrupt::watch()?;
     let live = Live::on_terminal();
     let passed = match steps {
         Steps::Climb(_) | Steps::Curve(_) if hgrm.is_some() => {
             let reason = "--hgrm: a ladder or a curve has a distribution for each of its steps";
             return Err(SetupError(reason.to_owned()).into());
         }
-        Steps::Climb(climb) => run_ladder(&settings, climb, live.as_ref(), json)?,
-        Steps::Curve(rates) => run_curve(&settings, rates, live.as_ref(), json)?,
-        Steps::One => run_once(&settings, live.as_ref(), json, hgrm.as_deref())?,
+        Steps::Climb(climb) => run_ladder(&settings, climb, live.as_ref(), json),
+        Steps::Curve(rates) => run_curve(&settings, rates, live.as_ref(), json),
+        Steps::One => run_once(&settings, live.as_ref(), json, hgrm.as_deref()),
     };
-    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    interrupt.exit_code_of(passed)
 }
 
 /// How many runs there are, and of which loads.
@@ -181,7 +186,7 @@ fn run_once(settings: &Settings, live: Option<&Live>, json: bool, hgrm: Option<&
 
 fn run_ladder(settings: &Settings, climb: Climb, live: Option<&Live>, json: bool) -> anyhow::Result<bool> {
     let on_step = |step, rate| {
-        live.inspect(|live| live.head(&format!("step {step}: {rate} messages a second")));
+        live.inspect(|live| live.head(&format!("step {step}: {} a second", counted(rate, "message"))));
     };
     let outcome = Ladder::run(settings, climb, on_step, live.map(|live| |progress| live.show(&progress)));
     live.inspect(|live| live.clear());
@@ -228,7 +233,7 @@ impl Arguments {
         put(&mut settings.subscriptions, self.subscriptions);
         put(&mut settings.publishers, self.publishers);
         put(&mut settings.channels, self.channels);
-        put(&mut settings.channel_prefix, self.channel_prefix.clone());
+        put(&mut settings.channel_prefix, self.channel_prefix.clone().map(Some));
         put(&mut settings.payload_bytes, self.payload);
         put(&mut settings.load, self.rate.map(|rate| Load::Paced { rate }));
         put(&mut settings.load, self.closed_loop.map(|in_flight| Load::Saturate { in_flight }));
@@ -265,14 +270,22 @@ pub(crate) fn generator_cpus(ranges: &[CpuRange]) -> anyhow::Result<Vec<usize>> 
     Ok(cpus::place(ranges, None, &cpus::allowed()?).map_err(SetupError)?)
 }
 
-/// A flag that the load cannot be run with is the user's to put right.
+/// A flag that the load cannot be run with is the user's to put right, and so is a server that is not there.
 pub(crate) fn explain(error: Error) -> anyhow::Error {
     match error {
         Error::Setting { .. } | Error::Scenario(_) | Error::DescriptorLimit { .. } => {
             SetupError(error.to_string()).into()
         }
+        Error::AdminSocket { .. } => SetupError(format!("--admin-socket: {error}")).into(),
+        Error::Connect { .. } => SetupError(format!("{error} (--address names another server)")).into(),
         error => error.into(),
     }
+}
+
+/// A process of this machine.
+pub(crate) fn process(pid: &str) -> Result<u32, String> {
+    let is_there = |pid: &u32| Path::new(&format!("/proc/{pid}/stat")).exists();
+    pid.parse().ok().filter(is_there).ok_or_else(|| format!("'{pid}' is no process that runs here"))
 }
 
 /// A name or IP address with a port; of several addresses the first.

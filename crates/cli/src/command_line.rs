@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command, Parser};
+use corecast_figures::visible;
 
 use crate::config_file::{self, CONFIG};
 
@@ -131,7 +132,8 @@ pub(crate) fn in_short(error: &clap::Error) -> String {
     line.strip_prefix("error: ").unwrap_or(&line).to_owned()
 }
 
-/// The text without its line breaks and what is indented behind them.
+/// The text without its line breaks and what is indented behind them, and with escapes for what a terminal would obey:
+/// parts of it may be a server's, a file's or a peer's.
 pub(crate) fn one_line(text: &str) -> String {
-    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+    visible(&text.lines().map(str::trim).collect::<Vec<_>>().join(" ")).into_owned()
 }

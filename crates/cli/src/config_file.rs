@@ -50,7 +50,7 @@ pub(crate) fn apply(command: Command, path: &Path) -> Result<Command, FileError>
         path: name.clone(),
         line: None,
         key: None,
-        message: format!("cannot read the configuration file: {error}"),
+        message: format!("cannot read the file of --config: {error}"),
     })?;
     apply_text(command, &text).map_err(|Complaint { at, key, message }| FileError {
         path: name,

@@ -1,9 +1,18 @@
 //! What `pub` and `sub` have in common: the server that they talk to, and the names of channels.
 
-use anyhow::Context;
+use std::time::Duration;
+
 use clap::Args;
-use corecast_client::{Client, Options};
+use corecast_client::{Client, Error, Options};
 use corecast_wire::{ChannelName, InvalidChannel};
+
+use crate::command_line::SetupError;
+use crate::period::{self, Period};
+use crate::settings::{GREATEST_FRAME, LEAST_FRAME, LONGEST_WAIT};
+use crate::size::{self, Size};
+
+/// The shortest of the waits: a millisecond is the kernel's.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// Where the server is.
 #[derive(Args, Debug)]
@@ -11,13 +20,73 @@ pub(crate) struct Connection {
     /// The native listener of the server, as a name or IP address with a port.
     #[arg(long, env = "CORECAST_ADDRESS", value_name = "HOST:PORT", default_value = "127.0.0.1:7070")]
     address: String,
+
+    /// How long the server may show no progress where something is expected of it.
+    ///
+    /// To connect, to answer, and to take or acknowledge what is published.
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = period::within(SHORTEST_WAIT..=LONGEST_WAIT),
+        default_value_t = Period(Options::default().answer_timeout)
+    )]
+    timeout: Period,
+
+    /// Bytes of a frame from the server, behind its length field.
+    ///
+    /// A longer one ends the connection. The server's own limit, --max-frame-native, is on what clients send, and may be
+    /// higher.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = size::within(LEAST_FRAME..=GREATEST_FRAME),
+        default_value_t = Size(Options::default().max_frame.into())
+    )]
+    max_frame: Size,
 }
 
 impl Connection {
-    /// Connects; gives up after 5 s.
-    pub(crate) fn open(&self) -> anyhow::Result<Client> {
-        Client::connect(self.address.as_str(), &Options::default())
-            .with_context(|| format!("cannot connect to {} (--address names another server)", self.address))
+    /// Connects.
+    ///
+    /// # Errors
+    /// Nothing that can be used is there, which the user has to put right first.
+    pub(crate) fn open(&self) -> Result<Client, SetupError> {
+        let timeout = self.timeout.0;
+        let options = Options {
+            connect_timeout: timeout,
+            answer_timeout: timeout,
+            write_timeout: timeout,
+            max_frame: u32::try_from(self.max_frame.0).expect("parsed as at most GREATEST_FRAME"),
+            ..Options::default()
+        };
+        Client::connect(self.address.as_str(), &options).map_err(|error| {
+            let address = &self.address;
+            SetupError(format!("cannot connect to {address} (--address names another server): {error}"))
+        })
+    }
+
+    /// How long the server may show no progress.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout.0
+    }
+
+    /// Why the connection ended, with the server or the flag that it is about.
+    pub(crate) fn ended(&self, error: &Error) -> anyhow::Error {
+        anyhow::Error::msg(self.in_words(error))
+    }
+
+    fn in_words(&self, error: &Error) -> String {
+        match error {
+            Error::FrameTooLarge { length, limit } => format!(
+                "the server sent a frame of {length} bytes, over this client's own limit of {limit}: raise --max-frame"
+            ),
+            Error::Disconnected => format!(
+                "the connection has ended without a word from the server at {}: it was killed, or the network failed",
+                self.address
+            ),
+            Error::Io(error) => format!("the connection to {} failed: {error}", self.address),
+            error => error.to_string(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write as _};
 use std::time::Duration;
 
+use corecast_figures::visible;
 use corecast_loadgen::{Progress, RunStage};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -41,7 +42,7 @@ impl Live {
     pub(crate) fn head(&self, text: &str) {
         self.clear();
         // A terminal that has gone takes nothing from the measurement.
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let _ = writeln!(std::io::stderr(), "{}", visible(text));
     }
 
     /// Takes the line away: something else is written.

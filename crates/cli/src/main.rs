@@ -1,7 +1,7 @@
 //! The `corecast` binary: arguments in, an exit code out.
 //!
 //! Owns the command line, the configuration file, the log and the exit codes: 0 for a clean end, 2 for what
-//! the user has to put right first (flags, configuration, start), 1 for anything else. An error is one line
+//! the user has to put right first (flags, configuration, start, a server that is not there), 1 for anything else. An error is one line
 //! on standard error.
 //!
 //! Absent here: everything that a program without a command line would need. That is the crates' below.
@@ -18,6 +18,7 @@ mod contradictions;
 mod cpus;
 mod doctor;
 mod ending;
+mod interrupt;
 mod journal;
 mod listen;
 mod live;
@@ -72,6 +73,7 @@ enum Command {
     #[command(after_long_help = ADMIN_HELP)]
     Admin(admin::Arguments),
     /// Put load on a running server and measure it
+    #[command(after_long_help = BENCH_HELP)]
     Bench(Box<bench::Arguments>),
     /// Measure policies, settings, binaries and other servers against each other on this machine
     #[command(after_long_help = COMPARE_HELP)]
@@ -94,7 +96,8 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 });
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 a clean end; 2 something to put right first (flags, configuration, start); 1 anything else.";
+Exit codes: 0 a clean end; 2 something to put right first (flags, configuration, start, a server that is not there); \
+1 anything else.";
 
 const SERVE_HELP: &str = "\
 When ready, one line per listener goes to standard output, such as
@@ -130,6 +133,10 @@ A configuration file:
 const PUB_HELP: &str = "\
 A message is a line without its line feed; an empty line is an empty message. The bytes need not be \
 UTF-8. A message that contains a line feed cannot come from standard input; give it with --message.
+
+The exit code is 0 once the server has accepted everything. That may take as long as it likes, while it takes or \
+acknowledges something within every --timeout. Otherwise the exit code is 1, and one line on standard error says how \
+many messages it is known to have accepted.
 
 Examples:
     echo hello | corecast pub lobby
@@ -176,6 +183,16 @@ Examples:
     corecast doctor
     corecast doctor --cpus 2-5 --connections 100000 --json";
 
+const BENCH_HELP: &str = "\
+Exit codes: 0 every check held and the figures are valid; 1 otherwise; 2 something to put right first, such as a flag \
+or a server that is not there; 128 and the number of the signal, such as 130 for Ctrl-C, if one has ended the load \
+early: then the report has what was measured until then, and is INVALID. A second signal ends it at once.
+
+Examples:
+    corecast bench
+    corecast bench --scenario paced --json > paced.json
+    corecast bench --address 10.0.0.1:6379 --protocol redis --rate 1000";
+
 const COMPARE_HELP: &str = "\
 Without --a, the policies and peers run in turns, and a table has the medians. With --a and --b, two \
 contestants run in rounds A B, B A, A B and so on; each round gives one ratio A ÷ B of each metric. A verdict \
@@ -195,8 +212,10 @@ NAME=HOST:PORT[,protocol=PROTOCOL][,pid=PID][,admin-socket=FILE].
 
 Exit codes: 0 every check and requirement held, and the figures rest on valid runs; 1 otherwise, or a measurement \
 could not be made, which ends the comparison; 2 something to put right first, such as a file that cannot be \
-written or a server that is not there. Rounds that are INVALID are left out of tables and verdicts; where none is \
-left, that is exit code 1, unless --keep-invalid has them used.
+written or a server that is not there; 128 and the number of the signal, such as 130 for Ctrl-C, if one has ended it \
+early: then what was measured before is shown and written. A second signal ends it at once. Rounds that are \
+INVALID are left out of tables and verdicts; where less than half are left, that is exit code 1, unless \
+--keep-invalid has them used.
 
 Examples:
     corecast compare --rounds 3
@@ -244,10 +263,14 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|error| failed(&error))
 }
 
-/// Says why on one line.
 fn failed(error: &anyhow::Error) -> ExitCode {
-    complain(&format!("corecast: {}\n", printable(&one_line(&with_causes(error)), MAX_ERROR)));
+    say(error);
     if error.is::<SetupError>() { ExitCode::from(EXIT_SETUP) } else { ExitCode::FAILURE }
+}
+
+/// Says why on one line.
+fn say(error: &anyhow::Error) {
+    complain(&format!("corecast: {}\n", printable(&one_line(&with_causes(error)), MAX_ERROR)));
 }
 
 /// An error with its causes, each that its effect does not name already.

@@ -1,15 +1,16 @@
 //! Where results go: standard output, and files that are opened before a measurement and written behind it.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use tempfile::Builder;
 
 use crate::command_line::SetupError;
 
@@ -100,45 +101,47 @@ pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// A file that can be written. What was in it stays until [`OutputFile::write`], and one that was not there before
-/// goes again if nothing is written.
+/// A file that can be written. It changes in one piece, in [`OutputFile::write`]: whatever ends the process before
+/// leaves what was there, or nothing.
 #[derive(Debug)]
 pub(crate) struct OutputFile {
+    /// As it was named.
     path: PathBuf,
-    file: File,
-    /// Made here, and still empty.
-    unwritten: bool,
+    target: Target,
 }
 
+#[derive(Debug)]
+enum Target {
+    /// Another file takes its place: one that is written beside it.
+    Replaced {
+        /// Behind symbolic links, which stay.
+        path: PathBuf,
+        permissions: Permissions,
+    },
+    /// A pipe or device, or a file in a directory that takes no other.
+    Open(File),
+}
+
+/// What a new file may be used for, less what the process's mask takes away.
+const NEW_FILE_MODE: u32 = 0o666;
+
 impl OutputFile {
-    /// Opens it, or makes it.
+    /// Looks whether it can be written, and changes nothing.
     ///
     /// # Errors
     /// It cannot be written, which is said before minutes are spent.
     pub(crate) fn open(path: &Path) -> Result<Self, SetupError> {
-        let mut options = OpenOptions::new();
-        let (opened, made) = match options.write(true).create_new(true).open(path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => (options.create_new(false).open(path), false),
-            opened => (opened, true),
-        };
-        let file = opened.map_err(|error| SetupError(format!("cannot write {}: {error}", path.display())))?;
-        Ok(Self { path: path.to_owned(), file, unwritten: made })
+        let target =
+            Target::of(path).map_err(|error| SetupError(format!("cannot write {}: {error}", path.display())))?;
+        Ok(Self { path: path.to_owned(), target })
     }
 
     /// Replaces what is in it.
     ///
     /// # Errors
     /// It was not taken.
-    pub(crate) fn write(mut self, text: &str) -> anyhow::Result<()> {
-        self.unwritten = false;
-        let write = || {
-            // Pipes and devices have nothing to cut off.
-            if self.file.metadata()?.is_file() {
-                self.file.set_len(0)?;
-            }
-            (&self.file).write_all(text.as_bytes())
-        };
-        write().with_context(|| format!("cannot write {}", self.path.display()))
+    pub(crate) fn write(self, text: &str) -> anyhow::Result<()> {
+        self.target.write(text.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -146,53 +149,97 @@ impl OutputFile {
     }
 }
 
-impl Drop for OutputFile {
-    fn drop(&mut self) {
-        if !self.unwritten {
-            return;
-        }
-        // Another process may have replaced or written the file.
-        if let (Ok(own), Ok(there)) = (self.file.metadata(), fs::symlink_metadata(&self.path))
-            && is_same_file(&own, &there)
-            && there.size() == 0
-        {
-            let _ = fs::remove_file(&self.path);
+impl Target {
+    fn of(path: &Path) -> io::Result<Self> {
+        let (path, permissions) = match OpenOptions::new().write(true).open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if path.file_name().is_none() {
+                    return Err(error);
+                }
+                (path.to_owned(), Permissions::from_mode(NEW_FILE_MODE))
+            }
+            opened => {
+                let file = opened?;
+                let metadata = file.metadata()?;
+                let path = path.canonicalize()?;
+                if !metadata.is_file() || tempfile::tempfile_in(directory(&path)).is_err() {
+                    return Ok(Self::Open(file));
+                }
+                (path, metadata.permissions())
+            }
+        };
+        // Without a name: whatever ends the process, it is gone.
+        tempfile::tempfile_in(directory(&path))?;
+        Ok(Self::Replaced { path, permissions })
+    }
+
+    fn write(self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Replaced { path, permissions } => {
+                let mut beside = Builder::new().permissions(permissions).tempfile_in(directory(&path))?;
+                beside.write_all(bytes)?;
+                beside.persist(&path)?;
+                Ok(())
+            }
+            Self::Open(mut file) => {
+                // Pipes and devices have nothing to cut off.
+                if file.metadata()?.is_file() {
+                    file.set_len(0)?;
+                }
+                file.write_all(bytes)
+            }
         }
     }
+}
+
+/// Where a file is.
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_file_changes_only_when_it_is_written() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("out");
-        drop(OutputFile::open(&path).unwrap());
-        assert!(!path.exists(), "made for nothing");
+        let file = OutputFile::open(&path).unwrap();
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 0, "made before there is anything to write");
+        drop(file);
         fs::write(&path, "what was there before").unwrap();
         drop(OutputFile::open(&path).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"what was there before");
         OutputFile::open(&path).unwrap().write("now").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"now");
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing is left beside it");
         let error = OutputFile::open(&directory.path().join("absent/out")).unwrap_err().to_string();
         assert!(error.contains("absent/out: No such file"), "{error}");
+    }
+
+    #[test]
+    fn permissions_and_links_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let [path, link] = ["out", "link"].map(|name| directory.path().join(name));
+        fs::write(&path, "before").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("out", &link).unwrap();
+        OutputFile::open(&link).unwrap().write("now").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"now");
+        assert!(link.is_symlink());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     }
 
     #[test]
     fn a_file_of_another_process_is_kept() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("out");
-        let replaced = OutputFile::open(&path).unwrap();
-        fs::rename(&path, directory.path().join("moved")).unwrap();
+        let unwritten = OutputFile::open(&path).unwrap();
         fs::write(&path, "").unwrap();
-        drop(replaced);
-        assert!(path.exists(), "another file took its name");
-        let used = OutputFile::open(&directory.path().join("used")).unwrap();
-        fs::write(used.path(), "by another").unwrap();
-        drop(used);
-        assert!(directory.path().join("used").exists(), "another process wrote to it");
+        drop(unwritten);
+        assert!(path.exists(), "another process made it meanwhile");
     }
 
     #[test]

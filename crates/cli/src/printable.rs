@@ -7,23 +7,17 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use corecast_figures::{is_hidden, visible};
+
 /// The maximum length of an untrusted text in a table or a message, in characters.
 pub(crate) const MAX_TEXT: usize = 1024;
 
 /// Escapes control and formatting characters as `\n` or `\u{1b}`, and truncates the text after `max` characters.
 pub(crate) fn printable(text: &str, max: usize) -> Cow<'_, str> {
-    if !text.contains(is_hidden) && text.chars().nth(max).is_none() {
-        return Cow::Borrowed(text);
+    match text.char_indices().nth(max) {
+        None => visible(text),
+        Some((end, _)) => Cow::Owned(visible(&text[..end]).into_owned() + "…"),
     }
-    let mut escaped = String::with_capacity(text.len());
-    for (index, character) in text.chars().enumerate() {
-        if index == max {
-            escaped.push('…');
-            break;
-        }
-        push(&mut escaped, character);
-    }
-    Cow::Owned(escaped)
 }
 
 /// Escapes a message for a terminal. Line feeds and tabs are kept; bytes that are not UTF-8 are shown as `\xff`.
@@ -34,7 +28,7 @@ pub(crate) fn printable_message(message: &[u8]) -> String {
             if matches!(character, '\n' | '\t') {
                 escaped.push(character);
             } else {
-                push(&mut escaped, character);
+                escaped.push_str(&visible(character.encode_utf8(&mut [0; 4])));
             }
         }
         for byte in chunk.invalid() {
@@ -61,28 +55,6 @@ pub(crate) fn printable_json(json: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(escaped)
-}
-
-fn push(escaped: &mut String, character: char) {
-    if is_hidden(character) {
-        escaped.extend(character.escape_default());
-    } else {
-        escaped.push(character);
-    }
-}
-
-/// Matches control characters, line and paragraph separators, and invisible or directional formatting characters.
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{61c}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 #[cfg(test)]

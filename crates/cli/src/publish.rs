@@ -5,22 +5,23 @@
 
 use std::io::{self, BufRead, Read};
 use std::process::ExitCode;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use corecast_client::{Error, Event, PublishOptions, Publisher, Subscriber};
 use corecast_wire::Code;
 
 use crate::connection::{Connection, channel};
+use crate::period::Period;
 
 /// Messages that may wait for their acknowledgement before the next is sent.
 const MAX_UNACKNOWLEDGED: usize = 256;
 
-/// How long the server may take to say anything once everything was published.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often to look whether the input has ended, or the server goes on.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The flags of `corecast pub`.
 #[derive(Args, Debug)]
@@ -32,9 +33,10 @@ pub(crate) struct Arguments {
     #[arg(short, long = "message", value_name = "TEXT")]
     messages: Vec<String>,
 
-    /// Have the server acknowledge each message.
+    /// Have at most 256 messages wait for their acknowledgement at a time.
     ///
-    /// Exit code 0 then says that it accepted all of them. At most 256 wait for their acknowledgement at a time.
+    /// Each is acknowledged in any case, and exit code 0 says that the server has accepted all. Without this flag
+    /// any number may be under way.
     #[arg(long)]
     ack: bool,
 
@@ -45,54 +47,84 @@ pub(crate) struct Arguments {
 
 /// Publishes everything, then waits until the server has read it.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (publisher, subscriber) = arguments.connection.open()?.split();
-    let (acknowledged, acknowledgements) = mpsc::channel();
-    let (channel, acknowledge) = (arguments.channel.clone(), arguments.ack);
-    let sink = Sink { publisher, channel, acknowledge, waiting: 0, acknowledgements };
+    let connection = &arguments.connection;
+    let (publisher, subscriber) = connection.open()?.split();
+    let (acknowledged, window) = if arguments.ack {
+        let (acknowledged, acknowledgements) = mpsc::channel();
+        (Some(acknowledged), Some(Window { acknowledgements, waiting: 0, timeout: connection.timeout() }))
+    } else {
+        (None, None)
+    };
+    let sink = Sink { publisher: publisher.clone(), channel: arguments.channel.clone(), window };
     let messages = arguments.messages.clone();
     let input = thread::spawn(move || sink.publish_all(&messages));
-    let end = listen(subscriber, acknowledged, &input);
-    conclude(input, end)?;
+    let (end, acknowledged) = listen(subscriber, acknowledged, &input);
+    conclude(input, end).map_err(|error| match error.downcast_ref() {
+        None | Some(Error::InvalidArgument(_)) => error,
+        Some(end) => failed(connection, end, acknowledged, publisher.published()),
+    })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why it failed, and what the server is known to have accepted: a retry may skip that.
+fn failed(connection: &Connection, error: &Error, acknowledged: u64, published: u64) -> anyhow::Error {
+    let reason = match error {
+        Error::Unanswered { .. } | Error::TimedOut { .. } => {
+            anyhow!("the server has taken and acknowledged nothing for {}", Period(connection.timeout()))
+        }
+        error => connection.ended(error),
+    };
+    match published {
+        0 => reason,
+        _ if acknowledged >= published => reason.context("it had accepted all messages"),
+        _ => anyhow!("{reason}; it accepted {acknowledged} of {published} messages, and perhaps more"),
+    }
 }
 
 type Input = JoinHandle<anyhow::Result<()>>;
 
-/// Listens to the server until the connection ends; why it did.
+/// Listens to the server until the connection ends: how it did, and how many messages were acknowledged by then.
 #[expect(clippy::needless_pass_by_value, reason = "the input must not wait for acknowledgements once nobody listens")]
-fn listen(mut server: Subscriber, acknowledged: Sender<()>, input: &Input) -> Error {
+fn listen(mut server: Subscriber, acknowledged: Option<Sender<()>>, input: &Input) -> (Result<(), Error>, u64) {
     loop {
-        match server.next_event_within(ANSWER_TIMEOUT) {
-            // Once the input has ended, nobody waits for it.
-            Ok(Some(Event::Published { .. })) => drop(acknowledged.send(())),
-            Ok(None) if input.is_finished() => return Error::TimedOut { awaited: "answer to CLOSE" },
+        match server.next_event_within(LOOK) {
+            Ok(Some(Event::Published { .. })) => {
+                // Once the input has ended, nobody waits for it.
+                if let Some(acknowledged) = &acknowledged {
+                    let _ = acknowledged.send(());
+                }
+            }
+            Ok(None) if input.is_finished() => {
+                let so_far = server.acknowledged();
+                return match server.wait_closed() {
+                    Err(end @ Error::Unanswered { acknowledged, .. }) => (Err(end), acknowledged),
+                    end => (end, so_far),
+                };
+            }
             Ok(_) => {}
-            Err(end) => return end,
+            Err(Error::Closed { code, .. }) if code == Code::Normal.number() => return (Ok(()), server.acknowledged()),
+            Err(end) => return (Err(end), server.acknowledged()),
         }
     }
 }
 
 /// What became of it all. What is wrong with the input is worth more than the end that it led to.
-fn conclude(input: Input, end: Error) -> anyhow::Result<()> {
-    let answered = matches!(&end, Error::Closed { code, .. } if *code == Code::Normal.number());
-    if answered || input.is_finished() {
+fn conclude(input: Input, end: Result<(), Error>) -> anyhow::Result<()> {
+    if end.is_ok() || input.is_finished() {
         let result = input.join().expect("the thread does not panic");
         let broken = |error: &anyhow::Error| matches!(error.downcast_ref(), Some(Error::Io(_) | Error::Disconnected));
-        if answered || result.as_ref().is_err_and(|error| !broken(error)) {
+        if end.is_ok() || result.as_ref().is_err_and(|error| !broken(error)) {
             return result;
         }
     }
-    Err(end.into())
+    Ok(end?)
 }
 
 /// Where messages go.
 struct Sink {
     publisher: Publisher,
     channel: String,
-    acknowledge: bool,
-    /// Messages that the server has not acknowledged.
-    waiting: usize,
-    acknowledgements: Receiver<()>,
+    window: Option<Window>,
 }
 
 impl Sink {
@@ -103,7 +135,6 @@ impl Sink {
         } else {
             messages.iter().try_for_each(|message| self.publish(message.as_bytes()))
         };
-        let result = result.and_then(|()| self.wait_for_acknowledgements(0));
         // A connection that has ended says why to the thread that listens.
         let _ = self.publisher.close();
         result
@@ -132,18 +163,46 @@ impl Sink {
         Ok(())
     }
 
+    /// Every message is acknowledged: that shows how far the server is.
     fn publish(&mut self, message: &[u8]) -> anyhow::Result<()> {
-        let options = PublishOptions { acknowledge: self.acknowledge, ..PublishOptions::default() };
-        self.waiting += usize::from(self.publisher.publish_with(&self.channel, message, options)?.is_some());
-        self.wait_for_acknowledgements(MAX_UNACKNOWLEDGED)
+        let options = PublishOptions { acknowledge: true, ..PublishOptions::default() };
+        self.publisher.publish_with(&self.channel, message, options)?;
+        match &mut self.window {
+            Some(window) => Ok(window.published(&self.publisher)?),
+            None => Ok(()),
+        }
     }
+}
 
-    /// Waits until no more than so many messages lack theirs.
-    fn wait_for_acknowledgements(&mut self, most: usize) -> anyhow::Result<()> {
-        while self.waiting > most {
-            // Nobody listens any more: the connection has ended.
-            self.acknowledgements.recv().map_err(|_| Error::Disconnected)?;
-            self.waiting -= 1;
+/// Bounds the messages whose acknowledgement has not come.
+struct Window {
+    acknowledgements: Receiver<()>,
+    waiting: usize,
+    timeout: Duration,
+}
+
+impl Window {
+    /// Takes in one more message, and waits until no more than [`MAX_UNACKNOWLEDGED`] are waiting.
+    ///
+    /// # Errors
+    /// The connection has ended, or the server neither acknowledged nor took anything for the whole timeout.
+    fn published(&mut self, publisher: &Publisher) -> Result<(), Error> {
+        self.waiting += 1;
+        let (mut progress, mut least_unsent) = (Instant::now(), u32::MAX);
+        while self.waiting > MAX_UNACKNOWLEDGED {
+            match self.acknowledgements.recv_timeout(LOOK) {
+                Ok(()) => self.waiting -= 1,
+                Err(RecvTimeoutError::Disconnected) => return Err(Error::Disconnected),
+                Err(RecvTimeoutError::Timeout) => {
+                    let unsent = publisher.unsent_bytes().unwrap_or(u32::MAX);
+                    if unsent < least_unsent {
+                        (progress, least_unsent) = (Instant::now(), unsent);
+                    }
+                    if progress.elapsed() >= self.timeout {
+                        return Err(Error::TimedOut { awaited: "PUBLISHED" });
+                    }
+                }
+            }
         }
         Ok(())
     }

@@ -5,12 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Args;
-use corecast_report::{Experiment, curve_chart, gather, page};
+use corecast_report::{Experiment, curve_chart, gather, markdown_escaped, page};
 
 use crate::command_line::SetupError;
-use crate::output::print;
+use crate::output::{OutputFile, print};
 
 /// The flags of `corecast report`.
 #[derive(Args, Debug)]
@@ -53,12 +52,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let title = arguments.title.as_deref();
     if let Some(path) = &arguments.svg {
         let chart = the_one_curve(title.unwrap_or("Latency over the rate"), &experiments)?;
-        fs::write(path, chart).with_context(|| format!("cannot write {}", path.display()))?;
+        OutputFile::open(path)?.write(&chart)?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(path) = &arguments.html {
         let page = page(title.unwrap_or("Corecast measured"), &experiments, env!("CARGO_PKG_VERSION"));
-        fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        OutputFile::open(path)?.write(&page)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut text = String::new();
@@ -67,7 +66,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         if arguments.markdown {
             // Tables in a row would be one.
             if experiments.len() > 1 {
-                writeln!(text, "{}## {}\n", if text.is_empty() { "" } else { "\n" }, experiment.title)?;
+                let title = markdown_escaped(&experiment.title);
+                writeln!(text, "{}## {title}\n", if text.is_empty() { "" } else { "\n" })?;
             }
             text.push_str(&results.curve_table().unwrap_or_else(|| results.ladder_table()));
             continue;

@@ -25,13 +25,13 @@ use crate::size::{self, Size};
 use crate::tuning::TuningSettings;
 
 /// The least of a frame's limit: a frame that cannot hold a small message serves nobody.
-const LEAST_FRAME: u64 = 64;
+pub(crate) const LEAST_FRAME: u64 = 64;
 /// The greatest of a frame's limit. The length field could say 4 GiB; a frame is held whole in memory.
-const GREATEST_FRAME: u64 = 256 << 20;
+pub(crate) const GREATEST_FRAME: u64 = 256 << 20;
 /// The greatest bound of a log or buffer.
 const GREATEST_BUFFER: u64 = 64 << 30;
 /// The greatest count, of subscriptions or parcels.
-const GREATEST_COUNT: u64 = 1 << 20;
+pub(crate) const GREATEST_COUNT: u64 = 1 << 20;
 
 /// The longest of the deadlines, and of the waits at the end of a connection or server.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(1);
@@ -336,6 +336,12 @@ impl Settings {
     pub(crate) fn engine(&self) -> anyhow::Result<Config> {
         let cpus = cpus::place(&self.cpus, self.shards, &cpus::allowed()?).map_err(SetupError)?;
         self.no_address_twice()?;
+        if self.max_connections < cpus.len() {
+            let (most, shards) = (self.max_connections, cpus.len());
+            let reason =
+                format!("--max-connections {most}: each of {shards} shards takes one at least; allow {shards} or more");
+            return Err(SetupError(reason).into());
+        }
         let listeners = self.listen.iter().map(|address| address.0.clone()).collect();
         let limits = self.limits()?;
         let tuning = self.tuning.engine();

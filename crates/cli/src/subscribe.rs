@@ -1,7 +1,6 @@
 //! `corecast sub`: messages of channels, one a line on standard output.
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
-use std::num::NonZeroU64;
 use std::process::ExitCode;
 use std::thread;
 
@@ -9,6 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use corecast_client::{Event, Publisher};
 use corecast_engine::Lag;
+use corecast_figures::counted;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use serde::Serialize;
@@ -32,8 +32,8 @@ pub(crate) struct Arguments {
     /// End after this many messages, of all channels together; a gap is none.
     ///
     /// Default: go on until the server ends the connection, or nobody reads the output.
-    #[arg(long, value_name = "COUNT")]
-    count: Option<NonZeroU64>,
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
 
     /// What falling behind in these channels by more than the server keeps does.
     ///
@@ -56,11 +56,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Lag::Disconnect => corecast_client::Lag::Disconnect,
     });
     for channel in &arguments.channels {
-        client.subscribe_with(channel, lag).with_context(|| format!("cannot subscribe to {channel}"))?;
+        client
+            .subscribe_with(channel, lag)
+            .map_err(|error| arguments.connection.ended(&error).context(format!("cannot subscribe to {channel}")))?;
         // Standard error may be closed: the messages do not depend on it.
         let _ = writeln!(io::stderr(), "subscribed {channel}");
     }
-    let mut left = arguments.count.map(NonZeroU64::get);
+    let mut left = arguments.count;
     let form = match arguments.json {
         true => Form::Json,
         false if io::stdout().is_terminal() => Form::Terminal,
@@ -68,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let mut printer = Printer { out: Stdout, notes: io::stderr(), form, line: Vec::new() };
     while left != Some(0) {
-        let event = client.next_event()?;
+        let event = client.next_event().map_err(|error| arguments.connection.ended(&error))?;
         match printer.print(&event) {
             Ok(message) => left = left.map(|left| left - u64::from(message)),
             Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
@@ -136,7 +138,8 @@ impl<O: Write, N: Write> Printer<O, N> {
                     self.object(&Line::Gap { channel, gap: *count })?;
                 } else {
                     // Standard error may be closed: the messages do not depend on it.
-                    let _ = writeln!(self.notes, "corecast: {count} messages of {channel} were missed");
+                    let were = if *count == 1 { "was" } else { "were" };
+                    let _ = writeln!(self.notes, "corecast: {} of {channel} {were} missed", counted(*count, "message"));
                 }
                 Ok(false)
             }

@@ -5,6 +5,7 @@ use corecast_testkit::{Deadline, Finished, Peer, Process, ServerProcess, wait_un
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
@@ -112,7 +113,8 @@ fn a_generator_that_was_stopped_in_its_window_is_invalid() {
     let address = server.address(Protocol::Native).to_string();
     let mut witness = Process::start(BINARY, ["sub", "--address", &address, "--count", "1", "bench0"]);
     witness.error_line_with("subscribed bench0", Deadline::start());
-    let load = ["--closed-loop", "16", "--warmup", "0ms", "--duration", "1s", "--json", "--address", &address];
+    let load = ["--closed-loop", "16", "--warmup", "0ms", "--duration", "1s", "--json", "--channel-prefix", "bench"];
+    let load = [&load[..], &["--address", &address]].concat();
     let bench = Process::start(BINARY, [&["bench", "--subscribers", "20", "--publishers", "2"][..], &load].concat());
     // Without a warm-up the first message is one of the window.
     assert!(witness.line(deadline()).is_some(), "a message");
@@ -125,6 +127,58 @@ fn a_generator_that_was_stopped_in_its_window_is_invalid() {
     let reasons = report["validity"]["reasons"].to_string();
     assert!(reasons.contains("the generator did not run for "), "{reasons}");
     assert!(report["generator"]["longest_absence_us"].as_f64() > Some(200_000.0), "{report}");
+}
+
+/// What others publish while a load runs: words, something as long as a payload, and nothing.
+const OF_OTHERS: [&str; 3] = ["hello", "a message of somebody else that is just as long as a payload is.", ""];
+
+#[test]
+fn messages_of_others_are_not_taken_for_altered_ones() {
+    let server = ServerProcess::start(BINARY, &[]);
+    let address = server.address(Protocol::Native).to_string();
+    let mut witness = Process::start(BINARY, ["sub", "--address", &address, "--count", "1", "load0"]);
+    witness.error_line_with("subscribed load0", Deadline::start());
+    let load = ["--address", &address, "--channel-prefix", "load", "--warmup", "0s", "--duration", "1s", "--json"];
+    let bench = Process::start(BINARY, [&["bench", "--subscribers", "20"][..], &load].concat());
+    assert_eq!(witness.finish(deadline()).code, 0, "a message of the window");
+    let messages = OF_OTHERS.map(|message| ["--message", message]).concat();
+    let others = Process::start(BINARY, [&["pub", "--address", &address][..], &messages, &["load0"]].concat());
+    assert_eq!(others.finish(deadline()).code, 0);
+    let report = report(&bench.finish(deadline()));
+    let checks = ["altered", "lost", "misrouted", "foreign"].map(|name| report["checks"][name].as_u64());
+    assert_eq!(checks, [Some(0), Some(0), Some(0), Some(60)], "{report}");
+    assert!(report["validity"]["notes"].to_string().contains("others published on the same channels"), "{report}");
+}
+
+#[test]
+fn in_plain_too_messages_of_others_are_told_apart() {
+    let server = ServerProcess::start(BINARY, &["--listen", "plain://127.0.0.1:0"]);
+    let address = server.address(Protocol::Plain);
+    let mut other = std::net::TcpStream::connect(address).expect("a server");
+    let address = address.to_string();
+    let load = ["--address", &address, "--protocol", "plain", "--warmup", "0s", "--duration", "1s", "--json"];
+    let bench = Process::start(BINARY, [&["bench", "--subscribers", "20", "--publishers", "2"][..], &load].concat());
+    // Of its probes there are fewer.
+    let mut some = vec![0; 60 * (4 + 64)];
+    other.read_exact(&mut some).expect("messages of the load");
+    for message in OF_OTHERS {
+        let length = u32::try_from(message.len()).expect("short").to_be_bytes();
+        other.write_all(&[&length, message.as_bytes()].concat()).expect("a server that reads");
+    }
+    let report = report(&bench.finish(deadline()));
+    let checks = ["altered", "lost", "misrouted", "foreign"].map(|name| report["checks"][name].as_u64());
+    assert_eq!(checks, [Some(0), Some(0), Some(0), Some(66)], "{report}");
+}
+
+#[test]
+fn channels_of_two_runs_have_names_that_nobody_guesses() {
+    let server = ServerProcess::start(BINARY, &[]);
+    let prefix = || {
+        let report = report(&bench_small(&server, &["--json"]));
+        report["settings"]["channel_prefix"].as_str().expect("a name").to_owned()
+    };
+    let (one, other) = (prefix(), prefix());
+    assert!(one.starts_with("bench-") && one.len() == 19 && one != other, "{one} {other}");
 }
 
 #[test]
@@ -167,7 +221,7 @@ fn a_file_that_was_there_is_kept_by_a_run_that_fails() {
     let path = directory.path().join("latency.hgrm");
     fs::write(&path, "of an earlier run").unwrap();
     let failed = bench(&["--address", "127.0.0.1:1", "--hgrm", path.to_str().unwrap()]);
-    assert!(failed.complaint(1).starts_with("connecting to 127.0.0.1:1: "), "{failed:?}");
+    assert!(failed.complaint(2).starts_with("connecting to 127.0.0.1:1: "), "{failed:?}");
     assert_eq!(fs::read(&path).unwrap(), b"of an earlier run");
     let refused = bench(&["--address", "127.0.0.1:1", "--hgrm", "/absent/latency.hgrm"]);
     assert!(refused.complaint(2).starts_with("cannot write /absent/latency.hgrm: "), "{refused:?}");
@@ -203,7 +257,7 @@ fn a_server_that_tells_it_has_its_shards_parts_reported() {
     let text = bench_small(&server, &["--rate", "100", "--admin-socket", socket]);
     assert!(String::from_utf8_lossy(&text.stdout).contains("shards      0: "), "{text:?}");
     let nobody = bench_small(&server, &["--admin-socket", "/nonexistent"]);
-    assert!(nobody.complaint(1).contains("/nonexistent"), "{nobody:?}");
+    assert!(nobody.complaint(2).contains("/nonexistent"), "{nobody:?}");
 }
 
 /// How many connections to this port are established, in the eyes of those who connected.

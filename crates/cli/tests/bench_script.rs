@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use corecast_testkit::{Deadline, Finished, Process};
 use tempfile::TempDir;
 
-/// Knows the subcommands that the script uses. `bench` fails in scenario `stall`, and gives nothing in `storm`; `compare` fails
-/// with three rounds, and gives nothing with four.
+/// Knows the subcommands that the script uses. `bench` fails in scenario `stall`, gives nothing in `storm`, and is interrupted
+/// in `churn`; `compare` fails with three rounds, and gives nothing with four.
 const STAND_IN: &str = r#"#!/usr/bin/env bash
 case $1 in
     serve) env | grep ^CORECAST_ >>"$CALLS"; trap 'exit 0' TERM; echo "listening native 127.0.0.1:$$"; while :; do sleep 0.02; done ;;
@@ -15,6 +15,7 @@ case $1 in
         [ "$2" != --help ] || { echo "--scenario NAME"; exit; }
         echo "$*" >>"$CALLS"
         [ "$3" != storm ] || { echo "no report" >&2; exit 1; }
+        [ "$3" != churn ] || { echo '{}'; exit 130; }
         echo '{}'
         [ "$3" != stall ] ;;
     compare)
@@ -126,6 +127,7 @@ fn what_it_cannot_run_is_refused_before_anything_runs() {
         (&["--scenarios", "paced,quick"][..], "'quick' is none of light, sparse"),
         (&["--rounds", "none"], "'none' is no count"),
         (&["--nonsense"], "scripts/bench.sh [--scenarios LIST]"),
+        (&["--peer", "../redis=127.0.0.1:6379"], "'../redis' cannot be the name of a contestant"),
     ] {
         let finished = bench.run(arguments);
         assert_eq!(finished.code, 2, "{finished:?}");
@@ -143,4 +145,12 @@ fn runs_are_not_mixed_with_those_of_another_time() {
     let again = bench.run(&arguments);
     assert!(again.code == 2 && again.stderr.contains("out holds results"), "{again:?}");
     assert_eq!(bench.calls().len(), 1);
+}
+
+#[test]
+fn an_interrupted_run_ends_the_script_and_leaves_no_round() {
+    let bench = Bench::new();
+    let finished = bench.run(&["--scenarios", "churn,idle", "--policies", "mutex", "--rounds", "2"]);
+    assert_eq!((finished.code, bench.calls().len()), (130, 1), "{finished:?}");
+    assert!(!bench.path("out").exists(), "{finished:?}");
 }

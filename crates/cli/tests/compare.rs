@@ -104,7 +104,7 @@ fn a_and_b_run_in_turns_and_have_a_verdict() {
     let text = measured(&arguments, 0);
     for part in [
         "sharded,flush-pause=0 against mutex; saturate, 8 messages in flight\n",
-        "  deliveries/s: no difference shown: ",
+        "  deliveries/s: too few pairs to tell: ",
         "; an interval needs 6",
         "deliveries>=0.0001: held: median ",
         " of 6 pairs for an interval: not settled",

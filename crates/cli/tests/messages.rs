@@ -1,7 +1,7 @@
 //! `corecast pub` and `corecast sub` against a real server.
 
 use corecast_engine::Protocol;
-use corecast_testkit::{Deadline, Peer, Process, ServerProcess};
+use corecast_testkit::{Deadline, Peer, Process, ServerProcess, wait_until};
 use corecast_wire::native::{Frame, Publish};
 use corecast_wire::{ChannelName, Code};
 use rustix::process::Signal;
@@ -196,16 +196,114 @@ fn a_publisher_without_input_gives_the_server_its_signs_of_life() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_one_line_and_exit_code_1() {
+fn a_server_that_is_not_there_is_one_line_and_exit_code_2() {
     let server = server();
     let address = server.address(Protocol::Native).to_string();
     server.stop();
     for subcommand in ["pub", "sub"] {
         let finished = Process::start(BINARY, [subcommand, "--address", &address, "lobby"]).finish(Deadline::start());
-        let complaint = finished.complaint(1);
+        let complaint = finished.complaint(2);
         assert!(complaint.contains(&address), "{complaint}");
         assert_eq!(complaint.matches("refused").count(), 1, "{complaint}");
     }
+}
+
+/// Reading takes the server longer than it may show no progress.
+#[test]
+fn a_publisher_goes_on_waiting_while_the_server_reads_at_its_rate() {
+    let flags = ["--listen", "native://127.0.0.1:0", "--max-frame-rate", "100"];
+    for ack in [&[][..], &["--ack"]] {
+        let server = ServerProcess::start(BINARY, &flags);
+        let (count, line) = (300, [vec![b'x'; 1000].as_slice(), b"\n"].concat());
+        let subscriber = subscribed(&server, &["--count", &count.to_string()], &["lobby"]);
+        publish(&server, &[&["--timeout", "1500ms"], ack].concat(), &line.repeat(count));
+        assert_eq!(subscriber.finish(Deadline::start()).stdout.len(), count * line.len());
+    }
+}
+
+/// Stops a process, and waits until no thread of it runs.
+fn stop_for_now(process: &Process) {
+    process.signal(Signal::STOP);
+    let tasks = format!("/proc/{}/task", process.id());
+    let stopped = |task: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).expect("a thread");
+        stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
+    };
+    wait_until(Deadline::start(), "all threads to stop", || {
+        std::fs::read_dir(&tasks).expect("a process").all(|task| stopped(task.expect("a thread")))
+    });
+}
+
+#[test]
+fn a_publisher_that_gives_up_says_what_was_accepted() {
+    for ack in [&[][..], &["--ack"]] {
+        let server = server();
+        let mut publisher = start(&server, "pub", &[&["--timeout", "300ms"], ack, &["lobby"]].concat());
+        let mut subscriber = subscribed(&server, &["--count", "3"], &["lobby"]);
+        publisher.write(b"one\ntwo\nthree\n");
+        for line in ["one", "two", "three"] {
+            assert_eq!(subscriber.text_line(Deadline::start()).as_deref(), Some(line));
+        }
+        stop_for_now(&server.process);
+        publisher.write("late\n".repeat(500).as_bytes());
+        let finished = publisher.finish(Deadline::start());
+        server.process.signal(Signal::CONT);
+        let sent = if ack.is_empty() { 503 } else { 260 };
+        assert_eq!(
+            finished.complaint(1),
+            format!(
+                "the server has taken and acknowledged nothing for 300ms; it accepted 3 of {sent} messages, and perhaps more"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_server_that_was_killed_is_told_from_one_that_closes() {
+    let server = server();
+    let address = server.address(Protocol::Native).to_string();
+    let mut subscriber = subscribed(&server, &[], &["lobby"]);
+    let mut publisher = start(&server, "pub", &["lobby"]);
+    publisher.write(b"one\n");
+    assert_eq!(subscriber.text_line(Deadline::start()).as_deref(), Some("one"));
+    server.process.signal(Signal::KILL);
+    for finished in [subscriber.finish(Deadline::start()), publisher.finish(Deadline::start())] {
+        let line = finished.stderr.lines().last().unwrap_or_default().to_owned();
+        assert!(finished.code == 1 && line.contains(&address), "{line}");
+        assert!(line.contains("without a word from the server at ") || line.contains(" failed: "), "{line}");
+    }
+}
+
+#[test]
+fn a_plain_listener_is_named_and_not_blamed() {
+    let server = ServerProcess::start(BINARY, &["--listen", "plain://127.0.0.1:0"]);
+    let address = server.address(Protocol::Plain).to_string();
+    for subcommand in ["pub", "sub"] {
+        let finished = Process::start(BINARY, [subcommand, "--address", &address, "lobby"]).finish(Deadline::start());
+        let complaint = finished.complaint(2);
+        assert!(complaint.contains(&address) && complaint.contains("as a plain listener does"), "{complaint}");
+    }
+}
+
+#[test]
+fn a_message_over_the_subscribers_own_limit_names_the_flag_that_raises_it() {
+    let server = server();
+    let payload = [vec![b'x'; 5000].as_slice(), b"\n"].concat();
+    let small = subscribed(&server, &["--max-frame", "4KiB"], &["lobby"]);
+    let large = subscribed(&server, &["--max-frame", "8KiB", "--count", "1"], &["lobby"]);
+    publish(&server, &[], &payload);
+    assert_eq!(large.finish(Deadline::start()).stdout, payload);
+    let finished = small.finish(Deadline::start());
+    assert_eq!(
+        finished.complaint(1),
+        "the server sent a frame of 5012 bytes, over this client's own limit of 4096: raise --max-frame"
+    );
+}
+
+#[test]
+fn a_count_of_nothing_is_refused_with_the_range() {
+    let finished = Process::start(BINARY, ["sub", "--count", "0", "lobby"]).finish(Deadline::start());
+    assert!(finished.complaint(2).starts_with("--count: '0': 0 is not in 1.."), "{finished:?}");
 }
 
 #[test]

@@ -20,6 +20,17 @@ pub enum Error {
         awaited: &'static str,
     },
 
+    /// Look at the figures, then decide: the server did not answer CLOSE, and for
+    /// [`Options::answer_timeout`](crate::Options::answer_timeout) it acknowledged nothing and took nothing of what was sent.
+    /// What was not acknowledged may be accepted still.
+    #[error("no answer to CLOSE in time: {acknowledged} of {published} published messages were acknowledged")]
+    Unanswered {
+        /// Messages that were published over this connection.
+        published: u64,
+        /// Messages of which the server said that it accepted them. Only those that asked for it are among them.
+        acknowledged: u64,
+    },
+
     /// Take events, then wait again: more of them came while waiting for an answer than may be kept. The
     /// answer will come as an [`Event`](crate::Event); nothing is lost.
     #[error("{queued_bytes} bytes of events are waiting, over the limit of {limit}")]
@@ -50,12 +61,25 @@ pub enum Error {
         text: String,
     },
 
+    /// Connect elsewhere: what answered HELLO is no `native` listener.
+    #[error("no native listener answers there: {0}")]
+    NotNative(Violation),
+
+    /// Raise [`Options::max_frame`](crate::Options::max_frame): the server sent a frame that this side does not accept.
+    #[error("a frame of {length} bytes is over this client's own limit of {limit} (Options::max_frame)")]
+    FrameTooLarge {
+        /// The length field.
+        length: u32,
+        /// What was accepted at most.
+        limit: u32,
+    },
+
     /// Do not try again: what came is not the protocol, or not a version of it that is spoken here.
     #[error("the server broke the protocol: {0}")]
     Violation(#[from] Violation),
 
     /// Connect again: the stream ended, without a word from the server.
-    #[error("the connection has ended")]
+    #[error("the connection has ended without a word from the server")]
     Disconnected,
 
     /// Connect again: the transport failed.
@@ -90,6 +114,9 @@ pub enum Violation {
     /// A frame that a server may not send, or not at this time.
     #[error("an unexpected {0}")]
     Unexpected(&'static str),
+    /// What was sent came back.
+    #[error("it sent HELLO back, as a plain listener does")]
+    Echo,
     /// A version in WELCOME that was not offered.
     #[error("version {0} in WELCOME, offered {offered}", offered = native::VERSION)]
     Version(u16),

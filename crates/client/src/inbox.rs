@@ -3,7 +3,7 @@
 use crate::event::Incoming;
 use crate::{Error, Event, Violation};
 use corecast_wire::native::{self, Decoder, Frame};
-use corecast_wire::{Limits, Reassembly};
+use corecast_wire::{DecodeError, Limits, Reassembly};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -23,6 +23,8 @@ struct State {
     max_frame: Option<u32>,
     events: VecDeque<Event>,
     queued_bytes: usize,
+    /// PUBLISHED frames so far.
+    acknowledged: u64,
     pongs: Vec<u8>,
     end: Option<End>,
 }
@@ -32,6 +34,8 @@ struct State {
 enum End {
     Closed { code: u16, text: String, reconnect_delay: Option<Duration> },
     Rejected { code: u16, text: String },
+    NotNative(Violation),
+    TooLarge { length: u32, limit: u32 },
     Violation(Violation),
     Disconnected,
 }
@@ -50,7 +54,7 @@ impl Inbox {
             if state.end.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         if let Err(error) = pushed {
-            state.end_with(End::Violation(error.into()));
+            state.undecodable(error);
         }
     }
 
@@ -62,6 +66,11 @@ impl Inbox {
     /// The limit in WELCOME, once it has come.
     pub(crate) fn max_frame(&self) -> Option<u32> {
         self.state.max_frame
+    }
+
+    /// How many PUBLISHED frames have come.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.state.acknowledged
     }
 
     /// The PONGs that are due, encoded. Empty after the end.
@@ -108,6 +117,8 @@ impl Inbox {
             None => return Ok(()),
             Some(End::Closed { code, text, reconnect_delay }) => Error::Closed { code, text, reconnect_delay },
             Some(End::Rejected { code, text }) => Error::Rejected { code, text },
+            Some(End::NotNative(violation)) => Error::NotNative(violation),
+            Some(End::TooLarge { length, limit }) => Error::FrameTooLarge { length, limit },
             Some(End::Violation(violation)) => Error::Violation(violation),
             Some(End::Disconnected) => Error::Disconnected,
         })
@@ -131,6 +142,7 @@ impl State {
                     self.violated(Violation::Version(version));
                 }
             }
+            (Incoming::ClientOnly("HELLO"), None) => self.end_with(End::NotNative(Violation::Echo)),
             (_, None) => self.violated(Violation::Unexpected("frame before WELCOME")),
             (Incoming::Welcome { .. }, Some(_)) => self.violated(Violation::Unexpected("second WELCOME")),
             (Incoming::ClientOnly(kind), _) => self.violated(Violation::Unexpected(kind)),
@@ -139,7 +151,17 @@ impl State {
         }
     }
 
+    /// Before WELCOME it is not the protocol that is broken: another one is spoken.
+    fn undecodable(&mut self, error: DecodeError) {
+        self.end_with(match error {
+            error if self.max_frame.is_none() => End::NotNative(error.into()),
+            DecodeError::TooLarge { length, limit } => End::TooLarge { length, limit },
+            error => End::Violation(error.into()),
+        });
+    }
+
     fn add(&mut self, event: Event) {
+        self.acknowledged += u64::from(matches!(event, Event::Published { .. }));
         self.queued_bytes += event.weight();
         self.events.push_back(event);
     }

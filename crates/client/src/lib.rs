@@ -5,8 +5,8 @@
 //! [`Client::split`] gives a [`Publisher`], which any number of threads may share, and a
 //! [`Subscriber`], which reads. What they do with bytes is an [`Inbox`], which needs no socket.
 //!
-//! Invariants: nothing received is lost between two calls; every wait for an answer ends within
-//! [`Options::answer_timeout`], or [`Options::write_timeout`] later if the server takes no PONG; memory is
+//! Invariants: nothing received is lost between two calls; a wait for an answer ends once the server has shown no progress
+//! for [`Options::answer_timeout`], or [`Options::write_timeout`] later if it takes no PONG; memory is
 //! bounded by [`Options::max_frame`] and [`Options::max_queued_bytes`].
 //!
 //! Absent here: a runtime, threads, reconnecting, buffered writes. Each publish is one write, sent
@@ -57,7 +57,7 @@
 //! client.close()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod client;
 mod error;
@@ -65,8 +65,10 @@ mod event;
 mod inbox;
 mod options;
 mod outbox;
+mod patience;
 mod publisher;
 mod reader;
+mod send_queue;
 mod subscriber;
 
 pub use client::Client;

@@ -17,16 +17,17 @@ pub struct Options {
     /// [`Error::TimedOut`](crate::Error::TimedOut).
     pub connect_timeout: Duration,
     /// The longest wait for an answer of the server: WELCOME, SUBSCRIBED, UNSUBSCRIBED, PUBLISHED, PONG,
-    /// the end of stream after CLOSE. Default: 5 s. Reaching it is
-    /// [`Error::TimedOut`](crate::Error::TimedOut); but for the first and the last the connection can be
-    /// used on.
+    /// the end of stream after CLOSE. Default: 5 s. It begins anew whenever the server shows that it works off what it was
+    /// sent: by a PUBLISHED, or by taking bytes that had to wait. Reaching it is
+    /// [`Error::TimedOut`](crate::Error::TimedOut), and the connection can be used on; behind CLOSE it is
+    /// [`Error::Unanswered`](crate::Error::Unanswered).
     pub answer_timeout: Duration,
     /// The longest time for which the server takes no further byte of a frame; not zero. Default: 5 s. Reaching it is
     /// [`Error::Io`](crate::Error::Io) and nothing more can be written, since a frame may be half sent.
     pub write_timeout: Duration,
     /// The greatest length field accepted from the server, in bytes. Default: 16 MiB, sixteen times what a
     /// server takes by default, so that raising the server's limit seldom needs a change here. A longer
-    /// frame is [`Error::Violation`](crate::Error::Violation).
+    /// frame is [`Error::FrameTooLarge`](crate::Error::FrameTooLarge) and ends the connection.
     pub max_frame: u32,
     /// The most bytes of events kept while a call waits for an answer, each counted with 64 bytes on top.
     /// Default: 64 MiB. It is looked at before each read, so what is kept may exceed it by one read and one

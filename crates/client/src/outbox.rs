@@ -1,10 +1,11 @@
 //! The writing side of a connection, shared by everything that sends.
 
 use crate::error::{Error, InvalidArgument};
+use crate::send_queue::unacknowledged;
 use corecast_wire::native::{self, Frame};
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Writes whole frames, one caller at a time.
 pub(crate) struct Outbox {
@@ -17,6 +18,8 @@ struct Writer {
     stream: TcpStream,
     buffer: Vec<u8>,
     next_token: u32,
+    /// Messages that were written whole.
+    published: u64,
     /// A frame may be half sent: nothing can follow it.
     broken: bool,
 }
@@ -28,7 +31,7 @@ const LENGTH_LEN: usize = 4;
 
 impl Outbox {
     pub(crate) fn new(stream: TcpStream, max_frame: u32) -> Self {
-        let writer = Writer { stream, buffer: Vec::new(), next_token: 1, broken: false };
+        let writer = Writer { stream, buffer: Vec::new(), next_token: 1, published: 0, broken: false };
         Self { max_frame, writer: Mutex::new(writer) }
     }
 
@@ -48,6 +51,21 @@ impl Outbox {
         writer.send(&frame(token), self.max_frame)?;
         writer.next_token = token.wrapping_add(1);
         Ok(token)
+    }
+
+    /// How many messages were written whole.
+    pub(crate) fn published(&self) -> u64 {
+        self.lock().published
+    }
+
+    /// Bytes that the server's host has not confirmed. None while somebody writes.
+    pub(crate) fn unsent_bytes(&self) -> Option<u32> {
+        let writer = match self.writer.try_lock() {
+            Ok(writer) => writer,
+            Err(TryLockError::Poisoned(writer)) => writer.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(unacknowledged(&writer.stream))
     }
 
     /// Sends frames that are encoded already.
@@ -72,6 +90,7 @@ impl Writer {
         } else {
             self.write(&buffer)
         };
+        self.published += u64::from(sent.is_ok() && matches!(frame, Frame::Publish(_)));
         if buffer.capacity() <= KEPT_BUFFER {
             self.buffer = buffer;
         }

@@ -51,8 +51,20 @@ impl Publisher {
         self.outbox.max_frame()
     }
 
+    /// How many messages this connection has published: written whole, by this publisher and its clones.
+    pub fn published(&self) -> u64 {
+        self.outbox.published()
+    }
+
+    /// Bytes that the kernel still holds of what was published: while they become fewer, the server takes more. None while
+    /// another thread is writing.
+    pub fn unsent_bytes(&self) -> Option<u32> {
+        self.outbox.unsent_bytes()
+    }
+
     /// Sends CLOSE and does not wait: the server reads all that was published before, and the
-    /// [`Subscriber`](crate::Subscriber) gets [`Event::Closed`](crate::Event::Closed).
+    /// [`Subscriber`](crate::Subscriber) gets [`Event::Closed`](crate::Event::Closed), or waits for it with
+    /// [`wait_closed`](crate::Subscriber::wait_closed).
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Disconnected`]: the connection has ended before.

@@ -2,6 +2,7 @@
 
 use crate::error::{self, Error};
 use crate::outbox::Outbox;
+use crate::patience::Patience;
 use crate::reader::{Reader, deadline};
 use crate::{Event, Options};
 use corecast_wire::Code;
@@ -101,6 +102,11 @@ impl Subscriber {
         self.answer(0, "PUBLISHED", |event| matches!(event, Event::Published { token: answered } if *answered == token))
     }
 
+    /// How many messages the server has acknowledged over this connection.
+    pub fn acknowledged(&self) -> u64 {
+        self.reader.inbox.acknowledged()
+    }
+
     /// The next event, waiting for it without limit.
     ///
     /// # Errors
@@ -125,21 +131,35 @@ impl Subscriber {
         }
     }
 
-    /// Sends CLOSE and waits for the server's, which comes once it has read all that was sent before.
-    /// Events that were not taken are dropped.
+    /// Sends CLOSE and waits for the server's, as [`wait_closed`](Self::wait_closed) does.
     ///
     /// # Errors
-    /// [`Error::TimedOut`] if nothing ends the stream within [`Options::answer_timeout`];
-    /// [`Error::Closed`] if the server closed with a code other than [`Code::Normal`]; else what ended the
-    /// connection instead of CLOSE.
-    pub fn close(mut self) -> Result<(), Error> {
+    /// As there.
+    pub fn close(self) -> Result<(), Error> {
         // If this cannot be sent the server may have said why: that is read below.
         let _ = self.outbox.send(&Frame::Close(Reason::new(Code::Normal, "")));
-        let deadline = deadline(self.answer_timeout);
+        self.wait_closed()
+    }
+
+    /// Waits for the server's CLOSE, once this side's was sent: it comes when the server has read, and accepted, all
+    /// that was sent before. Events that were not taken are dropped.
+    ///
+    /// The wait goes on while the server acknowledges messages, or takes bytes that had to wait for it.
+    ///
+    /// # Errors
+    /// [`Error::Unanswered`] if it does neither for [`Options::answer_timeout`], nor ends the stream;
+    /// [`Error::Closed`] if the server closed with a code other than [`Code::Normal`]; else what ended the
+    /// connection instead of CLOSE.
+    pub fn wait_closed(mut self) -> Result<(), Error> {
+        let mut patience = Patience::new(self.answer_timeout, self.acknowledged(), &self.outbox);
         loop {
             self.reader.inbox.clear();
             match self.reader.inbox.check_open() {
-                Ok(()) => self.receive(deadline, "end of stream")?,
+                Ok(()) if self.receive_patiently(&mut patience, "end of stream")? => {}
+                Ok(()) => {
+                    let (published, acknowledged) = (self.outbox.published(), self.acknowledged());
+                    return Err(Error::Unanswered { published, acknowledged });
+                }
                 Err(Error::Closed { code, .. }) if code == Code::Normal.number() => return Ok(()),
                 Err(end) => return Err(end),
             }
@@ -190,7 +210,7 @@ impl Subscriber {
 
     /// Waits for the event that is `wanted`, looking at the queue from `from` on.
     fn answer(&mut self, mut from: usize, awaited: &'static str, wanted: impl Fn(&Event) -> bool) -> Result<(), Error> {
-        let deadline = deadline(self.answer_timeout);
+        let mut patience = Patience::new(self.answer_timeout, self.acknowledged(), &self.outbox);
         loop {
             if self.reader.inbox.take_from(from, &wanted).is_some() {
                 return Ok(());
@@ -201,7 +221,17 @@ impl Subscriber {
                 return Err(Error::QueueFull { queued_bytes, limit: self.max_queued_bytes });
             }
             from = self.reader.inbox.len();
-            self.receive(deadline, awaited)?;
+            if !self.receive_patiently(&mut patience, awaited)? {
+                return Err(Error::TimedOut { awaited });
+            }
+        }
+    }
+
+    /// One read, or a look at the send queue; false once patience is at its end.
+    fn receive_patiently(&mut self, patience: &mut Patience, awaited: &'static str) -> Result<bool, Error> {
+        match self.receive(patience.next_look(), awaited) {
+            Ok(()) | Err(Error::TimedOut { .. }) => Ok(patience.lasts(self.acknowledged(), &self.outbox)),
+            Err(error) => Err(error),
         }
     }
 

@@ -4,10 +4,11 @@
 mod common;
 
 use common::{Peer, channel, close, greeted, impatient, message, options};
-use corecast_client::{Error, Event, Options, Violation};
+use corecast_client::{Error, Event, Options, PublishOptions, Violation};
 use corecast_wire::native::{Frame, Reason};
 use corecast_wire::{Code, DecodeError};
 use std::io::Write;
+use std::time::Duration;
 
 /// The error behind one message, on a server that sends that message and then what `script` says.
 fn end_behind_a_message(options: &Options, script: impl FnOnce(&mut Peer) + Send + 'static) -> Error {
@@ -105,11 +106,11 @@ fn garbage_is_a_violation() {
 }
 
 #[test]
-fn a_frame_over_the_limit_is_a_violation() {
+fn a_frame_over_the_limit_says_whose_limit_it_is() {
     let small = Options { max_frame: 20, ..options() };
     let error = end_behind_a_message(&small, |peer| peer.send(&message("a", &[0; 13])));
-    let Error::Violation(Violation::Decode(error)) = error else { panic!("{error:?}") };
-    assert_eq!(error, DecodeError::TooLarge { length: 21, limit: 20 });
+    assert!(matches!(error, Error::FrameTooLarge { length: 21, limit: 20 }), "{error:?}");
+    assert!(error.to_string().ends_with("this client's own limit of 20 (Options::max_frame)"), "{error}");
 }
 
 #[test]
@@ -164,13 +165,78 @@ fn closing_waits_for_the_close_of_the_server() {
     server.join().unwrap();
 }
 
+/// What a server that reads at a rate does between two messages.
+const SLOW: Duration = Duration::from_millis(125);
+
+/// The acknowledgements take longer together than any one wait may.
+#[test]
+fn closing_waits_while_the_server_acknowledges() {
+    const MESSAGES: u32 = 6;
+    let (mut client, server) = greeted(&Options { answer_timeout: 4 * SLOW, ..options() }, |peer| {
+        for token in 1..=MESSAGES {
+            assert!(peer.next().is_some(), "a PUBLISH");
+            std::thread::sleep(SLOW);
+            peer.send(&Frame::Published { token });
+        }
+        peer.expect(&close(Code::Normal, ""));
+        peer.send(&close(Code::Normal, ""));
+    });
+    let acknowledge = PublishOptions { acknowledge: true, ..PublishOptions::default() };
+    for _ in 0..MESSAGES {
+        client.publish_with("a", b"x", acknowledge).unwrap();
+    }
+    client.close().unwrap();
+    server.join().unwrap();
+}
+
+#[test]
+fn closing_waits_while_the_server_takes_bytes() {
+    let (client, server) = greeted(&Options { answer_timeout: 4 * SLOW, ..options() }, |peer| {
+        let mut chunk = vec![0; 256 << 10];
+        let (mut taken, mut bare) = (0_usize, 0);
+        while taken < 16_000_000 {
+            std::thread::sleep(SLOW / 6);
+            let len = std::io::Read::read(&mut peer.stream, &mut chunk).unwrap();
+            assert!(len > 0, "the client gave up after {taken} bytes");
+            (taken, bare) = (taken + len, bare + 1);
+        }
+        assert!(bare > 30, "longer than any one wait");
+        peer.send(&close(Code::Normal, ""));
+    });
+    let (publisher, subscriber) = client.split();
+    let payload = vec![0; 900];
+    for _ in 0..17_700 {
+        publisher.publish("a", &payload).unwrap();
+    }
+    publisher.close().unwrap();
+    subscriber.wait_closed().unwrap();
+    server.join().unwrap();
+}
+
+#[test]
+fn a_close_without_an_answer_says_what_was_acknowledged() {
+    let (mut client, server) = greeted(&impatient(), |peer| {
+        assert!(peer.next().is_some(), "the first PUBLISH");
+        peer.send(&Frame::Published { token: 1 });
+        while peer.next().is_some() {}
+    });
+    let acknowledge = PublishOptions { acknowledge: true, ..PublishOptions::default() };
+    for _ in 0..3 {
+        client.publish_with("a", b"x", acknowledge).unwrap();
+    }
+    let error = client.close().unwrap_err();
+    assert!(matches!(error, Error::Unanswered { published: 3, acknowledged: 1 }), "{error:?}");
+    assert!(error.to_string().ends_with("1 of 3 published messages were acknowledged"), "{error}");
+    server.join().unwrap();
+}
+
 #[test]
 fn closing_tells_what_went_wrong() {
     let (client, server) = greeted(&impatient(), |peer| {
         peer.expect(&close(Code::Normal, ""));
         peer.expect_end();
     });
-    assert!(matches!(client.close().unwrap_err(), Error::TimedOut { .. }));
+    assert!(matches!(client.close().unwrap_err(), Error::Unanswered { published: 0, acknowledged: 0 }));
     server.join().unwrap();
 
     let (client, server) = greeted(&options(), |peer| peer.expect(&close(Code::Normal, "")));

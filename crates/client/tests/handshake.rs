@@ -95,9 +95,19 @@ fn anything_else_before_welcome_is_a_violation() {
 }
 
 #[test]
-fn another_protocol_is_a_violation() {
+fn another_protocol_is_told_apart_from_a_broken_one() {
     let error = declined(&options(), |peer| peer.stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap());
-    assert!(matches!(error, Error::Violation(Violation::Decode(DecodeError::TooLarge { .. }))), "{error:?}");
+    assert!(matches!(error, Error::NotNative(Violation::Decode(DecodeError::TooLarge { .. }))), "{error:?}");
+}
+
+#[test]
+fn a_plain_listener_is_told_by_what_it_sends_back() {
+    let error = declined(&options(), |peer| peer.send(&Frame::Hello { version: 1 }));
+    assert!(matches!(error, Error::NotNative(Violation::Echo)), "{error:?}");
+    assert!(error.to_string().contains("plain listener"), "{error}");
+    // Somebody else's message came first.
+    let error = declined(&options(), |peer| peer.stream.write_all(b"\0\0\0\x05hello").unwrap());
+    assert!(matches!(error, Error::NotNative(Violation::Decode(_))), "{error:?}");
 }
 
 #[test]

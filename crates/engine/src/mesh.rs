@@ -97,7 +97,8 @@ pub(crate) fn mesh(shards: ShardId, capacity: usize) -> io::Result<(Vec<Mailbox>
     for _ in 0..shards {
         let (sender, inbox) = flume::bounded(capacity);
         let waker = Arc::new(ShardWaker::new()?);
-        mailboxes.push(Mailbox { sender, state: Arc::new(MailboxState { waker, room_wanted: AtomicBool::new(false) }) });
+        mailboxes
+            .push(Mailbox { sender, state: Arc::new(MailboxState { waker, room_wanted: AtomicBool::new(false) }) });
         inboxes.push(inbox);
     }
     let ends = inboxes.into_iter().zip(0..).map(|(inbox, shard)| Mesh {
@@ -140,7 +141,9 @@ impl Mesh {
     /// The next post, without waiting.
     pub(crate) fn try_take(&self) -> Option<Post> {
         let post = self.inbox.try_recv().ok();
-        if self.own().state.room_wanted.load(Ordering::SeqCst) && self.own().state.room_wanted.swap(false, Ordering::SeqCst) {
+        if self.own().state.room_wanted.load(Ordering::SeqCst)
+            && self.own().state.room_wanted.swap(false, Ordering::SeqCst)
+        {
             self.others().for_each(|other| self.mailboxes[usize::from(other)].state.waker.wake());
         }
         post

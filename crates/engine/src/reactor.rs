@@ -222,13 +222,13 @@ impl Reactor {
         {
             let mut ring = self.ring.borrow_mut();
             let found = ring.completion().filter(|completion| completion.user_data() != IGNORED);
-            completions.extend(found.map(|found| {
-                (found.user_data(), found.result(), io_uring::cqueue::more(found.flags()))
-            }));
+            completions
+                .extend(found.map(|found| (found.user_data(), found.result(), io_uring::cqueue::more(found.flags()))));
         }
         for (key, result, more) in completions.drain(..) {
             let index = usize::try_from(key & u64::from(u32::MAX)).expect("an index");
-            let state = self.watches.borrow().get(index).filter(|state| u64::from(state.generation) == key >> 32).cloned();
+            let state =
+                self.watches.borrow().get(index).filter(|state| u64::from(state.generation) == key >> 32).cloned();
             if let Some(state) = state {
                 state.report(result, more);
             }

@@ -29,14 +29,9 @@ impl Absence {
         self.expected_ns = now_ns;
     }
 
-    /// It will sleep until then, if nothing wakes it.
-    pub(crate) fn sleep_until(&mut self, wake_ns: u64) {
-        self.expected_ns = self.expected_ns.max(wake_ns);
-    }
-
-    /// What lies between the last look and now was work of a kind that takes long.
-    pub(crate) fn excuse(&mut self, now_ns: u64) {
-        self.expected_ns = self.expected_ns.max(now_ns);
+    /// No look is to be expected before then: it will sleep, or has done what takes long.
+    pub(crate) fn excuse_until(&mut self, ns: u64) {
+        self.expected_ns = self.expected_ns.max(ns);
     }
 
     /// The longest so far.
@@ -55,14 +50,14 @@ mod tests {
         let mut longest = |looks: &[(u64, u64)]| {
             for (now_ns, wake_ns) in looks {
                 absence.look(*now_ns);
-                absence.sleep_until(*wake_ns);
+                absence.excuse_until(*wake_ns);
             }
             absence.longest().as_nanos()
         };
         assert_eq!(longest(&[(1010, 1010), (1015, 2000)]), 10, "work");
         assert_eq!(longest(&[(1500, 2500), (2500, 0)]), 10, "woken early, and in time");
         assert_eq!(longest(&[(2505, 3000), (3200, 3200)]), 200, "woken late");
-        absence.excuse(5000);
+        absence.excuse_until(5000);
         absence.look(5001);
         assert_eq!(absence.longest().as_nanos(), 200, "excused");
     }

@@ -11,7 +11,7 @@ use crate::dialect::{Channel, Dialect, Item};
 use crate::fleet::{Fleet, subject};
 use crate::payload::{Header, PROBE, Reading, Stamp};
 use crate::reader::Sink;
-use crate::{Error, Settings};
+use crate::{Error, Settings, interruption};
 use rustix::event::epoll::{Event, EventFlags};
 
 /// Connections between `connect` and the last answer at one time: below the backlog of every listener.
@@ -51,6 +51,7 @@ fn connect<D: Dialect>(
         while fleet.connections.len() < wanted.min(attached + CONCURRENCY) {
             fleet.add(Connection::open(settings.address, fleet.connections.len())?)?;
         }
+        interruption::check()?;
         if deadline.is_over(fleet.clock.now_ns()) {
             return Err(Error::AttachTimeout { attached, wanted, waited: settings.attach_timeout });
         }
@@ -194,6 +195,7 @@ fn probe<D: Dialect>(
     let mut events = Fleet::<D>::events();
     let mut interval_ns = FIRST_PROBE_INTERVAL_NS;
     while !roll.complete() {
+        interruption::check()?;
         let now_ns = fleet.clock.now_ns();
         if deadline.is_over(now_ns) {
             let attached = roll.attached();

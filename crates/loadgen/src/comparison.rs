@@ -2,7 +2,7 @@
 //! so to all of them.
 
 use crate::server_process::{ServerOptions, ServerProcess};
-use crate::{Error, Load, Progress, Protocol, Report, Settings, measure};
+use crate::{Error, Load, Progress, Protocol, Report, Settings, interruption, measure};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -105,11 +105,6 @@ impl Entry {
     pub fn passed(&self) -> bool {
         self.unclean_ends.is_empty() && self.reports.iter().all(Report::passed)
     }
-
-    /// Whether the figures of every round can be used.
-    pub fn valid(&self) -> bool {
-        self.reports.iter().all(|report| report.validity.valid)
-    }
 }
 
 impl Comparison {
@@ -146,10 +141,13 @@ impl Comparison {
                 for turn in 0..plan.contestants.len() {
                     let turn = in_turn(turn, plan.contestants.len());
                     let contestant = &plan.contestants[turn];
-                    on_run(round, contestant, load);
                     let entry = &mut entries[nth * plan.contestants.len() + turn];
-                    if let Err(error) = measure_once(plan, contestant, entry, on_progress.as_mut()) {
-                        entry.unclean_ends.push(format!("round {} was not measured: {error}", round + 1));
+                    let measured = interruption::check().and_then(|()| {
+                        on_run(round, contestant, load);
+                        measure_once(plan, contestant, entry, on_progress.as_mut())
+                    });
+                    if let Err(error) = measured {
+                        entry.unclean_ends.push(in_a_line(&format!("round {} was not measured: {error}", round + 1)));
                         entries.retain(|entry| !entry.reports.is_empty() || !entry.unclean_ends.is_empty());
                         return (Self { reference, entries }, Err(error));
                     }
@@ -164,6 +162,11 @@ impl Comparison {
     pub fn passed(&self) -> bool {
         self.entries.iter().all(Entry::passed)
     }
+}
+
+/// An error with what its server said last, of which each line is one.
+fn in_a_line(error: &str) -> String {
+    error.lines().map(str::trim).collect::<Vec<_>>().join("; ")
 }
 
 fn settings(plan: &Plan, contestant: &Contestant, load: Load) -> Settings {
@@ -195,7 +198,7 @@ fn measure_once(
             match server.stop() {
                 Ok(status) if status.success() => {}
                 Ok(status) => entry.unclean_ends.push(status.to_string()),
-                Err(error) => entry.unclean_ends.push(error.to_string()),
+                Err(error) => entry.unclean_ends.push(in_a_line(&error.to_string())),
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Latency over the rate: a run at each of a list of rates.
 
+use crate::interruption::is_interrupted;
 use crate::ladder::{write_header, write_step};
 use crate::run::measure;
 use crate::{Error, Load, Progress, Report, Settings};
@@ -18,7 +19,7 @@ pub struct Rates {
 pub struct Curve {
     /// What was asked for.
     pub curve: Rates,
-    /// A run for each rate, in order.
+    /// A run for each rate, in order; fewer if the curve was interrupted.
     pub steps: Vec<Report>,
 }
 
@@ -62,14 +63,20 @@ impl Curve {
         for load in curve.loads() {
             on_step(steps.len() + 1, load);
             let settings = Settings { load, ..settings.clone() };
-            steps.push(measure(&settings, on_progress.as_mut())?.report);
+            match measure(&settings, on_progress.as_mut()) {
+                Err(Error::Interrupted) if !steps.is_empty() => break,
+                step => steps.push(step?.report),
+            }
+            if is_interrupted() {
+                break;
+            }
         }
         Ok(Self { curve, steps })
     }
 
-    /// Whether every check held at every rate, and all figures are valid.
+    /// Whether every rate was measured, every check held, and all figures are valid.
     pub fn passed(&self) -> bool {
-        self.steps.iter().all(|step| step.passed() && step.validity.valid)
+        self.steps.len() == self.curve.rates.len() && self.steps.iter().all(|step| step.passed() && step.validity.valid)
     }
 }
 

@@ -20,6 +20,11 @@ impl Deadline {
         Self { looked_ns: now_ns, left_ns: duration_ns(limit) }
     }
 
+    /// Leaves no more than this of it.
+    pub(crate) fn shorten(&mut self, limit: Duration) {
+        self.left_ns = self.left_ns.min(duration_ns(limit));
+    }
+
     /// Whether it is over now. Must be asked behind every wait, or what is between does not count.
     pub(crate) fn is_over(&mut self, now_ns: u64) -> bool {
         let passed = now_ns.saturating_sub(self.looked_ns).min(MOST_PER_LOOK_NS);

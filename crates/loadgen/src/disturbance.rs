@@ -47,13 +47,15 @@ pub enum Disturbance {
 impl Disturbance {
     /// The greatest rate of reconnections or visits, a second: a port is not used again for a minute.
     pub const MAX_CHURN: u64 = 1000;
+    /// The most reconnections or visits in a window: all are planned ahead (40 MiB).
+    pub const MAX_STEPS: u64 = 1 << 20;
 
     pub(crate) fn check(self, settings: &Settings) -> Result<(), Error> {
         let (setting, subscribers) = match self {
             Self::None => return Ok(()),
             Self::Churn { subscribers, .. } => ("churn", subscribers),
             Self::Stall { subscribers } => ("stall", subscribers),
-            Self::Hostile { stalled, trickling, .. } => ("hostile", stalled + trickling),
+            Self::Hostile { stalled, trickling, .. } => ("hostile", stalled.saturating_add(trickling)),
             Self::Storm { .. } => ("storm", 1),
         };
         if settings.protocol == Protocol::Plain && !matches!(self, Self::Stall { .. } | Self::Hostile { .. }) {
@@ -73,6 +75,11 @@ impl Disturbance {
         match self {
             Self::Churn { rate, .. } | Self::Hostile { visits: rate, .. } if !(1..=Self::MAX_CHURN).contains(&rate) => {
                 Err(Error::setting(setting, format!("1 to {} a second are possible", Self::MAX_CHURN)))
+            }
+            Self::Churn { rate, .. } | Self::Hostile { visits: rate, .. }
+                if rate * (settings.duration.as_secs() + 1) > Self::MAX_STEPS =>
+            {
+                Err(Error::setting(setting, format!("at most {} fit a window; shorten --duration", Self::MAX_STEPS)))
             }
             Self::Storm { at_seconds } if !(0.0..settings.duration.as_secs_f64()).contains(&at_seconds) => {
                 Err(Error::setting(setting, "it must begin within the measured window"))
@@ -156,6 +163,12 @@ impl Schedule {
             }
         };
         Self { steps }
+    }
+
+    /// Leaves out what was to be done later, but has those who were stopped read now.
+    pub(crate) fn cut(&mut self, now_ns: u64) {
+        self.steps.retain(|(at_ns, step)| *at_ns <= now_ns || matches!(step, Step::Read(_)));
+        self.steps.iter_mut().for_each(|(at_ns, _)| *at_ns = now_ns.min(*at_ns));
     }
 
     /// When the next step is due; never, if there is none.

@@ -92,6 +92,11 @@ pub enum Error {
         reason: String,
     },
 
+    // Begin again.
+    /// It was [asked to end](crate::interruption()) before it had measured anything.
+    #[error("interrupted")]
+    Interrupted,
+
     // Look at this machine.
     /// A system call failed that has no reason to.
     #[error("{call}: {source}")]

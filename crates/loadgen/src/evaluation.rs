@@ -36,12 +36,14 @@ pub(crate) struct Evidence<'a> {
     pub(crate) environment: Environment,
     pub(crate) from: Sample,
     pub(crate) to: Sample,
-    /// The measured window as it was planned, on the run's clock.
+    /// The measured window as it was planned, or up to an interruption, on the run's clock.
     pub(crate) measured: Range<u64>,
     /// The longest time within it for which the generator did not run.
     pub(crate) absence: Duration,
     /// Messages due in the window; none in a closed loop.
     pub(crate) offered: Option<u64>,
+    /// Whether it was asked to end early.
+    pub(crate) interrupted: bool,
     pub(crate) total_messages: u64,
     pub(crate) expected: u64,
     /// Before connecting and attached, and under load.
@@ -107,9 +109,9 @@ pub(crate) fn evaluate(evidence: Evidence<'_>) -> Report {
 }
 
 impl Evidence<'_> {
-    /// The window as set. Deliveries and messages are counted against it.
-    fn window_seconds(&self) -> f64 {
-        self.settings.duration.as_secs_f64()
+    /// Deliveries and messages are counted against it.
+    pub(crate) fn window_seconds(&self) -> f64 {
+        seconds(self.measured.end - self.measured.start)
     }
 
     fn a_second(&self, count: u64) -> f64 {

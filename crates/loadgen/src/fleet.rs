@@ -137,7 +137,7 @@ impl<D: Dialect> Fleet<D> {
         let now_ns = self.clock.now_ns();
         let until_ns = until_ns.min(now_ns + duration_ns(LONGEST_SLEEP));
         self.absence.look(now_ns);
-        self.absence.sleep_until(until_ns);
+        self.absence.excuse_until(until_ns);
         let left_ns = until_ns.saturating_sub(now_ns);
         let timeout = Timespec {
             tv_sec: i64::try_from(left_ns / 1_000_000_000).expect("at most 584 years"),

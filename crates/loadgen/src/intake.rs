@@ -97,6 +97,12 @@ impl<'a> Intake<'a> {
         self.completion.sent(channel * self.publishers + publisher, due_ns);
     }
 
+    /// Ends the measured window before its time.
+    pub(crate) fn cut(&mut self, now_ns: u64) {
+        self.measured.end = self.measured.end.min(now_ns);
+        self.timeline.cut(now_ns);
+    }
+
     /// The rows of a connection: per subscription and publisher, with the channel.
     fn rows(&self, connection: usize) -> impl Iterator<Item = (usize, usize, usize)> {
         let (publishers, channels) = (self.publishers, self.settings.channels);

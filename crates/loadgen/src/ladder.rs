@@ -1,6 +1,7 @@
 //! Rates that rise geometrically, to the greatest one that a server sustains.
 
 use crate::figures::{float, whole};
+use crate::interruption::is_interrupted;
 use crate::run::measure;
 use crate::{Error, Load, Progress, Report, Settings};
 use corecast_figures::{scaled, three_digits, time};
@@ -46,7 +47,7 @@ impl Climb {
         if !(1.01..=100.0).contains(&self.factor) {
             return Err(Error::setting("ladder", "a factor from 1.01 to 100 is possible"));
         }
-        if self.p99_bound_us.is_nan() || self.p99_bound_us <= 0.0 {
+        if !self.p99_bound_us.is_finite() || self.p99_bound_us <= 0.0 {
             return Err(Error::setting("ladder", "the bound of the p99 must be above zero"));
         }
         Ok(())
@@ -97,10 +98,13 @@ impl Ladder {
         for rate in climb.rates() {
             on_step(steps.len() + 1, rate);
             let settings = Settings { load: Load::Paced { rate }, ..settings.clone() };
-            let step = measure(&settings, on_progress.as_mut())?.report;
+            let step = match measure(&settings, on_progress.as_mut()) {
+                Err(Error::Interrupted) if !steps.is_empty() => break,
+                step => step?.report,
+            };
             held.push(climb.holds(&step));
             steps.push(step);
-            if is_over(&held) {
+            if is_over(&held) || is_interrupted() {
                 break;
             }
         }

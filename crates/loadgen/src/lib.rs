@@ -26,11 +26,11 @@
 //! Invariants: a delivery is counted only after every byte of it was compared with what was sent, or with a
 //! delivery of which that is true. In an open loop a message's time is when it was *due*; a server that stalls is
 //! charged for everything that had to wait, and a generator that is late says so and invalidates its run. What the
-//! load finds wrong is a count in [`Checks`], never an early end.
+//! load finds wrong is a count in [`Checks`], never an early end; only an [`interruption`] is one.
 //!
 //! Absent here: servers, other than as child processes; publishers that come and go; more than one
 //! generator thread.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod absence;
 mod attach;
@@ -52,11 +52,13 @@ mod fleet;
 mod flight;
 mod host;
 mod intake;
+mod interruption;
 mod ladder;
 mod latency;
 mod ledger;
 mod load;
 mod membership;
+mod offspring;
 mod pace;
 mod payload;
 mod popularity;
@@ -87,6 +89,7 @@ pub use environment::Environment;
 pub use error::Error;
 pub use fairness::Fairness;
 pub use host::{Host, allowed_cpus};
+pub use interruption::interruption;
 pub use ladder::{Climb, Ladder};
 pub use latency::Percentiles;
 pub use load::Load;

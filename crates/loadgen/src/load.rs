@@ -1,6 +1,7 @@
 //! When messages are sent.
 
 use crate::Error;
+use corecast_figures::counted;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -43,8 +44,10 @@ impl Load {
 impl fmt::Display for Load {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Paced { rate } => write!(formatter, "paced, {rate} messages a second"),
-            Self::Saturate { in_flight } => write!(formatter, "saturate, {in_flight} messages in flight"),
+            Self::Paced { rate } => write!(formatter, "paced, {} a second", counted(*rate, "message")),
+            Self::Saturate { in_flight } => {
+                write!(formatter, "saturate, {} in flight", counted(*in_flight as u64, "message"))
+            }
         }
     }
 }

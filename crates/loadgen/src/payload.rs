@@ -32,9 +32,9 @@ pub(crate) struct Header {
 pub(crate) enum Reading {
     /// Of this run. Not `intact`: the length or the filler is wrong.
     Ours { header: Header, intact: bool },
-    /// A sound header of another run.
+    /// Of another run, or of no load generator: it does not begin with this run's number.
     Foreign,
-    /// The header is not sound: nobody can say which message this was.
+    /// Of this run, and the header is not sound: nobody can say which message this was.
     Unreadable,
 }
 
@@ -73,10 +73,10 @@ impl Stamp {
 
     #[inline]
     pub(crate) fn read(&self, payload: &[u8]) -> Reading {
-        let Some((head, filler)) = payload.split_first_chunk::<HEADER_LEN>() else { return Reading::Unreadable };
+        let Some((head, filler)) = payload.split_first_chunk::<HEADER_LEN>() else { return self.not_sound(payload) };
         let [identity, sequence, intended_ns, announced] = words(head);
         if check(identity, sequence, intended_ns) != announced {
-            return Reading::Unreadable;
+            return self.not_sound(payload);
         }
         let [run, places] = halves(identity);
         if run != self.run {
@@ -85,6 +85,12 @@ impl Stamp {
         let [publisher, channel] = quarters(places);
         let header = Header { publisher, channel, sequence, intended_ns };
         Reading::Ours { header, intact: filler == self.filler(header) }
+    }
+
+    /// One of ours whose number was altered is not hidden by this: it is missed.
+    #[cold]
+    fn not_sound(&self, payload: &[u8]) -> Reading {
+        if payload.starts_with(&self.run.to_le_bytes()) { Reading::Unreadable } else { Reading::Foreign }
     }
 
     #[inline]
@@ -161,8 +167,8 @@ mod tests {
             altered[bit / 8] ^= 1 << (bit % 8);
             match stamp.read(&altered) {
                 Reading::Ours { intact, .. } => assert!(!intact && bit >= HEADER_LEN * 8, "bit {bit}"),
-                Reading::Unreadable => assert!(bit < HEADER_LEN * 8, "bit {bit}"),
-                Reading::Foreign => panic!("bit {bit} made it foreign"),
+                Reading::Unreadable => assert!((32..HEADER_LEN * 8).contains(&bit), "bit {bit}"),
+                Reading::Foreign => assert!(bit < 32, "bit {bit} is not of the run's number"),
             }
         }
     }
@@ -181,7 +187,8 @@ mod tests {
         assert_eq!(stamp.read(&payload), Reading::Ours { header: HEADER, intact: false });
         assert_eq!(stamp.read(&payload[..63]), Reading::Ours { header: HEADER, intact: false });
         assert_eq!(stamp.read(&payload[..31]), Reading::Unreadable);
-        assert_eq!(stamp.read(&[]), Reading::Unreadable);
+        assert_eq!(stamp.read(&[]), Reading::Foreign);
+        assert_eq!(stamp.read(b"a stranger's words, of any length"), Reading::Foreign);
     }
 
     #[test]

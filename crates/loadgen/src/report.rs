@@ -122,7 +122,7 @@ pub struct Checks {
     pub altered: u64,
     /// Came to a connection that did not subscribe to its channel, or under another channel's name.
     pub misrouted: u64,
-    /// Came from another run. Other load on the same channels; the server did nothing wrong.
+    /// Came from another run, or from no load generator. Others published on the same channels; the server did nothing wrong.
     pub foreign: u64,
     /// Errors and closing frames that the server sent.
     pub refusals: u64,

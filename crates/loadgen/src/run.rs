@@ -11,6 +11,7 @@ use crate::evaluation::{Evidence, Sample, evaluate};
 use crate::fleet::{Fleet, subject};
 use crate::flight::Flight;
 use crate::intake::Intake;
+use crate::interruption::{self, is_interrupted};
 use crate::latency::Latency;
 use crate::membership::Membership;
 use crate::pace::Pace;
@@ -22,14 +23,16 @@ use crate::usage::{CpuTime, MachineTime, resident_bytes};
 use crate::visitors::Visitors;
 use crate::{
     Distribution, Disturbance, Environment, Error, Host, Load, Progress, Protocol, Report, RunStage, Settings, Stalled,
-    host,
+    host, settings,
 };
 use rustix::event::epoll::Event;
 use std::sync::mpsc::channel;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// How long to listen for what should not come, once everything that should has.
 const LINGER_NS: u64 = 50_000_000;
+/// How long an interrupted run waits for what is under way.
+const INTERRUPTED_DRAIN: Duration = Duration::from_secs(1);
 /// How often to look whether everything that should has come, at least.
 const DRAIN_LOOK_NS: u64 = 5_000_000;
 
@@ -62,6 +65,7 @@ pub fn run(settings: &Settings) -> Result<Report, Error> {
 /// As [`run`].
 pub fn measure(settings: &Settings, listener: Option<impl FnMut(Progress)>) -> Result<Measurement, Error> {
     settings.check()?;
+    let settings = &settings.with_own_channels();
     host::allow_descriptors(settings.connections() + settings.disturbance.visitors())?;
     let host = Host::here();
     let (sender, progress) = channel();
@@ -102,7 +106,7 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
 
     let start_ns = clock.now_ns();
     let measured_from = start_ns + duration_ns(settings.warmup);
-    let measured = measured_from..measured_from + duration_ns(settings.duration);
+    let mut measured = measured_from..measured_from + duration_ns(settings.duration);
     let (drive, flight) = match settings.load {
         Load::Paced { rate } => (Drive::Paced(Pace::new(start_ns, rate)), None),
         Load::Saturate { in_flight } => (Drive::Saturate, Some(Flight::new(settings, in_flight))),
@@ -125,9 +129,11 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
         reporter,
     };
     run.load_until(measured.start, RunStage::WarmingUp)?;
+    interruption::check()?;
     let from = run.sample()?;
     run.fleet.absence = Absence::since(from.at_ns);
     run.load_until(measured.end, RunStage::Measuring)?;
+    measured.end = run.cut_if_interrupted(measured.end);
     let to = run.sample()?;
     run.fleet.absence.look(to.at_ns);
     let absence = run.fleet.absence.longest();
@@ -146,6 +152,7 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
         to,
         absence,
         offered: drive.offered(&measured),
+        interrupted: is_interrupted(),
         measured,
         total_messages: sender.messages,
         expected: sender.expected,
@@ -205,15 +212,10 @@ fn stalled<D>(
     (subscribers > 0).then_some(stalled)
 }
 
-/// Tells this run's payloads from those of any other.
+/// Tells this run's payloads from those of any other, and from anything else.
 fn run_id() -> u32 {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    std::process::id().rotate_left(16) ^ time.subsec_nanos() ^ u32::from_le_bytes(low_bytes(time.as_secs()))
-}
-
-fn low_bytes(word: u64) -> [u8; 4] {
-    let [a, b, c, d, ..] = word.to_le_bytes();
-    [a, b, c, d]
+    let [a, b, c, d, ..] = settings::random().to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 /// What decides when the next message is sent.
@@ -255,7 +257,18 @@ struct Run<'a, D> {
 }
 
 impl<D: Dialect> Run<'_, D> {
-    /// Sends and receives until a time, and sends everything that is due before it.
+    /// Ends the window now if that is asked for; when it ends.
+    fn cut_if_interrupted(&mut self, end_ns: u64) -> u64 {
+        let now_ns = self.fleet.clock.now_ns();
+        if !is_interrupted() || now_ns >= end_ns {
+            return end_ns;
+        }
+        self.intake.cut(now_ns);
+        self.schedule.cut(now_ns);
+        now_ns
+    }
+
+    /// Sends and receives until a time or an interruption, and sends everything that is due before it.
     fn load_until(&mut self, end_ns: u64, stage: RunStage) -> Result<(), Error> {
         loop {
             let now_ns = self.fleet.clock.now_ns();
@@ -263,7 +276,7 @@ impl<D: Dialect> Run<'_, D> {
             if now_ns >= self.reporter.due_ns() {
                 self.tell(stage, now_ns);
             }
-            if now_ns >= end_ns {
+            if now_ns >= end_ns || is_interrupted() {
                 // What is to be done to subscribers at this moment waits until the accounts are taken: it may be long.
                 return Ok(());
             }
@@ -297,7 +310,7 @@ impl<D: Dialect> Run<'_, D> {
                 Step::Visit => visitors.visit(settings.address)?,
                 Step::Read(range) => range.into_iter().try_for_each(|index| fleet.pause(index, false, intake))?,
             }
-            fleet.absence.excuse(fleet.clock.now_ns());
+            fleet.absence.excuse_until(fleet.clock.now_ns());
         }
         membership.see_off(fleet, intake, settings)?;
         if self.storming && membership.is_settled() {
@@ -411,6 +424,9 @@ impl<D: Dialect> Run<'_, D> {
         loop {
             let now_ns = self.fleet.clock.now_ns();
             self.disturb(now_ns)?;
+            if is_interrupted() {
+                deadline.shorten(INTERRUPTED_DRAIN);
+            }
             if self.is_drained() || deadline.is_over(now_ns) {
                 break;
             }

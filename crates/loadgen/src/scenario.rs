@@ -107,14 +107,14 @@ impl Scenario {
     /// The built-in scenario of this name, or the one in the file of this path.
     ///
     /// # Errors
-    /// [`Error::Scenario`] if there is neither, or the file is not a scenario; it names file, line and key.
+    /// [`Error::Setting`] if there is neither; [`Error::Scenario`] if the file is not a scenario, with file, line and key.
     pub fn find(name_or_path: &str) -> Result<Self, Error> {
         if let Some((name, text)) = BUILTIN.iter().find(|(name, _)| *name == name_or_path) {
             return Self::parse(name, text);
         }
         let text = fs::read_to_string(Path::new(name_or_path)).map_err(|error| {
             let names: Vec<&str> = BUILTIN.iter().map(|(name, _)| *name).collect();
-            Error::Scenario(format!("{name_or_path}: {error}, and it is none of {}", names.join(", ")))
+            Error::setting("--scenario", format!("{name_or_path}: {error}, and it is none of {}", names.join(", ")))
         })?;
         Self::parse(name_or_path, &text)
     }
@@ -162,8 +162,9 @@ impl Scenario {
             ("attach_timeout_seconds", self.attach_timeout_seconds),
         ];
         for (key, seconds) in times {
-            if seconds.is_some_and(|seconds| !(0.0..=MAX_SECONDS).contains(&seconds)) {
-                return Err(format!("{key}: 0 to {MAX_SECONDS} are possible"));
+            let most = Settings::MAX_TIME.as_secs_f64();
+            if seconds.is_some_and(|seconds| !(0.0..=most).contains(&seconds)) {
+                return Err(format!("{key}: 0 to {most} are possible"));
             }
         }
         Ok(())
@@ -181,7 +182,7 @@ impl Scenario {
         put(&mut settings.subscriptions, self.subscriptions.as_ref());
         put(&mut settings.publishers, self.publishers.as_ref());
         put(&mut settings.channels, self.channels.as_ref());
-        put(&mut settings.channel_prefix, self.channel_prefix.as_ref());
+        put(&mut settings.channel_prefix, self.channel_prefix.as_ref().map(|prefix| Some(prefix.clone())).as_ref());
         put(&mut settings.payload_bytes, self.payload_bytes.as_ref());
         let times = [
             (&mut settings.warmup, self.warmup_seconds),
@@ -201,7 +202,12 @@ impl Scenario {
 
     /// Puts what becomes of subscribers over settings that are final but for it.
     pub fn disturb(&self, settings: &mut Settings) {
-        let share = |percent: u8| (settings.subscribers * usize::from(percent) / 100).max(1);
+        // Settings are checked later: until then a number may be any.
+        let share = |percent: u8| {
+            (settings.subscribers / 100 * usize::from(percent)
+                + settings.subscribers % 100 * usize::from(percent) / 100)
+                .max(1)
+        };
         if let Some(Churn { percent, rate }) = self.churn {
             settings.disturbance = Disturbance::Churn { subscribers: share(percent), rate };
         } else if let Some(Stall { percent }) = self.stall {
@@ -225,9 +231,6 @@ impl Scenario {
         self.curve.as_ref()
     }
 }
-
-/// The longest time of a scenario: a day.
-const MAX_SECONDS: f64 = 86_400.0;
 
 #[cfg(test)]
 mod tests {
@@ -285,6 +288,37 @@ mod tests {
             let error = Scenario::parse("f.toml", text).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}");
             assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn numbers_beyond_every_range_are_refused_by_name() {
+        let huge = i64::MAX;
+        for (text, setting) in [
+            (format!("subscribers = {huge}\nstall = {{ percent = 99 }}"), "--subscribers: 1 to 1048576 "),
+            (format!("subscriptions = {huge}"), "--subscriptions: 1 to "),
+            (format!("publishers = {huge}"), "--publishers: 1 to "),
+            (format!("channels = {huge}"), "--channels: 1 to "),
+            ("subscribers = 1048576\npublishers = 100".to_owned(), "--subscribers: times "),
+            ("channels = 65535\nsubscribers = 65535\npublishers = 65".to_owned(), "--channels: times "),
+            (format!("rate = {huge}"), "--rate: 1 to "),
+            (format!("in_flight = {huge}"), "--closed-loop: 8 "),
+            (format!("payload_bytes = {huge}"), "--payload: 32 to "),
+            ("duration_seconds = 0.0".to_owned(), "--duration: 1µs to 86400 s "),
+            ("duration_seconds = 86400.0\ninterval_seconds = 1e-6".to_owned(), "--interval: at most "),
+            ("duration_seconds = 86400.0\nchurn = { percent = 5, rate = 1000 }".to_owned(), "churn: at most "),
+            (format!("churn = {{ percent = 5, rate = {huge} }}"), "churn: 1 to 1000 "),
+        ] {
+            let scenario = Scenario::parse("f", &text).unwrap();
+            let mut settings = settings();
+            scenario.apply(&mut settings);
+            scenario.disturb(&mut settings);
+            let error = settings.check().unwrap_err().to_string();
+            assert!(error.starts_with(setting), "{text}: {error}");
+        }
+        for text in ["warmup_seconds = 1e300", "warmup_seconds = nan", "interval_seconds = inf"] {
+            let error = Scenario::parse("f", text).unwrap_err().to_string();
+            assert!(error.ends_with("_seconds: 0 to 86400 are possible"), "{error}");
         }
     }
 

@@ -1,20 +1,19 @@
 //! A Corecast server as a child process: started, found, stopped, all within deadlines.
 
+use crate::offspring::end_with_this_thread;
 use crate::{Error, Protocol};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::spawn;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
-
-/// The name of the administrator's socket in a server's own directory.
-const ADMIN_SOCKET: &str = "admin.sock";
+use tempfile::TempPath;
 
 /// How to start a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +46,7 @@ impl ServerOptions {
     /// The program, which sees no `CORECAST_` variable.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.binary);
+        end_with_this_thread(&mut command);
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"CORECAST_") {
                 command.env_remove(name);
@@ -61,11 +61,11 @@ impl ServerOptions {
 pub struct ServerProcess {
     binary: String,
     child: Child,
-    /// Where its administrator's socket is, if it knows that setting.
-    directory: TempDir,
+    /// Where its administrator's socket is, if it knows that setting. A name alone: the server makes the file and takes it away.
+    admin_socket: TempPath,
     listeners: Vec<(Protocol, SocketAddr)>,
-    /// The end of its standard error, once that ends.
-    last_words: Receiver<String>,
+    /// Its standard error: a file without a name, so that it neither blocks nor fails, whoever reads or not.
+    said: File,
 }
 
 impl ServerProcess {
@@ -76,7 +76,9 @@ impl ServerProcess {
 
     /// Starts `BINARY serve --listen PROTOCOL://127.0.0.1:0 …` and waits for a line
     /// `listening PROTOCOL ADDRESS` of each listener. The child sees no `CORECAST_` variable of
-    /// ours: the options are all that it is set by, beside an administrator's socket in a directory of its own.
+    /// ours: the options are all that it is set by, beside an administrator's socket in the directory for temporary files.
+    ///
+    /// It gets SIGTERM when the calling thread ends, so also when this process is killed.
     ///
     /// # Errors
     /// [`Error::Server`] if it cannot be started or does not listen within [`ServerProcess::START_TIMEOUT`].
@@ -87,18 +89,17 @@ impl ServerProcess {
         for protocol in &options.protocols {
             command.args(["--listen".to_owned(), format!("{protocol}://127.0.0.1:0")]);
         }
-        let directory = tempfile::tempdir().map_err(Error::system("mkdir"))?;
+        let admin_socket = unused_name().map_err(Error::system("stat"))?;
         // As a variable: a version that does not know the setting yet passes over it.
-        command.env("CORECAST_ADMIN_SOCKET", directory.path().join(ADMIN_SOCKET));
+        command.env("CORECAST_ADMIN_SOCKET", &admin_socket);
+        let said = tempfile::tempfile().map_err(Error::system("open"))?;
+        let stderr = said.try_clone().map_err(Error::system("dup"))?;
         let spawned =
-            command.args(&options.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+            command.args(&options.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn();
         let mut child = spawned.map_err(|error| Error::Server { binary: binary.clone(), reason: error.to_string() })?;
-        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-            unreachable!("both are piped")
-        };
+        let Some(stdout) = child.stdout.take() else { unreachable!("it is piped") };
         let lines = lines(stdout);
-        let last_words = last_words(stderr);
-        let mut server = Self { binary, child, directory, listeners: Vec::new(), last_words };
+        let mut server = Self { binary, child, admin_socket, listeners: Vec::new(), said };
         server.await_listeners(options.protocols.len(), &lines)?;
         Ok(server)
     }
@@ -122,7 +123,7 @@ impl ServerProcess {
 
     /// The file of its administrator's socket, if it made one.
     pub fn admin_socket(&self) -> Option<PathBuf> {
-        Some(self.directory.path().join(ADMIN_SOCKET)).filter(|socket| socket.exists())
+        Some(self.admin_socket.to_path_buf()).filter(|socket| socket.exists())
     }
 
     /// The process.
@@ -155,7 +156,7 @@ impl ServerProcess {
     /// Ends it, if need be, to quote what it said last.
     fn failed(&mut self, reason: &str) -> Error {
         let _ = self.end();
-        let last_words = self.last_words.recv_timeout(LAST_WORDS_TIMEOUT).unwrap_or_default();
+        let last_words = last_words(&self.said).unwrap_or_default();
         Error::Server { binary: self.binary.clone(), reason: format!("{reason}{last_words}") }
     }
 }
@@ -167,10 +168,16 @@ impl Drop for ServerProcess {
     }
 }
 
-/// How long to wait for the end of a dead server's standard error, which a child of its may hold open.
-const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
-/// Lines of standard error that are quoted.
+/// The path of a file that is not there, in the directory for temporary files, and that nobody guesses.
+fn unused_name() -> io::Result<TempPath> {
+    let is_free = |path: &Path| if path.exists() { Err(io::ErrorKind::AlreadyExists.into()) } else { Ok(()) };
+    let name = tempfile::Builder::new().prefix("corecast-").suffix(".sock").rand_bytes(12).make(is_free)?;
+    Ok(name.into_temp_path())
+}
+
+/// Lines of standard error that are quoted, and the bytes that they are looked for in.
 const LAST_WORDS_LINES: usize = 5;
+const LAST_WORDS_BYTES: u64 = 4096;
 
 /// Waits for a child's end without reaping it.
 fn exits_within(pid: Pid, timeout: Duration) -> bool {
@@ -206,20 +213,16 @@ fn lines(stdout: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// Reads a child's standard error to its end, so that the child never blocks on it, and gives the last lines.
-fn last_words(stderr: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    spawn(move || {
-        let mut kept = VecDeque::new();
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            if kept.len() == LAST_WORDS_LINES {
-                kept.pop_front();
-            }
-            kept.push_back(format!("\n    {line}"));
-        }
-        let _ = sender.send(kept.into_iter().collect());
-    });
-    receiver
+/// The last lines of what a child said.
+fn last_words(said: &File) -> io::Result<String> {
+    let length = said.metadata()?.len();
+    let from = length.saturating_sub(LAST_WORDS_BYTES);
+    let mut bytes = vec![0; usize::try_from(length - from).expect("a few")];
+    said.read_exact_at(&mut bytes, from)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    let last = &lines[lines.len().saturating_sub(LAST_WORDS_LINES)..];
+    Ok(last.iter().flat_map(|line| ["\n    ", line]).collect())
 }
 
 #[cfg(test)]

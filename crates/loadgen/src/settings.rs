@@ -3,9 +3,10 @@
 use crate::payload::{self, PROBE};
 use crate::{Disturbance, Error, Load, Popularity, Protocol};
 use serde::{Deserialize, Serialize};
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One run of load against one server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,8 +25,9 @@ pub struct Settings {
     pub channels: usize,
     /// How a publisher's messages are spread over them.
     pub popularity: Popularity,
-    /// What the names of the channels begin with; the index follows, padded to one width.
-    pub channel_prefix: String,
+    /// What the names of the channels begin with; the index follows, padded to one width. None: [`measure`](crate::measure)
+    /// makes up one that nobody guesses, so that nobody else's messages come on them, and tells it in the report.
+    pub channel_prefix: Option<String>,
     /// Bytes of each payload, at least [`Settings::MIN_PAYLOAD`].
     pub payload_bytes: usize,
     /// When messages are sent.
@@ -67,6 +69,14 @@ impl Settings {
     pub const MAX_PAYLOAD: usize = 60 * 1024;
     /// The most publishers and the most channels: their indices travel in 16 bits, one value is reserved.
     pub const MAX_INDEX: usize = PROBE as usize;
+    /// The most subscribers.
+    pub const MAX_SUBSCRIBERS: usize = 1 << 20;
+    /// The most pairs of a publisher and a subscription, each of which is accounted for (384 MiB).
+    pub const MAX_PAIRS: usize = 1 << 24;
+    /// The most pairs of a publisher and a channel, each of which is followed (80 MiB).
+    pub const MAX_STREAMS: usize = 1 << 20;
+    /// The longest warm-up, window, step or wait: a day.
+    pub const MAX_TIME: Duration = Duration::from_hours(24);
     /// The most steps of a timeline.
     pub const MAX_INTERVALS: u128 = 100_000;
 
@@ -81,7 +91,7 @@ impl Settings {
             publishers: 8,
             channels: 1,
             popularity: Popularity::Even,
-            channel_prefix: "bench".to_owned(),
+            channel_prefix: None,
             payload_bytes: 64,
             load,
             disturbance: Disturbance::None,
@@ -130,27 +140,34 @@ impl Settings {
             return vec![String::new()];
         }
         let width = (self.channels - 1).max(1).to_string().len();
-        (0..self.channels).map(|index| format!("{}{index:0width$}", self.channel_prefix)).collect()
+        let prefix = self.channel_prefix.as_deref().unwrap_or("bench");
+        (0..self.channels).map(|index| format!("{prefix}{index:0width$}")).collect()
+    }
+
+    /// With channels of this run's own, unless their names are given.
+    pub(crate) fn with_own_channels(&self) -> Self {
+        let mut settings = self.clone();
+        if self.protocol != Protocol::Plain {
+            // 48 bits of the kernel's randomness, in 12 digits: part of every frame.
+            settings.channel_prefix.get_or_insert_with(|| format!("bench-{:012x}-", random() >> 16));
+        }
+        settings
     }
 
     /// Whether the settings can be run.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let counts = [
-            ("--subscribers", self.subscribers),
-            ("--subscriptions", self.subscriptions),
-            ("--publishers", self.publishers),
-            ("--channels", self.channels),
+            ("--subscribers", self.subscribers, Self::MAX_SUBSCRIBERS),
+            ("--subscriptions", self.subscriptions, Self::MAX_INDEX),
+            ("--publishers", self.publishers, Self::MAX_INDEX),
+            ("--channels", self.channels, Self::MAX_INDEX),
         ];
-        for (setting, value) in counts {
-            if value == 0 {
-                return Err(Error::setting(setting, "at least 1 is needed"));
+        for (setting, value, most) in counts {
+            if !(1..=most).contains(&value) {
+                return Err(Error::setting(setting, format!("1 to {most} are possible, not {value}")));
             }
         }
-        for (setting, value) in &counts[2..] {
-            if *value > Self::MAX_INDEX {
-                return Err(Error::setting(setting, format!("at most {} are possible", Self::MAX_INDEX)));
-            }
-        }
+        self.check_products()?;
         if self.protocol == Protocol::Plain && self.channels > 1 {
             return Err(Error::setting("--channels", "plain has one channel"));
         }
@@ -164,17 +181,47 @@ impl Settings {
             let range = format!("{} to {} bytes are possible", Self::MIN_PAYLOAD, Self::MAX_PAYLOAD);
             return Err(Error::setting("--payload", range));
         }
-        if self.duration.is_zero() {
-            return Err(Error::setting("--duration", "it must be above zero"));
-        }
-        if self.interval.is_zero() || self.duration.as_nanos() / self.interval.as_nanos() > Self::MAX_INTERVALS {
-            let range = format!("it must be above zero, and at most {} fit the window", Self::MAX_INTERVALS);
+        self.check_times()?;
+        if self.duration.as_nanos() / self.interval.as_nanos() > Self::MAX_INTERVALS {
+            let range = format!("at most {} fit the window", Self::MAX_INTERVALS);
             return Err(Error::setting("--interval", range));
         }
         self.check_channel_names()?;
         self.popularity.check(self.channels)?;
         self.disturbance.check(self)?;
         self.load.check(self.publishers)
+    }
+
+    /// What takes memory for each of a product. All factors are within their ranges.
+    fn check_products(&self) -> Result<(), Error> {
+        let echoes = if self.protocol == Protocol::Plain { self.publishers } else { 0 };
+        if self.publishers * (self.all_subscriptions() + echoes) > Self::MAX_PAIRS {
+            let range = format!("times --subscriptions and --publishers, at most {} are possible", Self::MAX_PAIRS);
+            return Err(Error::setting("--subscribers", range));
+        }
+        if self.publishers * self.channels > Self::MAX_STREAMS {
+            let range = format!("times --publishers, at most {} are possible", Self::MAX_STREAMS);
+            return Err(Error::setting("--channels", range));
+        }
+        Ok(())
+    }
+
+    fn check_times(&self) -> Result<(), Error> {
+        let least = Duration::from_micros(1);
+        let times = [
+            ("--warmup", self.warmup, Duration::ZERO),
+            ("--duration", self.duration, least),
+            ("--interval", self.interval, least),
+            ("--drain-timeout", self.drain_timeout, Duration::ZERO),
+            ("--attach-timeout", self.attach_timeout, Duration::from_millis(1)),
+        ];
+        for (setting, time, least) in times {
+            if !(least..=Self::MAX_TIME).contains(&time) {
+                let most = Self::MAX_TIME.as_secs();
+                return Err(Error::setting(setting, format!("{least:?} to {most} s are possible")));
+            }
+        }
+        Ok(())
     }
 
     fn check_channel_names(&self) -> Result<(), Error> {
@@ -186,6 +233,11 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// A number that nobody guesses: a hash under a key of the kernel's.
+pub(crate) fn random() -> u64 {
+    RandomState::new().hash_one(Instant::now())
 }
 
 /// Durations as seconds with a fraction, for people who read the JSON.

@@ -2,7 +2,7 @@
 
 use crate::figures::distribution;
 use crate::{Checks, Fairness, Load, Reconnections, Report, ServerCost, ShardLoad, Stalled};
-use corecast_figures::{scaled, three_digits, time};
+use corecast_figures::{bytes_a_second, counted, scaled, three_digits, time};
 use std::fmt;
 
 impl fmt::Display for Report {
@@ -13,9 +13,9 @@ impl fmt::Display for Report {
             "{} at {}: {}, {}, {}, {}-byte payloads",
             settings.protocol,
             settings.address,
-            counted(settings.subscribers, "subscriber"),
-            counted(settings.publishers, "publisher"),
-            counted(settings.channels, "channel"),
+            counted(settings.subscribers as u64, "subscriber"),
+            counted(settings.publishers as u64, "publisher"),
+            counted(settings.channels as u64, "channel"),
             settings.payload_bytes,
         )?;
         let (warmup, window) = (settings.warmup.as_secs_f64(), settings.duration.as_secs_f64());
@@ -84,22 +84,12 @@ impl fmt::Display for Report {
     }
 }
 
-/// `1 channel`, `2 channels`.
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-}
-
-/// `640 B/s`, `32.0 kB/s`.
-fn bytes_a_second(value: f64) -> String {
-    let figure = scaled(value);
-    if figure.contains(' ') { format!("{figure}B/s") } else { format!("{figure} B/s") }
-}
-
 fn write_fairness(fairness: &Fairness, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     let Fairness { subscribers, least_mean_us, median_mean_us, greatest_mean_us, greatest_to_median } = *fairness;
     writeln!(
         out,
-        "fairness    {greatest_to_median:.2}; means of {subscribers} subscribers: least {}, median {}, greatest {}",
+        "fairness    {greatest_to_median:.2}; means of {}: least {}, median {}, greatest {}",
+        counted(subscribers, "subscriber"),
         time(least_mean_us),
         time(median_mean_us),
         time(greatest_mean_us)
@@ -121,9 +111,11 @@ fn write_stalled(stalled: &Stalled, out: &mut fmt::Formatter<'_>) -> fmt::Result
     let Stalled { subscribers, delivered, disconnected, cut_off, checks } = stalled;
     write!(
         out,
-        "stalled     {subscribers} subscribers got {delivered}; {} gaps told them of {}, {disconnected} were \
-         disconnected and did not get {cut_off}; checks ",
-        checks.gaps, checks.reported_lost
+        "stalled     {} got {delivered}; {} told them of {}, disconnected were {disconnected} and did not get \
+         {cut_off}; checks ",
+        counted(*subscribers, "subscriber"),
+        counted(checks.gaps, "gap"),
+        checks.reported_lost
     )?;
     if stalled.was_told() { writeln!(out, "all held") } else { writeln!(out, "{checks}") }
 }
@@ -158,7 +150,8 @@ fn write_shards(shards: &[ShardLoad], out: &mut fmt::Formatter<'_>) -> fmt::Resu
     for (index, ShardLoad { shard, connections, deliveries }) in shards.iter().enumerate() {
         let label = if index == 0 { "shards" } else { "" };
         let share = *deliveries as f64 / all as f64 * 100.0;
-        writeln!(out, "{label:<12}{shard}: {connections} connections, {deliveries} deliveries ({share:.0} %)")?;
+        let connections = counted(*connections, "connection");
+        writeln!(out, "{label:<12}{shard}: {connections}, {deliveries} deliveries ({share:.0} %)")?;
     }
     Ok(())
 }
@@ -189,8 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_is_no_plural_and_a_unit_stands_apart() {
-        assert_eq!([counted(1, "channel"), counted(0, "channel")], ["1 channel", "0 channels"]);
+    fn a_unit_stands_apart() {
         assert_eq!([bytes_a_second(6400.0), bytes_a_second(32_000.0)], ["6400 B/s", "32.0 kB/s"]);
     }
 }

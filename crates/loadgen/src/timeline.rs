@@ -96,6 +96,12 @@ impl Timeline {
         }
     }
 
+    /// Ends the window before its time.
+    pub(crate) fn cut(&mut self, now_ns: u64) {
+        self.window.end = self.window.end.min(now_ns);
+        self.until_ns = self.until_ns.min(now_ns);
+    }
+
     /// Ends a phase; the next one has this name.
     pub(crate) fn mark(&mut self, name: &'static str, now_ns: u64, deliveries: u64) {
         self.advance(now_ns, deliveries);

@@ -44,6 +44,10 @@ pub(crate) fn judge(
 
 fn reasons(evidence: &Evidence<'_>, messages: &Messages) -> Vec<String> {
     let mut reasons = Vec::new();
+    if evidence.interrupted {
+        let (done, all) = (evidence.window_seconds(), evidence.settings.duration.as_secs_f64());
+        reasons.push(format!("interrupted: {done:.1} of {all} s were measured"));
+    }
     let lateness = evidence.lateness;
     if lateness.p99 > LATENESS_BOUND_US {
         reasons.push(format!("generator late: p99 {:.0} µs, bound {LATENESS_BOUND_US} µs", lateness.p99));
@@ -95,7 +99,8 @@ fn notes(
         notes.push("completion was followed in part only: too many messages were under way".to_owned());
     }
     if evidence.checks.foreign > 0 {
-        notes.push("other load ran on the same channels".to_owned());
+        let foreign = evidence.checks.foreign;
+        notes.push(format!("others published on the same channels; deliveries of theirs, left out here: {foreign}"));
     }
     notes
 }
@@ -145,6 +150,7 @@ mod tests {
             measured: SECOND_NS..6 * SECOND_NS,
             absence: Duration::from_millis(2),
             offered: matches!(settings.load, Load::Paced { .. }).then_some(500),
+            interrupted: false,
             total_messages: 600,
             expected: 60_000,
             memory: None,
@@ -251,7 +257,7 @@ mod tests {
                 seconds(1.0),
             ),
             ("too many messages were under way", |run, _| run.completion_overflowed = true, Duration::ZERO),
-            ("other load ran", |run, _| run.checks.foreign = 1, Duration::ZERO),
+            ("others published", |run, _| run.checks.foreign = 1, Duration::ZERO),
         ];
         for (words, change, time) in notes {
             let validity = changed(CLOSED, |run| change(run, time));

@@ -4,9 +4,11 @@ use std::fmt::{self, Write};
 
 use crate::curve::Curve;
 use crate::figures::{rate, ratio};
+use crate::markdown::code;
 use crate::results::without_digits;
 use crate::table::{Names, or_dash, short_title, write_aligned};
 use crate::{Entry, Metric, Results, Run};
+use corecast_figures::counted;
 
 /// The medians that are shown.
 const SHOWN: [Metric; 4] = [Metric::P50, Metric::P99, Metric::Cpu, Metric::Fairness];
@@ -119,8 +121,8 @@ impl fmt::Display for Remark {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "at {}, ", self.rates.join(", "))?;
         match self.rounds {
-            1 => write!(out, "1 round: {}", self.text),
-            many => write!(out, "{many} rounds, figures of the first: {}", self.text),
+            1 => write!(out, "{}: {}", counted(1, "round"), self.text),
+            many => write!(out, "{}, figures of the first: {}", counted(many, "round"), self.text),
         }
     }
 }
@@ -150,7 +152,7 @@ impl Results {
             };
             let cells = SHOWN.map(figure).into_iter().chain(DIVIDED.map(divided)).map(or_dash).collect::<Vec<_>>();
             let (rate, cells, checks) = (rate(at), cells.join(" | "), entry.verdict_on_checks());
-            writeln!(text, "| {rate} | `{}` | {cells} | {checks} |", entry.name).expect("a String takes all");
+            writeln!(text, "| {rate} | {} | {cells} | {checks} |", code(&entry.name)).expect("a String takes all");
         }
         Some(text)
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::ladder::climbed;
+use crate::outside::shown;
 use crate::{Baseline, Entry, Error, Results, Run};
 
 /// Contestants under the same loads, with a title.
@@ -35,7 +36,7 @@ pub fn gather(files: &[(&Path, &str)], reference: Option<&str>) -> Result<Vec<Ex
     for (path, text) in files {
         let name = stem(path);
         match read(path, text)? {
-            File::Results(results) => experiments.push(Experiment { title: name.to_owned(), results }),
+            File::Results(results) => experiments.push(Experiment { title: shown(name), results }),
             File::Runs(all) => {
                 let (contestant, round) = contestant_and_round(name);
                 let all = all.into_iter().map(|run| (contestant.to_owned(), round, run));
@@ -43,7 +44,8 @@ pub fn gather(files: &[(&Path, &str)], reference: Option<&str>) -> Result<Vec<Ex
             }
         }
     }
-    experiments.extend(runs.into_iter().map(|(title, runs)| Experiment { title, results: assembled(runs) }));
+    experiments
+        .extend(runs.into_iter().map(|(title, runs)| Experiment { title: shown(&title), results: assembled(runs) }));
     for Experiment { results, .. } in &mut experiments {
         choose_reference(results, reference);
     }
@@ -108,7 +110,7 @@ fn assembled(mut runs: Vec<(String, u64, Run)>) -> Results {
     let mut entries: Vec<Entry> = Vec::new();
     for (name, round, run) in runs {
         let load = run.load();
-        let known = entries.iter().position(|entry| entry.name == name && entry.load == load);
+        let known = entries.iter().position(|entry| entry.name == shown(&name) && entry.load == load);
         let known = known.unwrap_or_else(|| {
             entries.push(Entry::new(name, load));
             entries.len() - 1
@@ -120,7 +122,8 @@ fn assembled(mut runs: Vec<(String, u64, Run)>) -> Results {
 }
 
 fn choose_reference(results: &mut Results, wanted: Option<&str>) {
-    let candidates = wanted.into_iter().chain([results.reference.as_str(), "mutex"]);
+    let wanted = wanted.map(shown);
+    let candidates = wanted.as_deref().into_iter().chain([results.reference.as_str(), "mutex"]);
     let known = |name: &&str| results.entries.iter().any(|entry| entry.name == *name);
     let first = results.entries.first().map(|entry| entry.name.as_str());
     let chosen = candidates.into_iter().find(known).or(first).unwrap_or_default();

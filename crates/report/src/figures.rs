@@ -12,12 +12,6 @@ pub(crate) fn a_second(value: f64) -> String {
     format!("{}/s", rate(value))
 }
 
-/// Bytes a second: `6.40 MB/s`.
-pub(crate) fn bytes_a_second(bytes: f64) -> String {
-    let figure = scaled(bytes);
-    if figure.contains(' ') { format!("{figure}B/s") } else { format!("{figure} B/s") }
-}
-
 /// Bytes of memory: `1.53 KiB`, `12.3 MiB`.
 pub(crate) fn memory(bytes: f64) -> String {
     match bytes.abs() {
@@ -62,7 +56,6 @@ mod tests {
     #[test]
     fn a_ratio_near_one_is_not_shown_as_one() {
         assert_eq!((ratio(1.003).as_str(), ratio(0.31).as_str(), ratio(12.345).as_str()), ("1.003", "0.310", "12.3"));
-        assert_eq!((bytes_a_second(6_400_000.0).as_str(), bytes_a_second(320.0).as_str()), ("6.40 MB/s", "320 B/s"));
         assert_eq!((memory(1567.0).as_str(), memory(13_000_000.0).as_str()), ("1.53 KiB", "12.4 MiB"));
         assert_eq!((a_second(40.0).as_str(), a_second(45_600.0).as_str()), ("40/s", "45.6 k/s"));
         assert_eq!((share(0.456).as_str(), seconds(0.5).as_str()), ("45.6 %", "500 ms"));

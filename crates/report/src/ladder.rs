@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Run;
+use crate::outside::figure;
 
 /// The least part of what was offered that a step must have achieved; the load generator judges by the same.
 const ACHIEVED: f64 = 0.99;
@@ -21,8 +22,10 @@ pub struct Ladder {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct Rung {
     /// Messages a second that were asked for.
+    #[serde(deserialize_with = "figure")]
     pub rate: f64,
     /// 99 % of the deliveries took at most this long, in microseconds.
+    #[serde(deserialize_with = "figure")]
     pub p99: f64,
     /// Whether the server kept up with it.
     #[serde(default = "kept")]

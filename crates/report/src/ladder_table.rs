@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::markdown::code;
 use crate::{Entry, Load, Metric, Results};
 
 /// A figure, and the loads that it is taken from.
@@ -34,7 +35,7 @@ impl Results {
         }
         for name in names {
             let cells = columns.map(|column| self.cell(name, column));
-            writeln!(text, "| `{name}` | {} |", cells.join(" | ")).expect("a String takes all");
+            writeln!(text, "| {} | {} |", code(name), cells.join(" | ")).expect("a String takes all");
         }
         text
     }

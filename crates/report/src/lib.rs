@@ -16,7 +16,8 @@
 //! ```
 //!
 //! Invariants: results are JSON, and a figure that they do not carry is absent, never zero. A run whose checks
-//! failed or whose figures are invalid takes part in no ratio, and is counted where it is left out. The same
+//! failed or whose figures are invalid takes part in no ratio, and is counted where it is left out. Texts of result files
+//! are made visible as they are read, and numbers that are no figures are absent. The same
 //! results always give the same text: the resampling has a fixed seed, and no clock is read.
 //!
 //! Absent here: sockets, processes, files, threads. The load is `corecast-loadgen`'s, the files are the
@@ -36,7 +37,9 @@ mod html;
 mod ladder;
 mod ladder_table;
 mod load;
+mod markdown;
 mod metric;
+mod outside;
 mod requirement;
 mod results;
 mod run;
@@ -54,7 +57,9 @@ pub use experiment::{Experiment, gather};
 pub use html::{contention_page, curve_chart, page};
 pub use ladder::{Ladder, Rung};
 pub use load::Load;
+pub use markdown::escaped as markdown_escaped;
 pub use metric::Metric;
+pub use outside::shown;
 pub use requirement::{Judgement, Requirement};
 pub use results::{Entry, Results};
 pub use run::Run;

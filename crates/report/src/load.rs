@@ -5,13 +5,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use corecast_figures::time;
+use crate::outside;
+use corecast_figures::{counted, time};
 
 /// When messages were sent: `{"paced": {"rate": 100}}`, `{"saturate": {"in_flight": 256}}`, `{"ladder": CLIMB}` for
 /// rates that rise until the contestant no longer keeps up, or a form that a later load generator writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Load(pub(crate) Value);
+pub struct Load(#[serde(deserialize_with = "outside::value")] pub(crate) Value);
 
 impl Load {
     /// Whether it is an open loop: the same work for every contestant.
@@ -19,9 +20,9 @@ impl Load {
         self.0.get("paced").is_some()
     }
 
-    /// Messages offered a second, of an open loop.
+    /// Messages offered a second, of an open loop; none if that is no figure.
     pub fn rate(&self) -> Option<f64> {
-        self.0.pointer("/paced/rate").and_then(Value::as_f64)
+        self.0.pointer("/paced/rate").and_then(Value::as_f64).filter(|rate| outside::is_figure(*rate))
     }
 
     /// Whether it is a closed loop: as much work as the contestant manages.
@@ -35,13 +36,18 @@ impl Load {
     }
 }
 
+/// `1 message`, `2 messages`; what is no number, as it is.
+fn messages(count: &Value) -> String {
+    count.as_u64().map_or_else(|| format!("{count} messages"), |count| counted(count, "message"))
+}
+
 impl fmt::Display for Load {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(rate) = self.0.pointer("/paced/rate") {
-            return write!(formatter, "paced, {rate} messages a second");
+            return write!(formatter, "paced, {} a second", messages(rate));
         }
         if let Some(in_flight) = self.0.pointer("/saturate/in_flight") {
-            return write!(formatter, "saturate, {in_flight} messages in flight");
+            return write!(formatter, "saturate, {} in flight", messages(in_flight));
         }
         if let Some(climb) = self.0.get("ladder") {
             let number = |name| climb.get(name).and_then(Value::as_f64);

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::outside::{self, shown};
 use crate::{Load, Metric, Run, Spread, Verdict};
 
 /// All runs of one comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     /// The contestant that the others are held against.
+    #[serde(deserialize_with = "outside::text")]
     pub reference: String,
     /// Load by load, contestant by contestant.
     pub entries: Vec<Entry>,
@@ -17,14 +19,15 @@ pub struct Results {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The contestant.
+    #[serde(deserialize_with = "outside::text")]
     pub name: String,
     /// The load.
     pub load: Load,
     /// How its server was started or where it ran; may be empty.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "outside::text")]
     pub server: String,
     /// What the server's program calls itself, where it was asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "outside::optional_text")]
     pub version: Option<String>,
     /// One of each round.
     #[serde(rename = "reports")]
@@ -33,7 +36,7 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rounds: Vec<u64>,
     /// What went wrong with servers of this contestant as they were stopped.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "outside::texts")]
     pub unclean_ends: Vec<String>,
 }
 
@@ -42,7 +45,7 @@ impl Entry {
     pub fn new(name: impl Into<String>, load: Load) -> Self {
         let (runs, rounds) = (Vec::new(), Vec::new());
         let (server, version, unclean_ends) = (String::new(), None, Vec::new());
-        Self { name: name.into(), load, server, version, runs, rounds, unclean_ends }
+        Self { name: shown(&name.into()), load, server, version, runs, rounds, unclean_ends }
     }
 
     /// The runs with the numbers of their rounds.
@@ -70,6 +73,11 @@ impl Entry {
     /// Whether the figures of any round can be used.
     pub fn usable(&self) -> bool {
         self.runs.iter().any(Run::usable)
+    }
+
+    /// Whether at least half of the rounds can be used. Figures of fewer are what the machine left over.
+    pub fn mostly_usable(&self) -> bool {
+        self.usable() && self.runs.iter().filter(|run| run.usable()).count() * 2 >= self.runs.len()
     }
 
     /// The rounds whose figures are shown: those that can be used; where none can, all, which [`Entry::reservation`]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::outside::{is_figure, shown_in};
 use crate::{Ladder, Load, Moment, Shard};
 
 /// The report of one run, whole: what this version does not know is kept and written again.
@@ -29,7 +30,7 @@ impl TryFrom<Value> for Run {
         let object = |pointer: &&&str| report.pointer(pointer).is_none_or(|value| !value.is_object());
         match absent.or_else(|| REQUIRED_OBJECTS.iter().find(object)) {
             Some(pointer) => Err(format!("not the report of a run: it has no {}", pointer[1..].replace('/', "."))),
-            None => Ok(Self(report)),
+            None => Ok(Self(shown_in(report))),
         }
     }
 }
@@ -103,7 +104,8 @@ impl Run {
     /// Percentile and microseconds, ascending; empty if the report has no curve.
     pub fn latency_curve(&self) -> Vec<(f64, f64)> {
         let points = self.0.get("latency_curve").and_then(Value::as_array).into_iter().flatten();
-        points.filter_map(|point| Some((point.get(0)?.as_f64()?, point.get(1)?.as_f64()?))).collect()
+        let points = points.filter_map(|point| Some((point.get(0)?.as_f64()?, point.get(1)?.as_f64()?)));
+        points.filter(|(percentile, us)| (0.0..=100.0).contains(percentile) && is_figure(*us)).collect()
     }
 
     /// Latency over the time of the run; empty if the report has none.
@@ -162,8 +164,9 @@ impl Run {
         self.0.pointer(pointer).and_then(Value::as_object).expect("held against REQUIRED_OBJECTS when it was read")
     }
 
+    /// A figure; none if it is not there, or no number that somebody could have measured.
     pub(crate) fn number(&self, pointer: &str) -> Option<f64> {
-        self.value(pointer)?.as_f64()
+        self.value(pointer)?.as_f64().filter(|number| is_figure(*number))
     }
 
     pub(crate) fn value(&self, pointer: &str) -> Option<&Value> {

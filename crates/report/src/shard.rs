@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::outside::figure;
 use crate::{Entry, median};
 
 /// One shard's part: an element of a report's `shards`, such as
@@ -11,8 +12,10 @@ pub struct Shard {
     /// Its number.
     pub shard: u64,
     /// Connections that it owned.
+    #[serde(deserialize_with = "figure")]
     pub connections: f64,
     /// Deliveries that it made.
+    #[serde(deserialize_with = "figure")]
     pub deliveries: f64,
 }
 
@@ -31,7 +34,9 @@ impl Entry {
             });
             let (connections, shares): (Vec<f64>, Vec<f64>) = parts.unzip();
             let (connections, share) = (median(&connections)?, median(&shares)?);
-            Some((number, format!("{connections:.0} connections, {share:.0} % of deliveries")))
+            let connections = format!("{connections:.0}");
+            let plural = if connections == "1" { "" } else { "s" };
+            Some((number, format!("{connections} connection{plural}, {share:.0} % of deliveries")))
         };
         numbers.into_iter().filter_map(in_words).collect()
     }

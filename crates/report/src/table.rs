@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::{Entry, Load, Metric, Results, Run};
-use corecast_figures::three_digits;
+use corecast_figures::{counted, three_digits};
 
 /// The columns of a terminal that the tables fit in.
 pub const TABLE_WIDTH: usize = 100;
@@ -138,11 +138,15 @@ pub(crate) fn short_title(metric: Metric) -> &'static str {
 pub(crate) fn conditions(run: &Run) -> [String; 2] {
     let setting = |name| run.settings().get(name).map_or_else(|| "?".to_owned(), plain);
     let fact = |name| run.host().get(name).map_or_else(|| "?".to_owned(), plain);
+    let numbered = |what: &str| {
+        let count = run.settings().get(&format!("{what}s")).and_then(serde_json::Value::as_u64);
+        count.map_or_else(|| format!("? {what}s"), |count| counted(count, what))
+    };
     let load = format!(
-        "{} subscribers, {} publishers, {} channels, {}-byte payloads; {} s measured",
-        setting("subscribers"),
-        setting("publishers"),
-        setting("channels"),
+        "{}, {}, {}, {}-byte payloads; {} s measured",
+        numbered("subscriber"),
+        numbered("publisher"),
+        numbered("channel"),
         setting("payload_bytes"),
         setting("duration_seconds"),
     );

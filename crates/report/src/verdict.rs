@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use corecast_figures::counted;
+
 use crate::figures;
 use crate::{Entry, Interval, MIN_PAIRS, Metric, interval_of_median, median};
 
@@ -60,15 +62,14 @@ impl Verdict {
 }
 
 impl fmt::Display for Verdict {
-    /// `p99 0.310 × mutex, 95 % 0.270 to 0.360`, or that no difference is shown, and why.
+    /// `p99 0.310 × mutex, 95 % 0.270 to 0.360`, or that no difference is shown or can be told.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { metric, against, ratios, interval, .. } = self;
         match (self.median(), interval) {
             (None, _) => write!(out, "{metric}: no pair of runs has figures to divide")?,
             (Some(ratio), None) => {
-                let (ratio, pairs) = (figures::ratio(ratio), ratios.len());
-                let pairs = if pairs == 1 { "1 pair".to_owned() } else { format!("{pairs} pairs") };
-                write!(out, "{metric}: no difference shown: {ratio} × {against} in {pairs}; ")?;
+                let (ratio, pairs) = (figures::ratio(ratio), counted(ratios.len(), "pair"));
+                write!(out, "{metric}: too few pairs to tell: {ratio} × {against} in {pairs}; ")?;
                 write!(out, "an interval needs {MIN_PAIRS}")?;
             }
             (Some(ratio), Some(interval)) => {

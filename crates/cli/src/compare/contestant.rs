@@ -156,15 +156,15 @@ impl Server {
         Ok(Self { binary, is_this_program, protocol, cpus })
     }
 
-    /// Flags that this program's `serve` would refuse are refused before anything is measured.
-    pub(super) fn contestant(&self, name: String, started: &Started) -> anyhow::Result<Contestant> {
+    /// Flags that this program's `serve` would refuse are refused before anything is measured; `flag` is what named them.
+    pub(super) fn contestant(&self, name: String, started: &Started, flag: &str) -> anyhow::Result<Contestant> {
         let mut arguments = vec!["--policy".to_owned(), started.policy.clone()];
         if !self.cpus.is_empty() && started.flags.iter().all(|(flag, _)| flag != "cpus") {
             arguments.extend(["--cpus".to_owned(), self.cpus.clone()]);
         }
         arguments.extend(started.flags.iter().flat_map(|(flag, value)| [format!("--{flag}"), value.clone()]));
         if self.is_this_program {
-            check(&arguments).map_err(|reason| SetupError(format!("'{started}': {reason}")))?;
+            check(&arguments).map_err(|reason| SetupError(format!("{flag}: '{started}': {reason}")))?;
         }
         let protocol = started.protocol.unwrap_or(self.protocol);
         let options = ServerOptions { binary: self.binary.clone(), protocols: vec![protocol], arguments };
@@ -227,11 +227,12 @@ mod tests {
     #[test]
     fn flags_are_those_of_serve() {
         let server = Server::new(None, Protocol::Native, String::new()).unwrap();
-        let refused = |text: &str| server.contestant("a".into(), &text.parse().unwrap()).unwrap_err().to_string();
+        let refused =
+            |text: &str| server.contestant("a".into(), &text.parse().unwrap(), "--a").unwrap_err().to_string();
         assert!(refused("shraded").contains("none of sharded"), "{}", refused("shraded"));
         assert!(refused("sharded,shard=2").contains("--shard"), "{}", refused("sharded,shard=2"));
         assert!(refused("sharded,shards=x").contains("'x'"), "{}", refused("sharded,shards=x"));
-        let contestant = server.contestant("a".into(), &"mutex,shards=2".parse().unwrap()).unwrap();
+        let contestant = server.contestant("a".into(), &"mutex,shards=2".parse().unwrap(), "--a").unwrap();
         let Origin::Started(options) = contestant.origin else { panic!("{contestant:?}") };
         assert_eq!(options.arguments, ["--policy", "mutex", "--shards", "2"]);
     }

@@ -10,18 +10,21 @@ mod rungs;
 mod table;
 
 use std::fs;
+use std::io;
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use corecast_figures::counted;
 use corecast_loadgen::{self as loadgen, Comparison, Contestant, Origin, Plan};
-use corecast_report::{Results, Run};
+use corecast_report::{Entry, Results, Run};
 
 use crate::bench::explain;
 use crate::command_line::SetupError;
+use crate::interrupt::Interrupt;
 use crate::live::Live;
 use crate::output::OutputFile;
 use load::LoadArguments;
@@ -52,11 +55,12 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { table, pair, load, json } = arguments;
     let json = json.as_deref().map(OutputFile::open).transpose()?;
+    let interrupt = Interrupt::watch()?;
     let held = match pair.a() {
-        Some(a) => pair.run(a, &load, json)?,
-        None => table.run(&load, json)?,
+        Some(a) => pair.run(a, &load, json),
+        None => table.run(&load, json),
     };
-    Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    interrupt.exit_code_of(held)
 }
 
 /// What a plan gave.
@@ -81,7 +85,7 @@ impl Measured {
 /// Nothing at all could be measured.
 fn measure(plan: &Plan, load: &LoadArguments) -> anyhow::Result<Measured> {
     if plan.loads.is_empty() || plan.contestants.is_empty() {
-        return Err(SetupError("nothing is left to measure".to_owned()).into());
+        return Err(SetupError("with --rate 0 and --closed-loop 0 nothing is left to measure".to_owned()).into());
     }
     plan.contestants.iter().try_for_each(is_there)?;
     let total = plan.rounds * plan.loads.len() * plan.contestants.len();
@@ -106,19 +110,39 @@ fn measure(plan: &Plan, load: &LoadArguments) -> anyhow::Result<Measured> {
     Ok(Measured { results, passed: comparison.passed(), ended })
 }
 
+/// Says so if less than half of a contestant's rounds are left: its figures are no result.
+fn mostly_left_out(entry: &Entry) -> Option<String> {
+    let all = entry.runs.len();
+    let used = entry.runs.iter().filter(|run| run.usable()).count();
+    let few = !entry.mostly_usable() && all > 0;
+    few.then(|| {
+        let Entry { name, load, .. } = entry;
+        format!(
+            "\n{name}, {load}: {used} of {} can be used, too few for a result (--keep-invalid uses all)\n",
+            counted(all, "round")
+        )
+    })
+}
+
 /// Whether a contestant can be measured at all, which is found before another one is.
 fn is_there(contestant: &Contestant) -> Result<(), SetupError> {
     let found = match &contestant.origin {
         Origin::Running { address, .. } => TcpStream::connect_timeout(address, CONNECT_TIMEOUT)
             .map(drop)
             .map_err(|error| format!("{} at {address}: {error}", contestant.name)),
-        // A bare name is looked for on the PATH when it is started.
-        Origin::Started(options) if options.binary.parent().is_none_or(|parent| parent.as_os_str().is_empty()) => {
-            Ok(())
-        }
-        Origin::Started(options) => {
-            fs::metadata(&options.binary).map(drop).map_err(|error| format!("{}: {error}", options.binary.display()))
-        }
+        Origin::Started(options) => is_program(&options.binary)
+            .map_err(|error| format!("{}: {error} (what --bin, --a-bin and --b-bin name)", options.binary.display())),
     };
     found.map_err(SetupError)
+}
+
+/// Whether there is such a file; a bare name is looked for on the PATH, as it is when it is started.
+fn is_program(binary: &Path) -> io::Result<()> {
+    let is_bare = binary.parent().is_none_or(|parent| parent.as_os_str().is_empty());
+    if !is_bare {
+        return fs::metadata(binary).map(drop);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = !binary.as_os_str().is_empty() && std::env::split_paths(&path).any(|dir| dir.join(binary).is_file());
+    if is_there { Ok(()) } else { Err(io::Error::new(io::ErrorKind::NotFound, "no such program on the PATH")) }
 }

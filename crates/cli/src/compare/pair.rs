@@ -7,12 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use clap::{ArgGroup, Args};
 use corecast_loadgen::{Contestant, Host};
-use corecast_report::{Baseline, Entry, Load, MIN_PAIRS, Requirement, Results, Run, Verdict};
+use corecast_report::{Baseline, Entry, Load, MIN_PAIRS, Requirement, Results, Verdict, shown};
 use serde_json::{Map, Value};
 
 use super::contestant::{Server, Spec};
 use super::load::LoadArguments;
-use super::measure;
+use super::{measure, mostly_left_out};
 use crate::command_line::SetupError;
 use crate::output::{OutputFile, print};
 
@@ -103,6 +103,7 @@ impl PairArguments {
             writeln!(text, "\n{}", remarks_on(baseline)?)?;
         }
         let held = self.judge(results, &name, &mut text)? & have_figures(results, &name) & measured.passed;
+        text.extend(results.entries.iter().filter_map(mostly_left_out));
         print(&(text + &saved))?;
         measured.through()?;
         Ok(held)
@@ -110,8 +111,8 @@ impl PairArguments {
 
     fn contestants(&self, a: &Spec, load: &LoadArguments) -> anyhow::Result<(Contestant, Option<Contestant>)> {
         let (a_name, b_name) = self.names(a);
-        let a = contestant(a_name, a, self.a_bin.clone(), "--a-bin", load)?;
-        let b = self.b.as_ref().map(|b| contestant(b_name, b, self.b_bin.clone(), "--b-bin", load)).transpose()?;
+        let a = contestant(a_name, a, self.a_bin.clone(), "--a", load)?;
+        let b = self.b.as_ref().map(|b| contestant(b_name, b, self.b_bin.clone(), "--b", load)).transpose()?;
         Ok((a, b))
     }
 
@@ -119,8 +120,8 @@ impl PairArguments {
     /// difference there is without any.
     fn names(&self, a: &Spec) -> (String, String) {
         let named = |spec: &Spec, binary: &Option<PathBuf>| match binary {
-            Some(binary) => format!("{spec} of {}", binary.display()),
-            None => spec.to_string(),
+            Some(binary) => shown(&format!("{spec} of {}", binary.display())),
+            None => shown(&spec.to_string()),
         };
         let a = named(a, &self.a_bin);
         let b = self.b.as_ref().map(|b| named(b, &self.b_bin)).unwrap_or_default();
@@ -164,12 +165,15 @@ impl PairArguments {
     }
 }
 
-/// Whether each load of A has a run to rest on, or, where there is something to divide by, a pair of them. Other runs
-/// with invalid figures are left out of the verdicts.
+/// Whether each load of A rests on at least half of its runs, or, where there is something to divide by, of the pairs of
+/// them. The others are left out of the verdicts.
 fn have_figures(results: &Results, a: &str) -> bool {
     let have = |entry: &Entry| match results.reference_under(&entry.load) {
-        Some(reference) => entry.pairs(reference).any(|(a, b)| a.usable() && b.usable()),
-        None => entry.runs.iter().any(Run::usable),
+        Some(reference) => {
+            let usable = entry.pairs(reference).filter(|(a, b)| a.usable() && b.usable()).count();
+            usable > 0 && usable * 2 >= entry.pairs(reference).count()
+        }
+        None => entry.mostly_usable(),
     };
     results.entries.iter().filter(|entry| entry.name == a).all(have)
 }
@@ -182,9 +186,11 @@ fn contestant(
     load: &LoadArguments,
 ) -> anyhow::Result<Contestant> {
     match spec {
-        Spec::Started(started) => Server::new(binary, load.protocol, load.server_cpus()?)?.contestant(name, started),
+        Spec::Started(started) => {
+            Server::new(binary, load.protocol, load.server_cpus()?)?.contestant(name, started, flag)
+        }
         Spec::Running(_) if binary.is_some() => {
-            Err(SetupError(format!("{flag}: '{spec}' runs already; nothing is started for it")).into())
+            Err(SetupError(format!("{flag}-bin: '{spec}' runs already; nothing is started for it")).into())
         }
         Spec::Running(running) => Ok(running.contestant(name)),
     }
@@ -192,7 +198,7 @@ fn contestant(
 
 fn read_baseline(path: &Path) -> anyhow::Result<Baseline> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| SetupError(format!("{file}: {error}")))?;
+    let text = std::fs::read_to_string(path).map_err(|error| SetupError(format!("--baseline {file}: {error}")))?;
     Ok(Baseline::read(&file, &text).map_err(|error| SetupError(error.to_string()))?)
 }
 

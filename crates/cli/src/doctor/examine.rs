@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use corecast_engine::open_files_needed;
+use corecast_figures::counted;
 use serde::Serialize;
 
 use super::Level;
@@ -117,7 +118,8 @@ fn locked_memory(machine: &Machine, wanted: &Wanted) -> Finding {
         _ if allowed < needed => Level::Warning,
         _ => Level::Ok,
     };
-    let found = format!("{} KiB of {} KiB", allowed / 1024, needed / 1024);
+    let found =
+        format!("{} KiB, and {} take {} KiB", allowed / 1024, counted(wanted.cpus.len(), "shard"), needed / 1024);
     finding(check, level, found, why, Some(format!("ulimit -l {}, or LimitMEMLOCK={needed}", needed / 1024)))
 }
 
@@ -135,7 +137,13 @@ fn open_files(machine: &Machine, wanted: &Wanted) -> Finding {
         ),
         _ => format!("ulimit -n {needed}, or LimitNOFILE={needed}"),
     };
-    finding(check, level, format!("{allowed}, and {} connections take {needed}", wanted.connections), why, Some(mend))
+    finding(
+        check,
+        level,
+        format!("{allowed}, and {} take {needed}", counted(wanted.connections, "connection")),
+        why,
+        Some(mend),
+    )
 }
 
 fn cpus(wanted: &Wanted) -> Finding {
@@ -143,7 +151,7 @@ fn cpus(wanted: &Wanted) -> Finding {
     let different: BTreeSet<_> = wanted.cpus.iter().copied().collect();
     let list = compact(&different.iter().copied().collect::<Vec<_>>());
     let level = if different.len() < wanted.cpus.len() { Level::Warning } else { Level::Ok };
-    let found = format!("{} shards on CPUs {list}", wanted.cpus.len());
+    let found = format!("{} on CPUs {list}", counted(wanted.cpus.len(), "shard"));
     finding("CPUs", level, found, why, Some(format!("--shards {}, or more CPUs in --cpus", different.len())))
 }
 
@@ -158,7 +166,7 @@ fn quota(machine: &Machine, wanted: &Wanted) -> Finding {
     let level = if quota < shards as f64 { Level::Warning } else { Level::Ok };
     let mend =
         format!("a quota of {shards} CPUs or more (CPUQuota={}%, docker --cpus {shards}), or none", 100 * shards);
-    finding("CPU quota", level, format!("{quota:.2} CPUs for {shards} shards"), why, Some(mend))
+    finding("CPU quota", level, format!("{quota:.2} CPUs for {}", counted(shards, "shard")), why, Some(mend))
 }
 
 fn siblings(machine: &Machine, wanted: &Wanted) -> Finding {

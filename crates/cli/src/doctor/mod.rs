@@ -7,13 +7,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
+use corecast_engine::Limits;
 use serde::Serialize;
 
 use crate::command_line::SetupError;
 use crate::cpus::{self, CpuRange, MAX_SHARDS};
 use crate::output::print;
 use crate::printable::{MAX_TEXT, printable, printable_json};
-use crate::settings::count;
+use crate::settings::{GREATEST_COUNT, count};
 use examine::{Finding, Wanted, examine};
 use machine::Machine;
 
@@ -28,8 +29,14 @@ pub(crate) struct Arguments {
     #[arg(long, env = "CORECAST_SHARDS", value_name = "COUNT", value_parser = count(1..=MAX_SHARDS as u64))]
     shards: Option<usize>,
 
-    /// Connections to have room for.
-    #[arg(long, value_name = "COUNT", value_parser = count(1..=1 << 20), default_value_t = 10_000)]
+    /// Connections to have room for, as --max-connections of serve.
+    #[arg(
+        long,
+        env = "CORECAST_MAX_CONNECTIONS",
+        value_name = "COUNT",
+        value_parser = count(1..=GREATEST_COUNT),
+        default_value_t = Limits::default().max_connections
+    )]
     connections: usize,
 
     /// Print a JSON object instead of text.

@@ -1,5 +1,7 @@
 //! From values to places along an axis, and the ticks beside it.
 
+use std::ops::RangeInclusive;
+
 /// How values lie along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scale {
@@ -30,6 +32,9 @@ pub(crate) struct Axis {
     pub(crate) ticks: Vec<(f64, String)>,
 }
 
+/// What an axis can span, in a few dozen powers of ten.
+const MEASURABLE: RangeInclusive<f64> = 1e-9..=1e18;
+
 /// The most ticks of a linear axis.
 const MOST_TICKS: f64 = 6.0;
 /// Below this many decades a logarithmic axis has ticks between the powers of ten.
@@ -47,7 +52,7 @@ impl Axis {
     }
 
     fn logarithmic(title: &str, values: impl Iterator<Item = f64> + Clone, label: fn(f64) -> String) -> Option<Self> {
-        let positive = values.filter(|value| value.is_finite() && *value > 0.0);
+        let positive = values.filter(|value| MEASURABLE.contains(value));
         let least = positive.clone().min_by(f64::total_cmp)?;
         let greatest = positive.max_by(f64::total_cmp)?;
         let steps: &[f64] = if (greatest / least).log10() < FEW_DECADES { &[1.0, 2.0, 5.0] } else { &[1.0] };
@@ -69,7 +74,7 @@ impl Axis {
 
     /// From zero to the greatest of the values. None if none is above zero.
     pub(crate) fn linear(title: &str, values: impl Iterator<Item = f64>) -> Option<Self> {
-        let greatest = values.filter(|value| value.is_finite() && *value > 0.0).max_by(f64::total_cmp)?;
+        let greatest = values.filter(|value| MEASURABLE.contains(value)).max_by(f64::total_cmp)?;
         let power = 10_f64.powf((greatest / MOST_TICKS).log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|s| greatest / s <= MOST_TICKS);
         let step = step.unwrap_or(greatest);

@@ -9,6 +9,7 @@ use super::lines::HEIGHT;
 use super::marker::marker;
 use super::{CHART_STYLE, Lines, WIDTH, number, series_class};
 use crate::figures::float;
+use corecast_figures::visible;
 
 /// What the sheet has beside the styles of every chart.
 const STYLE: &str = "\
@@ -54,14 +55,14 @@ impl Sheet {
         let drawing = html! {
             svg xmlns="http://www.w3.org/2000/svg" viewBox={ "0 0 " (number(width)) " " (number(height)) }
                 width=(number(width)) height=(number(height)) role="img" aria-labelledby="title description" {
-                title id="title" { (printable(&self.title)) }
-                desc id="description" { (printable(&description.join(" "))) }
+                title id="title" { (visible(&self.title)) }
+                desc id="description" { (visible(&description.join(" "))) }
                 style { (PreEscaped(CHART_STYLE)) (PreEscaped(STYLE)) }
                 rect.background width="100%" height="100%" rx="8" {}
-                text.title x=(MARGIN) y="28" { (printable(&self.title)) }
+                text.title x=(MARGIN) y="28" { (visible(&self.title)) }
                 @for (nth, panel) in self.panels.iter().enumerate() {
                     g transform={ "translate(" (number(MARGIN + WIDTH * float(nth))) " " (TOP) ")" } {
-                        text.panel x="74" y="-6" { (printable(&panel.caption.title)) }
+                        text.panel x="74" y="-6" { (visible(&panel.caption.title)) }
                         (panel.drawing())
                     }
                 }
@@ -69,7 +70,7 @@ impl Sheet {
                     (entry(index, name, *left, legend_top + ROW * row))
                 }
                 @for (nth, note) in self.notes.iter().enumerate() {
-                    text.note x=(MARGIN) y=(number(notes_top + ROW * float(nth))) { (printable(note)) }
+                    text.note x=(MARGIN) y=(number(notes_top + ROW * float(nth))) { (visible(note)) }
                 }
             }
         };
@@ -96,7 +97,7 @@ fn entry(index: usize, name: &str, left: f64, middle: f64) -> Markup {
     html! {
         path class={ "line " (series_class(index)) } d={ "M" (number(left)) " " (number(middle)) "h" (SWATCH) } {}
         (marker(index, left + SWATCH / 2.0, middle))
-        text x=(number(left + SWATCH + 6.0)) y=(number(middle)) dy="0.35em" { (printable(&cut(name))) }
+        text x=(number(left + SWATCH + 6.0)) y=(number(middle)) dy="0.35em" { (visible(&cut(name))) }
     }
 }
 
@@ -106,10 +107,4 @@ fn cut(name: &str) -> String {
     }
     let kept: String = name.chars().take(LONGEST_NAME - 1).collect();
     format!("{kept}…")
-}
-
-/// Without what XML cannot hold: control characters, and the two that are no characters.
-fn printable(text: &str) -> String {
-    let forbidden = |letter: char| letter.is_control() || matches!(letter, '\u{fffe}' | '\u{ffff}');
-    text.chars().map(|letter| if forbidden(letter) { '\u{fffd}' } else { letter }).collect()
 }

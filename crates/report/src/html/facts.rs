@@ -9,8 +9,8 @@ use super::tables::scrolling;
 use crate::table::plain;
 use crate::{Results, Run};
 
-/// Settings that the heading of each load has, or that only say where the server happened to listen.
-const SHOWN_ELSEWHERE: [&str; 3] = ["load", "address", "server_pid"];
+/// Settings that the heading of each load has, or that are each run's own.
+const SHOWN_ELSEWHERE: [&str; 4] = ["load", "address", "server_pid", "channel_prefix"];
 
 /// What all runs ran with: a row for each setting and fact, with each value that it had.
 pub(super) fn facts(results: &Results) -> Markup {

@@ -17,6 +17,7 @@ pub use calls::contention_page;
 pub use rates::curve_chart;
 
 use crate::chart::{Bar, CHART_STYLE, Caption, bars, legend};
+use crate::outside::shown;
 use crate::{Entry, Experiment, Load, Metric, Results};
 
 /// Embedded, so that the page is one file.
@@ -24,6 +25,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// The page of these experiments. `version` is that of the program that makes it.
 pub fn page(title: &str, experiments: &[Experiment], version: &str) -> String {
+    let title = &shown(title);
     let body = html! {
         header {
             h1 { (title) }

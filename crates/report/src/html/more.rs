@@ -6,9 +6,9 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::tables::{rounds, scrolling};
-use crate::figures::{a_second, bytes_a_second, memory, microseconds, seconds, share};
+use crate::figures::{a_second, memory, microseconds, seconds, share};
 use crate::{Entry, Run, Spread};
-use corecast_figures::{three_digits, time};
+use corecast_figures::{bytes_a_second, three_digits, time};
 
 /// A title, where a report has the figure, and how it reads.
 type Figure = (&'static str, &'static str, fn(f64) -> String);
@@ -164,7 +164,8 @@ fn counts(entries: &[&Entry], pointer: &str) -> Vec<Row> {
     let names: BTreeSet<String> = runs.flat_map(of).filter(|(_, value)| value.is_u64()).map(|(name, _)| name).collect();
     let sum = |entry: &Entry, name: &str| {
         let counts: Vec<u64> = entry.runs.iter().filter_map(|run| of(run).get(name)?.as_u64()).collect();
-        (!counts.is_empty()).then(|| html! { td.number { (counts.iter().sum::<u64>()) } })
+        (!counts.is_empty())
+            .then(|| html! { td.number { (counts.iter().fold(0_u64, |sum, count| sum.saturating_add(*count))) } })
     };
     names.iter().filter_map(|name| row(entries, &name.replace('_', " "), |entry| sum(entry, name))).collect()
 }

@@ -8,7 +8,7 @@ use crate::curve::Curve;
 use crate::figures::rate;
 use crate::table::conditions;
 use crate::{Entry, Metric, Results};
-use corecast_figures::time;
+use corecast_figures::{counted, time};
 
 /// Of points whose figures must not be used.
 const WITHOUT_MARKER: &str = "A point without a marker rests on rounds that failed or are invalid.";
@@ -40,10 +40,8 @@ pub fn curve_chart(title: &str, results: &Results) -> Option<String> {
     let curve = results.curve()?;
     let panels: Vec<Lines> = DRAWN.into_iter().filter_map(|metric| lines("curve", &curve, metric)).collect();
     let names = curve.names.iter().map(|name| (*name).to_owned()).collect();
-    let rounds = match results.rounds() {
-        1 => "1 round".to_owned(),
-        many => format!("medians of {many} rounds"),
-    };
+    let rounds = counted(results.rounds(), "round");
+    let rounds = if results.rounds() == 1 { rounds } else { format!("medians of {rounds}") };
     let [load, machine] = conditions(results.first_run()?);
     let mut versions: Vec<&str> = curve.points().filter_map(|(_, entry)| entry.version.as_deref()).collect();
     versions.sort_unstable();

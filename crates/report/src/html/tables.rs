@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use crate::figures;
 use crate::{Entry, Load, Metric, RESAMPLES, Results, Verdict};
+use corecast_figures::counted;
 
 /// A table that scrolls in itself where the page is narrower; reachable with the keyboard, so that it can. Its
 /// caption stands outside, so that it does not scroll away.
@@ -47,7 +48,7 @@ pub(super) fn figures(results: &Results, load: &Load, entries: &[&Entry]) -> Mar
 
 pub(super) fn rounds(entries: &[&Entry]) -> String {
     let most = entries.iter().map(|entry| entry.runs.len()).max().unwrap_or_default();
-    if most == 1 { "1 round".to_owned() } else { format!("{most} rounds") }
+    counted(most, "round")
 }
 
 pub(super) fn cell(entry: &Entry, metric: Metric) -> Markup {
@@ -94,7 +95,7 @@ fn row(verdict: &Verdict) -> Markup {
     let (class, words) = match verdict.median() {
         Some(ratio) if verdict.differs() && (ratio < 1.0) == verdict.metric.less_is_better() => ("better", "better"),
         Some(_) if verdict.differs() => ("worse", "worse"),
-        Some(_) if verdict.interval.is_none() => ("", "no difference shown: too few pairs"),
+        Some(_) if verdict.interval.is_none() => ("", "too few pairs to tell"),
         Some(_) => ("", "no difference shown"),
         None => ("", "no pair has figures"),
     };

@@ -61,7 +61,7 @@ fn knees_that_differ_are_one_load_with_their_medians_and_a_verdict() {
     assert_eq!(knees, [1000.0, 8000.0], "medians of three rounds each");
     let verdicts = results.verdicts_text();
     let heading = "sharded against mutex; ladder from 500 messages a second, × 2 a step, p99 up to 5000 µs\n";
-    let said = "  knee: no difference shown: 4.000 × mutex in 3 pairs; an interval needs 6\n";
+    let said = "  knee: too few pairs to tell: 4.000 × mutex in 3 pairs; an interval needs 6\n";
     assert!(verdicts.contains(&format!("{heading}{said}")), "{verdicts}");
     assert!(!verdicts.contains("\n  p99"), "{verdicts}: latencies at different rates are not compared");
 }

@@ -3,6 +3,7 @@
 mod colours;
 mod curve;
 mod files;
+mod hostile;
 mod ladder;
 mod page;
 mod statistics;

@@ -41,10 +41,10 @@ fn an_interval_that_holds_1_shows_no_difference() {
 }
 
 #[test]
-fn too_few_pairs_show_no_difference_and_say_how_many_are_needed() {
+fn too_few_pairs_tell_nothing_and_say_how_many_are_needed() {
     let verdict = Verdict::of(Metric::Cpu, &rounds("a", &[1.0, 2.0]), &rounds("mutex", &[10.0, 20.0]));
     assert!(!verdict.differs());
-    let said = "CPU/delivery: no difference shown: 0.100 × mutex in 2 pairs; an interval needs 6";
+    let said = "CPU/delivery: too few pairs to tell: 0.100 × mutex in 2 pairs; an interval needs 6";
     assert_eq!(verdict.to_string(), said);
 }
 

@@ -86,7 +86,7 @@ pub(super) struct Pass {
 impl Pass {
     /// A round over so many subscribers that begins at `rotation` parts of 2^32 of them.
     fn begin(count: u32, rotation: u32, head: u64) -> Self {
-        let start = u32::try_from(u64::from(rotation) * u64::from(count) >> 32).expect("below the count");
+        let start = u32::try_from((u64::from(rotation) * u64::from(count)) >> 32).expect("below the count");
         let start = if count > 0 { start + 1 } else { 0 };
         Self { below: start, start, wrapped: false, gathers: false, begun_at: head, lowest: head }
     }
