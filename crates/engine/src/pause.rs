@@ -54,13 +54,13 @@ impl Sends {
 const REVIEW_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The part of the last review in the average over reviews, as a divisor: an average over some 80 ms.
-const SMOOTHING: i64 = 4;
+const SMOOTHING: u16 = 4;
 
 /// A shard begins to pause when it was ready to run and waited for its CPU for this part of all time, on average,
-const CONTENDED_PER_MILLE: i64 = 180;
+const CONTENDED_PER_MILLE: u16 = 180;
 
 /// and stops below this one.
-const UNCONTENDED_PER_MILLE: i64 = 80;
+const UNCONTENDED_PER_MILLE: u16 = 80;
 
 /// When the next flush may begin.
 #[derive(Debug)]
@@ -133,15 +133,17 @@ impl Pause {
 
 impl PauseReport {
     /// Takes the part of a window for which the shard waited, in thousandths, into account.
-    fn apply(&mut self, waited_per_mille: i64) {
-        let before = i64::from(self.waited_per_mille);
-        // Away from zero, so that the average comes to a constant in the end.
-        let step = (waited_per_mille - before).unsigned_abs().div_ceil(SMOOTHING.unsigned_abs()).cast_signed();
-        let average = before + step * (waited_per_mille - before).signum();
-        self.waited_per_mille = u16::try_from(average).expect("between two parts of a thousand");
+    fn apply(&mut self, waited_per_mille: u16) {
+        // Rounded towards the window, so that the average of a constant comes to it.
+        let (before, weight) = (self.waited_per_mille, SMOOTHING);
+        self.waited_per_mille = if waited_per_mille > before {
+            before + (waited_per_mille - before).div_ceil(weight)
+        } else {
+            before - (before - waited_per_mille).div_ceil(weight)
+        };
         if self.pausing {
-            self.pausing = average >= UNCONTENDED_PER_MILLE;
-        } else if average >= CONTENDED_PER_MILLE {
+            self.pausing = self.waited_per_mille >= UNCONTENDED_PER_MILLE;
+        } else if self.waited_per_mille >= CONTENDED_PER_MILLE {
             self.pausing = true;
             self.begun += 1;
         }
@@ -163,7 +165,7 @@ impl Review {
     }
 
     /// The part of the window that ends now for which the thread waited for its CPU, in thousandths, if the window is long enough.
-    fn window(&mut self, now: Instant) -> Option<i64> {
+    fn window(&mut self, now: Instant) -> Option<u16> {
         let elapsed = now.saturating_duration_since(self.since);
         if elapsed < REVIEW_INTERVAL {
             return None;
@@ -171,7 +173,7 @@ impl Review {
         let waited = self.statistics.read().ok()?.waited;
         let part = u128::from(waited - self.waited) * 1000 / elapsed.as_nanos();
         (self.since, self.waited) = (now, waited);
-        Some(i64::try_from(part.min(1000)).expect("at most 1,000"))
+        Some(u16::try_from(part.min(1000)).expect("at most 1,000"))
     }
 }
 
@@ -209,7 +211,7 @@ mod tests {
     }
 
     /// A report after so many windows of this wait, in thousandths, each.
-    fn after(mut report: PauseReport, windows: u32, waited_per_mille: i64) -> PauseReport {
+    fn after(mut report: PauseReport, windows: u32, waited_per_mille: u16) -> PauseReport {
         (0..windows).for_each(|_| report.apply(waited_per_mille));
         report
     }
@@ -234,7 +236,7 @@ mod tests {
 
     #[test]
     fn what_a_pause_changes_by_itself_does_not_end_it() {
-        let between = (CONTENDED_PER_MILLE + UNCONTENDED_PER_MILLE) / 2;
+        let between = u16::midpoint(CONTENDED_PER_MILLE, UNCONTENDED_PER_MILLE);
         assert!(!after(PauseReport::default(), 100, between).pausing);
         let contended = after(PauseReport::default(), 20, 400);
         assert_eq!(after(contended, 100, between).begun, 1);

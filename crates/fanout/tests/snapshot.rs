@@ -79,7 +79,7 @@ fn who_leaves_during_a_fan_out_is_sent_what_was_accepted_before_its_answer_and_w
     let mut late = Vec::new();
     FakeEncode.message(FIRST, "news", b"late", &mut late);
     for (taken, last) in taken.iter().zip([Some("-news"), Some("bye"), None]) {
-        let mut expected = answer(FIRST, "+news").to_vec();
+        let mut expected = answer(FIRST, "+news");
         if let Some(last) = last {
             expected.extend_from_slice(&late);
             expected.extend_from_slice(&answer(FIRST, last));
