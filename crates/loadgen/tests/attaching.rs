@@ -42,6 +42,7 @@ fn settings_that_cannot_be_run_are_named() {
     let wrong = [
         ("--payload", Settings { payload_bytes: 31, ..server.settings() }),
         ("--subscribers", Settings { subscribers: 0, ..server.settings() }),
+        ("--subscribers", Settings { subscribers: 1 << 31, ..server.settings() }),
         ("--channels", Settings { channels: 2, ..server.settings() }),
         ("--duration", Settings { duration: Duration::ZERO, ..server.settings() }),
     ];
@@ -49,6 +50,6 @@ fn settings_that_cannot_be_run_are_named() {
         let error = run(&settings).unwrap_err();
         assert!(matches!(error, Error::Setting { setting, .. } if setting == named), "{error}");
     }
-    let many = Settings { subscribers: 1 << 31, ..server.settings() };
+    let many = Settings { subscribers: Settings::MAX_SUBSCRIBERS, ..server.settings() };
     assert!(matches!(run(&many).unwrap_err(), Error::DescriptorLimit { .. }));
 }
