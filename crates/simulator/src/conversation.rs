@@ -68,6 +68,8 @@ fn settle<P: Policy<Transport>>(shards: &mut [Shard<P>], ids: &[ConnectionId]) -
         for id in ids {
             busy |= shards[usize::from(id.shard)].serve(*id, usize::MAX, &mut Nobody)?;
         }
+        // What the end of a flush had to ask of the other shard.
+        busy |= shards.iter().any(|shard| shard.mailboxes.has_post() || shard.mailboxes.is_congested());
         if !busy {
             debug_assert!(shards.iter().all(|shard| shard.drain == Drain::Serving), "nobody stops them");
             return Ok(());
