@@ -39,6 +39,7 @@ mod shard;
 mod signal;
 mod socket;
 mod tick;
+mod timers;
 mod waker;
 
 pub use config::{

@@ -1,9 +1,10 @@
-//! The pause behind a flush: it merges sends while something else needs the shard's CPU.
+//! The pause behind a flush: it merges sends while CPU time is what is short.
 //!
 //! A send costs microseconds at both ends however little it carries. A shard that shares its CPU with its receivers takes it
 //! from them with every small send; a pause in proportion to what the flush took lets them run, and merges what
-//! comes meanwhile, as a network card moderates its interrupts. On a CPU of its own a shard gains nothing by waiting, and its
-//! subscribers lose: so it pauses only while the scheduler's account of its thread shows that it waits for its CPU.
+//! comes meanwhile, as a network card moderates its interrupts. On a CPU of its own a shard with
+//! time to spare gains nothing by waiting, and its subscribers lose. So it pauses only while the scheduler's account of its
+//! thread shows that it waits for its CPU, or when it falls behind although its sends carry many messages.
 //!
 //! A flush to a few subscribers takes microseconds and is followed by no pause; nor is one that had nothing to merge,
 //! because the pause runs from its end and the next message comes later. The larger the sends are already, the shorter
@@ -16,6 +17,10 @@ use std::time::{Duration, Instant};
 
 /// Pauses below this are not worth a timer.
 const LEAST: Duration = Duration::from_micros(20);
+
+/// A shard that falls behind although each send has this many messages, on average, is short of CPU time: fuller sends
+/// shorten its queue, and so the wait of every message in it.
+const MANY_MESSAGES: u64 = 8;
 
 /// A send of so many bytes, on average, costs so much more than one of none that merging two saves nothing worth a wait.
 const FULL_BYTES: u64 = 128 * 1024;
@@ -40,6 +45,11 @@ impl Sends {
             bytes: after.sent_bytes - before.sent_bytes,
             messages: after.deliveries - before.deliveries,
         }
+    }
+
+    /// Whether a send has many messages, on average: then the rate is what counts, and fuller sends raise it.
+    fn are_many(self) -> bool {
+        self.messages >= MANY_MESSAGES * self.count
     }
 
     /// How far they are from as large as is worth a wait, on average.
@@ -76,12 +86,14 @@ pub(crate) struct Pause {
 /// How a shard pauses behind its flushes, and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PauseReport {
-    /// Whether it pauses now, because its CPU is contended.
-    pub pausing: bool,
-    /// How often it began to.
-    pub begun: u64,
-    /// How long it has paused, in total.
+    /// Something else needs the shard's CPU: it pauses behind every flush that is worth it.
+    pub contended: bool,
+    /// The number of times that this began.
+    pub contentions: u64,
+    /// The time paused in total, whatever for.
     pub paused: Duration,
+    /// The number of pauses because the shard fell behind with many messages in each send.
+    pub saturated_pauses: u64,
     /// The part of all time for which it was ready to run and waited for its CPU, in thousandths: an average over some
     /// 80 ms, as of the last flush that was worth a pause.
     pub waited_per_mille: u16,
@@ -101,11 +113,11 @@ impl Pause {
         }
     }
 
-    /// A flush took from `begin` to `end` for these sends.
-    pub(crate) fn after_flush(&mut self, begin: Instant, end: Instant, sends: Sends) {
+    /// A flush took from `begin` to `end` for these sends; `behind` says that it did not catch up with what came meanwhile.
+    pub(crate) fn after_flush(&mut self, begin: Instant, end: Instant, sends: Sends, behind: bool) {
         let worth = end.saturating_duration_since(begin) * self.percent / 100 * sends.room_percent() / 100;
         let pause = worth.min(self.most);
-        self.until = (pause >= LEAST && self.pays(end)).then(|| end + pause);
+        self.until = (pause >= LEAST && self.pays(end, behind && sends.are_many())).then(|| end + pause);
     }
 
     /// Until when the next flush must wait, if it must.
@@ -122,12 +134,14 @@ impl Pause {
         self.report
     }
 
-    /// Whether to pause at all.
-    fn pays(&mut self, now: Instant) -> bool {
+    /// Returns true if merging sends pays now.
+    fn pays(&mut self, now: Instant, is_saturated: bool) -> bool {
         if let Some(window) = self.review.as_mut().and_then(|review| review.window(now)) {
             self.report.apply(window);
         }
-        self.report.pausing
+        let saturated = is_saturated && !self.report.contended;
+        self.report.saturated_pauses += u64::from(saturated);
+        self.report.contended || saturated
     }
 }
 
@@ -141,11 +155,11 @@ impl PauseReport {
         } else {
             before - (before - waited_per_mille).div_ceil(weight)
         };
-        if self.pausing {
-            self.pausing = self.waited_per_mille >= UNCONTENDED_PER_MILLE;
+        if self.contended {
+            self.contended = self.waited_per_mille >= UNCONTENDED_PER_MILLE;
         } else if self.waited_per_mille >= CONTENDED_PER_MILLE {
-            self.pausing = true;
-            self.begun += 1;
+            self.contended = true;
+            self.contentions += 1;
         }
     }
 }
@@ -186,9 +200,9 @@ mod tests {
         let tuning = Tuning { flush_pause_percent: 50, max_flush_pause: Duration::from_millis(1), ..Tuning::default() };
         let begin = Instant::now();
         let mut pause = Pause::new(&tuning, begin);
-        (pause.review, pause.report.pausing) = (None, true);
+        (pause.review, pause.report.contended) = (None, true);
         let sends = Sends { count: 3, bytes: 3 * bytes, messages: 3 * messages };
-        pause.after_flush(begin, begin + took, sends);
+        pause.after_flush(begin, begin + took, sends, false);
         pause.until(begin + took).map(|until| until - (begin + took))
     }
 
@@ -210,6 +224,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_shard_on_a_cpu_of_its_own_pauses_only_if_it_falls_behind_with_many_messages_in_each_send() {
+        let begin = Instant::now();
+        let end = begin + Duration::from_micros(400);
+        let pauses = |messages, behind| {
+            let mut pause = Pause { review: None, ..Pause::new(&Tuning::default(), begin) };
+            pause.after_flush(begin, end, Sends { count: 10, bytes: 0, messages: 10 * messages }, behind);
+            (pause.until(end).is_some(), pause.report().saturated_pauses)
+        };
+        assert_eq!(pauses(MANY_MESSAGES, true), (true, 1));
+        assert_eq!(pauses(MANY_MESSAGES - 1, true), (false, 0));
+        assert_eq!(pauses(MANY_MESSAGES, false), (false, 0));
+    }
+
     /// A report after so many windows of this wait, in thousandths, each.
     fn after(mut report: PauseReport, windows: u32, waited_per_mille: u16) -> PauseReport {
         (0..windows).for_each(|_| report.apply(waited_per_mille));
@@ -219,27 +247,27 @@ mod tests {
     #[test]
     fn a_shard_pauses_within_tens_of_milliseconds_while_its_cpu_is_contended_and_no_longer() {
         let alone = after(PauseReport::default(), 50, 20);
-        assert!(!alone.pausing && alone.begun == 0 && alone.waited_per_mille == 20, "{alone:?}");
+        assert!(!alone.contended && alone.contentions == 0 && alone.waited_per_mille == 20, "{alone:?}");
         let contended = after(alone, 3, 400);
-        assert!(contended.pausing && contended.begun == 1, "{contended:?}");
+        assert!(contended.contended && contended.contentions == 1, "{contended:?}");
         let again_alone = after(contended, 6, 20);
-        assert!(!again_alone.pausing && again_alone.begun == 1, "{again_alone:?}");
+        assert!(!again_alone.contended && again_alone.contentions == 1, "{again_alone:?}");
     }
 
     #[test]
     fn a_single_window_changes_nothing() {
         let blip = after(PauseReport::default(), 1, 600);
-        assert!(!blip.pausing, "{blip:?}");
+        assert!(!blip.contended, "{blip:?}");
         let contended = after(PauseReport::default(), 20, 300);
-        assert!(after(contended, 1, 0).pausing);
+        assert!(after(contended, 1, 0).contended);
     }
 
     #[test]
     fn what_a_pause_changes_by_itself_does_not_end_it() {
         let between = u16::midpoint(CONTENDED_PER_MILLE, UNCONTENDED_PER_MILLE);
-        assert!(!after(PauseReport::default(), 100, between).pausing);
+        assert!(!after(PauseReport::default(), 100, between).contended);
         let contended = after(PauseReport::default(), 20, 400);
-        assert_eq!(after(contended, 100, between).begun, 1);
-        assert!(after(contended, 100, between).pausing);
+        assert_eq!(after(contended, 100, between).contentions, 1);
+        assert!(after(contended, 100, between).contended);
     }
 }

@@ -7,15 +7,15 @@
 //! one entry into the kernel, bounded by the next sweep. The executor still owns tasks and signals; it looks at
 //! its own ring at every sweep (`tick.rs`). `docs/decisions/0011-own-ring.md` has the measurements.
 //!
-//! Invariant: a multishot poll reports changes, not states. Who has seen [`Events::READABLE`] reads until a short read,
-//! or until the end if [`Events::HANG_UP`] came with it; only then it waits again.
+//! Invariant: a multishot poll reports changes, not states. A task that has seen [`Events::READABLE`] reads until a short
+//! read, or until the end if [`Events::HANG_UP`] came with it; only then does it wait again.
 
+use crate::timers::Timers;
 use crate::waker::ShardWaker;
 use io_uring::{IoUring, opcode, types};
 use rustix::io::Errno;
 use slab::Slab;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -30,8 +30,11 @@ const SUBMISSIONS: u32 = 256;
 /// Completions that the ring holds; the kernel keeps more in a list.
 const COMPLETIONS: u32 = 4096;
 
-/// The completion of a request whose outcome does not matter.
+/// The key of requests whose outcome does not matter.
 const IGNORED: u64 = u64::MAX;
+
+/// The key of the poll for the shard's waker. No task waits for it: that it is reported ends the sleep.
+const WAKER: u64 = u64::MAX - 1;
 
 /// Ready states of a descriptor, as `poll(2)` has them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,12 +49,15 @@ impl Events {
     pub(crate) const BROKEN: Self = Self((libc::POLLHUP | libc::POLLERR) as u32);
     /// Either: once reported, it stays.
     pub(crate) const HANG_UP: Self = Self(Self::ENDED.0 | Self::BROKEN.0);
-    /// What a task that reads waits for.
+    /// The events that a task that reads waits for.
     const READ: Self = Self(Self::READABLE.0 | Self::HANG_UP.0);
-    /// What a task that writes waits for. A broken connection is as good as a writable one: the send tells.
+    /// The events that a task that writes waits for. A broken connection is as good as a writable one: the send tells.
     const WRITE: Self = Self(Self::WRITABLE.0 | Self::BROKEN.0);
 
-    /// Whether any of `others` is among them.
+    /// All that a watch reports.
+    const ALL: Self = Self(Self::READ.0 | Self::WRITE.0);
+
+    /// Returns true if any of `others` is among them.
     pub(crate) fn intersects(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
@@ -62,16 +68,25 @@ pub(crate) struct Reactor {
     ring: RefCell<IoUring>,
     watches: RefCell<Slab<Rc<State>>>,
     next_generation: Cell<u32>,
-    /// Completions of one look that are for somebody.
-    completions: RefCell<Vec<(u64, i32, bool)>>,
+    /// The completions of one look; kept for its memory.
+    completions: RefCell<Vec<Completion>>,
     /// How often it has looked for what is ready.
     looks: Cell<u64>,
     /// Tasks that let everything that is ready have its turn first.
     yielding: RefCell<Vec<Waker>>,
-    timers: RefCell<Timers>,
+    timers: Timers,
     waker: Arc<ShardWaker>,
     /// How long a shard with nothing to do looks for completions before it sleeps.
     spin: Duration,
+}
+
+/// The outcome of a poll.
+#[derive(Clone, Copy, Debug)]
+struct Completion {
+    key: u64,
+    result: i32,
+    /// The poll goes on.
+    more: bool,
 }
 
 /// A descriptor that the reactor watches, until it is dropped.
@@ -81,13 +96,12 @@ pub(crate) struct Watch {
     state: Rc<State>,
 }
 
-/// What has become of a descriptor since its tasks looked.
+/// The state of one watch: the events that its tasks have not taken yet, and the tasks.
 #[derive(Debug, Default)]
 struct State {
     generation: u32,
     descriptor: RawFd,
     events: Cell<Events>,
-    armed: Cell<bool>,
     reader: RefCell<Option<Waker>>,
     writer: RefCell<Option<Waker>>,
 }
@@ -102,13 +116,11 @@ impl Reactor {
             completions: RefCell::default(),
             looks: Cell::default(),
             yielding: RefCell::default(),
-            timers: RefCell::default(),
+            timers: Timers::default(),
             waker,
             spin,
         });
-        // Nothing waits for it: that it is reported ends the sleep.
-        let waker = reactor.waker.as_raw_fd();
-        reactor.push(&poll(waker, Events::READABLE).user_data(IGNORED));
+        reactor.arm(reactor.waker.as_raw_fd(), Events::READABLE, WAKER);
         Ok(reactor)
     }
 
@@ -119,9 +131,8 @@ impl Reactor {
         let state = Rc::new(State { generation, descriptor: descriptor.as_raw_fd(), ..State::default() });
         let index = self.watches.borrow_mut().insert(Rc::clone(&state));
         let key = u64::from(generation) << 32 | u64::try_from(index).expect("below 2^32 descriptors");
-        let watch = Watch { reactor: Rc::clone(self), key, state };
-        watch.arm();
-        watch
+        self.arm(state.descriptor, Events::ALL, key);
+        Watch { reactor: Rc::clone(self), key, state }
     }
 
     /// Completes when everything that is ready now has had its turn.
@@ -139,16 +150,7 @@ impl Reactor {
 
     /// Completes at the deadline, or a little later.
     pub(crate) async fn sleep_until(&self, deadline: Instant) {
-        let mut timer = TimerGuard { timers: &self.timers, key: None };
-        poll_fn(|context| {
-            if Instant::now() >= deadline {
-                return Poll::Ready(());
-            }
-            let mut timers = self.timers.borrow_mut();
-            timer.key = Some(timers.set(timer.key, deadline, context.waker().clone()));
-            Poll::Pending
-        })
-        .await;
+        self.timers.sleep_until(deadline).await;
     }
 
     /// Looks at what is ready and wakes the tasks that wait for it. Costs a system call only where there is something to
@@ -164,7 +166,7 @@ impl Reactor {
     /// `is_idle` is asked after the other shards can see that this one sleeps. Returns for how long it slept.
     pub(crate) fn sleep(&self, deadline: Instant, is_idle: impl Fn() -> bool) -> Duration {
         let begin = Instant::now();
-        let deadline = self.timers.borrow().first().map_or(deadline, |first| first.min(deadline));
+        let deadline = self.timers.first().map_or(deadline, |first| first.min(deadline));
         let is_idle = || self.yielding.borrow().is_empty() && is_idle();
         if is_idle() && !self.spin(begin, deadline, &is_idle) {
             self.waker.begin_sleep();
@@ -219,25 +221,47 @@ impl Reactor {
 
     fn wake_tasks(&self) {
         let mut completions = self.completions.borrow_mut();
-        {
-            let mut ring = self.ring.borrow_mut();
-            let found = ring.completion().filter(|completion| completion.user_data() != IGNORED);
-            completions
-                .extend(found.map(|found| (found.user_data(), found.result(), io_uring::cqueue::more(found.flags()))));
-        }
-        for (key, result, more) in completions.drain(..) {
-            let index = usize::try_from(key & u64::from(u32::MAX)).expect("an index");
-            let state =
-                self.watches.borrow().get(index).filter(|state| u64::from(state.generation) == key >> 32).cloned();
-            if let Some(state) = state {
-                state.report(result, more);
+        completions.extend(self.ring.borrow_mut().completion().map(|entry| Completion {
+            key: entry.user_data(),
+            result: entry.result(),
+            more: io_uring::cqueue::more(entry.flags()),
+        }));
+        for completion in completions.drain(..) {
+            match completion.key {
+                IGNORED => {}
+                WAKER => {
+                    if !completion.more {
+                        self.arm(self.waker.as_raw_fd(), Events::READABLE, WAKER);
+                    }
+                }
+                _ => self.report(completion),
             }
         }
         self.looks.update(|looks| looks + 1);
-        for waker in self.yielding.take() {
+        for waker in self.yielding.borrow_mut().drain(..) {
             waker.wake();
         }
-        self.timers.borrow_mut().wake_due();
+        self.timers.wake_due();
+    }
+
+    /// Notes the outcome of the poll of a watch, unless that has been dropped.
+    fn report(&self, Completion { key, result, more }: Completion) {
+        let index = usize::try_from(key & u64::from(u32::MAX)).expect("an index");
+        let state = self.watches.borrow().get(index).filter(|state| u64::from(state.generation) == key >> 32).cloned();
+        let Some(state) = state else { return };
+        // A poll that failed is taken for an error of the descriptor, which the next call on it tells.
+        let events = u32::try_from(result).map_or(Events::BROKEN, Events);
+        state.add(events);
+        if !more && !events.intersects(Events::BROKEN) {
+            // The kernel ends a poll where the ring has no room for its completions.
+            self.arm(state.descriptor, Events::ALL, key);
+        }
+    }
+
+    /// Has the kernel report what becomes of a descriptor from now on, and what it is ready for now.
+    fn arm(&self, descriptor: RawFd, events: Events, key: u64) {
+        let poll = opcode::PollAdd::new(types::Fd(descriptor), events.0).multi(true).build();
+        self.push(&poll.user_data(key));
     }
 
     fn push(&self, entry: &io_uring::squeue::Entry) {
@@ -257,12 +281,6 @@ impl Reactor {
 }
 
 impl Watch {
-    fn arm(&self) {
-        self.state.armed.set(true);
-        let events = Events(Events::READ.0 | Events::WRITE.0);
-        self.reactor.push(&poll(self.state.descriptor, events).user_data(self.key));
-    }
-
     /// Waits until the descriptor has become readable, or its peer has gone; takes what was reported.
     pub(crate) async fn readable(&self) -> Events {
         self.ready(Events::READ, &self.state.reader).await
@@ -284,9 +302,6 @@ impl Watch {
             if found != Events::default() {
                 return Poll::Ready(found);
             }
-            if !self.state.armed.get() {
-                self.arm();
-            }
             *slot.borrow_mut() = Some(context.waker().clone());
             Poll::Pending
         })
@@ -297,10 +312,8 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.reactor.watches.borrow_mut().remove(usize::try_from(self.key & u64::from(u32::MAX)).expect("an index"));
-        if self.state.armed.get() {
-            // Not `PollRemove`, which gives up where an event is on its way: the poll would keep the descriptor open.
-            self.reactor.push(&opcode::AsyncCancel::new(self.key).build().user_data(IGNORED));
-        }
+        // Not `PollRemove`, which gives up where an event is on its way: the poll would keep the descriptor open.
+        self.reactor.push(&opcode::AsyncCancel::new(self.key).build().user_data(IGNORED));
     }
 }
 
@@ -312,31 +325,22 @@ impl State {
         Events(found.0 & wanted.0)
     }
 
-    /// Takes the outcome of a poll; `more` says whether it goes on.
-    fn report(&self, result: i32, more: bool) {
-        self.armed.set(more);
-        // A poll that failed is taken for an error of the descriptor, which the next call on it tells.
-        let events = u32::try_from(result).unwrap_or(libc::POLLERR as u32);
-        self.events.update(|before| Events(before.0 | events));
-        if self.events.get().intersects(Events::READ)
-            && let Some(reader) = self.reader.take()
-        {
-            reader.wake();
-        }
-        if self.events.get().intersects(Events::WRITE)
-            && let Some(writer) = self.writer.take()
-        {
-            writer.wake();
+    /// Adds what was reported, and wakes the tasks that wait for it.
+    fn add(&self, events: Events) {
+        let events = Events(self.events.get().0 | events.0);
+        self.events.set(events);
+        for (wanted, waiter) in [(Events::READ, &self.reader), (Events::WRITE, &self.writer)] {
+            if events.intersects(wanted)
+                && let Some(waiter) = waiter.take()
+            {
+                waiter.wake();
+            }
         }
     }
 }
 
-fn poll(descriptor: RawFd, events: Events) -> io_uring::squeue::Entry {
-    opcode::PollAdd::new(types::Fd(descriptor), events.0).multi(true).build()
-}
-
-/// A ring with as much as this kernel can do: completions only when they are asked for (6.1), without signals (5.19), or as
-/// they come.
+/// Makes a ring with the best flags that this kernel has: completions only when they are asked for (6.1), without
+/// interrupting the thread (5.19), or as they come.
 fn ring() -> io::Result<IoUring> {
     let build = |configure: &dyn Fn(&mut io_uring::Builder)| {
         let mut builder = IoUring::builder();
@@ -347,51 +351,4 @@ fn ring() -> io::Result<IoUring> {
     build(&|builder| _ = builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag())
         .or_else(|_| build(&|builder| _ = builder.setup_coop_taskrun().setup_taskrun_flag()))
         .or_else(|_| build(&|_| {}))
-}
-
-/// Wakers by deadline.
-#[derive(Debug, Default)]
-struct Timers {
-    wakers: BTreeMap<(Instant, u64), Waker>,
-    next: u64,
-}
-
-impl Timers {
-    fn first(&self) -> Option<Instant> {
-        self.wakers.first_key_value().map(|((deadline, _), _)| *deadline)
-    }
-
-    /// Sets a timer, in place of the one of this key.
-    fn set(&mut self, key: Option<(Instant, u64)>, deadline: Instant, waker: Waker) -> (Instant, u64) {
-        let key = key.unwrap_or_else(|| {
-            self.next += 1;
-            (deadline, self.next)
-        });
-        self.wakers.insert(key, waker);
-        key
-    }
-
-    fn wake_due(&mut self) {
-        if self.wakers.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        while let Some(entry) = self.wakers.first_entry().filter(|entry| entry.key().0 <= now) {
-            entry.remove().wake();
-        }
-    }
-}
-
-/// Removes a timer that nobody waits for any more.
-struct TimerGuard<'a> {
-    timers: &'a RefCell<Timers>,
-    key: Option<(Instant, u64)>,
-}
-
-impl Drop for TimerGuard<'_> {
-    fn drop(&mut self) {
-        if let Some(key) = &self.key {
-            self.timers.borrow_mut().wakers.remove(key);
-        }
-    }
 }

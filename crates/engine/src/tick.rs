@@ -69,7 +69,7 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>, place: Place) {
         let policy = shard.policy.borrow();
         if policy.merges() {
             let sends = Sends::between(&before, &policy.counters());
-            pause.after_flush(begin, Instant::now(), sends);
+            pause.after_flush(begin, Instant::now(), sends, more);
             shard.pause_report.set(pause.report());
         }
     }

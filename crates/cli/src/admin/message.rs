@@ -66,16 +66,19 @@ pub(crate) struct ShardLine {
     pub(crate) closed: BTreeMap<String, u64>,
 }
 
-/// How a shard pauses behind its flushes, and the share of its time that decides it.
+/// How a shard pauses behind its flushes, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PauseLine {
-    /// It pauses now.
-    pub(crate) pausing: bool,
-    /// How often it began to.
-    pub(crate) begun: u64,
-    pub(crate) paused_ms: u64,
+    /// Something else needs its CPU.
+    pub(crate) contended: bool,
+    /// The number of times that this began.
+    pub(crate) contentions: u64,
     /// The part of all time for which it was ready to run and waited for its CPU, in thousandths.
     pub(crate) waited_per_mille: u16,
+    /// The number of pauses because it fell behind with many messages in each send.
+    pub(crate) saturated_pauses: u64,
+    /// The time paused in total.
+    pub(crate) paused_ms: u64,
 }
 
 /// A connection that a server has.
@@ -118,10 +121,11 @@ impl From<&ShardInfo> for ShardLine {
             undelivered: counters.undelivered,
             standstills: info.standstills,
             pause: PauseLine {
-                pausing: info.pause.pausing,
-                begun: info.pause.begun,
-                paused_ms: milliseconds(info.pause.paused),
+                contended: info.pause.contended,
+                contentions: info.pause.contentions,
                 waited_per_mille: info.pause.waited_per_mille,
+                saturated_pauses: info.pause.saturated_pauses,
+                paused_ms: milliseconds(info.pause.paused),
             },
             closed: info.closed.iter().map(|(code, count)| (code.name().to_owned(), *count)).collect(),
         }
