@@ -104,6 +104,13 @@ fn status_counts_what_each_shard_has_done() {
     }
     let left: u64 = shards.iter().filter_map(|shard| shard["closed"]["normal"].as_u64()).sum();
     assert_eq!(left, 1, "{shards:?}");
+    for shard in &shards {
+        let pause = &shard["pause"];
+        for field in ["contentions", "waited_per_mille", "saturated_pauses", "paused_ms"] {
+            assert_eq!(pause[field].as_u64(), Some(0), "no flush was worth a pause: {pause}");
+        }
+        assert_eq!(pause["contended"].as_bool(), Some(false));
+    }
     let table = String::from_utf8(server.admin(&["status"]).stdout).expect("UTF-8");
     assert!(table.starts_with("shard  connections  accepted") && table.lines().count() == 3, "{table}");
 }

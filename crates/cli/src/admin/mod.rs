@@ -144,10 +144,10 @@ fn json_lines(lines: &[impl Serialize]) -> anyhow::Result<String> {
     Ok(text)
 }
 
-const SHARD_COLUMNS: [&str; 8] =
-    ["shard", "connections", "accepted", "published", "deliveries", "missed", "undelivered", "closed"];
+const SHARD_COLUMNS: [&str; 9] =
+    ["shard", "connections", "accepted", "published", "deliveries", "missed", "undelivered", "paused", "closed"];
 
-fn shard_cells(line: &ShardLine) -> [String; 8] {
+fn shard_cells(line: &ShardLine) -> [String; 9] {
     let closed: Vec<_> = line.closed.iter().map(|(code, count)| format!("{code} {count}")).collect();
     [
         line.shard.to_string(),
@@ -157,6 +157,7 @@ fn shard_cells(line: &ShardLine) -> [String; 8] {
         line.deliveries.to_string(),
         line.missed.to_string(),
         line.undelivered.to_string(),
+        format!("{:.1?}", Duration::from_millis(line.pause.paused_ms)),
         closed.join(", "),
     ]
 }
