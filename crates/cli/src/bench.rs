@@ -67,9 +67,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NUMBER", requires = "zipf")]
     seed: Option<u64>,
 
-    /// What the names of the channels begin with; a number follows [default: made up for each run]
+    /// The prefix of the channel names; a number follows it [default: generated for each run]
     ///
-    /// Without it nobody guesses the names, so nobody else's messages come on them.
+    /// A generated prefix cannot be guessed. It keeps the messages of other publishers off these channels.
     #[arg(long, value_name = "TEXT")]
     channel_prefix: Option<String>,
 

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use corecast_engine::RateLimit;
 
-    /// What is found with these limits, where both protocols are spoken.
+    /// The contradictions found in these limits, with a listener of each protocol.
     fn found(limits: Limits) -> Vec<String> {
         let listeners = ["native://127.0.0.1:0", "plain://127.0.0.1:0"];
         found_on(&listeners, limits)

@@ -1,4 +1,4 @@
-//! What `--listen` takes: `plain://127.0.0.1:7000/lobby?lag=skip&idle=90s`.
+//! The value of `--listen`: `plain://127.0.0.1:7000/lobby?lag=skip&idle=90s`.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -44,7 +44,7 @@ impl FromStr for ListenAddress {
     }
 }
 
-/// What may stand behind a question mark, with `&` between two of them.
+/// The options after the question mark, separated by `&`.
 #[derive(Default)]
 struct Options {
     lag: Option<Lag>,

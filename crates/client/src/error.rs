@@ -22,7 +22,7 @@ pub enum Error {
 
     /// Look at the figures, then decide: the server did not answer CLOSE, and for
     /// [`Options::answer_timeout`](crate::Options::answer_timeout) it acknowledged nothing and took nothing of what was sent.
-    /// What was not acknowledged may be accepted still.
+    /// The server may still accept messages that it has not acknowledged.
     #[error("no answer to CLOSE in time: {acknowledged} of {published} published messages were acknowledged")]
     Unanswered {
         /// Messages that were published over this connection.
@@ -70,7 +70,7 @@ pub enum Error {
     FrameTooLarge {
         /// The length field.
         length: u32,
-        /// What was accepted at most.
+        /// The largest length that this side accepts.
         limit: u32,
     },
 
@@ -114,7 +114,7 @@ pub enum Violation {
     /// A frame that a server may not send, or not at this time.
     #[error("an unexpected {0}")]
     Unexpected(&'static str),
-    /// What was sent came back.
+    /// The peer echoed the bytes sent to it.
     #[error("it sent HELLO back, as a plain listener does")]
     Echo,
     /// A version in WELCOME that was not offered.

@@ -76,7 +76,7 @@ pub(crate) struct Pause {
 /// How a shard pauses behind its flushes, and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PauseReport {
-    /// Whether it pauses now, because its CPU is contended.
+    /// True while the shard pauses because its CPU is contended.
     pub pausing: bool,
     /// How often it began to.
     pub begun: u64,
@@ -122,7 +122,7 @@ impl Pause {
         self.report
     }
 
-    /// Whether to pause at all.
+    /// Returns true if pausing pays now.
     fn pays(&mut self, now: Instant) -> bool {
         if let Some(window) = self.review.as_mut().and_then(|review| review.window(now)) {
             self.report.apply(window);

@@ -83,7 +83,7 @@ struct Sweep {
 }
 
 impl<P: Engine> Shard<P> {
-    /// Whether a tick would find something to do.
+    /// Returns true if a tick would find something to do.
     fn has_work(&self) -> bool {
         self.work.is_set() || self.mesh.has_post() || self.mesh.has_room() || self.mesh.waker().is_notified()
     }

@@ -136,7 +136,7 @@ fn is_there(contestant: &Contestant) -> Result<(), SetupError> {
     found.map_err(SetupError)
 }
 
-/// Whether there is such a file; a bare name is looked for on the PATH, as it is when it is started.
+/// Returns an error if the program does not exist. A bare name is looked up on the PATH, as it is at the start.
 fn is_program(binary: &Path) -> io::Result<()> {
     let is_bare = binary.parent().is_none_or(|parent| parent.as_os_str().is_empty());
     if !is_bare {

@@ -165,8 +165,8 @@ impl PairArguments {
     }
 }
 
-/// Whether each load of A rests on at least half of its runs, or, where there is something to divide by, of the pairs of
-/// them. The others are left out of the verdicts.
+/// Returns true if at least half of A's runs under each load are usable. With a reference, it counts pairs of runs
+/// instead. Verdicts leave out the unusable ones.
 fn have_figures(results: &Results, a: &str) -> bool {
     let have = |entry: &Entry| match results.reference_under(&entry.load) {
         Some(reference) => {
