@@ -59,7 +59,7 @@ impl Options {
             let twice = match name {
                 "lag" => options.lag.replace(lag_of(protocol, value)?).is_some(),
                 "idle" => options.idle.replace(idle_of(protocol, value)?).is_some(),
-                _ => return Err(format!("'{name}' is none of the options lag, idle of a listener")),
+                _ => return Err(format!("'{name}' is not an option of a listener; the options are lag and idle")),
             };
             if twice {
                 return Err(format!("'{name}' is given twice"));
@@ -92,7 +92,7 @@ fn lag_of(protocol: Protocol, lag: &str) -> Result<Lag, String> {
 fn idle_of(protocol: Protocol, idle: &str) -> Result<Period, String> {
     if protocol != Protocol::Plain {
         return Err(format!(
-            "{protocol} clients are asked for a sign of life; leave out 'idle={idle}', or set --idle-timeout"
+            "{protocol} clients answer PING; leave out 'idle={idle}' and set --idle-timeout"
         ));
     }
     period::within(Duration::ZERO..=LONGEST_WAIT)(idle)

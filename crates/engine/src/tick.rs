@@ -121,7 +121,7 @@ impl<P: Engine> Shard<P> {
         sweep.due = Instant::now() + self.tuning.sweep_interval;
         if let Some(gap) = self.clock.advance() {
             let gap_ms = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(shard = self.mesh.shard(), gap_ms, "the shard stood still; its deadlines do not count it");
+            tracing::warn!(shard = self.mesh.shard(), gap_ms, "the shard stood still; no deadline counts that time");
             // What peers said meanwhile is heard before anybody is judged.
             self.reactor.look();
             settle().await;

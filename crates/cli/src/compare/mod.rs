@@ -118,7 +118,7 @@ fn mostly_left_out(entry: &Entry) -> Option<String> {
     few.then(|| {
         let Entry { name, load, .. } = entry;
         format!(
-            "\n{name}, {load}: {used} of {} can be used, too few for a result (--keep-invalid uses all)\n",
+            "\n{name}, {load}: {used} of {} are usable, too few for a result (--keep-invalid uses all)\n",
             counted(all, "round")
         )
     })
@@ -131,7 +131,7 @@ fn is_there(contestant: &Contestant) -> Result<(), SetupError> {
             .map(drop)
             .map_err(|error| format!("{} at {address}: {error}", contestant.name)),
         Origin::Started(options) => is_program(&options.binary)
-            .map_err(|error| format!("{}: {error} (what --bin, --a-bin and --b-bin name)", options.binary.display())),
+            .map_err(|error| format!("{}: {error} (see --bin, --a-bin and --b-bin)", options.binary.display())),
     };
     found.map_err(SetupError)
 }

@@ -40,7 +40,7 @@ pub(crate) struct PairArguments {
     #[arg(long, value_name = "FILE", requires = "b")]
     b_bin: Option<PathBuf>,
 
-    /// A bound for the median ratio A ÷ B, such as 'p99<=0.8', or for A's own 'fairness<=1.25'; repeatable.
+    /// A bound for the median ratio A ÷ B, such as 'p99<=0.8', or for A's own fairness ('fairness<=1.25'); repeatable.
     #[arg(long = "require", value_name = "METRIC<=NUMBER", requires = "a")]
     requirements: Vec<Requirement>,
 
@@ -190,7 +190,7 @@ fn contestant(
             Server::new(binary, load.protocol, load.server_cpus()?)?.contestant(name, started, flag)
         }
         Spec::Running(_) if binary.is_some() => {
-            Err(SetupError(format!("{flag}-bin: '{spec}' runs already; nothing is started for it")).into())
+            Err(SetupError(format!("{flag}-bin: '{spec}' is a server that is already running")).into())
         }
         Spec::Running(running) => Ok(running.contestant(name)),
     }
