@@ -34,8 +34,8 @@ pub(crate) struct Arguments {
 
     /// A named load, or a file that describes one; other flags override what it says.
     ///
-    /// --list-scenarios has the names. benches/scenarios in the sources has their files, as models for others. 'curve' runs one
-    /// rate after the other and takes about 20 s.
+    /// --list-scenarios prints the names. Their files are in benches/scenarios of the sources, as models for others. 'curve'
+    /// runs one rate after the other and takes about 20 s.
     #[arg(long, value_name = "NAME_OR_FILE")]
     scenario: Option<String>,
 
@@ -67,9 +67,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NUMBER", requires = "zipf")]
     seed: Option<u64>,
 
-    /// What the names of the channels begin with; a number follows [default: made up for each run]
+    /// The prefix of the channel names; a number follows it [default: generated for each run]
     ///
-    /// Without it nobody guesses the names, so nobody else's messages come on them.
+    /// A generated prefix cannot be guessed. It keeps the messages of other publishers off these channels.
     #[arg(long, value_name = "TEXT")]
     channel_prefix: Option<String>,
 
@@ -270,7 +270,7 @@ pub(crate) fn generator_cpus(ranges: &[CpuRange]) -> anyhow::Result<Vec<usize>> 
     Ok(cpus::place(ranges, None, &cpus::allowed()?).map_err(SetupError)?)
 }
 
-/// A flag that the load cannot be run with is the user's to put right, and so is a server that is not there.
+/// The user has to fix a flag with which the load cannot run, and an unreachable server.
 pub(crate) fn explain(error: Error) -> anyhow::Error {
     match error {
         Error::Setting { .. } | Error::Scenario(_) | Error::DescriptorLimit { .. } => {
@@ -285,7 +285,7 @@ pub(crate) fn explain(error: Error) -> anyhow::Error {
 /// A process of this machine.
 pub(crate) fn process(pid: &str) -> Result<u32, String> {
     let is_there = |pid: &u32| Path::new(&format!("/proc/{pid}/stat")).exists();
-    pid.parse().ok().filter(is_there).ok_or_else(|| format!("'{pid}' is no process that runs here"))
+    pid.parse().ok().filter(is_there).ok_or_else(|| format!("no process '{pid}' is running on this machine"))
 }
 
 /// A name or IP address with a port; of several addresses the first.

@@ -21,9 +21,9 @@ pub(crate) struct Connection {
     #[arg(long, env = "CORECAST_ADDRESS", value_name = "HOST:PORT", default_value = "127.0.0.1:7070")]
     address: String,
 
-    /// How long the server may show no progress where something is expected of it.
+    /// How long the server may make no progress when progress is expected.
     ///
-    /// To connect, to answer, and to take or acknowledge what is published.
+    /// This applies to connecting, to answers, and to taking or acknowledging published messages.
     #[arg(
         long,
         value_name = "TIME",
@@ -34,8 +34,8 @@ pub(crate) struct Connection {
 
     /// Bytes of a frame from the server, behind its length field.
     ///
-    /// A longer one ends the connection. The server's own limit, --max-frame-native, is on what clients send, and may be
-    /// higher.
+    /// A longer one ends the connection. The server's own limit, --max-frame-native, applies to the frames that clients
+    /// send, and may be higher.
     #[arg(
         long,
         value_name = "SIZE",
@@ -49,7 +49,7 @@ impl Connection {
     /// Connects.
     ///
     /// # Errors
-    /// Nothing that can be used is there, which the user has to put right first.
+    /// No usable server answers at the address. The user has to fix that first.
     pub(crate) fn open(&self) -> Result<Client, SetupError> {
         let timeout = self.timeout.0;
         let options = Options {
@@ -81,7 +81,7 @@ impl Connection {
                 "the server sent a frame of {length} bytes, over this client's own limit of {limit}: raise --max-frame"
             ),
             Error::Disconnected => format!(
-                "the connection has ended without a word from the server at {}: it was killed, or the network failed",
+                "the connection ended without a reason from the server at {}: it was killed, or the network failed",
                 self.address
             ),
             Error::Io(error) => format!("the connection to {} failed: {error}", self.address),

@@ -1,5 +1,5 @@
-//! Settings of a server that are each valid, but do not meet: one of them makes another one pointless, or promises what
-//! clients do not take.
+//! Settings of a server that are each valid but contradict each other: one makes another one pointless, or lets in messages
+//! that clients refuse.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -42,7 +42,7 @@ fn over_the_clients_limit(flag: &str, max_frame: u32) -> Option<String> {
     let accepted = corecast_client::Options::default().max_frame;
     (max_frame > accepted).then(|| {
         format!(
-            "{flag} {} lets messages in that 'corecast sub' does not accept: raise its --max-frame, which is {} by default",
+            "{flag} {} lets in messages that 'corecast sub' refuses: raise its --max-frame, which is {} by default",
             size(max_frame),
             size(accepted)
         )
@@ -53,7 +53,7 @@ fn over_the_byte_rate(flag: &str, max_frame: u32, limits: &Limits) -> Option<Str
     let rate = limits.rate.bytes;
     (rate > 0 && rate < u64::from(max_frame)).then(|| {
         format!(
-            "--max-byte-rate {} is below {flag} {}: behind a frame of that size, the next of its connection waits for {}",
+            "--max-byte-rate {} is below {flag} {}: after a frame of that size, its connection waits for {}",
             Size(rate),
             size(max_frame),
             Period(Duration::from_secs(u64::from(max_frame) / rate))
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use corecast_engine::RateLimit;
 
-    /// What is found with these limits, where both protocols are spoken.
+    /// The contradictions found in these limits, with a listener of each protocol.
     fn found(limits: Limits) -> Vec<String> {
         let listeners = ["native://127.0.0.1:0", "plain://127.0.0.1:0"];
         found_on(&listeners, limits)

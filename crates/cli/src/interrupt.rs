@@ -11,7 +11,7 @@ use signal_hook::flag;
 
 use crate::say;
 
-/// What a shell adds to the number of the signal that ended a process.
+/// The base of the exit code after a signal: a shell adds the signal's number to it.
 const SIGNALLED: usize = 128;
 
 /// Notes whether one of these signals has come.

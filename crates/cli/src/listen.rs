@@ -1,4 +1,4 @@
-//! What `--listen` takes: `plain://127.0.0.1:7000/lobby?lag=skip&idle=90s`.
+//! The value of `--listen`: `plain://127.0.0.1:7000/lobby?lag=skip&idle=90s`.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -44,7 +44,7 @@ impl FromStr for ListenAddress {
     }
 }
 
-/// What may stand behind a question mark, with `&` between two of them.
+/// The options after the question mark, separated by `&`.
 #[derive(Default)]
 struct Options {
     lag: Option<Lag>,
@@ -59,7 +59,7 @@ impl Options {
             let twice = match name {
                 "lag" => options.lag.replace(lag_of(protocol, value)?).is_some(),
                 "idle" => options.idle.replace(idle_of(protocol, value)?).is_some(),
-                _ => return Err(format!("'{name}' is none of the options lag, idle of a listener")),
+                _ => return Err(format!("'{name}' is not an option of a listener; the options are lag and idle")),
             };
             if twice {
                 return Err(format!("'{name}' is given twice"));
@@ -91,9 +91,7 @@ fn lag_of(protocol: Protocol, lag: &str) -> Result<Lag, String> {
 /// Only `plain` listeners have no PING, so that a silent connection may be one that only listens.
 fn idle_of(protocol: Protocol, idle: &str) -> Result<Period, String> {
     if protocol != Protocol::Plain {
-        return Err(format!(
-            "{protocol} clients are asked for a sign of life; leave out 'idle={idle}', or set --idle-timeout"
-        ));
+        return Err(format!("{protocol} clients answer PING; leave out 'idle={idle}' and set --idle-timeout"));
     }
     period::within(Duration::ZERO..=LONGEST_WAIT)(idle)
 }

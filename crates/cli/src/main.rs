@@ -1,8 +1,8 @@
 //! The `corecast` binary: arguments in, an exit code out.
 //!
-//! Owns the command line, the configuration file, the log and the exit codes: 0 for a clean end, 2 for what
-//! the user has to put right first (flags, configuration, start, a server that is not there), 1 for anything else. An error is one line
-//! on standard error.
+//! Owns the command line, the configuration file, the log and the exit codes: 0 for a clean end, 2 for a
+//! problem that the user has to fix first (flags, configuration, start, an unreachable server), 1 for anything else. An
+//! error is one line on standard error.
 //!
 //! Absent here: everything that a program without a command line would need. That is the crates' below.
 #![forbid(unsafe_code)]
@@ -96,7 +96,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 });
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 a clean end; 2 something to put right first (flags, configuration, start, a server that is not there); \
+Exit codes: 0 a clean end; 2 a problem to fix first (flags, configuration, start, an unreachable server); \
 1 anything else.";
 
 const SERVE_HELP: &str = "\
@@ -106,7 +106,7 @@ When ready, one line per listener goes to standard output, such as
 
 and the log goes to standard error. SIGTERM and SIGINT end the server cleanly, with exit code 0. \
 A second one ends it at once. \
-SIGUSR1 writes the journal: a JSON object for each of the connections that left last, with why they did. SIGHUP and \
+SIGUSR1 writes the journal: a JSON object for each of the connections that ended last, with the reason. SIGHUP and \
 SIGUSR2 are logged and otherwise ignored: settings are read at the start, and the journal file is opened for each \
 SIGUSR1, so there is nothing to reload or reopen. SIGPIPE is ignored. All other signals keep their default action; \
 SIGQUIT and SIGALRM, for example, kill the server without notice to its clients.
@@ -134,9 +134,9 @@ const PUB_HELP: &str = "\
 A message is a line without its line feed; an empty line is an empty message. The bytes need not be \
 UTF-8. A message that contains a line feed cannot come from standard input; give it with --message.
 
-The exit code is 0 once the server has accepted everything. That may take as long as it likes, while it takes or \
-acknowledges something within every --timeout. Otherwise the exit code is 1, and one line on standard error says how \
-many messages it is known to have accepted.
+The exit code is 0 once the server has accepted everything. The total time is not limited, as long as the server takes \
+or acknowledges something within every --timeout. Otherwise the exit code is 1, and one line on standard error says \
+how many messages the server is known to have accepted.
 
 Examples:
     echo hello | corecast pub lobby
@@ -144,17 +144,18 @@ Examples:
     tail -F app.log | corecast pub --address 10.0.0.1:7070 logs";
 
 const SUB_HELP: &str = "\
-Each message is written as it is, with a line feed behind it; on a terminal, control characters other than line \
-feeds and tabs are escaped. A message that contains a line feed so takes several lines: with --json it is always one line, an object of one of the forms
+Each message is written unchanged, followed by a line feed. On a terminal, control characters other than line \
+feeds and tabs are escaped. A message that contains a line feed takes several lines. With --json a message is always \
+one line, an object of one of the forms
 
     {\"channel\":\"lobby\",\"payload\":\"text\"}
     {\"channel\":\"lobby\",\"payload_base64\":\"/wA=\"}     a payload that is not UTF-8
     {\"channel\":\"lobby\",\"gap\":3}                     messages that this subscriber missed
 
 Without --json, a gap is a line on standard error. 'subscribed CHANNEL' on standard error says that every \
-message published from then on will come. The exit code is 0 after --count messages or when nobody reads \
-the output any more, even if no message arrives, and 1 when the server ends the connection: then one line on standard error says why and, \
-if the server suggests it, after how long to connect again.
+message published from then on will come. The exit code is 0 after --count messages, or as soon as \
+nobody reads the output any more, even if no message arrives. It is 1 when the server ends the connection: one line on \
+standard error then gives the reason and, if the server suggests one, the delay before connecting again.
 
 Examples:
     corecast sub lobby
@@ -164,9 +165,9 @@ Examples:
 const ADMIN_HELP: &str = "\
 The server must have been started with --admin-socket. A script may speak to the socket by itself: a line of \
 JSON each way, such as \"status\" or {\"close\":{\"connection\":\"0/12.3\",\"reason\":\"text\",\"reset\":false}}; \
-one request per connection, of at most 4096 bytes, within 5 s. A request that is refused is answered with \
+one request per connection, of at most 4096 bytes, within 5 s. A refused request is answered with \
 {\"error\":\"reason\"}. The request \"log\" returns the number of dropped log lines. Control characters in the output are \
-escaped. The exit code is 1 if a connection to close was not there, or was ending already.
+escaped. The exit code is 1 if a connection to close does not exist or is already ending.
 
 Examples:
     corecast serve --admin-socket /run/corecast/admin.sock
@@ -184,9 +185,9 @@ Examples:
     corecast doctor --cpus 2-5 --connections 100000 --json";
 
 const BENCH_HELP: &str = "\
-Exit codes: 0 every check held and the figures are valid; 1 otherwise; 2 something to put right first, such as a flag \
-or a server that is not there; 128 and the number of the signal, such as 130 for Ctrl-C, if one has ended the load \
-early: then the report has what was measured until then, and is INVALID. A second signal ends it at once.
+Exit codes: 0 every check held and the figures are valid; 1 otherwise; 2 a problem to fix first, such as a flag or \
+an unreachable server; 128 plus the number of the signal, such as 130 for Ctrl-C, if a signal ended the load early: the \
+report then covers the time until the signal, and is INVALID. A second signal ends the process at once.
 
 Examples:
     corecast bench
@@ -204,18 +205,18 @@ deliveries, p50, p99, p99.9, max, completion-p99, fairness, cpu. Latencies and f
 deliveries under --closed-loop, CPU time under both, and a requirement holds only if it holds under each, at every rate. \
 Fairness is the greatest mean latency of a single subscriber ÷ the median of these means; --require bounds A's own.
 
-'--scenario curve' measures latency at each of a list of rates, about 20 s for each contestant and round; \
-'report --svg' draws it.
+'--scenario curve' measures latency at each rate of a list. It takes about 20 s for each contestant and round; \
+'report --svg' draws the result.
 
 A SPEC is a policy with flags of serve, or a server that runs: POLICY[,FLAG=VALUE...] or \
 NAME=HOST:PORT[,protocol=PROTOCOL][,pid=PID][,admin-socket=FILE].
 
 Exit codes: 0 every check and requirement held, and the figures rest on valid runs; 1 otherwise, or a measurement \
-could not be made, which ends the comparison; 2 something to put right first, such as a file that cannot be \
-written or a server that is not there; 128 and the number of the signal, such as 130 for Ctrl-C, if one has ended it \
-early: then what was measured before is shown and written. A second signal ends it at once. Rounds that are \
-INVALID are left out of tables and verdicts; where less than half are left, that is exit code 1, unless \
---keep-invalid has them used.
+could not be made, which ends the comparison; 2 a problem to fix first, such as a file that cannot be \
+written or an unreachable server; 128 plus the number of the signal, such as 130 for Ctrl-C, if a signal ended the \
+comparison early: everything measured before the signal is shown and written. A second signal ends the process at once. \
+INVALID rounds are left out of tables and verdicts. If less than half of the rounds are left, the exit code is 1, \
+unless --keep-invalid includes them.
 
 Examples:
     corecast compare --rounds 3
@@ -235,7 +236,7 @@ A FILE is what 'compare --json', 'compare --save-baseline' or 'bench --json' wro
 one directory are shown together: the file's name is the contestant, and sharded.1.json, sharded.2.json are \
 its rounds.
 
-Results at several open-loop rates have one table of all rates, and a chart on the page.
+Results at several open-loop rates are shown in one table of all rates, and in a chart on the page.
 
 Examples:
     corecast report results/today/*.json --html today.html
@@ -268,7 +269,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     if error.is::<SetupError>() { ExitCode::from(EXIT_SETUP) } else { ExitCode::FAILURE }
 }
 
-/// Says why on one line.
+/// Prints the error on one line.
 fn say(error: &anyhow::Error) {
     complain(&format!("corecast: {}\n", printable(&one_line(&with_causes(error)), MAX_ERROR)));
 }

@@ -122,7 +122,7 @@ enum Target {
     Open(File),
 }
 
-/// What a new file may be used for, less what the process's mask takes away.
+/// The mode of a new file before the umask is applied.
 const NEW_FILE_MODE: u32 = 0o666;
 
 impl OutputFile {

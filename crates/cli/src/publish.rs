@@ -33,10 +33,10 @@ pub(crate) struct Arguments {
     #[arg(short, long = "message", value_name = "TEXT")]
     messages: Vec<String>,
 
-    /// Have at most 256 messages wait for their acknowledgement at a time.
+    /// Let at most 256 messages wait for their acknowledgements at a time.
     ///
-    /// Each is acknowledged in any case, and exit code 0 says that the server has accepted all. Without this flag
-    /// any number may be under way.
+    /// Every message is acknowledged in any case, and exit code 0 means that the server has accepted all of them. Without
+    /// this flag, any number may be in flight.
     #[arg(long)]
     ack: bool,
 
@@ -76,7 +76,7 @@ fn failed(connection: &Connection, error: &Error, acknowledged: u64, published: 
     };
     match published {
         0 => reason,
-        _ if acknowledged >= published => reason.context("it had accepted all messages"),
+        _ if acknowledged >= published => reason.context("the server had accepted all messages"),
         _ => anyhow!("{reason}; it accepted {acknowledged} of {published} messages, and perhaps more"),
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
-    /// Write the chart of the latency over the rate as one SVG file, fit for a README, instead of text.
+    /// Write the chart of the latency over the rate as one SVG file, suitable for a README, instead of text.
     ///
     /// The files must hold one experiment with two open-loop rates or more, as 'compare --scenario curve --json' writes it.
     #[arg(long, value_name = "FILE", conflicts_with = "html")]

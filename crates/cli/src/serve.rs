@@ -28,8 +28,7 @@ pub(crate) type Arguments = Settings;
 /// Starts the server, says where it listens, and waits for its end.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let config = settings.engine()?;
-    let log =
-        logging::install(settings.log_format, settings.log_level).context("cannot start the thread of the log")?;
+    let log = logging::install(settings.log_format, settings.log_level).context("cannot start the log thread")?;
     let outcome = serve(settings, &config, &log);
     log.flush();
     outcome
@@ -52,9 +51,9 @@ fn serve(settings: &Settings, config: &Config, log: &Log) -> anyhow::Result<Exit
         tracing::warn!("{contradiction}");
     }
     warn_of_few_files(config);
-    signals::handle(server.control(), journal).context("cannot start the thread for signals")?;
+    signals::handle(server.control(), journal).context("cannot start the signal thread")?;
     if let Some(admin) = &mut admin {
-        admin.serve(server.control(), log.clone()).context("cannot start the thread for the administrator")?;
+        admin.serve(server.control(), log.clone()).context("cannot start the admin thread")?;
     }
     announce(server.listeners()).context("cannot start the thread for standard output")?;
     let summary = server.wait()?;

@@ -51,9 +51,10 @@ pub(crate) struct Settings {
     /// The protocol is native (channels, acknowledgements, gaps) or plain (a u32 length and a payload; every
     /// frame goes to every connection). Port 0 picks a free port. A plain listener may name its channel:
     /// listeners with the same channel share it, and so do native clients that subscribe to it; without
-    /// one, the channel is the listener's own. With ?lag=skip who falls behind there misses messages without being told,
-    /// which plain cannot; by default it is closed. With ?idle=TIME a plain connection that sends nothing for that time is
-    /// closed, counted under code 207 (idle timeout); by default it may only listen. & stands between both options.
+    /// one, the channel is the listener's own. With ?lag=skip, a plain connection that falls behind misses messages without
+    /// notice, because plain has no frame for it; by default it is closed. With ?idle=TIME, a plain connection that sends
+    /// nothing for that time is closed, counted under code 207 (idle timeout); by default it may stay silent. Separate the
+    /// two options with &.
     #[arg(
         long,
         env = "CORECAST_LISTEN",
@@ -95,7 +96,7 @@ pub(crate) struct Settings {
 
     /// Frames a second that one connection may send; 0 for any number.
     ///
-    /// A second's worth may come at once; then each frame waits for its turn. What waits is not received.
+    /// A second's worth may come at once; then each frame waits for its turn. Waiting frames are not received.
     #[arg(
         long,
         env = "CORECAST_MAX_FRAME_RATE",
@@ -109,7 +110,8 @@ pub(crate) struct Settings {
     /// Bytes a second that one connection may send; 0B for any number.
     ///
     /// A second's worth may come at once; then each frame waits until the rate allows all of it. A frame larger than a
-    /// second's worth waits for a second in which nothing is sent, and those behind it for as long as it takes at the rate.
+    /// second's worth waits for a second in which nothing is sent. The frames behind it then wait for the time that it
+    /// takes at the rate.
     #[arg(
         long,
         env = "CORECAST_MAX_BYTE_RATE",
@@ -242,8 +244,8 @@ pub(crate) struct Settings {
 
     /// How long a native connection may take to say HELLO; 0s for as long as it likes.
     ///
-    /// Then it is closed with code 205 (hello timeout). Deadlines may be late by a second. No deadline counts time in which
-    /// the server itself stood still.
+    /// Then it is closed with code 205 (hello timeout). Deadlines may be late by a second. No deadline counts time
+    /// during which the server itself stood still.
     #[arg(
         long,
         env = "CORECAST_HELLO_TIMEOUT",
@@ -270,8 +272,8 @@ pub(crate) struct Settings {
     /// How long a native connection may send nothing; 0s for as long as it likes.
     ///
     /// After half of it the server sends PING; without an answer within the other half the connection is closed with code
-    /// 207 (idle timeout). Plain has no PING, and who only listens there says nothing: it is left alone, but for ?idle=TIME in
-    /// --listen.
+    /// 207 (idle timeout). Plain has no PING, and a plain client that only listens sends nothing: plain connections have no
+    /// idle timeout unless --listen has ?idle=TIME.
     #[arg(
         long,
         env = "CORECAST_IDLE_TIMEOUT",
@@ -339,7 +341,7 @@ impl Settings {
         if self.max_connections < cpus.len() {
             let (most, shards) = (self.max_connections, cpus.len());
             let reason =
-                format!("--max-connections {most}: each of {shards} shards takes one at least; allow {shards} or more");
+                format!("--max-connections {most}: each of {shards} shards takes at least one; allow {shards} or more");
             return Err(SetupError(reason).into());
         }
         let listeners = self.listen.iter().map(|address| address.0.clone()).collect();

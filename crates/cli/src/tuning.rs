@@ -27,9 +27,9 @@ pub(crate) struct TuningSettings {
 
     /// Pause behind a flush while the shard's CPU is contended, in percent of the flush's duration; 0 disables it.
     ///
-    /// What comes meanwhile leaves together, so a shard that shares its CPU sends less often and more at once. On a CPU of its own
-    /// it never pauses; 'corecast admin status --json' shows whether it does. A flush to a few subscribers is too short
-    /// to be followed by a pause.
+    /// Messages that arrive during the pause leave together, so a shard that shares its CPU sends fewer, larger batches. A
+    /// shard with a CPU of its own never pauses; 'corecast admin status --json' shows whether it does. A flush to a few
+    /// subscribers is too short to be followed by a pause.
     #[arg(
         long,
         env = "CORECAST_FLUSH_PAUSE",

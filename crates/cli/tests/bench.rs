@@ -129,7 +129,7 @@ fn a_generator_that_was_stopped_in_its_window_is_invalid() {
     assert!(report["generator"]["longest_absence_us"].as_f64() > Some(200_000.0), "{report}");
 }
 
-/// What others publish while a load runs: words, something as long as a payload, and nothing.
+/// Messages that others publish while a load runs: words, a message as long as a payload, and an empty one.
 const OF_OTHERS: [&str; 3] = ["hello", "a message of somebody else that is just as long as a payload is.", ""];
 
 #[test]

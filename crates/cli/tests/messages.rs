@@ -269,7 +269,7 @@ fn a_server_that_was_killed_is_told_from_one_that_closes() {
     for finished in [subscriber.finish(Deadline::start()), publisher.finish(Deadline::start())] {
         let line = finished.stderr.lines().last().unwrap_or_default().to_owned();
         assert!(finished.code == 1 && line.contains(&address), "{line}");
-        assert!(line.contains("without a word from the server at ") || line.contains(" failed: "), "{line}");
+        assert!(line.contains("without a reason from the server at ") || line.contains(" failed: "), "{line}");
     }
 }
 

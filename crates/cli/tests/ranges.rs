@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 
-/// What no flag can be given without an answer: numbers at their ends, what is no number, nothing.
+/// Values that every flag must either accept or refuse: extreme numbers, values that are not numbers, and an empty one.
 const VALUES: [&str; 9] =
     ["", "0", "1", "18446744073709551615", "-1", "NaN", "0s", "18446744073709551615s", "18446744073709551615GiB"];
 
@@ -160,7 +160,7 @@ fn of_report_and_doctor() {
     each(cases(&["doctor"]), |case, directory| refuses_or_ends(case, directory, "doctor", &[]));
 }
 
-/// What `corecast report` can read: a curve, which every kind of output can show.
+/// Writes a result file for `corecast report`: a curve, which every output format can show.
 fn result(directory: &TempDir) -> String {
     let file = directory.path().join("sharded.json");
     let step = |rate: u64| {

@@ -21,13 +21,13 @@ pub enum Error {
     },
 
     /// Look at the figures, then decide: the server did not answer CLOSE, and for
-    /// [`Options::answer_timeout`](crate::Options::answer_timeout) it acknowledged nothing and took nothing of what was sent.
-    /// What was not acknowledged may be accepted still.
+    /// [`Options::answer_timeout`](crate::Options::answer_timeout) it acknowledged no message and took no bytes.
+    /// The server may still accept messages that it has not acknowledged.
     #[error("no answer to CLOSE in time: {acknowledged} of {published} published messages were acknowledged")]
     Unanswered {
         /// Messages that were published over this connection.
         published: u64,
-        /// Messages of which the server said that it accepted them. Only those that asked for it are among them.
+        /// Messages that the server acknowledged as accepted. Only messages that asked for an acknowledgement count.
         acknowledged: u64,
     },
 
@@ -61,7 +61,7 @@ pub enum Error {
         text: String,
     },
 
-    /// Connect elsewhere: what answered HELLO is no `native` listener.
+    /// Connect elsewhere: the listener that answered HELLO is not `native`.
     #[error("no native listener answers there: {0}")]
     NotNative(Violation),
 
@@ -70,7 +70,7 @@ pub enum Error {
     FrameTooLarge {
         /// The length field.
         length: u32,
-        /// What was accepted at most.
+        /// The largest length that this side accepts.
         limit: u32,
     },
 
@@ -78,8 +78,8 @@ pub enum Error {
     #[error("the server broke the protocol: {0}")]
     Violation(#[from] Violation),
 
-    /// Connect again: the stream ended, without a word from the server.
-    #[error("the connection has ended without a word from the server")]
+    /// Connect again: the stream ended without a reason from the server.
+    #[error("the connection ended without a reason from the server")]
     Disconnected,
 
     /// Connect again: the transport failed.
@@ -114,7 +114,7 @@ pub enum Violation {
     /// A frame that a server may not send, or not at this time.
     #[error("an unexpected {0}")]
     Unexpected(&'static str),
-    /// What was sent came back.
+    /// The peer echoed the bytes sent to it.
     #[error("it sent HELLO back, as a plain listener does")]
     Echo,
     /// A version in WELCOME that was not offered.

@@ -1,4 +1,4 @@
-//! What the kernel holds of what a socket was sent: while it shrinks, the server takes bytes.
+//! The length of a socket's send queue in the kernel. While it shrinks, the server takes bytes.
 
 use std::net::TcpStream;
 use std::os::fd::AsRawFd as _;

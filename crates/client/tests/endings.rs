@@ -165,7 +165,7 @@ fn closing_waits_for_the_close_of_the_server() {
     server.join().unwrap();
 }
 
-/// What a server that reads at a rate does between two messages.
+/// The delay between two reads of a server that limits its rate.
 const SLOW: Duration = Duration::from_millis(125);
 
 /// The acknowledgements take longer together than any one wait may.

@@ -216,7 +216,7 @@ async fn read<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session:
 /// What is kept of a connection between two reads.
 struct Incoming {
     incomplete: Reassembly,
-    /// What the socket may have for us: nothing behind a receive that brought less than there was room for.
+    /// Events that the socket may still hold: none after a receive that did not fill its buffer.
     events: Events,
     /// The last read brought something to publish.
     published: bool,

@@ -130,14 +130,14 @@ impl Activity {
         self.asked.update(|asked| asked.map(|asked| asked + pause));
     }
 
-    /// Whether nothing is read, so that no read finds out that the peer has gone.
+    /// Returns true if the connection is not read. No read then discovers that the peer has gone.
     pub(crate) fn is_unread(&self) -> bool {
         self.paused.get().is_some()
     }
 
-    /// Whether to send a PING to a peer that has ended its sending half and is not read: it may wait for what it sent to take
-    /// effect, or have gone. Whom we cannot ask, or whose socket is full, the kernel's own probes and the deadline of writes
-    /// find.
+    /// Returns true if a PING is due to a peer that has ended its sending half and is not read: it may be waiting for its
+    /// frames to take effect, or have gone. The kernel's own probes and the write deadline cover peers that cannot be sent
+    /// a PING or whose socket is full.
     pub(crate) fn must_probe(&self, state: State, now: Duration) -> bool {
         let early = |probed: Duration| now.saturating_sub(probed) < PROBE_INTERVAL;
         if self.protocol == Protocol::Plain || state != State::Open || self.blocked.get().is_some() {

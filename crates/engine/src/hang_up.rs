@@ -12,7 +12,7 @@ use corecast_session::End;
 use corecast_wire::Code;
 use std::time::Duration;
 
-/// What is due for an unread connection because its peer has hung up.
+/// The action due for an unread connection because its peer has hung up.
 pub(crate) fn due(link: &Link, now: Duration) -> Option<Due> {
     let seen = link.watch.hang_up();
     if seen.intersects(Events::BROKEN) {

@@ -154,7 +154,7 @@ impl Mesh {
         !self.inbox.is_empty()
     }
 
-    /// Whether a post that waited may have room now.
+    /// Returns true if a waiting post may have room now.
     pub(crate) fn has_room(&self) -> bool {
         let has_room = |(mailbox, waiting): (&Mailbox, &RefCell<Option<Post>>)| {
             waiting.borrow().is_some() && !mailbox.sender.is_full()

@@ -86,7 +86,7 @@ pub(crate) struct Pause {
 /// How a shard pauses behind its flushes, and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PauseReport {
-    /// Something else needs the shard's CPU: it pauses behind every flush that is worth it.
+    /// True while something else needs the shard's CPU: the shard pauses behind every flush that is worth it.
     pub contended: bool,
     /// The number of times that this began.
     pub contentions: u64,

@@ -45,7 +45,7 @@ impl Signal {
         self.set.replace(false)
     }
 
-    /// Whether the flag is set.
+    /// Returns true if the flag is set.
     pub(crate) fn is_set(&self) -> bool {
         self.set.get()
     }

@@ -83,7 +83,7 @@ struct Sweep {
 }
 
 impl<P: Engine> Shard<P> {
-    /// Whether a tick would find something to do.
+    /// Returns true if a tick would find something to do.
     fn has_work(&self) -> bool {
         self.work.is_set() || self.mesh.has_post() || self.mesh.has_room() || self.mesh.waker().is_notified()
     }
@@ -121,7 +121,7 @@ impl<P: Engine> Shard<P> {
         sweep.due = Instant::now() + self.tuning.sweep_interval;
         if let Some(gap) = self.clock.advance() {
             let gap_ms = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(shard = self.mesh.shard(), gap_ms, "the shard stood still; its deadlines do not count it");
+            tracing::warn!(shard = self.mesh.shard(), gap_ms, "the shard stood still; no deadline counts that time");
             // What peers said meanwhile is heard before anybody is judged.
             self.reactor.look();
             settle().await;

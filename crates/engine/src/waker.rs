@@ -37,7 +37,7 @@ impl ShardWaker {
         self.asleep.store(false, Ordering::Relaxed);
     }
 
-    /// Whether [`Wake`] was called since it was cleared.
+    /// Returns true if [`Wake`] was called since the last clear.
     pub(crate) fn is_notified(&self) -> bool {
         self.notified.load(Ordering::Relaxed)
     }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What one tick that posts to other shards may ask for.
+/// Allocations allowed in one tick that posts to other shards.
 const POST: u64 = 3;
 
 /// The system's allocator, which counts what threads other than clients ask it for.

@@ -114,7 +114,7 @@ fn a_plain_listener_with_an_idle_timeout_closes_who_says_nothing() {
     }
 }
 
-/// Whether the server has ended its half of a connection, whatever was not read before that.
+/// Returns true if the server has ended its half of a connection, even if earlier bytes are still unread.
 fn has_ended(peer: &Peer) -> bool {
     let mut wanted = [PollFd::new(peer.stream(), PollFlags::RDHUP)];
     poll(&mut wanted, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).expect("poll(2) works");

@@ -78,7 +78,7 @@ fn assert_accounted(summary: &Summary, accepted: u32) {
     assert_eq!(deliveries + missed + undelivered, accepted.into(), "{:?}", summary.counters);
 }
 
-/// What a stalled subscriber reads when it has asked for its end is everything that was accepted.
+/// Checks that a stalled subscriber that asks for its end reads everything that was accepted.
 fn complete(ask: impl Fn(&mut Peer), is_last: impl Fn(&Frame<'_>) -> bool) {
     everywhere(|policy, shards| {
         let server = start(policy, shards, |_| ());
@@ -234,7 +234,7 @@ fn no_acknowledged_message_is_missing_when_a_reader_that_keeps_up_leaves() {
     });
 }
 
-/// What is sent behind a SUBSCRIBE in the same write, and the code that answers it.
+/// Checks that SUBSCRIBE is answered when `last` follows it in the same write, and that `code` answers `last`.
 fn answered_in_turn(last: &[u8], code: Code) {
     everywhere(|policy, shards| {
         let server = start(policy, shards, |_| ());

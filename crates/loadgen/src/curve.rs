@@ -17,7 +17,7 @@ pub struct Rates {
 /// A run at each rate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
-    /// What was asked for.
+    /// The requested rates.
     pub curve: Rates,
     /// A run for each rate, in order; fewer if the curve was interrupted.
     pub steps: Vec<Report>,
@@ -27,7 +27,7 @@ impl Rates {
     /// The most rates of a curve.
     pub const MAX: usize = 64;
 
-    /// What is wrong with them, if anything is.
+    /// Returns an error that describes the first fault in the rates.
     pub(crate) fn check(&self) -> Result<(), String> {
         if !(1..=Self::MAX).contains(&self.rates.len()) {
             return Err(format!("curve: 1 to {} rates are possible", Self::MAX));
@@ -74,7 +74,7 @@ impl Curve {
         Ok(Self { curve, steps })
     }
 
-    /// Whether every rate was measured, every check held, and all figures are valid.
+    /// Returns true if every rate was measured, every check held, and all figures are valid.
     pub fn passed(&self) -> bool {
         self.steps.len() == self.curve.rates.len() && self.steps.iter().all(|step| step.passed() && step.validity.valid)
     }

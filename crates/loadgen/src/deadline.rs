@@ -25,7 +25,7 @@ impl Deadline {
         self.left_ns = self.left_ns.min(duration_ns(limit));
     }
 
-    /// Whether it is over now. Must be asked behind every wait, or what is between does not count.
+    /// Returns true if the deadline is over now. It must be called after every wait; otherwise the time between is not counted.
     pub(crate) fn is_over(&mut self, now_ns: u64) -> bool {
         let passed = now_ns.saturating_sub(self.looked_ns).min(MOST_PER_LOOK_NS);
         self.looked_ns = now_ns;

@@ -42,7 +42,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) absence: Duration,
     /// Messages due in the window; none in a closed loop.
     pub(crate) offered: Option<u64>,
-    /// Whether it was asked to end early.
+    /// True if the run was asked to end early.
     pub(crate) interrupted: bool,
     pub(crate) total_messages: u64,
     pub(crate) expected: u64,

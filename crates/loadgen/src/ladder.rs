@@ -133,7 +133,7 @@ impl fmt::Display for Ladder {
     }
 }
 
-/// What stands above [`write_step`]'s figures.
+/// Writes the header line above the figures of [`write_step`].
 pub(crate) fn write_header(out: &mut fmt::Formatter<'_>) -> fmt::Result {
     writeln!(
         out,

@@ -114,7 +114,7 @@ impl Scenario {
         }
         let text = fs::read_to_string(Path::new(name_or_path)).map_err(|error| {
             let names: Vec<&str> = BUILTIN.iter().map(|(name, _)| *name).collect();
-            Error::setting("--scenario", format!("{name_or_path}: {error}, and it is none of {}", names.join(", ")))
+            Error::setting("--scenario", format!("{name_or_path}: {error}, and it is not one of {}", names.join(", ")))
         })?;
         Self::parse(name_or_path, &text)
     }

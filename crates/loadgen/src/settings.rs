@@ -25,8 +25,9 @@ pub struct Settings {
     pub channels: usize,
     /// How a publisher's messages are spread over them.
     pub popularity: Popularity,
-    /// What the names of the channels begin with; the index follows, padded to one width. None: [`measure`](crate::measure)
-    /// makes up one that nobody guesses, so that nobody else's messages come on them, and tells it in the report.
+    /// The prefix of the channel names. The index follows it, padded to one width. Without a prefix,
+    /// [`measure`](crate::measure) generates an unguessable one, which keeps the messages of other publishers off these channels,
+    /// and reports it.
     pub channel_prefix: Option<String>,
     /// Bytes of each payload, at least [`Settings::MIN_PAYLOAD`].
     pub payload_bytes: usize,
@@ -192,7 +193,7 @@ impl Settings {
         self.load.check(self.publishers)
     }
 
-    /// What takes memory for each of a product. All factors are within their ranges.
+    /// Checks the products of settings that take memory for each combination. Each factor must be within its range.
     fn check_products(&self) -> Result<(), Error> {
         let echoes = if self.protocol == Protocol::Plain { self.publishers } else { 0 };
         if self.publishers * (self.all_subscriptions() + echoes) > Self::MAX_PAIRS {

@@ -111,7 +111,7 @@ fn write_stalled(stalled: &Stalled, out: &mut fmt::Formatter<'_>) -> fmt::Result
     let Stalled { subscribers, delivered, disconnected, cut_off, checks } = stalled;
     write!(
         out,
-        "stalled     {} got {delivered}; {} told them of {}, disconnected were {disconnected} and did not get \
+        "stalled     {} received {delivered}; {} reported {} missed; {disconnected} disconnected without \
          {cut_off}; checks ",
         counted(*subscribers, "subscriber"),
         counted(checks.gaps, "gap"),

@@ -30,7 +30,7 @@ impl Curve<'_> {
         Ok(())
     }
 
-    /// What there is to say about the runs, contestant by contestant; the same but for figures is said once.
+    /// Writes the remarks about the runs, by contestant. Remarks that differ only in figures are merged.
     pub(crate) fn write_remarks(&self, names: &Names, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for contestant in &self.names {
             let mut remarks: Vec<Remark> = Vec::new();
@@ -94,7 +94,7 @@ impl Curve<'_> {
     }
 }
 
-/// What was said of rounds at one or several rates.
+/// A remark about rounds at one or several rates.
 struct Remark {
     /// As it was said of the first.
     text: String,

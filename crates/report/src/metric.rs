@@ -96,7 +96,8 @@ impl Metric {
         }
     }
 
-    /// Whether one contestant's figure is a ratio by itself: a requirement bounds it alone, and divides it by nobody's.
+    /// Returns true if one contestant's figure is itself a ratio. A requirement bounds that figure directly and does not
+    /// divide it by another contestant's.
     pub fn is_ratio(self) -> bool {
         self == Self::Fairness
     }

@@ -1,4 +1,4 @@
-//! What result files say, as it may be shown: they come from other machines, programs and people.
+//! Text and figures of result files, made safe to show: the files come from other machines, programs and people.
 //!
 //! Owns the one way in for texts and figures. Every text is made [visible], so that no output has to know where it came
 //! from; a figure is a number that somebody could have measured.
@@ -25,8 +25,7 @@ pub(crate) fn shown_in(value: Value) -> Value {
     }
 }
 
-/// Whether a number is a figure: zero, or from a billionth up to 10¹⁸. Nothing is measured beyond, and less than nothing
-/// neither.
+/// Returns true if a number is a figure: zero, or from a billionth up to 10¹⁸. No measurement is larger or negative.
 pub(crate) fn is_figure(number: f64) -> bool {
     number == 0.0 || (1e-9..=1e18).contains(&number)
 }

@@ -75,7 +75,7 @@ impl Entry {
         self.runs.iter().any(Run::usable)
     }
 
-    /// Whether at least half of the rounds can be used. Figures of fewer are what the machine left over.
+    /// Returns true if at least half of the rounds are usable. Figures of fewer rounds reflect the machine's disturbances.
     pub fn mostly_usable(&self) -> bool {
         self.usable() && self.runs.iter().filter(|run| run.usable()).count() * 2 >= self.runs.len()
     }
@@ -128,7 +128,7 @@ impl Entry {
         figures.into_iter().chain(remarks).chain(ends).collect()
     }
 
-    /// What stands in a table's column of checks: of how many rounds the figures are, where some are left out; else
+    /// The text of a table's column of checks: the number of rounds that were used, if some are left out; otherwise
     /// [`Entry::state`].
     pub(crate) fn verdict_on_checks(&self) -> String {
         match self.reservation().filter(|_| self.usable() && self.passed()) {
@@ -147,7 +147,7 @@ impl Entry {
     }
 }
 
-/// What remarks that differ by their figures alone have in common.
+/// The text without its digits, which is the same for remarks that differ only in figures.
 pub(crate) fn without_digits(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_ascii_digit()).collect()
 }

@@ -100,7 +100,7 @@ impl From<DecodeError> for End {
     }
 }
 
-/// What became of the bytes that a connection was given.
+/// The outcome of handing bytes to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// Frames that were handed to the session.

@@ -49,7 +49,7 @@ pub(crate) enum Stage {
     Ending,
     /// The client's end.
     Lingering,
-    /// What the other shards had accepted for it.
+    /// The other shards' accounts of what they had accepted for it.
     Accounting,
     /// The end of the tick.
     Reaped,

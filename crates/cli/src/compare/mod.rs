@@ -118,7 +118,7 @@ fn mostly_left_out(entry: &Entry) -> Option<String> {
     few.then(|| {
         let Entry { name, load, .. } = entry;
         format!(
-            "\n{name}, {load}: {used} of {} can be used, too few for a result (--keep-invalid uses all)\n",
+            "\n{name}, {load}: {used} of {} are usable, too few for a result (--keep-invalid uses all)\n",
             counted(all, "round")
         )
     })
@@ -131,12 +131,12 @@ fn is_there(contestant: &Contestant) -> Result<(), SetupError> {
             .map(drop)
             .map_err(|error| format!("{} at {address}: {error}", contestant.name)),
         Origin::Started(options) => is_program(&options.binary)
-            .map_err(|error| format!("{}: {error} (what --bin, --a-bin and --b-bin name)", options.binary.display())),
+            .map_err(|error| format!("{}: {error} (see --bin, --a-bin and --b-bin)", options.binary.display())),
     };
     found.map_err(SetupError)
 }
 
-/// Whether there is such a file; a bare name is looked for on the PATH, as it is when it is started.
+/// Returns an error if the program does not exist. A bare name is looked up on the PATH, as it is at the start.
 fn is_program(binary: &Path) -> io::Result<()> {
     let is_bare = binary.parent().is_none_or(|parent| parent.as_os_str().is_empty());
     if !is_bare {

@@ -40,7 +40,7 @@ pub(crate) struct PairArguments {
     #[arg(long, value_name = "FILE", requires = "b")]
     b_bin: Option<PathBuf>,
 
-    /// A bound for the median ratio A ÷ B, such as 'p99<=0.8', or for A's own 'fairness<=1.25'; repeatable.
+    /// A bound for the median ratio A ÷ B, such as 'p99<=0.8', or for A's own fairness ('fairness<=1.25'); repeatable.
     #[arg(long = "require", value_name = "METRIC<=NUMBER", requires = "a")]
     requirements: Vec<Requirement>,
 
@@ -165,8 +165,8 @@ impl PairArguments {
     }
 }
 
-/// Whether each load of A rests on at least half of its runs, or, where there is something to divide by, of the pairs of
-/// them. The others are left out of the verdicts.
+/// Returns true if at least half of A's runs under each load are usable. With a reference, it counts pairs of runs
+/// instead. Verdicts leave out the unusable ones.
 fn have_figures(results: &Results, a: &str) -> bool {
     let have = |entry: &Entry| match results.reference_under(&entry.load) {
         Some(reference) => {
@@ -190,7 +190,7 @@ fn contestant(
             Server::new(binary, load.protocol, load.server_cpus()?)?.contestant(name, started, flag)
         }
         Spec::Running(_) if binary.is_some() => {
-            Err(SetupError(format!("{flag}-bin: '{spec}' runs already; nothing is started for it")).into())
+            Err(SetupError(format!("{flag}-bin: '{spec}' is a server that is already running")).into())
         }
         Spec::Running(running) => Ok(running.contestant(name)),
     }

@@ -68,7 +68,7 @@ fn unknown(check: &'static str, why: &'static str) -> Finding {
 }
 
 fn kernel(machine: &Machine) -> Finding {
-    let (check, why) = ("kernel", "shards run on io_uring as Linux 5.13 and newer have it");
+    let (check, why) = ("kernel", "shards need the io_uring of Linux 5.13 or newer");
     let Some((major, minor)) = machine.kernel else { return unknown(check, why) };
     let level = if (major, minor) < KERNEL { Level::Error } else { Level::Ok };
     finding(

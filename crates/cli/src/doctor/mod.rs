@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     #[arg(long, env = "CORECAST_SHARDS", value_name = "COUNT", value_parser = count(1..=MAX_SHARDS as u64))]
     shards: Option<usize>,
 
-    /// Connections to have room for, as --max-connections of serve.
+    /// Connections to make room for, as with --max-connections of serve.
     #[arg(
         long,
         env = "CORECAST_MAX_CONNECTIONS",

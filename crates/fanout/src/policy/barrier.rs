@@ -4,7 +4,7 @@
 //! for the shard that asks. Mailboxes are FIFO, so what has arrived here when the last answer comes is at least what
 //! anybody had accepted when the question was asked. Subscriptions begin and end by that: [`PROTOCOL.md`] has the rules.
 //!
-//! What is asked for in one tick shares a barrier. They are passed in the order in which they were asked for.
+//! All requests of one tick share a barrier. Barriers are passed in the order of their requests.
 //!
 //! [`PROTOCOL.md`]: ../../../../docs/PROTOCOL.md
 
@@ -51,7 +51,7 @@ impl Barriers {
         *passed = (*passed).max(number.saturating_add(1));
     }
 
-    /// Whether every shard has passed this barrier.
+    /// Returns true if every shard has passed this barrier.
     pub(super) fn is_passed(&self, number: u64) -> bool {
         self.passed.iter().all(|passed| *passed > number)
     }

@@ -2,18 +2,18 @@
 
 use crate::Lag;
 
-/// What a subscription that ends is still to do, and what its connection asked of the channel behind that.
+/// The remaining steps of a subscription that ends, and the later requests of its connection for the same channel.
 #[derive(Debug)]
 pub(super) struct Leaving {
     /// The first message that it is not to have, when it is known.
     pub(super) until: Option<u64>,
-    /// What says that it has ended.
+    /// The answer that confirms the end.
     pub(super) answer: Box<[u8]>,
     /// Done in this order once it has.
     pub(super) behind: Vec<Request>,
 }
 
-/// What a connection asks of a channel.
+/// A request of a connection for a channel.
 #[derive(Debug)]
 pub(super) enum Request {
     Subscribe { lag: Lag, answer: Box<[u8]> },
@@ -25,7 +25,7 @@ impl Leaving {
         Self { until: None, answer: answer.into(), behind: Vec::new() }
     }
 
-    /// Whether the connection will be subscribed when all is done.
+    /// Returns true if the connection will be subscribed once all requests are done.
     pub(super) fn comes_back(&self) -> bool {
         matches!(self.behind.last(), Some(Request::Subscribe { .. }))
     }

@@ -83,8 +83,8 @@ pub trait Policy<O: Outlet> {
     /// now on is ignored. Of a connection that lags meanwhile the farewell is dropped ([`Effect::Lagged`]): end it again.
     fn end(&mut self, id: ConnectionId, farewell: &[u8]);
 
-    /// Whether a connection that was ended has yet to hear from other shards what they accepted before. One that is
-    /// closed meanwhile is not counted what they did.
+    /// Returns true if an ended connection still waits to learn what other shards accepted before its end. If it is closed
+    /// meanwhile, those messages are not counted for it.
     fn awaits_others(&self, id: ConnectionId) -> bool;
 
     /// Forgets a connection; its outlet is dropped with the last use.

@@ -32,7 +32,7 @@ pub(crate) struct Axis {
     pub(crate) ticks: Vec<(f64, String)>,
 }
 
-/// What an axis can span, in a few dozen powers of ten.
+/// The values that an axis can span: a few dozen powers of ten.
 const MEASURABLE: RangeInclusive<f64> = 1e-9..=1e18;
 
 /// The most ticks of a linear axis.

@@ -44,7 +44,7 @@ impl Lines {
         figure(&self.caption, HEIGHT, &self.drawing(), below)
     }
 
-    /// What is inside its frame.
+    /// The drawing inside the chart's frame.
     pub(super) fn drawing(&self) -> Markup {
         html! {
             (self.grid())

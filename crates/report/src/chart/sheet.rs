@@ -11,7 +11,7 @@ use super::{CHART_STYLE, Lines, WIDTH, number, series_class};
 use crate::figures::float;
 use corecast_figures::visible;
 
-/// What the sheet has beside the styles of every chart.
+/// The styles of the sheet, in addition to those of every chart.
 const STYLE: &str = "\
 .background { fill: var(--background); } .title { font-weight: 600; font-size: 17px; } .panel { font-weight: 600; }
 .note { fill: var(--quiet); font-size: 12px; }

@@ -13,7 +13,7 @@ use corecast_figures::{counted, time};
 /// Of points whose figures must not be used.
 const WITHOUT_MARKER: &str = "A point without a marker rests on rounds that failed or are invalid.";
 
-/// What is drawn over the rate.
+/// The metrics that are drawn over the rate.
 const DRAWN: [Metric; 2] = [Metric::P50, Metric::P99];
 /// The medians of the table.
 const SHOWN: [Metric; 4] = [Metric::P50, Metric::P99, Metric::Cpu, Metric::Fairness];

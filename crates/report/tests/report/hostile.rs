@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// Forges a line, colours a terminal, breaks a table, a code span and an element.
 const TEXT: &str = "a\nFAKE\u{1b}[31m\r|`x`<script>alert(1)</script>\"'&\u{202e}";
 
-/// What would be obeyed rather than read.
+/// Returns true if the text has characters that a terminal would obey rather than show.
 fn has_hidden(text: &str) -> bool {
     text.chars().any(|letter| letter != '\n' && (letter.is_control() || letter == '\u{202e}'))
 }

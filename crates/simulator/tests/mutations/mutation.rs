@@ -63,7 +63,7 @@ pub(crate) enum Mutation {
     GenerationIgnored,
     /// A shard takes no post while it has something to post: two that are full for each other wait for ever.
     MailboxesDeadlock,
-    /// What is left when a subscription ends is not sent.
+    /// The backlog of a subscription that ends is not sent.
     BacklogDroppedOnLeaving,
     UndeliveredUncounted,
     MissedCountedTwice,

@@ -18,7 +18,7 @@ pub(crate) struct Tap {
 struct State {
     transport: Transport,
     sends: usize,
-    /// Whether messages are dropped from now on; only of `native`, whose frames are followed for it.
+    /// True if messages are dropped from now on. This applies only to `native`, whose frames are tracked for it.
     muted: bool,
     /// Bytes of the current frame that have not passed, and whether they are dropped.
     frame: (usize, bool),

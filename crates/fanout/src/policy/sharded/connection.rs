@@ -27,7 +27,7 @@ pub(super) struct Connection<O> {
     held: Held,
     /// The owner waits to hear that everything has left.
     owes_drained: bool,
-    /// What leaves when every subscription has ended.
+    /// The bytes to send once every subscription has ended.
     farewell: Box<[u8]>,
 }
 
@@ -38,7 +38,7 @@ pub(super) enum Phase {
     Serving,
     /// Answers and a farewell; it has no subscriptions.
     Lagged,
-    /// What was accepted before this barrier, then the farewell; one that has lagged has neither.
+    /// Everything accepted before this barrier, then the farewell. A lagged connection gets neither.
     Finishing { barrier: u64 },
     /// Nothing behind what is held.
     Ending,
@@ -130,7 +130,7 @@ impl<O: Outlet> Connection<O> {
         matches!(self.phase, Phase::Finishing { .. })
     }
 
-    /// Whether nothing but the farewell is to come.
+    /// Returns true if only the farewell remains.
     pub(super) fn has_finished(&self) -> bool {
         self.is_finishing() && self.subscriptions.is_empty() && self.waiting.is_empty()
     }
@@ -143,7 +143,8 @@ impl<O: Outlet> Connection<O> {
         self.owes_drained = true;
     }
 
-    /// Whether the owner is to hear that everything has left, which it now has. Before the farewell it is not.
+    /// Returns true if the owner must be notified that everything has left, and clears that debt. A connection that still
+    /// waits for its farewell does not notify.
     pub(super) fn take_drained(&mut self) -> bool {
         debug_assert!(self.is_open() && self.held.is_empty(), "everything has left");
         !self.is_finishing() && std::mem::take(&mut self.owes_drained)

@@ -102,7 +102,7 @@ impl Pass {
         self.below as usize..end as usize
     }
 
-    /// Whether every one of so many subscribers has been visited.
+    /// Returns true if all of `count` subscribers have been visited.
     pub(super) fn is_over(&self, count: u32) -> bool {
         if self.wrapped { self.below == self.start } else { self.below == 0 && self.start == count }
     }
@@ -183,7 +183,7 @@ impl Feed {
         u32::try_from(self.subscribers.len()).expect("below 2^32 subscribers")
     }
 
-    /// Whether the round under way has visited every subscriber.
+    /// Returns true if the round under way has visited every subscriber.
     pub(super) fn is_pass_over(&self) -> bool {
         self.pass.is_some_and(|pass| pass.is_over(self.count()))
     }

@@ -15,7 +15,7 @@ use super::feed::Interest;
 use crate::policy::leaving::{Leaving, Request};
 use crate::{ConnectionId, Effect, Encode, Item, Lag, Outlet, ShardId};
 
-/// What waits for a barrier.
+/// An operation that waits for a barrier.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Awaiting {
     /// That the other shards post a feed's messages here.
@@ -61,7 +61,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Whether a subscription would end at once: nobody has to be asked, and nothing is kept for it.
+    /// Returns true if a subscription can end at once: no other shard has to be asked, and nothing is queued for it.
     fn can_leave_now(&self, key: u32) -> bool {
         let subscription = &self.subscriptions[key as usize];
         let is_behind = subscription.cursor < self.feeds[subscription.feed].log.head();

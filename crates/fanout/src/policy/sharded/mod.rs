@@ -62,7 +62,7 @@ pub struct Sharded<O, E> {
     effects: VecDeque<Effect>,
     buffers: BufferPool,
     barriers: Barriers,
-    /// What waits for which barrier, in order.
+    /// Operations that wait for barriers, each with its barrier's number, in order.
     awaiting: VecDeque<(u64, Awaiting)>,
     oversize_feeds: usize,
     /// The sizes of all logs.
@@ -125,7 +125,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Whether a connection has or awaits a subscription that it has not asked to end.
+    /// Returns true if a connection has or awaits a subscription that it has not asked to end.
     fn has_asked_for(&self, slot: u32, channel: &str) -> bool {
         let connection = self.connections.peek(slot);
         let Some(feed) = self.feeds.find(channel, connection.encoding) else { return false };

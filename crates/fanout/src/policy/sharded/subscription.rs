@@ -35,7 +35,7 @@ impl Subscription {
         self.leaving.as_ref().and_then(|leaving| leaving.until).unwrap_or(head)
     }
 
-    /// Whether it has had or missed all that it was to have, and that is known.
+    /// Returns true if the end of the subscription is known and it has received or missed everything before that.
     pub(super) fn is_complete(&self) -> bool {
         let until = self.leaving.as_ref().and_then(|leaving| leaving.until);
         until.is_some_and(|until| self.cursor >= until)

@@ -12,12 +12,12 @@ use super::{Leaving, Request, Shared, Subscribed};
 use crate::{ConnectionId, Effect, Encode, Item, Lag, Outlet, ShardId};
 use std::sync::Arc;
 
-/// What a connection may still be given.
+/// The messages that a connection may still be given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Anything.
     Serving,
-    /// What was accepted before this barrier, then the farewell.
+    /// Everything accepted before this barrier, then the farewell.
     Finishing { barrier: u64, farewell: Vec<u8> },
     /// Nothing behind what is held.
     Ended,

@@ -65,7 +65,7 @@ pub struct Shared<O, E, D> {
     parcels: Vec<Parcel>,
     effects: VecDeque<Effect>,
     barriers: Barriers,
-    /// What waits for barriers, in order.
+    /// Operations that wait for barriers, in order.
     awaiting: VecDeque<Awaiting>,
     /// Barriers of others: how much the registry will have done when this shard has passed them, whose, and their numbers.
     to_pass: VecDeque<(u64, ShardId, u64)>,
@@ -100,7 +100,8 @@ impl<O: Outlet> Local<O> {
         self.stood.unwrap_or_else(now)
     }
 
-    /// Whether the news that it has lagged is still on its way to the owner, who ends it for that, maybe again.
+    /// Returns true if the lag notice is still on its way to the owner. The owner then ends the connection, perhaps a second
+    /// time.
     fn owes_lag_notice(&self, id: ConnectionId, effects: &VecDeque<Effect>) -> bool {
         self.writer.has_lagged() && (!self.lag_told || effects.contains(&Effect::Lagged(id)))
     }

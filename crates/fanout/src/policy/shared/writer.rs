@@ -175,7 +175,7 @@ impl<O: Outlet> Writer<O> {
         self.lock().ended
     }
 
-    /// Whether it fell too far behind.
+    /// Returns true if the connection fell too far behind.
     pub(super) fn has_lagged(&self) -> bool {
         self.lock().lagged
     }
