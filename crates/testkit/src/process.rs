@@ -3,11 +3,23 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, LazyLock};
 
 use rustix::process::{Pid, Signal};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
 
 use crate::{Deadline, wait_until};
+
+/// Gives children the default action of signals that a test runner in the background, or under `nohup`, was started to
+/// ignore: a program inherits an ignored signal, but not a handled one.
+static DEFAULT_SIGNALS: LazyLock<()> = LazyLock::new(|| {
+    for signal in [SIGHUP, SIGINT, SIGQUIT] {
+        let armed = Arc::new(AtomicBool::new(true));
+        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, armed).expect("a signal can be handled");
+    }
+});
 
 /// A child whose output is read as it comes; killed and reaped when dropped.
 #[derive(Debug)]
@@ -53,6 +65,7 @@ impl Process {
     /// # Panics
     /// If it cannot be started.
     pub fn spawn_onto(mut command: Command, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Self {
+        LazyLock::force(&DEFAULT_SIGNALS);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(stdout)
