@@ -25,10 +25,11 @@ pub(crate) struct TuningSettings {
     )]
     flush_budget: usize,
 
-    /// Pause behind a flush while the shard's CPU is contended, in percent of the flush's duration; 0 disables it.
+    /// Pause behind a flush of a contended or saturated shard, in percent of the flush's duration; 0 disables it.
     ///
-    /// Messages that arrive during the pause leave together, so a shard that shares its CPU sends fewer, larger batches. A
-    /// shard with a CPU of its own never pauses; 'corecast admin status --json' shows whether it does. A flush to a few
+    /// Messages that arrive during the pause leave together, in fewer and larger batches. A shard pauses while other threads
+    /// compete for its CPU, and when it falls behind although its batches carry many messages. Below saturation, a shard with
+    /// a CPU of its own never pauses. 'corecast admin status --json' reports the pauses and their reasons. A flush to a few
     /// subscribers is too short to be followed by a pause.
     #[arg(
         long,

@@ -305,8 +305,9 @@ impl Default for Limits {
 pub struct Tuning {
     /// Sends of one flush before reads have a turn again. Default 64.
     pub flush_budget: usize,
-    /// How long a shard whose CPU is contended pauses behind a flush, in percent of what the flush took, so that the next
-    /// merges more. Reading, posting and answering go on. Default 50; 0 disables it.
+    /// The pause behind a flush, in percent of the flush's duration, so that the next flush merges more messages. A shard
+    /// pauses only while its CPU is contended, or when it is saturated. Reading, posting and answering go on. Default 50; 0
+    /// disables it.
     pub flush_pause_percent: u32,
     /// The longest such pause. Default 1 ms.
     pub max_flush_pause: Duration,

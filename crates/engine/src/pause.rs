@@ -22,11 +22,11 @@ const LEAST: Duration = Duration::from_micros(20);
 /// shorten its queue, and so the wait of every message in it.
 const MANY_MESSAGES: u64 = 8;
 
-/// A send of so many bytes, on average, costs so much more than one of none that merging two saves nothing worth a wait.
+/// Above this average size of a send, bytes dominate its cost; merging is not worth a delay.
 const FULL_BYTES: u64 = 128 * 1024;
 
-/// Among so many messages in a send, what the call itself costs is no more than what they do, and halving it is not
-/// worth a wait in which nothing leaves.
+/// Above this average number of messages in a send, the call itself costs no more than the messages do; merging is not
+/// worth a delay.
 const FULL_MESSAGES: u64 = 256;
 
 /// What a flush sent.
@@ -78,7 +78,7 @@ pub(crate) struct Pause {
     percent: u32,
     most: Duration,
     until: Option<Instant>,
-    /// `None` where the kernel does not say how long a thread waits for its CPU: then nothing is paused for.
+    /// `None` where the kernel does not report how long a thread waits for its CPU: the CPU then never counts as contended.
     review: Option<Review>,
     report: PauseReport,
 }
