@@ -25,7 +25,7 @@ const LAST_BATCH: usize = listener::BACKLOG as usize;
 
 /// One address of one shard.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct BoundListener {
     pub(crate) protocol: Protocol,
     /// The channel of all its connections, where the protocol has no other.
     pub(crate) channel: Rc<str>,
@@ -36,7 +36,7 @@ pub(crate) struct Door {
     pub(crate) descriptor: OwnedFd,
 }
 
-impl Door {
+impl BoundListener {
     /// Accepts what the kernel has completed, up to so many; how many, and why no more.
     fn accept<P: Engine>(&self, shard: &Rc<Shard<P>>, most: usize) -> (usize, Errno) {
         for accepted in 0..most {
@@ -61,18 +61,18 @@ impl Door {
     }
 }
 
-impl AsRawFd for Door {
+impl AsRawFd for BoundListener {
     fn as_raw_fd(&self) -> RawFd {
         self.descriptor.as_raw_fd()
     }
 }
 
 /// Accepts until the shard stops.
-pub(crate) async fn accept<P: Engine>(shard: Rc<Shard<P>>, door: Rc<Door>) {
-    let listener = shard.reactor.watch(&*door);
+pub(crate) async fn accept<P: Engine>(shard: Rc<Shard<P>>, listener: Rc<BoundListener>) {
+    let watch = shard.reactor.watch(&*listener);
     let mut short = false;
     while !shard.is_stopping() {
-        let (accepted, outcome) = door.accept(&shard, BATCH);
+        let (accepted, outcome) = listener.accept(&shard, BATCH);
         match outcome {
             Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => {
                 if !std::mem::replace(&mut short, true) {
@@ -83,7 +83,7 @@ pub(crate) async fn accept<P: Engine>(shard: Rc<Shard<P>>, door: Rc<Door>) {
             }
             _ if accepted == BATCH => shard.reactor.let_others_in().await,
             Errno::AGAIN => {
-                listener.readable().await;
+                watch.readable().await;
             }
             // One that was waiting has gone.
             _ => {}

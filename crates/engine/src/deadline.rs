@@ -11,7 +11,7 @@
 //! A full socket takes no byte before its peer has read a third of what the kernel holds, which may be megabytes. So when
 //! its time is over we ask how much that still is: a peer that has taken some of it has the time again.
 
-use crate::accept::Door;
+use crate::accept::BoundListener;
 use crate::config::{Limits, Protocol};
 use crate::lifecycle::State;
 use corecast_session::End;
@@ -65,17 +65,17 @@ pub(crate) enum Due {
     /// To end the connection in order.
     End(End),
     /// To end it at once: it takes nothing, not even the reason.
-    GiveUp(End),
+    Reset(End),
 }
 
 impl Activity {
-    /// That of a connection which has come through this door at this time of the shard's.
-    pub(crate) fn new(door: &Door, now: Duration, limits: &Limits) -> Self {
-        let idle_timeout = match door.protocol {
+    /// That of a connection which has come through this listener at this time of the shard's.
+    pub(crate) fn new(listener: &BoundListener, now: Duration, limits: &Limits) -> Self {
+        let idle_timeout = match listener.protocol {
             Protocol::Native => limits.idle_timeout,
-            Protocol::Plain => door.idle_timeout,
+            Protocol::Plain => listener.idle_timeout,
         };
-        Self::begin(door.protocol, idle_timeout, now)
+        Self::begin(listener.protocol, idle_timeout, now)
     }
 
     fn begin(protocol: Protocol, idle_timeout: Duration, now: Duration) -> Self {
@@ -182,7 +182,7 @@ impl Activity {
             let text = "the peer took nothing of what it was sent, or too little";
             let is_over = over(blocked.since, limits.write_timeout);
             let is_stuck = self.is_stuck(blocked, now, is_over, held);
-            return is_stuck.then(|| Due::GiveUp(End::new(Code::WriteTimeout, text)));
+            return is_stuck.then(|| Due::Reset(End::new(Code::WriteTimeout, text)));
         }
         if self.is_unread() {
             return None;
@@ -245,7 +245,7 @@ mod tests {
             None => "nothing".to_owned(),
             Some(Due::Ping) => "ping".to_owned(),
             Some(Due::End(end)) => format!("end {}", end.code.name()),
-            Some(Due::GiveUp(end)) => format!("give up {}", end.code.name()),
+            Some(Due::Reset(end)) => format!("reset {}", end.code.name()),
         }
     }
 
@@ -297,7 +297,7 @@ mod tests {
         let activity = greeted();
         activity.block(50 * SECOND);
         assert_eq!(due(&activity, 79), "nothing");
-        assert_eq!(due(&activity, 80), "give up write_timeout");
+        assert_eq!(due(&activity, 80), "reset write_timeout");
     }
 
     #[test]
@@ -332,7 +332,7 @@ mod tests {
             (109, 500, "nothing"),
             (110, 400, "nothing"),
             (139, 400, "nothing"),
-            (140, 400, "give up write_timeout"),
+            (140, 400, "reset write_timeout"),
         ] {
             assert_eq!(due_while(State::Open, &activity, second, held), expected, "{second}");
         }
@@ -346,7 +346,7 @@ mod tests {
         for extension in 1..=MAX_EXTENSIONS {
             assert_eq!(due_while(State::Open, &activity, 30 * extension, 1000 - extension), "nothing");
         }
-        assert_eq!(due_while(State::Open, &activity, 30 * (MAX_EXTENSIONS + 1), 0), "give up write_timeout");
+        assert_eq!(due_while(State::Open, &activity, 30 * (MAX_EXTENSIONS + 1), 0), "reset write_timeout");
     }
 
     #[test]
@@ -378,7 +378,7 @@ mod tests {
         let activity = greeted();
         activity.pause(SECOND);
         activity.block(SECOND);
-        assert_eq!(due(&activity, 31), "give up write_timeout");
+        assert_eq!(due(&activity, 31), "reset write_timeout");
     }
 
     #[test]

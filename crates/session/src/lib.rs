@@ -46,7 +46,7 @@ pub trait Session: 'static {
     ) -> Result<(), End>;
 
     /// Appends what tells the peer why the connection ends, if the protocol can.
-    fn farewell(&self, end: &End, out: &mut Vec<u8>);
+    fn close_frame(&self, end: &End, out: &mut Vec<u8>);
 }
 
 /// What a frame may act on.

@@ -73,7 +73,7 @@ impl Session for Native {
         }
     }
 
-    fn farewell(&self, end: &End, out: &mut Vec<u8>) {
+    fn close_frame(&self, end: &End, out: &mut Vec<u8>) {
         let delayed = end.reconnect_delay.map(|delay| native::text_with_reconnect_delay(&end.text, delay));
         let reason = Reason::new(end.code, delayed.as_deref().unwrap_or(&end.text));
         let frame = if end.code.is_violation() { Frame::Error(reason) } else { Frame::Close(reason) };

@@ -34,5 +34,5 @@ impl Session for Plain {
         Ok(())
     }
 
-    fn farewell(&self, _end: &End, _out: &mut Vec<u8>) {}
+    fn close_frame(&self, _end: &End, _out: &mut Vec<u8>) {}
 }
