@@ -1,7 +1,6 @@
 //! One connection, from accept to reap; `lifecycle.rs` has the states that it goes through.
 
-use crate::accept::BoundListener;
-use crate::config::{OverRate, Protocol};
+use crate::config::OverRate;
 use crate::deadline::Activity;
 use crate::lifecycle::{Event, Lifecycle, State};
 use crate::rate::Rate;
@@ -10,8 +9,8 @@ use crate::shard::{Engine, Shard};
 use crate::signal::Signal;
 use crate::socket::{Received, Socket};
 use corecast_fanout::{ConnectionId, Outlet as _};
-use corecast_session::{End, Native, Plain, Session, Taken};
-use corecast_wire::{Code, Limits, Reassembly};
+use corecast_session::{End, Session, Taken};
+use corecast_wire::{Code, Reassembly};
 use futures_lite::future::or;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -40,6 +39,7 @@ impl ConnectionState {
         id: ConnectionId,
         (socket, peer): (Socket, SocketAddr),
         watch: Watch,
+        lifecycle: Lifecycle,
         activity: Activity,
     ) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl ConnectionState {
             watch,
             socket,
             signal: Signal::default(),
-            lifecycle: Lifecycle::begin(),
+            lifecycle,
             full: Cell::new(false),
             lagged: Cell::new(false),
             activity,
@@ -98,44 +98,25 @@ impl ConnectionState {
     }
 }
 
-/// Takes an accepted socket in, or if the shard is full tells it so.
-pub(crate) fn start<P: Engine>(shard: &Rc<Shard<P>>, accepted: (Socket, SocketAddr), listener: &BoundListener) {
-    let limits = &shard.limits;
-    match listener.protocol {
-        Protocol::Plain => {
-            let limits = Limits { max_frame: limits.plain_max_frame };
-            admit(
-                shard,
-                accepted,
-                listener,
-                Plain { channel: Rc::clone(&listener.channel), limits, lag: listener.lag },
-            );
-        }
-        Protocol::Native => {
-            let limits = Limits { max_frame: limits.native_max_frame };
-            admit(shard, accepted, listener, Native::new(limits));
-        }
-    }
-}
-
-fn admit<P: Engine, S: Session>(
+/// Serves an accepted socket, or if the shard is full refuses it.
+pub(crate) fn admit<P: Engine, S: Session>(
     shard: &Rc<Shard<P>>,
     accepted: (Socket, SocketAddr),
-    listener: &BoundListener,
     session: S,
+    idle_timeout: Duration,
 ) {
     if shard.is_full() {
         return refuse(shard, &accepted.0, &session);
     }
     accepted.0.reset_when_vanished(shard.limits.write_timeout);
-    let connection = shard.open(accepted, listener);
+    let connection = shard.open::<S>(accepted, idle_timeout);
     glommio::spawn_local(serve(Rc::clone(shard), connection, session)).detach();
 }
 
 /// Says that there is no room, and closes the socket.
 fn refuse<P: Engine, S: Session>(shard: &Shard<P>, socket: &Socket, session: &S) {
     let mut close_frame = Vec::new();
-    session.close_frame(&End::new(Code::Full, "the server has as many connections as it may"), &mut close_frame);
+    session.refusal(&End::new(Code::Full, "the server has as many connections as it may"), &mut close_frame);
     // It has just been accepted: the few bytes fit, unless it has gone already.
     let _ = socket.send(&close_frame);
     socket.finish_sending();
@@ -189,9 +170,6 @@ enum Next {
 /// Serves the connection until it has a reason to end.
 async fn read<P: Engine, S: Session>(shard: &Rc<Shard<P>>, connection: &ConnectionState, session: &mut S) {
     shard.with_context(connection.id, |context| session.opened(context));
-    if connection.activity.protocol() == Protocol::Plain && connection.lifecycle.is_serving() {
-        connection.lifecycle.apply(Event::Introduced);
-    }
     let mut incoming = Incoming {
         incomplete: Reassembly::new(),
         events: Events::default(),
@@ -286,7 +264,8 @@ fn take<P: Engine, S: Session>(
         *published = context.published;
         outcome
     });
-    let Taken { frames, bytes } = outcome?;
+    let taken = outcome?;
+    let Taken { frames, bytes } = taken;
     if rate.is_some() && bytes > 0 && connection.socket.receive(&mut scratch[..bytes]) != Received::Bytes(bytes) {
         return Err(End::new(Code::Reset, "the connection is broken"));
     }
@@ -294,7 +273,7 @@ fn take<P: Engine, S: Session>(
         connection.lifecycle.apply(Event::Introduced);
     }
     if bytes > 0 {
-        connection.activity.received(shard.clock.now(), frames, incomplete.is_mid_frame());
+        connection.activity.received(shard.clock.now(), S::is_sign_of_life(taken), frames, incomplete.is_mid_frame());
     }
     // The end of a stream is not reported again.
     if bytes < scratch.len() && wait.is_zero() && !events.intersects(Events::HANG_UP) {

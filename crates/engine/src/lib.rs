@@ -15,7 +15,6 @@ mod accept;
 mod affinity;
 mod batch;
 mod clock;
-mod codec;
 mod config;
 mod connection;
 mod control;

@@ -31,7 +31,7 @@ pub enum State {
 /// What may happen to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A valid frame has come, or the protocol has no handshake.
+    /// A valid frame has come.
     Introduced,
     /// Somebody ends it: itself, its peer, the shard or an administrator.
     End,
@@ -86,8 +86,9 @@ impl State {
 pub(crate) struct Lifecycle(Cell<State>);
 
 impl Lifecycle {
-    pub(crate) fn begin() -> Self {
-        Self(Cell::new(State::Opening))
+    /// The life of a connection that has to introduce itself, or of one whose protocol has no handshake.
+    pub(crate) fn begin(has_handshake: bool) -> Self {
+        Self(Cell::new(if has_handshake { State::Opening } else { State::Open }))
     }
 
     pub(crate) fn state(&self) -> State {
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn an_orderly_life_visits_every_state() {
-        let life = Lifecycle::begin();
+        let life = Lifecycle::begin(true);
         let mut visited = vec![life.state()];
         for event in EVENTS {
             life.apply(event);
@@ -166,7 +167,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "CloseFrame of a connection that is open")]
     fn an_impossible_event_is_a_mistake_of_ours() {
-        let life = Lifecycle::begin();
+        let life = Lifecycle::begin(true);
         life.apply(Event::Introduced);
         life.apply(Event::CloseFrame);
     }

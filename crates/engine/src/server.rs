@@ -2,13 +2,14 @@
 
 use crate::accept::BoundListener;
 use crate::affinity::{self, CpuPlacement};
-use crate::config::{Config, Lag, Listener, PolicyKind};
+use crate::config::{Config, Lag, Limits, Listener, PolicyKind, Protocol};
 use crate::control::Control;
 use crate::error::{RunError, StartError};
 use crate::mesh::{Mesh, mesh};
 use crate::shard::{Engine, Shard, ShardStats, run};
 use crate::{io_uring, listener, open_files, policy};
 use corecast_fanout::{Counters, ShardId};
+use corecast_session::{Native, Plain};
 use corecast_wire::{ChannelName, Code};
 use flume::{Receiver, Sender};
 use glommio::{LocalExecutorBuilder, Placement};
@@ -319,7 +320,9 @@ impl<M> ShardThread<M> {
             affinity::schedule(config.tuning.scheduling);
             let placement = CpuPlacement::new(cpu, &config.cpus, config.tuning.affinity);
             let id = mesh.shard();
-            let shard = Shard::new(policy(), mesh, config.limits, config.tuning)
+            let bound = |listener| bound_listener(listener, &config.limits);
+            let listeners = listeners.into_iter().map(bound).collect();
+            let shard = Shard::new(policy(), mesh, config.limits.clone(), config.tuning)
                 .map_err(|error| StartError::Shard { shard: id, reason: error.to_string() })?;
             ready();
             let on_stop = || {
@@ -327,19 +330,29 @@ impl<M> ShardThread<M> {
                     unblock_signals();
                 }
             };
-            Ok(run(shard, placement, listeners.into_iter().map(bound_listener).collect(), on_stop).await)
+            Ok(run(shard, placement, listeners, on_stop).await)
         })
     }
 }
 
-fn bound_listener((listener, descriptor): (Listener, OwnedFd)) -> BoundListener {
-    let channel: Rc<str> = match listener.channel {
-        Some(channel) => channel.into(),
-        None => format!("{}:{}", listener.protocol, listener.address).into(),
-    };
-    let lag = listener.lag.map(Lag::of_fanout);
-    let idle_timeout = listener.idle_timeout.unwrap_or_default();
-    BoundListener { protocol: listener.protocol, channel, lag, idle_timeout, descriptor }
+/// The one place that knows which protocol has which session.
+fn bound_listener<P: Engine>((listener, descriptor): (Listener, OwnedFd), limits: &Limits) -> BoundListener<P> {
+    match listener.protocol {
+        Protocol::Plain => {
+            let channel: Rc<str> = match listener.channel {
+                Some(channel) => channel.into(),
+                None => format!("{}:{}", listener.protocol, listener.address).into(),
+            };
+            let lag = listener.lag.map(Lag::of_fanout);
+            let limits = corecast_wire::Limits { max_frame: limits.plain_max_frame };
+            let session = move || Plain { channel: Rc::clone(&channel), limits, lag };
+            BoundListener::new(descriptor, listener.idle_timeout.unwrap_or_default(), session)
+        }
+        Protocol::Native => {
+            let frame_limits = corecast_wire::Limits { max_frame: limits.native_max_frame };
+            BoundListener::new(descriptor, limits.idle_timeout, move || Native::new(frame_limits))
+        }
+    }
 }
 
 async fn stop_on_signal(control: Control) {

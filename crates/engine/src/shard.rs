@@ -3,13 +3,12 @@
 use crate::accept::{BoundListener, accept};
 use crate::affinity::CpuPlacement;
 use crate::clock::Clock;
-use crate::codec::encoding;
 use crate::config::{Limits, Tuning};
 use crate::connection::ConnectionState;
 use crate::deadline::{Activity, Due};
 use crate::hang_up;
 use crate::journal::{DisconnectRecord, Journal};
-use crate::lifecycle::Event;
+use crate::lifecycle::{Event, Lifecycle};
 use crate::mesh::Mesh;
 use crate::pause::PauseReport;
 use crate::reactor::Reactor;
@@ -18,7 +17,7 @@ use crate::signal::Signal;
 use crate::socket::Socket;
 use crate::tick::tick;
 use corecast_fanout::{ConnectionId, Counters, Policy, ShardId};
-use corecast_session::{Context, End};
+use corecast_session::{Context, End, Session};
 use corecast_wire::Code;
 use glommio::io::PollableFd;
 use rustix::event::{EventfdFlags, eventfd};
@@ -144,11 +143,16 @@ impl<P: Engine> Shard<P> {
     }
 
     /// Gives a socket its identity.
-    pub(crate) fn open(&self, accepted: (Socket, SocketAddr), listener: &BoundListener) -> Rc<ConnectionState> {
-        let id = self.policy.borrow_mut().open(accepted.0.clone(), encoding(listener.protocol));
+    pub(crate) fn open<S: Session>(
+        &self,
+        accepted: (Socket, SocketAddr),
+        idle_timeout: Duration,
+    ) -> Rc<ConnectionState> {
+        let id = self.policy.borrow_mut().open(accepted.0.clone(), S::ENCODING);
         let watch = self.reactor.watch(&accepted.0);
-        let activity = Activity::new(listener, self.clock.read(), &self.limits);
-        let connection = Rc::new(ConnectionState::new(id, accepted, watch, activity));
+        let activity = Activity::begin(S::PING, idle_timeout, self.clock.read());
+        let lifecycle = Lifecycle::begin(S::HAS_HANDSHAKE);
+        let connection = Rc::new(ConnectionState::new(id, accepted, watch, lifecycle, activity));
         let mut connections = self.connections.borrow_mut();
         let slot = id.slot as usize;
         if connections.len() <= slot {
@@ -317,7 +321,7 @@ fn random_below(spread: Duration) -> Option<Duration> {
 pub(crate) async fn run<P: Engine>(
     shard: Shard<P>,
     placement: CpuPlacement,
-    listeners: Vec<BoundListener>,
+    listeners: Vec<BoundListener<P>>,
     on_stop: impl FnOnce(),
 ) -> ShardStats {
     let shard = Rc::new(shard);

@@ -6,7 +6,6 @@
 //! woken.
 
 use crate::affinity::CpuPlacement;
-use crate::codec;
 use crate::connection::ConnectionState;
 use crate::deadline::Due;
 use crate::lifecycle::Event;
@@ -215,7 +214,7 @@ impl<P: Engine> Shard<P> {
 
     fn ping(&self, connection: &ConnectionState) {
         let mut frame = Vec::new();
-        codec::ping(connection.activity.protocol(), &mut frame);
+        connection.activity.ping(&mut frame);
         self.policy.borrow_mut().answer(connection.id, &frame);
     }
 

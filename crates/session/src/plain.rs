@@ -1,7 +1,7 @@
 //! `plain`: every frame goes to every connection of the listener.
 
-use crate::{Context, End, Session};
-use corecast_fanout::{Lag, Outlet, Policy, Publication};
+use crate::{Context, End, PLAIN, Session};
+use corecast_fanout::{Encoding, Lag, Outlet, Policy, Publication};
 use corecast_wire::{Limits, plain};
 use std::rc::Rc;
 
@@ -18,6 +18,10 @@ pub struct Plain {
 
 impl Session for Plain {
     type Decoder = plain::Decoder;
+
+    const ENCODING: Encoding = PLAIN;
+    const HAS_HANDSHAKE: bool = false;
+    const PING: Option<fn(&mut Vec<u8>)> = None;
 
     fn decoder(&self) -> plain::Decoder {
         plain::Decoder { limits: self.limits }
