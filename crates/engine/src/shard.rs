@@ -37,9 +37,9 @@ pub(crate) trait Engine: Policy<Socket> + 'static {}
 impl<P: Policy<Socket> + 'static> Engine for P {}
 
 /// What the tasks of one shard share. No borrow lives across an `.await`.
-pub(crate) struct Shard<P> {
+pub(crate) struct Shard<P: Engine> {
     pub(crate) policy: RefCell<P>,
-    pub(crate) mesh: Mesh,
+    pub(crate) mesh: Mesh<P::Item>,
     pub(crate) limits: Limits,
     pub(crate) tuning: Tuning,
     pub(crate) clock: Clock,
@@ -90,7 +90,7 @@ pub(crate) struct ShardStats {
 
 impl<P: Engine> Shard<P> {
     /// Must be called on the shard's own executor. An error is a lack of descriptors.
-    pub(crate) fn new(policy: P, mesh: Mesh, limits: Limits, tuning: Tuning) -> io::Result<Self> {
+    pub(crate) fn new(policy: P, mesh: Mesh<P::Item>, limits: Limits, tuning: Tuning) -> io::Result<Self> {
         let always_ready = eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let capacity = limits.connections_of(mesh.shard().into(), mesh.shards().into());
         Ok(Self {

@@ -14,10 +14,10 @@ use corecast_session::{End, NATIVE, PLAIN};
 use corecast_wire::Code;
 
 /// A shard, and its connections by slot.
-pub(crate) struct Shard<P> {
+pub(crate) struct Shard<P: Policy<Transport>> {
     pub(crate) id: ShardId,
     pub(crate) policy: P,
-    pub(crate) mailboxes: Mailboxes,
+    pub(crate) mailboxes: Mailboxes<P::Item>,
     pub(crate) connections: Vec<Option<Connection>>,
     /// Full transports that it waits for.
     pub(crate) full: Vec<(ConnectionId, Transport)>,
@@ -44,7 +44,7 @@ pub(crate) enum Drain {
 }
 
 impl<P: Policy<Transport>> Shard<P> {
-    pub(crate) fn new(id: ShardId, policy: P, mailboxes: Mailboxes, settings: Settings) -> Self {
+    pub(crate) fn new(id: ShardId, policy: P, mailboxes: Mailboxes<P::Item>, settings: Settings) -> Self {
         let told_finished = (0..mailboxes.shards()).map(|_| false).collect();
         Self {
             id,

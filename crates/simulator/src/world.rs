@@ -1,6 +1,6 @@
 //! The shards and the clients of a scenario, step by step to the end.
 
-use crate::mailbox::{Stop, mesh};
+use crate::mailbox::mesh;
 use crate::model::{Client, Model};
 use crate::scenario::Settings;
 use crate::shard::{Drain, Shard};
@@ -194,7 +194,7 @@ impl<F: PolicyFactory> World<F> {
 
     fn stop(&mut self, cut_off: &[bool]) -> Result<(), Violation> {
         self.model.stopping = true;
-        let mut stops: Vec<Stop> = self.shards.iter().map(|shard| shard.mailboxes.stop(shard.id)).collect();
+        let mut stops: Vec<_> = self.shards.iter().map(|shard| shard.mailboxes.stop(shard.id)).collect();
         for round in 0..PATIENCE {
             for stop in &mut stops {
                 stop.deliver();

@@ -16,13 +16,14 @@ mod flush;
 mod interest;
 mod lag;
 mod leave;
+mod ranges;
 mod rounds;
 mod subscription;
 
 use super::barrier::Barriers;
 use crate::log::BufferPool;
 use crate::{
-    Backlog, ConnectionId, Counters, Effect, Encode, EncodedBatch, Encoding, Item, Lag, Limits, Outlet, Policy,
+    Backlog, ConnectionId, Counters, Effect, Encode, EncodedBatch, Encoding, Hooks, Item, Lag, Limits, Outlet, Policy,
     Publication, ShardBatch, ShardId, Slots, TooManySubscriptions,
 };
 use bytes::Bytes;
@@ -184,7 +185,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             cursor: channel_log.log.head(),
             missed: 0,
             coalesced: false,
-            own: super::ranges::Ranges::default(),
+            own: ranges::Ranges::default(),
             leaving: None,
         });
         let key = u32::try_from(key).expect("below 2^32 subscriptions");
@@ -317,7 +318,11 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 }
 
+impl<O, E> Hooks for Sharded<O, E> {}
+
 impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
+    type Item = Item;
+
     fn open(&mut self, outlet: O, encoding: Encoding) -> ConnectionId {
         self.connections.insert(Connection::new(outlet, encoding))
     }
@@ -429,8 +434,6 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
         }
     }
 
-    fn commit(&mut self, _from: ConnectionId) {}
-
     fn writable(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.reopen();
@@ -455,9 +458,6 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
                 // What was accepted before is in the shard batch already.
                 Item::Barrier(number) => self.shard_batches[usize::from(from)].push(Item::Passed(number)),
                 Item::Passed(number) => self.pass(from, number),
-                Item::Notice(..) | Item::Delivery(_) => {
-                    unreachable!("no shard writes to another's connections, or has others write")
-                }
             }
         }
         self.ask_for_barrier();

@@ -1,8 +1,8 @@
 //! A subscriber of a channel log: a cursor.
 
+use super::ranges::Ranges;
 use crate::Lag;
 use crate::policy::leaving::Leaving;
-use crate::policy::ranges::Ranges;
 
 /// How far into a channel log's log one connection has been sent.
 #[derive(Debug)]
