@@ -347,8 +347,9 @@ impl Settings {
         let listeners = self.listen.iter().map(|address| address.0.clone()).collect();
         let limits = self.limits()?;
         let tuning = self.tuning.engine();
-        let (policy, handoff) = self.policy.engine()?;
-        Ok(Config { policy, handoff, limits, tuning, stop_on_signals: true, ..Config::new(listeners, cpus) })
+        let mut config = Config { limits, tuning, stop_on_signals: true, ..Config::new(listeners, cpus) };
+        self.policy.apply(&mut config)?;
+        Ok(config)
     }
 
     /// The kernel would let one process listen twice on an address, and share out its clients between both.
@@ -461,7 +462,7 @@ mod tests {
             "--write-timeout=4s",
             "--linger=8ms",
             "--drain-timeout=9s",
-            "--departure-lines=14",
+            "--disconnect-lines=14",
             "--reconnect-spread=15s",
         ]);
         let expected = Limits {
@@ -481,7 +482,7 @@ mod tests {
             write_timeout: Duration::from_secs(4),
             linger: Duration::from_millis(8),
             drain_timeout: Duration::from_secs(9),
-            departure_lines: 14,
+            disconnect_lines: 14,
             reconnect_spread: Duration::from_secs(15),
         };
         assert_eq!(format!("{:?}", limits.limits().unwrap()), format!("{expected:?}"));

@@ -1,17 +1,19 @@
 //! What may be asked of a running server, from any thread: through the mailbox of the shard that it concerns.
 
-use crate::journal::Departure;
+use crate::journal::DisconnectRecord;
 use crate::lifecycle::State;
-use crate::mesh::{Mailbox, Post};
 use crate::pause::PauseReport;
 use crate::shard::{Engine, Shard};
-use corecast_fanout::{ConnectionId, Counters, ShardId, Standing};
+use corecast_fanout::{Backlog, ConnectionId, Counters, ShardId};
 use corecast_session::End;
 use corecast_wire::Code;
 use flume::{Receiver, Sender};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a shard may take to answer. One that is busy answers in its next tick.
@@ -20,7 +22,19 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A way to ask things of a server, from any thread but its shards'.
 #[derive(Clone, Debug)]
 pub struct Control {
-    mailboxes: Vec<Mailbox>,
+    mailboxes: Vec<Arc<dyn ControlMailbox>>,
+}
+
+/// A shard's mailbox, whatever the policy's shards put into it.
+pub(crate) trait ControlMailbox: fmt::Debug + Send + Sync {
+    /// Asks the shard to stop, waiting for room until the deadline. Returns whether there was room.
+    fn stop(&self, deadline: Instant) -> bool;
+
+    /// As [`stop`](Self::stop), on a shard's own thread and for as long as it takes.
+    fn stop_from_shard(&self) -> Pin<Box<dyn Future<Output = ()> + '_>>;
+
+    /// Asks something of the shard, waiting for room until the deadline. Returns whether there was room.
+    fn ask(&self, request: Request, deadline: Instant) -> bool;
 }
 
 /// A connection that a server has.
@@ -35,7 +49,7 @@ pub struct ConnectionInfo {
     /// How long it has been here.
     pub age: Duration,
     /// How many channels it is subscribed to, and how many bytes behind it is.
-    pub standing: Standing,
+    pub backlog: Backlog,
 }
 
 /// What a shard has done since it started.
@@ -68,11 +82,11 @@ pub(crate) enum Request {
     Close(ConnectionId, End, Sender<bool>),
     Shards(Sender<Vec<ShardInfo>>),
     Connections(Sender<Vec<ConnectionInfo>>),
-    Journal(Sender<Vec<Departure>>),
+    Journal(Sender<Vec<DisconnectRecord>>),
 }
 
 impl Control {
-    pub(crate) fn new(mailboxes: Vec<Mailbox>) -> Self {
+    pub(crate) fn new(mailboxes: Vec<Arc<dyn ControlMailbox>>) -> Self {
         Self { mailboxes }
     }
 
@@ -80,14 +94,14 @@ impl Control {
     /// stopped already.
     pub fn stop(&self) {
         for mailbox in &self.mailboxes {
-            mailbox.put(Post::Stop, Instant::now() + ANSWER_TIMEOUT);
+            mailbox.stop(Instant::now() + ANSWER_TIMEOUT);
         }
     }
 
     /// As [`stop`](Self::stop), on a shard's own thread.
     pub(crate) async fn stop_from_shard(&self) {
         for mailbox in &self.mailboxes {
-            mailbox.put_from_shard(Post::Stop).await;
+            mailbox.stop_from_shard().await;
         }
     }
 
@@ -101,7 +115,7 @@ impl Control {
         let Some(mailbox) = self.mailboxes.get(usize::from(id.shard)) else { return Ok(false) };
         let (reply, answer) = flume::bounded(1);
         let deadline = Instant::now() + ANSWER_TIMEOUT;
-        ask(mailbox, Request::Close(id, End::new(code, text), reply), deadline)?;
+        ask(&**mailbox, Request::Close(id, End::new(code, text), reply), deadline)?;
         answer.recv_deadline(deadline).map_err(|_| NoAnswer)
     }
 
@@ -121,23 +135,23 @@ impl Control {
         self.gather(Request::Connections)
     }
 
-    /// The last departures, at most [`JOURNAL_LENGTH`](crate::JOURNAL_LENGTH) of each shard, from the oldest to the
+    /// The last disconnects, at most [`JOURNAL_LENGTH`](crate::JOURNAL_LENGTH) of each shard, from the oldest to the
     /// latest.
     ///
     /// # Errors
     /// A shard did not answer.
-    pub fn journal(&self) -> Result<Vec<Departure>, NoAnswer> {
+    pub fn journal(&self) -> Result<Vec<DisconnectRecord>, NoAnswer> {
         let mut journal = self.gather(Request::Journal)?;
-        journal.sort_by_key(|departure| departure.at);
+        journal.sort_by_key(|record| record.at);
         Ok(journal)
     }
 
     /// What every shard answers.
     fn gather<T>(&self, request: impl Fn(Sender<Vec<T>>) -> Request) -> Result<Vec<T>, NoAnswer> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
-        let ask = |mailbox| -> Result<Receiver<Vec<T>>, NoAnswer> {
+        let ask = |mailbox: &Arc<dyn ControlMailbox>| -> Result<Receiver<Vec<T>>, NoAnswer> {
             let (reply, answer) = flume::bounded(1);
-            ask(mailbox, request(reply), deadline)?;
+            ask(&**mailbox, request(reply), deadline)?;
             Ok(answer)
         };
         let answers = self.mailboxes.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
@@ -149,8 +163,8 @@ impl Control {
     }
 }
 
-fn ask(mailbox: &Mailbox, request: Request, deadline: Instant) -> Result<(), NoAnswer> {
-    if mailbox.put(Post::Request(request), deadline) { Ok(()) } else { Err(NoAnswer) }
+fn ask(mailbox: &dyn ControlMailbox, request: Request, deadline: Instant) -> Result<(), NoAnswer> {
+    if mailbox.ask(request, deadline) { Ok(()) } else { Err(NoAnswer) }
 }
 
 impl<P: Engine> Shard<P> {
@@ -158,19 +172,19 @@ impl<P: Engine> Shard<P> {
     pub(crate) fn answer_request(&self, request: Request, policy: &P) {
         match request {
             Request::Close(id, end, reply) => {
-                let closed = self.link(id).is_some_and(|link| match end.code {
-                    Code::Reset => link.give_up(end),
-                    _ => link.end(end),
+                let closed = self.connection(id).is_some_and(|connection| match end.code {
+                    Code::Reset => connection.reset(end),
+                    _ => connection.end(end),
                 });
                 let _ = reply.send(closed);
             }
             Request::Shards(reply) => {
-                let tally = self.tally.borrow();
+                let stats = self.stats.borrow();
                 let info = ShardInfo {
                     shard: self.mesh.shard(),
                     connections: self.connections(),
-                    accepted: tally.accepted,
-                    closed: tally.closed.clone(),
+                    accepted: stats.accepted,
+                    closed: stats.closed.clone(),
                     standstills: self.clock.standstills(),
                     counters: policy.counters(),
                     pause: self.pause_report.get(),
@@ -178,12 +192,12 @@ impl<P: Engine> Shard<P> {
                 let _ = reply.send(vec![info]);
             }
             Request::Connections(reply) => {
-                let info = self.all_links().into_iter().map(|link| ConnectionInfo {
-                    id: link.id,
-                    peer: link.peer,
-                    state: link.lifecycle.state(),
-                    age: link.activity.age(),
-                    standing: policy.standing(link.id),
+                let info = self.all_connections().into_iter().map(|connection| ConnectionInfo {
+                    id: connection.id,
+                    peer: connection.peer,
+                    state: connection.lifecycle.state(),
+                    age: connection.activity.age(),
+                    backlog: policy.backlog(connection.id),
                 });
                 let _ = reply.send(info.collect());
             }

@@ -1,25 +1,27 @@
 //! The mesh: bounded mailboxes, the only way from one shard to another.
 //!
-//! What a full mailbox does not take stays in the policy's parcel for that shard and grows there, while
+//! What a full mailbox does not take stays in the policy's shard batch for that shard and grows there, while
 //! publishers are not read; so no shard waits for another, and two that are full for each other both go
 //! on draining.
 
-use crate::control::Request;
+use crate::control::{ControlMailbox, Request};
 use crate::shard::{Engine, Shard};
 use crate::waker::ShardWaker;
-use corecast_fanout::{Parcel, ShardId};
+use corecast_fanout::{ShardBatch, ShardId};
 use flume::{Receiver, Sender, TrySendError};
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// What is put into a shard's mailbox.
+/// What is put into a shard's mailbox. `I` is what the policy's shards tell each other.
 #[derive(Debug)]
-pub(crate) enum Post {
+pub(crate) enum MailboxMessage<I> {
     /// From another shard's policy.
-    Parcel(ShardId, Parcel),
+    Batch(ShardId, ShardBatch<I>),
     /// Stop serving.
     Stop,
     /// A question from outside.
@@ -30,8 +32,8 @@ pub(crate) enum Post {
 
 /// Where a shard is sent to, from any thread.
 #[derive(Clone, Debug)]
-pub(crate) struct Mailbox {
-    sender: Sender<Post>,
+pub(crate) struct Mailbox<I> {
+    sender: Sender<MailboxMessage<I>>,
     state: Arc<MailboxState>,
 }
 
@@ -42,12 +44,12 @@ struct MailboxState {
     room_wanted: AtomicBool,
 }
 
-impl Mailbox {
+impl<I> Mailbox<I> {
     /// Puts something into the mailbox, or gives it back if there is no room. A shard that has ended takes everything and
     /// does nothing with it.
-    fn try_put(&self, post: Post) -> Result<(), Post> {
-        let outcome = match self.sender.try_send(post) {
-            Err(TrySendError::Full(post)) => Err(post),
+    fn try_put(&self, message: MailboxMessage<I>) -> Result<(), MailboxMessage<I>> {
+        let outcome = match self.sender.try_send(message) {
+            Err(TrySendError::Full(message)) => Err(message),
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
         };
         self.state.waker.wake();
@@ -55,44 +57,55 @@ impl Mailbox {
     }
 
     /// The same, but asks to be woken if there is no room.
-    fn put_or_wait(&self, post: Post) -> Result<(), Post> {
-        self.try_put(post).or_else(|post| {
+    fn put_or_wait(&self, message: MailboxMessage<I>) -> Result<(), MailboxMessage<I>> {
+        self.try_put(message).or_else(|message| {
             self.state.room_wanted.store(true, Ordering::SeqCst);
             // It may have been emptied before it could see that.
-            self.try_put(post)
+            self.try_put(message)
         })
     }
 
     /// Puts something into the mailbox, waiting for room until the deadline; whether it is there.
-    pub(crate) fn put(&self, post: Post, deadline: Instant) -> bool {
-        let sent = self.sender.send_deadline(post, deadline).is_ok();
+    fn put(&self, message: MailboxMessage<I>, deadline: Instant) -> bool {
+        let sent = self.sender.send_deadline(message, deadline).is_ok();
         self.state.waker.wake();
         sent
     }
+}
 
-    /// As [`put`](Self::put), on a shard's own thread and for as long as it takes.
-    pub(crate) async fn put_from_shard(&self, post: Post) {
-        // An error means that the shard has ended.
-        let _ = self.sender.send_async(post).await;
-        self.state.waker.wake();
+impl<I: fmt::Debug + Send + 'static> ControlMailbox for Mailbox<I> {
+    fn stop(&self, deadline: Instant) -> bool {
+        self.put(MailboxMessage::Stop, deadline)
+    }
+
+    fn stop_from_shard(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(async {
+            // An error means that the shard has ended.
+            let _ = self.sender.send_async(MailboxMessage::Stop).await;
+            self.state.waker.wake();
+        })
+    }
+
+    fn ask(&self, request: Request, deadline: Instant) -> bool {
+        self.put(MailboxMessage::Request(request), deadline)
     }
 }
 
 /// The mailboxes of all shards, as one shard sees them.
 #[derive(Debug)]
-pub(crate) struct Mesh {
+pub(crate) struct Mesh<I> {
     shard: ShardId,
-    mailboxes: Vec<Mailbox>,
-    inbox: Receiver<Post>,
-    /// For each shard, a post that waits for room in its mailbox.
-    waiting: Vec<RefCell<Option<Post>>>,
+    mailboxes: Vec<Mailbox<I>>,
+    inbox: Receiver<MailboxMessage<I>>,
+    /// For each shard, a message that waits for room in its mailbox.
+    waiting: Vec<RefCell<Option<MailboxMessage<I>>>>,
     /// For each shard, whether it was told that nothing more will be published here.
     finished: Vec<Cell<bool>>,
 }
 
-/// The mesh of so many shards: each one's end. An error is a lack of descriptors.
-pub(crate) fn mesh(shards: ShardId, capacity: usize) -> io::Result<(Vec<Mailbox>, Vec<Mesh>)> {
-    let mut mailboxes = Vec::new();
+/// The mesh of so many shards: their mailboxes, and each one's end. An error is a lack of descriptors.
+pub(crate) fn mesh<I: Clone>(shards: ShardId, capacity: usize) -> io::Result<(Vec<Mailbox<I>>, Vec<Mesh<I>>)> {
+    let mut mailboxes: Vec<Mailbox<I>> = Vec::new();
     let mut inboxes = Vec::new();
     for _ in 0..shards {
         let (sender, inbox) = flume::bounded(capacity);
@@ -112,7 +125,7 @@ pub(crate) fn mesh(shards: ShardId, capacity: usize) -> io::Result<(Vec<Mailbox>
     Ok((mailboxes, ends))
 }
 
-impl Mesh {
+impl<I> Mesh<I> {
     pub(crate) fn shard(&self) -> ShardId {
         self.shard
     }
@@ -123,7 +136,7 @@ impl Mesh {
     }
 
     /// The others.
-    pub(crate) fn others(&self) -> impl Iterator<Item = ShardId> + use<> {
+    pub(crate) fn others(&self) -> impl Iterator<Item = ShardId> + use<I> {
         let own = self.shard;
         (0..self.shards()).filter(move |shard| *shard != own)
     }
@@ -138,31 +151,31 @@ impl Mesh {
         self.waiting.iter().any(|waiting| waiting.borrow().is_some())
     }
 
-    /// The next post, without waiting.
-    pub(crate) fn try_take(&self) -> Option<Post> {
-        let post = self.inbox.try_recv().ok();
+    /// The next message, without waiting.
+    pub(crate) fn try_take(&self) -> Option<MailboxMessage<I>> {
+        let message = self.inbox.try_recv().ok();
         if self.own().state.room_wanted.load(Ordering::SeqCst)
             && self.own().state.room_wanted.swap(false, Ordering::SeqCst)
         {
             self.others().for_each(|other| self.mailboxes[usize::from(other)].state.waker.wake());
         }
-        post
+        message
     }
 
     /// Whether there is something to take.
-    pub(crate) fn has_post(&self) -> bool {
+    pub(crate) fn has_message(&self) -> bool {
         !self.inbox.is_empty()
     }
 
-    /// Returns true if a waiting post may have room now.
+    /// Returns true if a waiting message may have room now.
     pub(crate) fn has_room(&self) -> bool {
-        let has_room = |(mailbox, waiting): (&Mailbox, &RefCell<Option<Post>>)| {
+        let has_room = |(mailbox, waiting): (&Mailbox<I>, &RefCell<Option<MailboxMessage<I>>>)| {
             waiting.borrow().is_some() && !mailbox.sender.is_full()
         };
         self.mailboxes.iter().zip(&self.waiting).any(has_room)
     }
 
-    fn own(&self) -> &Mailbox {
+    fn own(&self) -> &Mailbox<I> {
         &self.mailboxes[usize::from(self.shard)]
     }
 }
@@ -173,21 +186,21 @@ impl<P: Engine> Shard<P> {
         for to in self.mesh.others() {
             let mut waiting = self.mesh.waiting[usize::from(to)].borrow_mut();
             loop {
-                let parcel = policy.parcel(to);
-                let post = if let Some(post) = waiting.take() {
-                    post
-                } else if !parcel.is_empty() {
-                    Post::Parcel(self.mesh.shard, std::mem::take(parcel))
+                let shard_batch = policy.shard_batch(to);
+                let message = if let Some(message) = waiting.take() {
+                    message
+                } else if !shard_batch.is_empty() {
+                    MailboxMessage::Batch(self.mesh.shard, std::mem::take(shard_batch))
                 } else if self.is_stopping()
                     && !policy.is_pending()
                     && !self.mesh.finished[usize::from(to)].replace(true)
                 {
-                    Post::Finished(self.mesh.shard)
+                    MailboxMessage::Finished(self.mesh.shard)
                 } else {
                     break;
                 };
-                if let Err(post) = self.mesh.mailboxes[usize::from(to)].put_or_wait(post) {
-                    *waiting = Some(post);
+                if let Err(message) = self.mesh.mailboxes[usize::from(to)].put_or_wait(message) {
+                    *waiting = Some(message);
                     break;
                 }
             }

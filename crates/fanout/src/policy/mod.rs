@@ -1,29 +1,23 @@
-//! How a published message finds its subscribers: one file or folder a policy.
+//! How a published message finds its subscribers: the trait, the `sharded` policy, and parts that policies share.
 //!
-//! | policy | registry of subscribers | who writes the socket |
-//! | --- | --- | --- |
-//! | [`Sharded`] | one per shard, no lock | the owning shard, from its log, once per tick |
-//! | [`Mutex`] | one for the process, locked for the whole fan-out | the publisher's thread, once per subscriber and read batch |
-//! | [`Snapshot`] | one for the process, copy-on-write, locked to clone an `Arc` | the publisher's thread, likewise |
-//! | [`Subjected`] | one for the process, an object under a policy of `corecast_subjector` | the thread on which the fan-out runs, likewise |
+//! A policy has one side on each shard. Its owner, the driver of the shard, calls [`Policy`], and [`Hooks`] at the points
+//! that they name. The sides tell each other only what their owners carry in [`ShardBatch`]es.
 //!
-//! All but the first are the baselines. They are the one exception to the rule that only parcels cross
-//! shards. Under [`Handoff::Owner`] they only name the subscribers, and the owning shard writes.
+//! A policy outside this crate implements both traits, with items of its own. [`Barriers`], [`Leaving`] and [`PendingWrites`]
+//! are there for it to use: they hold what the promises ask of every policy.
 
 mod barrier;
-mod held;
 mod leaving;
-mod ranges;
+mod pending_writes;
 mod sharded;
-mod shared;
 
+pub use barrier::Barriers;
+pub use leaving::{Leaving, Request};
+pub use pending_writes::PendingWrites;
 pub use sharded::Sharded;
-pub use shared::{
-    Delivery, Directory, FanOut, Handoff, Members, Membership, Mutex, MutexDirectory, Outcome, Registry, Shared,
-    Snapshot, SnapshotDirectory, Subjected, SubjectorDirectory, Writer,
-};
 
-use crate::{ConnectionId, Counters, Encoding, Lag, Outlet, Parcel, ShardId};
+use crate::{ConnectionId, Counters, Encoding, Lag, Outlet, ShardBatch, ShardId};
+use std::fmt;
 use std::task::Waker;
 
 /// A message on its way in.
@@ -43,7 +37,7 @@ pub enum Effect {
     /// Its transport is full: call [`Policy::writable`] when it no longer is.
     Full(ConnectionId),
     /// It was full or is ended, and everything that was held back for it has left. After
-    /// [`Policy::end`] it comes once, and means the farewell too.
+    /// [`Policy::end`] it comes once, and means the close frame too.
     Drained(ConnectionId),
     /// It lagged past the bound in a subscription that disconnects then: its subscriptions have ended, and
     /// new ones are ignored; end it, again if it was ending.
@@ -54,7 +48,7 @@ pub enum Effect {
 
 /// How far a connection has come with what it subscribed to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct Backlog {
     /// Channels that it is subscribed to.
     pub channels: usize,
     /// Bytes that are kept for it and that the transport has not taken: messages, answers, what a short write left.
@@ -72,16 +66,19 @@ pub struct TooManySubscriptions {
 /// A shard's side of a policy.
 ///
 /// The owner drains [`take_effect`](Self::take_effect) after any call, posts every non-empty
-/// [`parcel`](Self::parcel), and never calls a method for a connection after closing it; such a call
+/// [`shard_batch`](Self::shard_batch), and never calls a method for a connection after closing it; such a call
 /// does nothing.
-pub trait Policy<O: Outlet> {
+pub trait Policy<O: Outlet>: Hooks {
+    /// One thing that a shard of this policy tells another.
+    type Item: Clone + fmt::Debug + Send + 'static;
+
     /// A connection has come; it reads this encoding.
     fn open(&mut self, outlet: O, encoding: Encoding) -> ConnectionId;
 
-    /// Ends every subscription and says `farewell` as the last thing, behind every message that was accepted anywhere
+    /// Ends every subscription and says `close_frame` as the last thing, behind every message that was accepted anywhere
     /// before; nothing is sent behind it. [`Effect::Drained`] tells when it has left. What the connection asks for from
-    /// now on is ignored. Of a connection that lags meanwhile the farewell is dropped ([`Effect::Lagged`]): end it again.
-    fn end(&mut self, id: ConnectionId, farewell: &[u8]);
+    /// now on is ignored. Of a connection that lags meanwhile the close frame is dropped ([`Effect::Lagged`]): end it again.
+    fn end(&mut self, id: ConnectionId, close_frame: &[u8]);
 
     /// Returns true if an ended connection still waits to learn what other shards accepted before its end. If it is closed
     /// meanwhile, those messages are not counted for it.
@@ -97,10 +94,10 @@ pub trait Policy<O: Outlet> {
     /// Bytes held back for a connection that are not of a log: answers, those that wait for a
     /// subscription to take effect included, and what a short write left. Not bounded here: the owner
     /// stops reading a connection that has too many.
-    fn backlog(&self, id: ConnectionId) -> usize;
+    fn pending_bytes(&self, id: ConnectionId) -> usize;
 
     /// How a connection stands; of one that has lagged or is ended, how it stood then. Nothing for one that is closed.
-    fn standing(&self, id: ConnectionId) -> Standing;
+    fn backlog(&self, id: ConnectionId) -> Backlog;
 
     /// Subscribes a connection. `answer` leaves when every message published anywhere from then on
     /// will be delivered, and before the first of them. Subscribing again only gives the answer again.
@@ -132,25 +129,22 @@ pub trait Policy<O: Outlet> {
     /// meanwhile is done behind that.
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]);
 
-    /// Takes a message. It is on its way when [`commit`](Self::commit) has been called, at the latest.
+    /// Takes a message. It is on its way when [`Hooks::commit`] has been called, at the latest.
     fn publish(&mut self, from: ConnectionId, publication: &Publication<'_>);
-
-    /// Ends the batch of messages that one read of this connection brought.
-    fn commit(&mut self, from: ConnectionId);
 
     /// The transport of a connection can take bytes again.
     fn writable(&mut self, id: ConnectionId);
 
-    /// Puts what was published here since the last call into the parcels.
+    /// Puts what was published here since the last call into the shard batches.
     fn post(&mut self);
 
     /// What is to be posted to a shard; the owner takes it when the mailbox can have it.
-    fn parcel(&mut self, to: ShardId) -> &mut Parcel;
+    fn shard_batch(&mut self, to: ShardId) -> &mut ShardBatch<Self::Item>;
 
-    /// Takes a parcel that another shard posted.
-    fn receive(&mut self, from: ShardId, parcel: Parcel);
+    /// Takes a shard batch that another shard posted.
+    fn receive(&mut self, from: ShardId, shard_batch: ShardBatch<Self::Item>);
 
-    /// Another shard accepts nothing more, and all its parcels have been received: it is not waited for any more.
+    /// Another shard accepts nothing more, and all its shard batches have been received: it is not waited for any more.
     fn finished(&mut self, from: ShardId);
 
     /// Sends every answer, then what is behind, to at most about `budget` subscribers and not beyond the end of a
@@ -162,28 +156,33 @@ pub trait Policy<O: Outlet> {
     fn is_between_rounds(&self) -> bool;
 
     /// Whether more is waiting to be flushed than the logs should hold: publishers must not be read, nor
-    /// parcels received, until a flush has changed that.
+    /// shard batches received, until a flush has changed that.
     fn is_saturated(&self) -> bool;
-
-    /// Whether it pays to wait a little with the next flush, because what comes meanwhile leaves in the same sends.
-    fn merges(&self) -> bool {
-        true
-    }
-
-    /// Whether something that was asked for here is still to be done by others (the baselines whose registry is
-    /// asynchronous). It may yet fill parcels; every call of [`flush`](Self::flush) looks whether it is done.
-    fn is_pending(&self) -> bool {
-        false
-    }
-
-    /// Takes what is to be woken when a flush would find something done that was pending; whether that ever happens.
-    fn wake_with(&mut self, _waker: Waker) -> bool {
-        false
-    }
 
     /// The next thing to do for a connection.
     fn take_effect(&mut self) -> Option<Effect>;
 
     /// What was done so far.
     fn counters(&self) -> Counters;
+}
+
+/// Points at which a policy may do more than [`Policy`] asks. `sharded` does nothing there, which is what each method does by
+/// default; a registry that shards share, perhaps on another thread, needs them.
+pub trait Hooks {
+    /// Every message that one read of this connection brought has been published.
+    fn commit(&mut self, _from: ConnectionId) {}
+
+    /// Returns true if a short wait before the next flush pays, because what comes meanwhile leaves in the same sends.
+    fn merges(&self) -> bool {
+        true
+    }
+
+    /// Returns true if something that was asked for here is still to be done elsewhere. It may yet fill shard batches;
+    /// every call of [`Policy::post`] and [`Policy::flush`] looks for it.
+    fn is_pending(&self) -> bool {
+        false
+    }
+
+    /// Takes the waker to wake when the next flush would find something done that was pending.
+    fn wake_with(&mut self, _waker: Waker) {}
 }

@@ -2,13 +2,14 @@
 
 use crate::mutation::Mutation;
 use crate::tap::{Tap, TapCodec};
-use corecast_fanout::policy::{Mutex, MutexDirectory, Sharded};
+use corecast_baselines::{Mutex, MutexDirectory};
+use corecast_fanout::policy::Sharded;
 use corecast_fanout::{
-    ConnectionId, Counters, Effect, Encoding, Item, Lag, Limits, Parcel, Policy, Publication, ShardId, Standing,
-    TooManySubscriptions,
+    Backlog, ConnectionId, Counters, Effect, Encoding, Hooks, Item, Lag, Limits, Policy, Publication, ShardBatch,
+    ShardId, TooManySubscriptions,
 };
 use corecast_session::NATIVE;
-use corecast_simulator::{Family, Transport};
+use corecast_simulator::{PolicyFactory, Transport};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ pub(crate) struct MutatedSharded(pub(crate) Mutation);
 /// The baseline with a lock, mutated.
 pub(crate) struct MutatedMutex(pub(crate) Mutation);
 
-impl Family for MutatedSharded {
+impl PolicyFactory for MutatedSharded {
     type Policy = Mutant<Sharded<Tap, TapCodec>>;
 
     fn posts(&self) -> bool {
@@ -38,12 +39,12 @@ impl Family for MutatedSharded {
         (0..count).map(|shard| Mutant::new(self.0, count, policy(shard))).collect()
     }
 
-    fn feeds(policy: &Self::Policy) -> usize {
-        policy.inner.feeds()
+    fn channel_logs(policy: &Self::Policy) -> usize {
+        policy.inner.channel_logs()
     }
 }
 
-impl Family for MutatedMutex {
+impl PolicyFactory for MutatedMutex {
     type Policy = Mutant<Mutex<Tap, TapCodec>>;
 
     fn posts(&self) -> bool {
@@ -68,7 +69,7 @@ pub(crate) struct Mutant<P> {
     shards: ShardId,
     calls: Cell<usize>,
     taps: BTreeMap<ConnectionId, Tap>,
-    by_slot: BTreeMap<u32, ConnectionId>,
+    by_slot: BySlot,
     orphan: Option<Tap>,
     swapped: Option<(ConnectionId, String, Vec<u8>, bool)>,
     late_answers: Vec<(ConnectionId, Vec<u8>)>,
@@ -112,21 +113,63 @@ impl<P: Policy<Tap>> Mutant<P> {
             tap.mute();
         }
     }
+}
 
-    fn mutate_item(&mut self, item: Item, out: &mut Vec<Item>) {
-        match (self.mutation, &item) {
-            (Mutation::RunLost, Item::Run(_)) if self.now() => {}
-            (Mutation::RunDoubled, Item::Run(_)) if self.now() => out.extend([item.clone(), item]),
-            (Mutation::NeverPassed, Item::Passed(_)) => {}
-            (Mutation::GenerationIgnored, Item::Notice(id, notice)) => {
-                out.push(Item::Notice(self.by_slot.get(&id.slot).copied().unwrap_or(*id), *notice));
-            }
-            _ => out.push(item),
+/// An item of a policy, to do wrong with.
+pub(crate) trait MutableItem: Sized {
+    /// The answer to a barrier, before it is due.
+    fn passed(number: u64) -> Self;
+
+    /// Puts what becomes of the item into `out`. `now` says whether it is time to do wrong, of the things done wrong only at
+    /// times; `by_slot` has the latest connection of each slot.
+    fn mutate(self, mutation: Mutation, now: impl Fn() -> bool, by_slot: &BySlot, out: &mut Vec<Self>);
+}
+
+/// The latest connection of each slot.
+type BySlot = BTreeMap<u32, ConnectionId>;
+
+impl MutableItem for Item {
+    fn passed(number: u64) -> Self {
+        Self::Passed(number)
+    }
+
+    fn mutate(self, mutation: Mutation, now: impl Fn() -> bool, _by_slot: &BySlot, out: &mut Vec<Self>) {
+        match (mutation, &self) {
+            (Mutation::MessagesLost, Self::Messages(_)) if now() => {}
+            (Mutation::MessagesDoubled, Self::Messages(_)) if now() => out.extend([self.clone(), self]),
+            (Mutation::NeverPassed, Self::Passed(_)) => {}
+            _ => out.push(self),
         }
     }
 }
 
-impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
+impl MutableItem for corecast_baselines::Item {
+    fn passed(number: u64) -> Self {
+        Self::Passed(number)
+    }
+
+    fn mutate(self, mutation: Mutation, _now: impl Fn() -> bool, by_slot: &BySlot, out: &mut Vec<Self>) {
+        out.push(match self {
+            Self::Notice(id, notice) if mutation == Mutation::GenerationIgnored => {
+                Self::Notice(by_slot.get(&id.slot).copied().unwrap_or(id), notice)
+            }
+            item => item,
+        });
+    }
+}
+
+impl<P: Policy<Tap>> Hooks for Mutant<P> {
+    fn commit(&mut self, from: ConnectionId) {
+        if let Some((from, channel, payload, no_echo)) = self.swapped.take() {
+            self.inner.publish(from, &Publication { channel: &channel, payload: &payload, no_echo });
+        }
+        self.inner.commit(from);
+    }
+}
+
+impl<P: Policy<Tap, Item: MutableItem>> Policy<Transport> for Mutant<P> {
+    type Item = P::Item;
+
     fn open(&mut self, outlet: Transport, encoding: Encoding) -> ConnectionId {
         if let Some(orphan) = self.orphan.take() {
             orphan.redirect(outlet.clone());
@@ -141,17 +184,17 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         id
     }
 
-    fn end(&mut self, id: ConnectionId, farewell: &[u8]) {
+    fn end(&mut self, id: ConnectionId, close_frame: &[u8]) {
         self.mute(id);
         match self.mutation {
             Mutation::FarewellLost => self.inner.end(id, &[]),
             // One that is given up goes on as if nothing had happened.
-            Mutation::CloseHandsOver if farewell.is_empty() && self.taps.contains_key(&id) => {}
+            Mutation::CloseHandsOver if close_frame.is_empty() && self.taps.contains_key(&id) => {}
             Mutation::FarewellTooEarly => {
-                self.inner.answer(id, farewell);
+                self.inner.answer(id, close_frame);
                 self.late_ends.push(id);
             }
-            _ => self.inner.end(id, farewell),
+            _ => self.inner.end(id, close_frame),
         }
     }
 
@@ -187,12 +230,12 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         self.inner.answer(id, frame);
     }
 
-    fn backlog(&self, id: ConnectionId) -> usize {
-        if self.mutation == Mutation::BacklogUncounted { 0 } else { self.inner.backlog(id) }
+    fn pending_bytes(&self, id: ConnectionId) -> usize {
+        if self.mutation == Mutation::BacklogUncounted { 0 } else { self.inner.pending_bytes(id) }
     }
 
-    fn standing(&self, id: ConnectionId) -> Standing {
-        self.inner.standing(id)
+    fn backlog(&self, id: ConnectionId) -> Backlog {
+        self.inner.backlog(id)
     }
 
     fn subscribe_with(
@@ -230,8 +273,8 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         self.inner.unsubscribe(id, channel, answer);
         if self.mutation == Mutation::PassedTooEarly {
             for other in (0..self.shards).filter(|other| *other != id.shard) {
-                let mut forged = Parcel::default();
-                forged.push(Item::Passed(u64::MAX - 1));
+                let mut forged = ShardBatch::default();
+                forged.push(P::Item::passed(u64::MAX - 1));
                 self.inner.receive(other, forged);
             }
         }
@@ -263,13 +306,6 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         self.inner.publish(from, publication);
     }
 
-    fn commit(&mut self, from: ConnectionId) {
-        if let Some((from, channel, payload, no_echo)) = self.swapped.take() {
-            self.inner.publish(from, &Publication { channel: &channel, payload: &payload, no_echo });
-        }
-        self.inner.commit(from);
-    }
-
     fn writable(&mut self, id: ConnectionId) {
         self.inner.writable(id);
     }
@@ -278,19 +314,19 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         self.inner.post();
     }
 
-    fn parcel(&mut self, to: ShardId) -> &mut Parcel {
-        self.inner.parcel(to)
+    fn shard_batch(&mut self, to: ShardId) -> &mut ShardBatch<P::Item> {
+        self.inner.shard_batch(to)
     }
 
-    fn receive(&mut self, from: ShardId, parcel: Parcel) {
+    fn receive(&mut self, from: ShardId, shard_batch: ShardBatch<P::Item>) {
         let mut items = Vec::new();
-        for item in parcel.into_items() {
-            self.mutate_item(item, &mut items);
+        for item in shard_batch.into_items() {
+            item.mutate(self.mutation, || self.now(), &self.by_slot, &mut items);
         }
         if self.mutation == Mutation::ParcelReversed {
             items.reverse();
         }
-        let mut mutated = Parcel::default();
+        let mut mutated = ShardBatch::default();
         for item in items {
             mutated.push(item);
         }
@@ -317,7 +353,7 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
             }
         }
         let shards = self.shards;
-        self.blocked = (0..shards).any(|to| !self.inner.parcel(to).is_empty());
+        self.blocked = (0..shards).any(|to| !self.inner.shard_batch(to).is_empty());
         more
     }
 

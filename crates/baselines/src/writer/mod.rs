@@ -1,11 +1,14 @@
 //! A connection that every publisher's thread may write to.
 
-use super::batch::EncodedRun;
-use super::unsent::Unsent;
-use crate::{ConnectionId, Counters, Encode, Encoding, Lag, Limits, Notice, Outlet, Sent};
+mod unsent;
+
+use crate::Notice;
+use crate::fan_out::batch::EncodedMessages;
+use corecast_fanout::{ConnectionId, Counters, Encode, Encoding, Lag, Limits, Outlet, Sent};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use unsent::Unsent;
 
 /// A subscriber's way out, shared by all publishers.
 #[derive(Debug)]
@@ -19,9 +22,9 @@ pub struct Writer<O> {
 /// One connection's subscription to one channel, as the registry has it.
 #[derive(Debug)]
 pub struct Membership<O> {
-    pub(super) writer: Arc<Writer<O>>,
+    pub(crate) writer: Arc<Writer<O>>,
     /// Which of its shard's subscriptions it is.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     lag: Lag,
     /// A publisher may have found this before it was taken out of the registry. Under the writer's lock.
     left: AtomicBool,
@@ -31,12 +34,12 @@ pub struct Membership<O> {
 struct State {
     transport: Transport,
     /// What leaves before anything else: what a full transport did not take, then what came after it.
-    held: Unsent,
+    pending: Unsent,
     /// For each join that has not been done: its answer, and the answers that came behind it.
     awaited: VecDeque<Vec<u8>>,
-    /// Messages it missed of each channel, to be told of when what is held has left.
+    /// Messages it missed of each channel, to be told of when what is pending has left.
     missed: Vec<(Arc<str>, u64)>,
-    /// Nothing more is to be written behind what is held, except by the owner.
+    /// Nothing more is to be written behind what is pending, except by the owner.
     ended: bool,
     /// That is because it lagged, which the owner is told.
     lagged: bool,
@@ -53,7 +56,7 @@ enum Transport {
 }
 
 impl<O> Membership<O> {
-    pub(super) fn new(writer: Arc<Writer<O>>, number: u64, lag: Lag) -> Self {
+    pub(crate) fn new(writer: Arc<Writer<O>>, number: u64, lag: Lag) -> Self {
         Self { writer, number, lag, left: AtomicBool::new(false) }
     }
 
@@ -67,38 +70,38 @@ impl<O: Outlet> Membership<O> {
     /// Writes the messages of one batch, or keeps them while the transport is full.
     ///
     /// The batch that finds it full is kept whole: the bound is one batch more than the limit.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         channel: &Arc<str>,
-        run: &EncodedRun,
+        encoded: &EncodedMessages,
         limits: &Limits,
         counters: &mut Counters,
     ) -> Result<(), Notice> {
         let writer = &*self.writer;
         let mut state = writer.lock();
-        if run.messages == 0 || self.left.load(Ordering::Relaxed) {
+        if encoded.messages == 0 || self.left.load(Ordering::Relaxed) {
             return Ok(());
         }
         if state.ended {
-            counters.undelivered += run.messages;
+            counters.undelivered += encoded.messages;
             return Ok(());
         }
         if state.transport == Transport::Open {
-            return writer.send_run(&mut state, run, counters);
+            return writer.send_encoded(&mut state, encoded, counters);
         }
-        if state.missed.is_empty() && state.held.bytes().len() + run.bytes.len() <= limits.log_bytes {
-            state.held.push_rest(run, 0);
+        if state.missed.is_empty() && state.pending.bytes().len() + encoded.bytes.len() <= limits.log_bytes {
+            state.pending.push_rest(encoded, 0);
             return Ok(());
         }
         match self.lag {
             Lag::Skip => {
-                counters.missed += run.messages;
-                state.miss(channel, run.messages);
+                counters.missed += encoded.messages;
+                state.miss(channel, encoded.messages);
                 Ok(())
             }
             Lag::Disconnect => {
                 counters.lagged += 1;
-                counters.undelivered += run.messages;
+                counters.undelivered += encoded.messages;
                 state.ended = true;
                 state.lagged = true;
                 Err(Notice::Lagged)
@@ -107,7 +110,7 @@ impl<O: Outlet> Membership<O> {
     }
 
     /// Nothing of the channel is written from now on; what was missed of it is told.
-    pub(super) fn leave(&self, channel: &str, encode: &impl Encode) {
+    pub(crate) fn leave(&self, channel: &str, encode: &impl Encode) {
         let mut state = self.writer.lock();
         self.left.store(true, Ordering::Relaxed);
         if let Some(place) = state.missed.iter().position(|(name, _)| **name == *channel) {
@@ -120,21 +123,21 @@ impl<O: Outlet> Membership<O> {
 }
 
 impl<O: Outlet> Writer<O> {
-    pub(super) fn new(id: ConnectionId, encoding: Encoding, outlet: O) -> Self {
+    pub(crate) fn new(id: ConnectionId, encoding: Encoding, outlet: O) -> Self {
         Self { id, encoding, outlet, state: Mutex::default() }
     }
 
-    pub(super) fn encoding(&self) -> Encoding {
+    pub(crate) fn encoding(&self) -> Encoding {
         self.encoding
     }
 
     /// Adds an answer, to leave at the next flush or before the next message, in its turn.
-    pub(super) fn hold(&self, frame: &[u8]) {
+    pub(crate) fn hold(&self, frame: &[u8]) {
         self.lock().hold(frame);
     }
 
     /// Adds the answer of a join, to wait until that is done.
-    pub(super) fn await_join(&self, answer: &[u8]) {
+    pub(crate) fn await_join(&self, answer: &[u8]) {
         let mut state = self.lock();
         if state.transport != Transport::Gone {
             state.awaited.push_back(answer.to_owned());
@@ -142,46 +145,46 @@ impl<O: Outlet> Writer<O> {
     }
 
     /// The first join that was awaited is done. Nothing waits for it where the connection has ended meanwhile.
-    pub(super) fn joined(&self) {
+    pub(crate) fn joined(&self) {
         let mut state = self.lock();
         if let Some(answers) = state.awaited.pop_front() {
-            state.held.push(&answers);
+            state.pending.push(&answers);
         }
     }
 
     /// Whether a join has not been done.
-    pub(super) fn awaits_join(&self) -> bool {
+    pub(crate) fn awaits_join(&self) -> bool {
         !self.lock().awaited.is_empty()
     }
 
     /// Adds the last bytes; what is written from now on is dropped.
-    pub(super) fn end(&self, farewell: &[u8]) {
+    pub(crate) fn end(&self, close_frame: &[u8]) {
         let mut state = self.lock();
         state.ended = true;
         state.owes_drained = true;
         for answers in std::mem::take(&mut state.awaited) {
-            state.held.push(&answers);
+            state.pending.push(&answers);
         }
-        state.hold(farewell);
+        state.hold(close_frame);
     }
 
-    /// Drops what is held. A publisher's thread may still have the writer: it writes nothing any more.
-    pub(super) fn close(&self, counters: &mut Counters) {
+    /// Drops what is pending. A publisher's thread may still have the writer: it writes nothing any more.
+    pub(crate) fn close(&self, counters: &mut Counters) {
         self.lock().lose(counters);
     }
 
     /// Whether it fell too far behind, or was ended, or its peer is gone.
-    pub(super) fn is_ended(&self) -> bool {
+    pub(crate) fn is_ended(&self) -> bool {
         self.lock().ended
     }
 
     /// Returns true if the connection fell too far behind.
-    pub(super) fn has_lagged(&self) -> bool {
+    pub(crate) fn has_lagged(&self) -> bool {
         self.lock().lagged
     }
 
     /// Sends the answers; whether the owner is to hear that everything has left.
-    pub(super) fn flush_held(&self, counters: &mut Counters) -> Result<bool, Notice> {
+    pub(crate) fn flush_held(&self, counters: &mut Counters) -> Result<bool, Notice> {
         let mut state = self.lock();
         if state.transport != Transport::Open {
             return Ok(false);
@@ -190,9 +193,9 @@ impl<O: Outlet> Writer<O> {
         Ok(std::mem::take(&mut state.owes_drained))
     }
 
-    /// The transport takes bytes again: sends what is held, tells what was missed; whether the owner is
+    /// The transport takes bytes again: sends what is pending, tells what was missed; whether the owner is
     /// to hear that everything has left.
-    pub(super) fn resume(&self, encode: &impl Encode, counters: &mut Counters) -> Result<bool, Notice> {
+    pub(crate) fn resume(&self, encode: &impl Encode, counters: &mut Counters) -> Result<bool, Notice> {
         let mut state = self.lock();
         if state.transport == Transport::Gone {
             return Ok(false);
@@ -200,16 +203,16 @@ impl<O: Outlet> Writer<O> {
         state.transport = Transport::Open;
         self.send_held(&mut state, counters)?;
         for (channel, count) in std::mem::take(&mut state.missed) {
-            state.held.push_with(|out| encode.gap(self.encoding, &channel, count, out));
+            state.pending.push_with(|out| encode.gap(self.encoding, &channel, count, out));
         }
         self.send_held(&mut state, counters)?;
         Ok(std::mem::take(&mut state.owes_drained))
     }
 
     /// Bytes held back.
-    pub(super) fn backlog(&self) -> usize {
+    pub(crate) fn pending_bytes(&self) -> usize {
         let state = self.lock();
-        state.held.bytes().len() + state.awaited.iter().map(Vec::len).sum::<usize>()
+        state.pending.bytes().len() + state.awaited.iter().map(Vec::len).sum::<usize>()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -217,48 +220,53 @@ impl<O: Outlet> Writer<O> {
     }
 
     /// Sends messages while the transport is open, and holds what it does not take.
-    fn send_run(&self, state: &mut State, run: &EncodedRun, counters: &mut Counters) -> Result<(), Notice> {
+    fn send_encoded(
+        &self,
+        state: &mut State,
+        encoded: &EncodedMessages,
+        counters: &mut Counters,
+    ) -> Result<(), Notice> {
         debug_assert!(state.missed.is_empty(), "only a full transport makes a subscriber miss anything");
         match self.send_held(state, counters) {
             Ok(()) => {}
             Err(Notice::Full) => {
-                state.held.push_rest(run, 0);
+                state.pending.push_rest(encoded, 0);
                 return Err(Notice::Full);
             }
             Err(notice) => {
-                counters.undelivered += run.messages;
+                counters.undelivered += encoded.messages;
                 return Err(notice);
             }
         }
-        let sent = self.outlet.send(&run.bytes);
+        let sent = self.outlet.send(&encoded.bytes);
         counters.sent(sent);
         match sent {
             Sent::Gone => {
                 counters.short_sends += 1;
-                counters.undelivered += run.messages;
+                counters.undelivered += encoded.messages;
                 Err(state.lose(counters))
             }
-            Sent::Took(taken) if taken == run.bytes.len() => {
-                counters.deliveries += run.messages;
+            Sent::Took(taken) if taken == encoded.bytes.len() => {
+                counters.deliveries += encoded.messages;
                 Ok(())
             }
             Sent::Took(taken) => {
                 counters.short_sends += 1;
-                state.held.push_rest(run, taken);
+                state.pending.push_rest(encoded, taken);
                 Err(state.fill())
             }
         }
     }
 
     fn send_held(&self, state: &mut State, counters: &mut Counters) -> Result<(), Notice> {
-        if state.held.is_empty() {
+        if state.pending.is_empty() {
             return Ok(());
         }
-        match self.outlet.send(state.held.bytes()) {
+        match self.outlet.send(state.pending.bytes()) {
             Sent::Gone => return Err(state.lose(counters)),
-            Sent::Took(taken) => counters.deliveries += state.held.advance(taken),
+            Sent::Took(taken) => counters.deliveries += state.pending.advance(taken),
         }
-        if state.held.is_empty() { Ok(()) } else { Err(state.fill()) }
+        if state.pending.is_empty() { Ok(()) } else { Err(state.fill()) }
     }
 }
 
@@ -269,7 +277,7 @@ impl State {
         }
         match self.awaited.back_mut() {
             Some(answers) => answers.extend_from_slice(frame),
-            None => self.held.push(frame),
+            None => self.pending.push(frame),
         }
     }
 
@@ -280,7 +288,7 @@ impl State {
     }
 
     fn lose(&mut self, counters: &mut Counters) -> Notice {
-        counters.undelivered += self.held.messages();
+        counters.undelivered += self.pending.messages();
         *self = Self { transport: Transport::Gone, ended: true, ..Self::default() };
         Notice::Gone
     }

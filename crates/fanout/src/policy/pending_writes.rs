@@ -3,32 +3,35 @@
 /// Bytes that leave before anything else, in order. Holds no memory while empty, and never more than about
 /// twice of what has not left.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub struct PendingWrites {
     bytes: Vec<u8>,
     /// So many at the front have left.
     sent: usize,
 }
 
-impl Held {
-    pub(super) fn is_empty(&self) -> bool {
+impl PendingWrites {
+    /// Returns true if every byte has left.
+    pub fn is_empty(&self) -> bool {
         self.unsent().is_empty()
     }
 
-    pub(super) fn unsent(&self) -> &[u8] {
+    /// The bytes that have not left.
+    pub fn unsent(&self) -> &[u8] {
         &self.bytes[self.sent..]
     }
 
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    /// Adds bytes at the end.
+    pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Adds what `write` appends to the buffer.
-    pub(super) fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.bytes);
     }
 
     /// So many of the unsent bytes have left.
-    pub(super) fn advance(&mut self, taken: usize) {
+    pub fn advance(&mut self, taken: usize) {
         self.sent += taken;
         if self.is_empty() {
             *self = Self::default();
@@ -46,25 +49,25 @@ mod tests {
 
     #[test]
     fn a_buffer_that_never_empties_stays_small() {
-        let mut held = Held::default();
-        held.push(b"abc");
+        let mut pending = PendingWrites::default();
+        pending.push(b"abc");
         for _ in 0..1000 {
-            held.push(b"abc");
-            held.advance(3);
-            assert_eq!(held.unsent().len(), 3);
+            pending.push(b"abc");
+            pending.advance(3);
+            assert_eq!(pending.unsent().len(), 3);
         }
-        assert!(held.bytes.capacity() <= 32, "{}", held.bytes.capacity());
+        assert!(pending.bytes.capacity() <= 32, "{}", pending.bytes.capacity());
     }
 
     #[test]
     fn an_empty_buffer_holds_no_memory() {
-        let mut held = Held::default();
-        held.push(b"abcd");
-        held.advance(1);
-        assert_eq!(held.unsent(), b"bcd");
-        held.advance(2);
-        assert_eq!(held.unsent(), b"d");
-        held.advance(1);
-        assert_eq!((held.is_empty(), held.bytes.capacity()), (true, 0));
+        let mut pending = PendingWrites::default();
+        pending.push(b"abcd");
+        pending.advance(1);
+        assert_eq!(pending.unsent(), b"bcd");
+        pending.advance(2);
+        assert_eq!(pending.unsent(), b"d");
+        pending.advance(1);
+        assert_eq!((pending.is_empty(), pending.bytes.capacity()), (true, 0));
     }
 }

@@ -1,19 +1,27 @@
 //! One batch on its way to the members of its channels, and what comes of that.
 
-use super::batch::{Batch, EncodedRun};
-use super::delivery::{Delivery, Recipient};
-use super::registry::Members;
-use crate::{ConnectionId, Counters, Encode, Encoding, Limits, MAX_ENCODINGS, Notice, Outlet, Publication, ShardId};
+pub(crate) mod batch;
+pub(crate) mod delivery;
+
+pub use delivery::Delivery;
+
+use crate::Members;
+use crate::Notice;
+use batch::{Batch, EncodedMessages};
+use corecast_fanout::{ConnectionId, Counters, Encode, Encoding, Limits, MAX_ENCODINGS, Outlet, Publication, ShardId};
+use delivery::Recipient;
 use std::sync::Arc;
 
-/// Who writes to the sockets of a channel's members.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Handoff {
-    /// Whoever does the fan-out: the publisher's thread, or the thread on which the registry lives.
-    #[default]
-    Direct,
-    /// The shard that owns the member: the fan-out only names the members to it.
-    Owner,
+corecast_fanout::named! {
+    /// Who writes to the sockets of a channel's members.
+    #[derive(Default)]
+    Handoff, "handoff" {
+        /// Whoever does the fan-out: the publisher's thread, or the thread on which the registry lives.
+        #[default]
+        Direct = "direct",
+        /// The shard that owns the member: the fan-out only names the members to it.
+        Owner = "owner",
+    }
 }
 
 /// What the current read of a publisher has brought so far, and what bringing it to others takes.
@@ -21,27 +29,27 @@ pub enum Handoff {
 pub struct FanOut<E> {
     batch: Batch,
     /// Whose read that is; no batch without one.
-    pub(super) from: Option<ConnectionId>,
-    pub(super) encode: E,
-    pub(super) limits: Limits,
-    pub(super) handoff: Handoff,
+    pub(crate) from: Option<ConnectionId>,
+    pub(crate) encode: E,
+    pub(crate) limits: Limits,
+    pub(crate) handoff: Handoff,
 }
 
 /// What came of something that was asked of the registry.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    pub(super) counters: Counters,
+    pub(crate) counters: Counters,
     /// What befell connections that were written to.
-    pub(super) notices: Vec<(ConnectionId, Notice)>,
+    pub(crate) notices: Vec<(ConnectionId, Notice)>,
     /// What shards are to write to their connections.
-    pub(super) deliveries: Vec<(ShardId, Delivery)>,
+    pub(crate) deliveries: Vec<(ShardId, Delivery)>,
     /// Connections with an answer that waited for this.
-    pub(super) joined: Vec<ConnectionId>,
+    pub(crate) joined: Vec<ConnectionId>,
 }
 
 impl Outcome {
     /// Adds a later outcome.
-    pub(super) fn append(&mut self, mut later: Self) {
+    pub(crate) fn append(&mut self, mut later: Self) {
         self.counters += later.counters;
         self.notices.append(&mut later.notices);
         self.deliveries.append(&mut later.deliveries);
@@ -50,17 +58,17 @@ impl Outcome {
 }
 
 impl<E: Encode> FanOut<E> {
-    pub(super) fn new(limits: Limits, encode: E) -> Self {
+    pub(crate) fn new(limits: Limits, encode: E) -> Self {
         Self { batch: Batch::default(), from: None, encode, limits, handoff: Handoff::default() }
     }
 
     /// Adds a message of the connection whose read this is.
-    pub(super) fn add(&mut self, publication: &Publication<'_>, encoding: Encoding) {
+    pub(crate) fn add(&mut self, publication: &Publication<'_>, encoding: Encoding) {
         self.batch.add(publication, encoding, &self.encode);
     }
 
     /// The batch, to be brought to others from elsewhere; here the next one can begin.
-    pub(super) fn take(&mut self) -> Self {
+    pub(crate) fn take(&mut self) -> Self {
         Self {
             batch: std::mem::take(&mut self.batch),
             from: self.from.take(),
@@ -70,18 +78,18 @@ impl<E: Encode> FanOut<E> {
         }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.batch.clear();
         self.from = None;
     }
 
     /// The channels, in the order of their indices.
-    pub(super) fn channels(&self) -> Vec<Arc<str>> {
+    pub(crate) fn channels(&self) -> Vec<Arc<str>> {
         self.batch.channels().cloned().collect()
     }
 
     /// Brings what the batch has of one channel to its members.
-    pub(super) fn bring_to<O: Outlet>(
+    pub(crate) fn bring_to<O: Outlet>(
         &mut self,
         index: usize,
         channel: &Arc<str>,
@@ -97,8 +105,8 @@ impl<E: Encode> FanOut<E> {
     fn write<O: Outlet>(&mut self, index: usize, channel: &Arc<str>, members: &Members<O>, outcome: &mut Outcome) {
         for member in members {
             let own = Some(member.id()) == self.from;
-            let run = self.batch.run(index, member.writer.encoding(), own, &self.encode);
-            if let Err(notice) = member.write(channel, run, &self.limits, &mut outcome.counters) {
+            let encoded = self.batch.encoded(index, member.writer.encoding(), own, &self.encode);
+            if let Err(notice) = member.write(channel, encoded, &self.limits, &mut outcome.counters) {
                 outcome.notices.push((member.id(), notice));
             }
         }
@@ -108,16 +116,16 @@ impl<E: Encode> FanOut<E> {
     fn hand_off<O: Outlet>(&mut self, index: usize, channel: &Arc<str>, members: &Members<O>, outcome: &mut Outcome) {
         let spared = self.from.filter(|_| self.batch.spares_publisher(index));
         let mut named: Vec<Vec<Recipient>> = Vec::new();
-        let deliver = |shard, run: Arc<EncodedRun>, recipients| {
+        let deliver = |shard, encoded: Arc<EncodedMessages>, recipients| {
             let channel = Arc::clone(channel);
-            (shard, Delivery { channel, run, recipients })
+            (shard, Delivery { channel, encoded, recipients })
         };
         for member in members {
             let (id, encoding) = (member.id(), member.writer.encoding());
             let recipient = Recipient { id, subscription: member.number };
             if Some(id) == spared {
-                let run = self.batch.take_run(index, encoding, true, &self.encode);
-                outcome.deliveries.push(deliver(id.shard, Arc::new(run), vec![recipient]));
+                let encoded = self.batch.take_encoded(index, encoding, true, &self.encode);
+                outcome.deliveries.push(deliver(id.shard, Arc::new(encoded), vec![recipient]));
                 continue;
             }
             let place = usize::from(id.shard) * MAX_ENCODINGS + encoding.index();
@@ -126,13 +134,13 @@ impl<E: Encode> FanOut<E> {
             }
             named[place].push(recipient);
         }
-        let mut runs: [Option<Arc<EncodedRun>>; MAX_ENCODINGS] = [const { None }; MAX_ENCODINGS];
+        let mut runs: [Option<Arc<EncodedMessages>>; MAX_ENCODINGS] = [const { None }; MAX_ENCODINGS];
         for (place, recipients) in named.into_iter().enumerate().filter(|(_, recipients)| !recipients.is_empty()) {
             let shard = recipients[0].id.shard;
             let encoding = Encoding::new(u8::try_from(place % MAX_ENCODINGS).expect("below MAX_ENCODINGS"));
-            let run = runs[encoding.index()]
-                .get_or_insert_with(|| Arc::new(self.batch.take_run(index, encoding, false, &self.encode)));
-            outcome.deliveries.push(deliver(shard, Arc::clone(run), recipients));
+            let encoded = runs[encoding.index()]
+                .get_or_insert_with(|| Arc::new(self.batch.take_encoded(index, encoding, false, &self.encode)));
+            outcome.deliveries.push(deliver(shard, Arc::clone(encoded), recipients));
         }
     }
 }

@@ -1,45 +1,17 @@
-//! All policies, to write a test once.
+//! The baselines, for the tests that every policy passes; `crates/fanout/tests/common` has what those share.
 
-use super::executor::stepped;
-use super::{FakeEncode, FakeOutlet};
-use corecast_fanout::policy::{
-    Directory, Handoff, MutexDirectory, Policy, Sharded, Shared, SnapshotDirectory, SubjectorDirectory,
-};
+#[path = "../../../fanout/tests/common/mod.rs"]
+mod every_policy;
+mod executor;
+
+pub(crate) use every_policy::*;
+pub(crate) use executor::step;
+
+use corecast_baselines::{Directory, Handoff, MutexDirectory, Shared, SnapshotDirectory, SubjectorDirectory};
 use corecast_fanout::{Limits, ShardId};
+use executor::stepped;
 use std::marker::PhantomData;
 use subjector::{Alone, Channel, Portal, Spin};
-
-/// A policy, and how to make its shards.
-pub(crate) trait PolicyFamily {
-    type Policy: Policy<FakeOutlet>;
-
-    /// Whether what a shard's subscriber gets is a stretch of what any other gets that was there before and stays.
-    /// Where the owner writes it is not: a message of another shard, published before a subscription, may reach
-    /// those who were there behind later ones of this shard.
-    const STRETCHES: bool = true;
-
-    /// The sides of so many shards.
-    fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy>;
-
-    /// What a shard still keeps of channels, where that can be told.
-    fn feeds(_policy: &Self::Policy) -> usize {
-        0
-    }
-}
-
-pub(crate) enum ShardedFamily {}
-
-impl PolicyFamily for ShardedFamily {
-    type Policy = Sharded<FakeOutlet, FakeEncode>;
-
-    fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
-        (0..count).map(|shard| Sharded::new(shard, count, limits.clone(), FakeEncode)).collect()
-    }
-
-    fn feeds(policy: &Self::Policy) -> usize {
-        policy.feeds()
-    }
-}
 
 /// How a baseline gets its registry.
 pub(crate) trait MakeDirectory {
@@ -54,8 +26,12 @@ pub(crate) struct Direct<M>(PhantomData<M>);
 /// Likewise, while the owning shard writes.
 pub(crate) struct ByOwner<M>(PhantomData<M>);
 
-impl<M: MakeDirectory> PolicyFamily for Direct<M> {
+impl<M: MakeDirectory> PolicyFactory for Direct<M> {
     type Policy = Shared<FakeOutlet, FakeEncode, M::Directory>;
+
+    fn step() -> bool {
+        executor::step()
+    }
 
     fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
         let directory = M::make();
@@ -63,10 +39,14 @@ impl<M: MakeDirectory> PolicyFamily for Direct<M> {
     }
 }
 
-impl<M: MakeDirectory> PolicyFamily for ByOwner<M> {
+impl<M: MakeDirectory> PolicyFactory for ByOwner<M> {
     type Policy = Shared<FakeOutlet, FakeEncode, M::Directory>;
 
     const STRETCHES: bool = false;
+
+    fn step() -> bool {
+        executor::step()
+    }
 
     fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
         Direct::<M>::shards(count, limits).into_iter().map(|policy| policy.with_handoff(Handoff::Owner)).collect()
