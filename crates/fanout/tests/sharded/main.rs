@@ -6,6 +6,9 @@
 mod common;
 
 mod backlog;
+mod budget;
 mod counters;
+mod leaving;
+mod saturation;
 
 type Driver = common::Driver<common::ShardedFactory>;
