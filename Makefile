@@ -19,6 +19,9 @@ SEEDS ?= 100000
 TARGET ?= connection
 SECONDS ?= 60
 
+# What `make mutants` mutates. It passes ARGS to cargo-mutants: `make mutants PACKAGES=corecast-fanout ARGS="--shard 0/8"`.
+PACKAGES ?= corecast-wire corecast-session corecast-fanout
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -91,6 +94,14 @@ fuzz: ## Mutate what a peer may send (TARGET=..., SECONDS=...; needs cargo-fuzz,
 	mkdir -p fuzz/target/corpus/$(TARGET)
 	$(CARGO) +nightly fuzz run --features libfuzzer $(TARGET) fuzz/target/corpus/$(TARGET) fuzz/corpus/$(TARGET) \
 		-- -max_total_time=$(SECONDS) -max_len=4096
+
+# cargo-mutants exits with 3 if every mutant was noticed, some of them by a test that did not end.
+.PHONY: mutants
+mutants: ## Change wire, session and fanout one place at a time; fail if no test notices (PACKAGES=..., ARGS=...; needs cargo-mutants)
+	@$(CARGO) mutants --version >/dev/null 2>&1 || { \
+		echo "mutants: cargo-mutants is not installed; install it with: cargo install cargo-mutants --locked" >&2; exit 2; }
+	@mkdir -p $(TARGET_DIR)
+	@$(CARGO) mutants $(addprefix --package ,$(PACKAGES)) --output $(TARGET_DIR) $(ARGS) || [ $$? -eq 3 ]
 
 .PHONY: soak
 soak: build ## Hold a server under hostile clients against a quiet one, and judge (SECONDS=..., by default 240)

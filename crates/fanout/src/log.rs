@@ -11,9 +11,9 @@ const INDEX_BYTES: usize = size_of::<usize>();
 #[derive(Debug, Default)]
 pub struct Log {
     bytes: Vec<u8>,
-    /// Where each message ends, counted in bytes since the log began.
+    /// Where each message ends, counted in bytes from a position before all of them.
     ends: VecDeque<usize>,
-    /// The byte position, counted likewise, of `bytes[0]`.
+    /// Where `bytes` begins, counted likewise.
     origin: usize,
     /// Bytes at the front of `bytes` that belong to dropped messages.
     dropped: usize,
@@ -100,7 +100,6 @@ impl Log {
         self.ends.drain(..self.index(message));
         self.first = message;
         if self.ends.is_empty() {
-            self.origin += self.bytes.len();
             self.bytes.clear();
             self.dropped = 0;
         } else if offset > self.bytes.len() / 2 {
@@ -135,7 +134,6 @@ impl Log {
     /// If the log is not empty.
     pub(crate) fn take_buffers(&mut self) -> Buffers {
         assert!(self.is_empty(), "only an empty log gives up its buffers");
-        self.origin += self.bytes.len();
         Buffers { bytes: std::mem::take(&mut self.bytes), ends: std::mem::take(&mut self.ends) }
     }
 
@@ -249,5 +247,54 @@ mod tests {
         log.drop_before(1);
         assert_eq!(log.size(), 24);
         assert_eq!(log.oldest_within(12), 2);
+    }
+    #[test]
+    fn memory_is_moved_when_more_than_half_of_it_was_dropped() {
+        let mut log = log(&["aaa", "bbb", "ccc"]);
+        log.drop_before(1);
+        assert_eq!((log.dropped, log.bytes.len()), (3, 9), "a third is not worth a move");
+        log.drop_before(2);
+        assert_eq!((log.dropped, log.bytes.len()), (0, 3));
+        log.append(|out| out.extend_from_slice(b"ddd"));
+        assert_eq!((log.slice(2, 4), log.size()), (&b"cccddd"[..], 22));
+    }
+
+    #[test]
+    fn an_empty_log_without_buffers_is_lent_some() {
+        let mut pool = BufferPool::default();
+        let mut idle = log(&["aaa"]);
+        idle.drop_before(1);
+        assert!(idle.has_buffers());
+        let bytes = idle.bytes.as_ptr();
+        pool.reclaim(&mut idle);
+        assert!(!idle.has_buffers() && pool.free.len() == 1);
+
+        let mut busy = log(&["bbb"]);
+        pool.lend(&mut busy);
+        let mut emptied = log(&["ccc"]);
+        emptied.drop_before(1);
+        pool.lend(&mut emptied);
+        // A message without bytes needs no memory and is a message all the same.
+        let mut of_nothing = log(&[""]);
+        pool.lend(&mut of_nothing);
+        assert_eq!((pool.free.len(), of_nothing.head()), (1, 1), "none of these has a use for them");
+
+        let mut log = Log::default();
+        pool.lend(&mut log);
+        assert!(std::ptr::eq(log.bytes.as_ptr(), bytes) && pool.free.is_empty());
+    }
+
+    #[test]
+    fn few_buffers_are_kept_and_none_that_is_large() {
+        let mut pool = BufferPool::default();
+        let with_capacity = |capacity| Log { bytes: Vec::with_capacity(capacity), ..Log::default() };
+        for (capacity, kept) in [(0, 0), (1 << 20, 1), ((1 << 20) + 1, 1), (1, 2)] {
+            pool.reclaim(&mut with_capacity(capacity));
+            assert_eq!(pool.free.len(), kept, "after one of {capacity} bytes");
+        }
+        for _ in 0..100 {
+            pool.reclaim(&mut with_capacity(1));
+        }
+        assert_eq!(pool.free.len(), 64);
     }
 }

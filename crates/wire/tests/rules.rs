@@ -85,6 +85,11 @@ fn channel_lengths() {
 }
 
 #[test]
+fn a_channel_is_shown_as_its_name() {
+    assert_eq!(ChannelName::new("lobby é").unwrap().to_string(), "lobby é");
+}
+
+#[test]
 fn channel_characters() {
     for character in ('\0'..='\u{ff}').chain(['\u{2028}', '\u{feff}', '\u{10ffff}']) {
         let name = format!("a{character}b");

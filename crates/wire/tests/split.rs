@@ -196,7 +196,7 @@ fn a_frame_that_is_not_admitted_is_left_and_taken_when_it_is_pushed_again() {
             left.extend_from_slice(chunk);
             // No frame passes in every other push, and one in those between.
             for most in [0, 1].into_iter().cycle() {
-                let mut asked = 0;
+                let (mut asked, before) = (0, seen.len());
                 let admit = |length| {
                     asked += 1;
                     assert!(frames.iter().any(|frame| frame.len() == length), "{length}");
@@ -207,6 +207,7 @@ fn a_frame_that_is_not_admitted_is_left_and_taken_when_it_is_pushed_again() {
                     ControlFlow::Continue(())
                 });
                 left.drain(..taken.unwrap());
+                assert!(seen.len() - before <= most, "{most} was admitted");
                 if asked <= most {
                     break;
                 }

@@ -70,4 +70,14 @@ mod tests {
         pending.advance(1);
         assert_eq!((pending.is_empty(), pending.bytes.capacity()), (true, 0));
     }
+
+    #[test]
+    fn bytes_are_moved_when_more_than_half_have_left() {
+        let mut pending = PendingWrites::default();
+        pending.push_with(|out| out.extend_from_slice(b"abcdefg"));
+        pending.advance(2);
+        assert_eq!((pending.sent, pending.unsent()), (2, &b"cdefg"[..]), "two of seven are not worth a move");
+        pending.advance(2);
+        assert_eq!((pending.sent, pending.unsent()), (0, &b"efg"[..]));
+    }
 }

@@ -76,11 +76,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         };
         let (id, connection) = self.connections.at(slot);
         let is_gone = connection.is_gone();
-        if lag == Lag::Disconnect && !is_gone {
+        let subscription = &mut self.subscriptions[key as usize];
+        let missed = subscription.own.count_allowed(subscription.cursor, subscription.end(oldest).min(oldest));
+        if missed > 0 && lag == Lag::Disconnect && !is_gone {
             self.note_backlog(id);
         }
         let subscription = &mut self.subscriptions[key as usize];
-        let missed = subscription.own.count_allowed(subscription.cursor, subscription.end(oldest).min(oldest));
         subscription.cursor = oldest;
         if missed == 0 {
             return None;

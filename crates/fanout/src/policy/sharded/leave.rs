@@ -157,10 +157,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             Request::Subscribe { lag, answer } if connection.phase == Phase::Serving => {
                 self.subscribe_to(id, channel, lag, &answer);
             }
-            Request::Unsubscribe { answer } if connection.phase == Phase::Serving => {
-                self.unsubscribe_from(id, channel, &answer);
-            }
-            request => self.answer_slot(id.slot, request.answer()),
+            Request::Subscribe { answer, .. } => self.answer_slot(id.slot, &answer),
+            Request::Unsubscribe { answer } => self.unsubscribe_from(id, channel, &answer),
         }
     }
 

@@ -91,4 +91,22 @@ mod tests {
         assert_eq!(ranges.count_allowed(0, 3), 1);
         assert_eq!(ranges.next_allowed(3, 8), (5, 8));
     }
+
+    #[test]
+    fn a_range_is_forgotten_once_it_is_passed() {
+        let mut ranges = ranges(&[1, 2]);
+        assert_eq!(ranges.next_allowed(0, 2), (0, 1));
+        assert!(!ranges.is_empty());
+        assert_eq!(ranges.next_allowed(1, 3), (3, 3));
+        assert!(ranges.is_empty());
+    }
+
+    #[test]
+    fn room_is_kept_for_a_few_ranges() {
+        for (count, is_kept) in [(16, true), (17, false)] {
+            let mut ranges = ranges(&(0..count).map(|number| 2 * number).collect::<Vec<_>>());
+            assert_eq!(ranges.count_allowed(0, 2 * count), count);
+            assert_eq!((ranges.is_empty(), ranges.0.is_some()), (true, is_kept), "behind {count} ranges");
+        }
+    }
 }

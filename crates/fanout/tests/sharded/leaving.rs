@@ -1,0 +1,60 @@
+//! The end of a subscription that has something to be told first.
+
+use crate::Driver;
+use crate::common::{FIRST, Frame};
+use corecast_fanout::{Effect, Policy};
+
+#[test]
+fn whoever_missed_everything_is_told_before_the_answer_to_unsubscribe() {
+    // A log that keeps nothing for those who do not read.
+    let mut driver = Driver::with_log(1, 0);
+    let publisher = driver.open(0, FIRST);
+    let subscriber = driver.join(0, FIRST, "news");
+    subscriber.outlet.set_room(0);
+    for _ in 0..3 {
+        driver.publish(&publisher, "news", b"1");
+        driver.settle();
+    }
+    driver.unsubscribe(&subscriber, "news");
+    driver.settle();
+    driver.make_room(&subscriber, usize::MAX);
+    driver.settle();
+    let gap = Frame::Gap { channel: "news".to_owned(), count: 3 };
+    assert_eq!(subscriber.frames(), [Frame::answer("+news"), gap, Frame::answer("-news")]);
+}
+
+#[test]
+fn a_connection_that_ends_is_answered_what_waits_and_not_subscribed_again() {
+    let mut driver = Driver::new(1);
+    let publisher = driver.open(0, FIRST);
+    let subscriber = driver.join(0, FIRST, "news");
+    subscriber.outlet.set_room(0);
+    driver.publish(&publisher, "news", b"1");
+    driver.settle();
+    driver.unsubscribe(&subscriber, "news");
+    driver.subscribe(&subscriber, "news").unwrap();
+    driver.end(&subscriber, "bye");
+    driver.settle();
+    driver.publish(&publisher, "news", b"too late");
+    driver.make_room(&subscriber, usize::MAX);
+    driver.settle();
+    let answers = ["-news", "+news", "bye"].map(Frame::answer);
+    let expected: Vec<_> = [Frame::answer("+news"), Frame::message("news", b"1")].into_iter().chain(answers).collect();
+    assert_eq!(subscriber.frames(), expected);
+}
+
+#[test]
+fn the_end_of_a_connection_leaves_the_effects_of_others_alone() {
+    for subscribed in [true, false] {
+        let mut driver = Driver::new(1);
+        let full = driver.join(0, FIRST, "news");
+        let ending = if subscribed { driver.join(0, FIRST, "news") } else { driver.open(0, FIRST) };
+        full.outlet.set_room(0);
+        driver.publish(&ending, "news", b"1");
+        // Not through the driver, which would take the effects at once.
+        driver.shard(0).flush(64);
+        driver.end(&ending, "bye");
+        driver.settle();
+        assert_eq!(driver.effects(), [Effect::Full(full.id), Effect::Drained(ending.id)], "subscribed: {subscribed}");
+    }
+}

@@ -1,0 +1,14 @@
+//! What `sharded` alone promises: its counters, and what its owner is told of a connection.
+#![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
+
+#[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]
+#[path = "../common/mod.rs"]
+mod common;
+
+mod backlog;
+mod budget;
+mod counters;
+mod leaving;
+mod saturation;
+
+type Driver = common::Driver<common::ShardedFactory>;
