@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use corecast_client::{Client, Error, Options};
+use corecast_client::{Client, Error, Options, ReconnectOptions, ReconnectingClient};
 use corecast_wire::{ChannelName, InvalidChannel};
 
 use crate::command_line::SetupError;
@@ -51,18 +51,31 @@ impl Connection {
     /// # Errors
     /// No usable server answers at the address. The user has to fix that first.
     pub(crate) fn open(&self) -> Result<Client, SetupError> {
+        Client::connect(self.address.as_str(), &self.options()).map_err(|error| self.unreachable(&error))
+    }
+
+    /// Connects, and makes as many attempts to connect again as the options say.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn open_again(&self, reconnect: ReconnectOptions) -> Result<ReconnectingClient, SetupError> {
+        ReconnectingClient::connect(&self.address, self.options(), reconnect).map_err(|error| self.unreachable(&error))
+    }
+
+    fn options(&self) -> Options {
         let timeout = self.timeout.0;
-        let options = Options {
+        Options {
             connect_timeout: timeout,
             answer_timeout: timeout,
             write_timeout: timeout,
             max_frame: u32::try_from(self.max_frame.0).expect("parsed as at most GREATEST_FRAME"),
             ..Options::default()
-        };
-        Client::connect(self.address.as_str(), &options).map_err(|error| {
-            let address = &self.address;
-            SetupError(format!("cannot connect to {address} (--address names another server): {error}"))
-        })
+        }
+    }
+
+    fn unreachable(&self, error: &Error) -> SetupError {
+        let address = &self.address;
+        SetupError(format!("cannot connect to {address} (--address names another server): {error}"))
     }
 
     /// How long the server may show no progress.

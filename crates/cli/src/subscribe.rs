@@ -2,11 +2,12 @@
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Context;
 use clap::Args;
-use corecast_client::{Event, Publisher};
+use corecast_client::{Event, Publisher, ReconnectOptions};
 use corecast_engine::Lag;
 use corecast_figures::counted;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -42,6 +43,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "EFFECT", value_parser = one_of(Lag::ALL))]
     lag: Option<Lag>,
 
+    /// Connect and subscribe again when the connection ends, until the server rejects this client.
+    ///
+    /// The first attempt keeps the delay that a stopping server suggests; without a suggestion, delays grow from 0.1 s to
+    /// 30 s. Messages published in between are missed, and nobody counts them: standard error says when, and --json writes
+    /// a line {"reconnected":ATTEMPTS}.
+    #[arg(long)]
+    reconnect: bool,
+
     /// The channels: 1 to 255 bytes without control characters each.
     #[arg(value_name = "CHANNEL", required = true, value_parser = channel)]
     channels: Vec<String>,
@@ -49,8 +58,10 @@ pub(crate) struct Arguments {
 
 /// Prints messages until there were enough, the connection ends or nobody reads them.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (publisher, mut client) = arguments.connection.open()?.split();
-    end_with_reader(publisher)?;
+    let attempts = if arguments.reconnect { None } else { Some(0) };
+    let mut client = arguments.connection.open_again(ReconnectOptions::default().with_attempts(attempts))?;
+    let publisher = Arc::new(Mutex::new(client.publisher()));
+    end_with_reader(Arc::clone(&publisher))?;
     let lag = arguments.lag.map(|lag| match lag {
         Lag::Skip => corecast_client::Lag::Skip,
         Lag::Disconnect => corecast_client::Lag::Disconnect,
@@ -71,6 +82,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut printer = Printer { out: Stdout, notes: io::stderr(), form, line: Vec::new() };
     while left != Some(0) {
         let event = client.next_event().map_err(|error| arguments.connection.ended(&error))?;
+        if let Event::Reconnected { .. } = event {
+            *publisher.lock().unwrap_or_else(PoisonError::into_inner) = client.publisher();
+        }
         match printer.print(&event) {
             Ok(message) => left = left.map(|left| left - u64::from(message)),
             Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
@@ -84,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// Starts a thread that ends the process with exit code 0 as soon as the reader of standard output is gone, even if no
 /// message arrives.
-fn end_with_reader(publisher: Publisher) -> anyhow::Result<()> {
+fn end_with_reader(publisher: Arc<Mutex<Option<Publisher>>>) -> anyhow::Result<()> {
     let body = move || {
         let out = io::stdout();
         // With no events requested, `poll` reports only errors and hang-ups.
@@ -92,7 +106,9 @@ fn end_with_reader(publisher: Publisher) -> anyhow::Result<()> {
         while poll(&mut reader, None) == Err(Errno::INTR) {}
         if reader[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
             // The process ends either way.
-            let _ = publisher.close();
+            if let Some(publisher) = &*publisher.lock().unwrap_or_else(PoisonError::into_inner) {
+                let _ = publisher.close();
+            }
             std::process::exit(0);
         }
     };
@@ -113,7 +129,8 @@ enum Form {
 /// Writes events as lines.
 struct Printer<O, N> {
     out: O,
-    /// Where a gap is told when it is no line of `out`.
+    /// Where the end of a connection is told, and a gap when it is no line of `out`. It may be closed: the messages do
+    /// not depend on it.
     notes: N,
     form: Form,
     /// The buffer for a line, which is written with one call.
@@ -137,13 +154,28 @@ impl<O: Write, N: Write> Printer<O, N> {
                 if self.form == Form::Json {
                     self.object(&Line::Gap { channel, gap: *count })?;
                 } else {
-                    // Standard error may be closed: the messages do not depend on it.
                     let were = if *count == 1 { "was" } else { "were" };
                     let _ = writeln!(self.notes, "corecast: {} of {channel} {were} missed", counted(*count, "message"));
                 }
                 Ok(false)
             }
-            // A CLOSE is followed by an error that says the same; the rest answers requests that were given up.
+            Event::ConnectionLost { reason, retry_after: Some(delay), .. } => {
+                let _ = writeln!(self.notes, "corecast: {reason}; connecting again after {} ms", delay.as_millis());
+                Ok(false)
+            }
+            Event::Reconnected { attempts, .. } => {
+                if self.form == Form::Json {
+                    self.object(&Line::Reconnected { reconnected: *attempts })?;
+                }
+                let _ = writeln!(self.notes, "corecast: connected again; messages may be missing");
+                Ok(false)
+            }
+            Event::Subscribed { channel } => {
+                let _ = writeln!(self.notes, "subscribed {channel}");
+                Ok(false)
+            }
+            // An end without another attempt is followed by an error that says the same; the rest answers requests that
+            // were given up.
             _ => Ok(false),
         }
     }
@@ -167,6 +199,7 @@ enum Line<'a> {
     Text { channel: &'a str, payload: &'a str },
     Binary { channel: &'a str, payload_base64: String },
     Gap { channel: &'a str, gap: u64 },
+    Reconnected { reconnected: u32 },
 }
 
 impl<'a> Line<'a> {
@@ -221,5 +254,12 @@ mod tests {
         let gap = Event::Gap { channel: "lobby".into(), count: 3 };
         assert_eq!(printed(Form::Json, &gap), (false, "{\"channel\":\"lobby\",\"gap\":3}\n".into()));
         assert_eq!(printed(Form::Raw, &gap), (false, String::new()));
+    }
+
+    #[test]
+    fn a_new_connection_is_no_message() {
+        let again = Event::Reconnected { attempts: 2, resent: 0, too_large: Vec::new() };
+        assert_eq!(printed(Form::Json, &again), (false, "{\"reconnected\":2}\n".into()));
+        assert_eq!(printed(Form::Raw, &again), (false, String::new()));
     }
 }

@@ -41,6 +41,16 @@ pub enum Error {
         limit: usize,
     },
 
+    /// Wait or take less: what is kept for the server has reached its limit. Nothing was sent.
+    #[error("{buffered_bytes} bytes are buffered, too close to the limit of {limit}")]
+    BufferFull {
+        /// What is kept: [`BufferOptions`](crate::BufferOptions) and [`ReconnectOptions`](crate::ReconnectOptions) say of what.
+        buffered_bytes: usize,
+        /// [`BufferOptions::max_bytes`](crate::BufferOptions::max_bytes), or
+        /// [`ReconnectOptions::max_unacknowledged_bytes`](crate::ReconnectOptions::max_unacknowledged_bytes).
+        limit: usize,
+    },
+
     /// Look at the code: the server ended the connection for a reason other than a mistake of this side.
     #[error("the server closed the connection: {}{}", reason(*.code, .text), return_time(*.reconnect_delay))]
     Closed {
@@ -85,6 +95,62 @@ pub enum Error {
     /// Connect again: the transport failed.
     #[error("the connection failed: {0}")]
     Io(#[from] io::Error),
+}
+
+impl Error {
+    /// How long the server asks to wait before connecting again.
+    pub(crate) fn reconnect_delay(&self) -> Option<Duration> {
+        match self {
+            Self::Closed { reconnect_delay, .. } => *reconnect_delay,
+            _ => None,
+        }
+    }
+
+    /// Says whether the connection can be used no more.
+    pub(crate) fn ends_connection(&self) -> bool {
+        !matches!(
+            self,
+            Self::InvalidArgument(_) | Self::TimedOut { .. } | Self::QueueFull { .. } | Self::BufferFull { .. }
+        )
+    }
+
+    /// Says whether a later connection may do better.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } | Self::Disconnected | Self::Io(_) => true,
+            // The same subscriptions would be one too many again.
+            Self::Closed { code, .. } => ![Code::Normal, Code::TooManySubscriptions].map(Code::number).contains(code),
+            _ => false,
+        }
+    }
+
+    /// The same error once more.
+    pub(crate) fn duplicate(&self) -> Self {
+        match self {
+            Self::InvalidArgument(invalid) => Self::InvalidArgument(invalid.clone()),
+            Self::TimedOut { awaited } => Self::TimedOut { awaited },
+            Self::Unanswered { published, acknowledged } => {
+                Self::Unanswered { published: *published, acknowledged: *acknowledged }
+            }
+            Self::QueueFull { queued_bytes, limit } => Self::QueueFull { queued_bytes: *queued_bytes, limit: *limit },
+            Self::BufferFull { buffered_bytes, limit } => {
+                Self::BufferFull { buffered_bytes: *buffered_bytes, limit: *limit }
+            }
+            Self::Closed { code, text, reconnect_delay } => {
+                Self::Closed { code: *code, text: text.clone(), reconnect_delay: *reconnect_delay }
+            }
+            Self::Rejected { code, text } => Self::Rejected { code: *code, text: text.clone() },
+            Self::NotNative(violation) => Self::NotNative(violation.clone()),
+            Self::FrameTooLarge { length, limit } => Self::FrameTooLarge { length: *length, limit: *limit },
+            Self::Violation(violation) => Self::Violation(violation.clone()),
+            Self::Disconnected => Self::Disconnected,
+            // An error of the operating system keeps its number, another one its words.
+            Self::Io(error) => Self::Io(match error.raw_os_error() {
+                Some(number) => io::Error::from_raw_os_error(number),
+                None => io::Error::new(error.kind(), error.to_string()),
+            }),
+        }
+    }
 }
 
 /// Why an argument cannot be sent.
@@ -132,6 +198,14 @@ fn reason(code: u16, text: &str) -> String {
 /// When the server wants this side back, if it says so.
 fn return_time(delay: Option<Duration>) -> String {
     delay.map_or_else(String::new, |delay| format!("; connect again after {} ms", delay.as_millis()))
+}
+
+/// The kernel reports a write timeout as "would block", which says nothing to a reader of logs.
+pub(crate) fn timeout_named(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "the server takes no more bytes"),
+        _ => error,
+    }
 }
 
 pub(crate) fn channel(name: &str) -> Result<ChannelName<'_>, InvalidArgument> {

@@ -24,7 +24,7 @@ pub enum Event {
         /// How many; at least one.
         count: u64,
     },
-    /// The server closed the connection; the last event.
+    /// The server closed the connection; the last event of a connection.
     Closed {
         /// Why; [`Code::from_number`](corecast_wire::Code::from_number) names it.
         code: u16,
@@ -38,7 +38,7 @@ pub enum Event {
         /// The token that [`Publisher::publish_with`](crate::Publisher::publish_with) returned.
         token: u32,
     },
-    /// The late answer to a subscribe.
+    /// The late answer to a subscribe, or the answer to a subscription that was restored.
     Subscribed {
         /// The channel.
         channel: String,
@@ -52,6 +52,31 @@ pub enum Event {
     Pong {
         /// The body of the PING.
         body: Vec<u8>,
+    },
+    /// The connection of a client that connects again has ended. Comes once more, without `retry_after`, when the last
+    /// attempt has failed.
+    ConnectionLost {
+        /// In words.
+        reason: String,
+        /// The time to the next attempt; none if there will be no further attempt. Then the next call tells the error.
+        retry_after: Option<Duration>,
+        /// Tokens of messages that asked for an acknowledgement and are not sent again. The server has accepted
+        /// each of them or not.
+        unacknowledged: Vec<u32>,
+        /// Messages, of any kind, that were buffered and never written whole.
+        unwritten: u64,
+    },
+    /// A client that connects again is connected. Messages of its subscriptions may have been missed; how many is unknown.
+    ///
+    /// All subscriptions were requested, in the order in which the program subscribed. [`Event::Subscribed`] follows for
+    /// each: from there on, no message of the channel is missed.
+    Reconnected {
+        /// Attempts since the last connection that lasted.
+        attempts: u32,
+        /// Unacknowledged messages that were sent again. Subscribers may see them twice.
+        resent: u64,
+        /// Tokens of unacknowledged messages that were not sent again, since this server accepts no frame so long.
+        too_large: Vec<u32>,
     },
 }
 
@@ -71,6 +96,10 @@ impl Event {
                 Self::Closed { text, .. } => text.len(),
                 Self::Published { .. } => 0,
                 Self::Pong { body } => body.len(),
+                Self::ConnectionLost { reason, unacknowledged, .. } => {
+                    reason.len() + std::mem::size_of_val(&unacknowledged[..])
+                }
+                Self::Reconnected { too_large, .. } => std::mem::size_of_val(&too_large[..]),
             }
     }
 }

@@ -1,16 +1,22 @@
-//! A small blocking client of Corecast's `native` protocol, over a `std` TCP stream.
+//! A client of Corecast's `native` protocol, blocking over a `std` TCP stream or on tokio.
 //!
-//! Owns the exchange as a client sees it: HELLO before all else, answers matched to requests, PING
-//! answered, messages kept while a request waits. [`Client`] is both directions in one thread;
-//! [`Client::split`] gives a [`Publisher`], which any number of threads may share, and a
-//! [`Subscriber`], which reads. What they do with bytes is an [`Inbox`], which needs no socket.
+//! [`Client::connect`] is the entry point: both directions of a connection, for one thread. [`Client::split`] gives a
+//! [`Publisher`], which any number of threads may share, and a [`Subscriber`], which reads.
 //!
-//! Invariants: nothing received is lost between two calls; a wait for an answer ends once the server has shown no progress
-//! for [`Options::answer_timeout`], or [`Options::write_timeout`] later if it takes no PONG; memory is
-//! bounded by [`Options::max_frame`] and [`Options::max_queued_bytes`].
+//! - [`ReconnectingClient`] connects again when its connection ends, and subscribes again.
+//! - [`BufferedPublisher`] puts many messages into a write.
+//! - [`tokio`] has the same for tasks, behind the cargo feature `tokio`.
+//! - [`Inbox`] is what they do with received bytes. It needs no socket.
 //!
-//! Absent here: a runtime, threads, reconnecting, buffered writes. Each publish is one write, sent
-//! when the call returns.
+//! Owns the exchange as a client sees it: HELLO before all else, answers matched to requests, PING answered, messages kept
+//! while a request waits.
+//!
+//! Invariants: nothing received is lost between two calls, or by a call that is cancelled; a wait for an answer ends once the
+//! server has shown no progress for [`Options::answer_timeout`], or [`Options::write_timeout`] later if it takes no PONG;
+//! memory is bounded by [`Options`], [`BufferOptions`] and [`ReconnectOptions`].
+//!
+//! Absent here: a runtime of its own, and threads but for that of a [`BufferedPublisher`]. The other protocols need no
+//! library: `plain` is a length and a payload.
 //!
 //! ```
 //! # use corecast_wire::{Limits, Reassembly, native::{Decoder, Frame, encode}};
@@ -59,23 +65,18 @@
 //! ```
 #![deny(unsafe_code)]
 
-mod client;
+mod blocking;
 mod error;
 mod event;
-mod inbox;
 mod options;
-mod outbox;
-mod patience;
-mod publisher;
-mod reader;
+mod protocol;
 mod send_queue;
-mod subscriber;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
-pub use client::Client;
+pub use blocking::{BufferedPublisher, Client, Publisher, ReconnectingClient, Subscriber};
 pub use corecast_wire::native::Lag;
 pub use error::{Error, InvalidArgument, Violation};
 pub use event::Event;
-pub use inbox::Inbox;
-pub use options::{Options, PublishOptions};
-pub use publisher::Publisher;
-pub use subscriber::Subscriber;
+pub use options::{BufferOptions, Options, PublishOptions, ReconnectOptions, WhenFull};
+pub use protocol::Inbox;

@@ -33,6 +33,9 @@ pub struct Options {
     /// Default: 64 MiB. It is looked at before each read, so what is kept may exceed it by one read and one
     /// frame. Reaching it is [`Error::QueueFull`](crate::Error::QueueFull).
     pub max_queued_bytes: usize,
+    /// The most bytes of frames that wait to be written by the asynchronous variant; one frame may be longer. Default: 1 MiB.
+    /// Reaching it makes publishing wait.
+    pub max_unwritten_bytes: usize,
 }
 
 impl Default for Options {
@@ -43,6 +46,118 @@ impl Default for Options {
             write_timeout: Duration::from_secs(5),
             max_frame: 16 * 1024 * 1024,
             max_queued_bytes: 64 * 1024 * 1024,
+            max_unwritten_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// Generates `with_FIELD` methods, which set a field of an options struct and return it.
+macro_rules! setters {
+    ($options:ident { $($field:ident / $setter:ident: $type:ty,)* }) => {
+        impl $options {
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+                #[must_use]
+                pub fn $setter(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+/// The attempts to connect again, and what is kept for them.
+///
+/// ```
+/// use corecast_client::ReconnectOptions;
+/// use std::time::Duration;
+///
+/// let options = ReconnectOptions::default().with_attempts(Some(10)).with_initial_delay(Duration::from_millis(50));
+/// assert_eq!(options.max_delay, Duration::from_secs(30));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReconnectOptions {
+    /// The most attempts in a row without a connection that lasted for `max_delay`. Default: none, which is no limit.
+    /// Reaching it ends the client: every further call fails with the error of the last attempt.
+    pub attempts: Option<u32>,
+    /// The longest delay before the first attempt. It doubles with each attempt that fails. A random part, up to a half, is
+    /// taken off each delay. Default: 100 ms.
+    pub initial_delay: Duration,
+    /// The longest delay between two attempts. Default: 30 s.
+    pub max_delay: Duration,
+    /// The longest delay suggested by a server that is kept; a longer one is cut to it. Default: 5 min.
+    pub max_suggested_delay: Duration,
+    /// Send messages again whose acknowledgement has not come. Default: false, since the server may have accepted
+    /// them, and subscribers would see them twice.
+    pub resend_unacknowledged: bool,
+    /// The most bytes kept of messages that wait for their acknowledgement: 64 a message and, if they are to be sent again,
+    /// their frames. Default: 16 MiB. Reaching it is [`Error::BufferFull`](crate::Error::BufferFull).
+    pub max_unacknowledged_bytes: usize,
+}
+
+setters!(ReconnectOptions {
+    attempts / with_attempts: Option<u32>,
+    initial_delay / with_initial_delay: Duration,
+    max_delay / with_max_delay: Duration,
+    max_suggested_delay / with_max_suggested_delay: Duration,
+    resend_unacknowledged / with_resend_unacknowledged: bool,
+    max_unacknowledged_bytes / with_max_unacknowledged_bytes: usize,
+});
+
+impl Default for ReconnectOptions {
+    fn default() -> Self {
+        Self {
+            attempts: None,
+            initial_delay: Duration::from_millis(100),
+            max_delay: Duration::from_secs(30),
+            max_suggested_delay: Duration::from_mins(5),
+            resend_unacknowledged: false,
+            max_unacknowledged_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+/// When a buffer of published messages is written, and how much it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BufferOptions {
+    /// The buffer is written as soon as it holds so many bytes. Default: 16 KiB.
+    pub flush_bytes: usize,
+    /// The buffer is written when its oldest message has waited for so long. Default: 1 ms.
+    pub flush_delay: Duration,
+    /// The most bytes of frames that are held, those being written included; one frame may be longer.
+    /// Default: 1 MiB. Reaching it has the effect of `when_full`.
+    pub max_bytes: usize,
+    /// The effect of a full buffer. Default: [`WhenFull::Wait`].
+    pub when_full: WhenFull,
+}
+
+/// What publishing into a full buffer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// It waits for room. A server that takes no byte for [`Options::write_timeout`] ends the wait with an error.
+    Wait,
+    /// It fails with [`Error::BufferFull`](crate::Error::BufferFull).
+    Fail,
+}
+
+setters!(BufferOptions {
+    flush_bytes / with_flush_bytes: usize,
+    flush_delay / with_flush_delay: Duration,
+    max_bytes / with_max_bytes: usize,
+    when_full / with_when_full: WhenFull,
+});
+
+impl Default for BufferOptions {
+    fn default() -> Self {
+        Self {
+            flush_bytes: 16 * 1024,
+            flush_delay: Duration::from_millis(1),
+            max_bytes: 1024 * 1024,
+            when_full: WhenFull::Wait,
         }
     }
 }

@@ -3,21 +3,13 @@
 
 mod common;
 
-use common::{DEADLINE, IN_VAIN, MAX_FRAME, Peer, channel, greeted, impatient, message, options};
+use common::{DEADLINE, IN_VAIN, MAX_FRAME, Peer, came, channel, greeted, impatient, message, options, publish};
 use corecast_client::{Error, Event, InvalidArgument, Options, PublishOptions};
 use corecast_wire::InvalidChannel;
 use corecast_wire::native::{Frame, Publish};
 use std::io::Write;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-
-fn came(name: &str, payload: &[u8]) -> Event {
-    Event::Message { channel: name.to_owned(), payload: payload.to_vec() }
-}
-
-fn publish<'a>(name: &'a str, payload: &'a [u8], ack: Option<u32>) -> Frame<'a> {
-    Frame::Publish(Publish { channel: channel(name), payload, ack, no_echo: false })
-}
 
 #[test]
 fn what_comes_during_a_subscribe_is_kept_in_order() {

@@ -1,8 +1,8 @@
 //! A server that follows a script: a thread, one connection, and a deadline on every read and write.
 #![allow(dead_code, clippy::unwrap_used, clippy::missing_panics_doc)]
 
-use corecast_client::{Client, Options};
-use corecast_wire::native::{Decoder, Frame, Reason, encode};
+use corecast_client::{Client, Event, Options, PublishOptions};
+use corecast_wire::native::{Decoder, Frame, Publish, Reason, encode};
 use corecast_wire::{ChannelName, Code, Decode, Limits, Reassembly, Step};
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -46,6 +46,30 @@ pub(crate) fn greeted(options: &Options, script: impl FnOnce(&mut Peer) + Send +
         script(peer);
     });
     (Client::connect(address, options).unwrap(), thread)
+}
+
+/// What a server does on one connection.
+pub(crate) type Script = Box<dyn FnOnce(&mut Peer) + Send>;
+
+/// A script behind HELLO and WELCOME.
+pub(crate) fn script(script: impl FnOnce(&mut Peer) + Send + 'static) -> Script {
+    Box::new(move |peer| {
+        peer.greet();
+        script(peer);
+    })
+}
+
+/// Serves connections one after the other; nobody listens afterwards.
+pub(crate) fn serve_in_turn(scripts: Vec<Script>) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        for script in scripts {
+            let (stream, _) = listener.accept().unwrap();
+            script(&mut Peer::new(stream));
+        }
+    });
+    (address, thread)
 }
 
 /// The server's end of a connection.
@@ -122,6 +146,21 @@ pub(crate) fn channel(name: &str) -> ChannelName<'_> {
 pub(crate) fn message<'a>(name: &'a str, payload: &'a [u8]) -> Frame<'a> {
     Frame::Message { channel: channel(name), payload }
 }
+
+pub(crate) fn publish<'a>(name: &'a str, payload: &'a [u8], ack: Option<u32>) -> Frame<'a> {
+    Frame::Publish(Publish { channel: channel(name), payload, ack, no_echo: false })
+}
+
+pub(crate) fn came(name: &str, payload: &[u8]) -> Event {
+    Event::Message { channel: name.to_owned(), payload: payload.to_vec() }
+}
+
+pub(crate) fn subscribed(name: &str) -> Event {
+    Event::Subscribed { channel: name.to_owned() }
+}
+
+/// Asks for a PUBLISHED.
+pub(crate) const ACKNOWLEDGE: PublishOptions = PublishOptions { no_echo: false, acknowledge: true };
 
 pub(crate) fn close(code: Code, text: &str) -> Frame<'_> {
     Frame::Close(Reason::new(code, text))

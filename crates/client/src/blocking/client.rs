@@ -1,7 +1,7 @@
 //! Both halves in one thread.
 
-use crate::outbox::Outbox;
-use crate::reader::{Reader, deadline};
+use super::outbox::Outbox;
+use super::reader::{Reader, deadline};
 use crate::{Error, Event, Options, PublishOptions, Publisher, Subscriber};
 use corecast_wire::native::{self, Frame, Lag};
 use std::io::{self, Write};
@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 /// Dropping it ends the connection without a word: what was published last may then be lost on the way.
 /// [`close`](Self::close) ends it in order.
 pub struct Client {
-    publisher: Publisher,
-    subscriber: Subscriber,
+    pub(super) publisher: Publisher,
+    pub(super) subscriber: Subscriber,
 }
 
 impl Client {

@@ -1,9 +1,9 @@
 //! The half that reads.
 
+use super::outbox::Outbox;
+use super::reader::{Reader, deadline};
 use crate::error::{self, Error};
-use crate::outbox::Outbox;
-use crate::patience::Patience;
-use crate::reader::{Reader, deadline};
+use crate::protocol::{Patience, Progress, Request, Wait};
 use crate::{Event, Options};
 use corecast_wire::Code;
 use corecast_wire::native::{Frame, Lag, Reason, Subscribe};
@@ -28,7 +28,7 @@ pub struct Subscriber {
 /// How long to look for the server's reason when a write has failed.
 const REASON_TIMEOUT: Duration = Duration::from_secs(1);
 /// The shortest wait for an event: the kernel's timer is no finer.
-const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 impl Subscriber {
     pub(crate) fn new(reader: Reader, outbox: Arc<Outbox>, options: &Options) -> Self {
@@ -60,12 +60,7 @@ impl Subscriber {
     /// # Errors
     /// As [`subscribe`](Self::subscribe).
     pub fn subscribe_with(&mut self, channel: &str, lag: Option<Lag>) -> Result<(), Error> {
-        let channel_name = error::channel(channel)?;
-        self.request(
-            &Frame::Subscribe(Subscribe { channel: channel_name, lag }),
-            "SUBSCRIBED",
-            |event| matches!(event, Event::Subscribed { channel: answered } if answered == channel),
-        )
+        self.request(Request::Subscribe(Subscribe { channel: error::channel(channel)?, lag }))
     }
 
     /// Unsubscribes from a channel and waits for UNSUBSCRIBED: messages of the channel may be queued still,
@@ -74,12 +69,7 @@ impl Subscriber {
     /// # Errors
     /// [`Error::InvalidArgument`] for the name; else what ended the wait or the connection.
     pub fn unsubscribe(&mut self, channel: &str) -> Result<(), Error> {
-        let name = error::channel(channel)?;
-        self.request(
-            &Frame::Unsubscribe(name),
-            "UNSUBSCRIBED",
-            |event| matches!(event, Event::Unsubscribed { channel: answered } if answered == channel),
-        )
+        self.request(Request::Unsubscribe(error::channel(channel)?))
     }
 
     /// Sends a PING, waits for its PONG and returns the time between.
@@ -90,7 +80,7 @@ impl Subscriber {
         let number = self.next_ping.to_be_bytes();
         self.next_ping = self.next_ping.wrapping_add(1);
         let asked = Instant::now();
-        self.request(&Frame::Ping(&number), "PONG", |event| matches!(event, Event::Pong { body } if *body == number))?;
+        self.request(Request::Ping(&number))?;
         Ok(asked.elapsed())
     }
 
@@ -99,7 +89,7 @@ impl Subscriber {
     /// # Errors
     /// What ended the wait or the connection.
     pub fn wait_published(&mut self, token: u32) -> Result<(), Error> {
-        self.answer(0, "PUBLISHED", |event| matches!(event, Event::Published { token: answered } if *answered == token))
+        self.request(Request::Published(token))
     }
 
     /// How many messages the server has acknowledged over this connection.
@@ -151,7 +141,7 @@ impl Subscriber {
     /// [`Error::Closed`] if the server closed with a code other than [`Code::Normal`]; else what ended the
     /// connection instead of CLOSE.
     pub fn wait_closed(mut self) -> Result<(), Error> {
-        let mut patience = Patience::new(self.answer_timeout, self.acknowledged(), &self.outbox);
+        let mut patience = Patience::new(Instant::now(), self.answer_timeout, self.progress());
         loop {
             self.reader.inbox.clear();
             match self.reader.inbox.check_open() {
@@ -183,7 +173,7 @@ impl Subscriber {
         }
     }
 
-    fn event_before(&mut self, deadline: Option<Instant>) -> Result<Event, Error> {
+    pub(super) fn event_before(&mut self, deadline: Option<Instant>) -> Result<Event, Error> {
         loop {
             if let Some(event) = self.reader.inbox.pop() {
                 return Ok(event);
@@ -193,44 +183,36 @@ impl Subscriber {
         }
     }
 
-    fn request(
-        &mut self,
-        frame: &Frame<'_>,
-        awaited: &'static str,
-        wanted: impl Fn(&Event) -> bool,
-    ) -> Result<(), Error> {
-        self.reader.inbox.check_open()?;
-        // What is queued now was sent before this request and cannot answer it.
-        let queued = self.reader.inbox.len();
-        if let Err(error) = self.outbox.send(frame) {
-            return Err(self.explain(error));
-        }
-        self.answer(queued, awaited, wanted)
+    /// Takes what has come and was not given, because nothing more will come.
+    pub(super) fn into_events(mut self) -> impl Iterator<Item = Event> {
+        std::iter::from_fn(move || self.reader.inbox.pop())
     }
 
-    /// Waits for the event that is `wanted`, looking at the queue from `from` on.
-    fn answer(&mut self, mut from: usize, awaited: &'static str, wanted: impl Fn(&Event) -> bool) -> Result<(), Error> {
-        let mut patience = Patience::new(self.answer_timeout, self.acknowledged(), &self.outbox);
-        loop {
-            if self.reader.inbox.take_from(from, &wanted).is_some() {
-                return Ok(());
-            }
+    fn request(&mut self, request: Request<'_>) -> Result<(), Error> {
+        let mut wait = Wait::new(request, &self.reader.inbox, self.max_queued_bytes);
+        if let Some(frame) = request.frame() {
             self.reader.inbox.check_open()?;
-            let queued_bytes = self.reader.inbox.queued_bytes();
-            if queued_bytes >= self.max_queued_bytes {
-                return Err(Error::QueueFull { queued_bytes, limit: self.max_queued_bytes });
-            }
-            from = self.reader.inbox.len();
-            if !self.receive_patiently(&mut patience, awaited)? {
-                return Err(Error::TimedOut { awaited });
+            if let Err(error) = self.outbox.send(&frame) {
+                return Err(self.explain(error));
             }
         }
+        let mut patience = Patience::new(Instant::now(), self.answer_timeout, self.progress());
+        while !wait.is_over(&mut self.reader.inbox)? {
+            if !self.receive_patiently(&mut patience, request.awaited())? {
+                return Err(Error::TimedOut { awaited: request.awaited() });
+            }
+        }
+        Ok(())
+    }
+
+    fn progress(&self) -> Progress {
+        Progress { acknowledged: self.acknowledged(), unsent_bytes: self.outbox.unsent_bytes().map(u64::from) }
     }
 
     /// One read, or a look at the send queue; false once patience is at its end.
     fn receive_patiently(&mut self, patience: &mut Patience, awaited: &'static str) -> Result<bool, Error> {
-        match self.receive(patience.next_look(), awaited) {
-            Ok(()) | Err(Error::TimedOut { .. }) => Ok(patience.lasts(self.acknowledged(), &self.outbox)),
+        match self.receive(patience.next_look(Instant::now()), awaited) {
+            Ok(()) | Err(Error::TimedOut { .. }) => Ok(patience.lasts(Instant::now(), self.progress())),
             Err(error) => Err(error),
         }
     }
@@ -246,7 +228,7 @@ impl Subscriber {
         let pongs = self.reader.inbox.take_pongs();
         if !pongs.is_empty() {
             // A connection that cannot be written to is found out by reading, with the server's reason.
-            let _ = self.outbox.send_encoded(&pongs);
+            let _ = self.outbox.send_encoded(&pongs, 0);
         }
     }
 }

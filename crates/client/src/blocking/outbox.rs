@@ -1,23 +1,26 @@
 //! The writing side of a connection, shared by everything that sends.
 
-use crate::error::{Error, InvalidArgument};
+use crate::PublishOptions;
+use crate::error::{Error, timeout_named};
+use crate::protocol::{append, encode_publish};
 use crate::send_queue::unacknowledged;
-use corecast_wire::native::{self, Frame};
-use std::io::{self, Write};
+use corecast_wire::native::Frame;
+use std::io::Write;
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Writes whole frames, one caller at a time.
 pub(crate) struct Outbox {
     /// What the server announced.
     max_frame: u32,
+    next_token: AtomicU32,
     writer: Mutex<Writer>,
 }
 
 struct Writer {
     stream: TcpStream,
     buffer: Vec<u8>,
-    next_token: u32,
     /// Messages that were written whole.
     published: u64,
     /// A frame may be half sent: nothing can follow it.
@@ -26,31 +29,40 @@ struct Writer {
 
 /// What the buffer keeps between two frames, in bytes; a longer one is given back.
 const KEPT_BUFFER: usize = 64 * 1024;
-/// Of a frame, what its length field does not count.
-const LENGTH_LEN: usize = 4;
 
 impl Outbox {
     pub(crate) fn new(stream: TcpStream, max_frame: u32) -> Self {
-        let writer = Writer { stream, buffer: Vec::new(), next_token: 1, published: 0, broken: false };
-        Self { max_frame, writer: Mutex::new(writer) }
+        let writer = Writer { stream, buffer: Vec::new(), published: 0, broken: false };
+        Self { max_frame, next_token: AtomicU32::new(1), writer: Mutex::new(writer) }
     }
 
     pub(crate) fn max_frame(&self) -> u32 {
         self.max_frame
     }
 
-    /// Sends a frame; it is in the kernel's buffer when this returns.
-    pub(crate) fn send(&self, frame: &Frame<'_>) -> Result<(), Error> {
-        self.lock().send(frame, self.max_frame)
+    /// The token of the next message that asks for an acknowledgement.
+    pub(crate) fn next_token(&self) -> u32 {
+        self.next_token.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Sends a frame that is made with the next token.
-    pub(crate) fn send_with_token<'a>(&self, frame: impl FnOnce(u32) -> Frame<'a>) -> Result<u32, Error> {
+    /// Sends a frame; it is in the kernel's buffer when this returns.
+    pub(crate) fn send(&self, frame: &Frame<'_>) -> Result<(), Error> {
+        self.lock().send(0, |buffer| Ok(append(frame, self.max_frame, buffer)?))
+    }
+
+    /// Sends a message, as [`send`](Self::send) does; returns its token if it asks for an acknowledgement.
+    pub(crate) fn publish(&self, message: (&str, &[u8]), options: PublishOptions) -> Result<Option<u32>, Error> {
+        // Under the lock, so that tokens are sent in their order.
+        self.lock()
+            .send(1, |buffer| Ok(encode_publish(message, options, self.max_frame, || self.next_token(), buffer)?))
+    }
+
+    /// Sends frames that are encoded already, `messages` of them PUBLISH.
+    pub(crate) fn send_encoded(&self, frames: &[u8], messages: u64) -> Result<(), Error> {
         let mut writer = self.lock();
-        let token = writer.next_token;
-        writer.send(&frame(token), self.max_frame)?;
-        writer.next_token = token.wrapping_add(1);
-        Ok(token)
+        writer.write(frames)?;
+        writer.published += messages;
+        Ok(())
     }
 
     /// How many messages were written whole.
@@ -68,11 +80,6 @@ impl Outbox {
         Some(unacknowledged(&writer.stream))
     }
 
-    /// Sends frames that are encoded already.
-    pub(crate) fn send_encoded(&self, frames: &[u8]) -> Result<(), Error> {
-        self.lock().write(frames)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Writer> {
         // A panic while the lock is held is one of the encoder's, before any byte of the frame is written.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
@@ -80,17 +87,11 @@ impl Outbox {
 }
 
 impl Writer {
-    fn send(&mut self, frame: &Frame<'_>, max_frame: u32) -> Result<(), Error> {
+    fn send<T>(&mut self, messages: u64, encode: impl FnOnce(&mut Vec<u8>) -> Result<T, Error>) -> Result<T, Error> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
-        native::encode(frame, &mut buffer);
-        let length = buffer.len() - LENGTH_LEN;
-        let sent = if length > max_frame as usize {
-            Err(InvalidArgument::TooLarge { length, limit: max_frame }.into())
-        } else {
-            self.write(&buffer)
-        };
-        self.published += u64::from(sent.is_ok() && matches!(frame, Frame::Publish(_)));
+        let sent = encode(&mut buffer).and_then(|encoded| self.write(&buffer).map(|()| encoded));
+        self.published += if sent.is_ok() { messages } else { 0 };
         if buffer.capacity() <= KEPT_BUFFER {
             self.buffer = buffer;
         }
@@ -108,13 +109,5 @@ impl Writer {
             let _ = self.stream.shutdown(Shutdown::Write);
             Error::Io(timeout_named(error))
         })
-    }
-}
-
-/// The kernel reports a write timeout as "would block", which says nothing to a reader of logs.
-fn timeout_named(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "the server takes no more bytes"),
-        _ => error,
     }
 }

@@ -1,16 +1,15 @@
 //! The half that publishes.
 
-use crate::PublishOptions;
-use crate::error::{self, Error};
-use crate::outbox::Outbox;
+use super::outbox::Outbox;
+use crate::{BufferOptions, BufferedPublisher, Error, PublishOptions};
 use corecast_wire::Code;
-use corecast_wire::native::{Frame, Publish, Reason};
+use corecast_wire::native::{Frame, Reason};
 use std::sync::Arc;
 
 /// Publishes over one connection; clones share it, from any thread, and frames do not mix.
 ///
-/// Unbuffered: each call is one write, and the frame is in the kernel's buffer when it returns. Messages
-/// of one thread keep their order. A call blocks while the server takes no bytes, for at most
+/// Unbuffered: each call is one write, and the frame is in the kernel's buffer when it returns;
+/// [`buffered`](Self::buffered) gives a publisher that puts many messages into a write. Messages of one thread keep their order. A call blocks while the server takes no bytes, for at most
 /// [`Options::write_timeout`](crate::Options::write_timeout).
 ///
 /// Why a connection has ended is told to the [`Subscriber`](crate::Subscriber); here it is
@@ -36,13 +35,15 @@ impl Publisher {
     /// # Errors
     /// As [`publish`](Self::publish).
     pub fn publish_with(&self, channel: &str, payload: &[u8], options: PublishOptions) -> Result<Option<u32>, Error> {
-        let channel = error::channel(channel)?;
-        let frame = |ack| Frame::Publish(Publish { channel, payload, ack, no_echo: options.no_echo });
-        if options.acknowledge {
-            self.outbox.send_with_token(|token| frame(Some(token))).map(Some)
-        } else {
-            self.outbox.send(&frame(None)).map(|()| None)
-        }
+        self.outbox.publish((channel, payload), options)
+    }
+
+    /// A publisher over the same connection that puts many messages into a write.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: the thread that writes cannot be started.
+    pub fn buffered(&self, options: BufferOptions) -> Result<BufferedPublisher, Error> {
+        BufferedPublisher::new(Arc::clone(&self.outbox), options)
     }
 
     /// The greatest length field that the server accepts, in bytes: the payload with the channel's name

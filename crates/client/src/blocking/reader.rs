@@ -1,7 +1,7 @@
 //! The reading side of a connection: one read at a time, each with a deadline.
 
 use crate::Error;
-use crate::inbox::Inbox;
+use crate::protocol::Inbox;
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

@@ -1,0 +1,266 @@
+//! A client that connects again.
+
+use super::reader::deadline;
+use super::subscriber::SHORTEST_WAIT;
+use crate::protocol::{Recovery, Step, encode_publish};
+use crate::{Client, Error, Event, Options, PublishOptions, Publisher, ReconnectOptions, error};
+use corecast_wire::native::Lag;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// A client for use by one thread that connects again when its connection ends, and subscribes again.
+///
+/// A connection ends with [`Event::ConnectionLost`], which says what became of messages that were published. The next begins
+/// with [`Event::Reconnected`]; messages may have been missed between the two. Attempts are made by the calls that need a
+/// connection, no earlier than the server suggested, with the delays of [`ReconnectOptions`]. The address is looked up for
+/// each. No further attempt is made once the server says that this side broke the protocol or has too many subscriptions, or
+/// when [`ReconnectOptions::attempts`] have failed.
+///
+/// A message that asks for no acknowledgement is sent at most once, and nothing tells whether the server has accepted it.
+///
+/// ```no_run
+/// use corecast_client::{Event, Options, ReconnectOptions, ReconnectingClient};
+///
+/// let (options, reconnect) = (Options::default(), ReconnectOptions::default());
+/// let mut client = ReconnectingClient::connect("chat.example.org:7070", options, reconnect)?;
+/// client.subscribe("lobby")?;
+/// loop {
+///     match client.next_event()? {
+///         Event::Message { payload, .. } => println!("{}", String::from_utf8_lossy(&payload)),
+///         Event::ConnectionLost { reason, .. } => eprintln!("{reason}"),
+///         Event::Reconnected { .. } => eprintln!("connected again; messages may be missing"),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), corecast_client::Error>(())
+/// ```
+pub struct ReconnectingClient {
+    address: String,
+    options: Options,
+    /// None between two connections.
+    client: Option<Client>,
+    recovery: Recovery,
+}
+
+impl ReconnectingClient {
+    /// Connects, in one attempt: a wrong address is told at once.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn connect(
+        address: &(impl ToString + ?Sized),
+        options: Options,
+        reconnect: ReconnectOptions,
+    ) -> Result<Self, Error> {
+        let address = address.to_string();
+        let client = Client::connect(address.as_str(), &options)?;
+        let recovery = Recovery::new(reconnect, fastrand::Rng::new(), Instant::now());
+        Ok(Self { address, options, client: Some(client), recovery })
+    }
+
+    /// Subscribes to a channel and waits for SUBSCRIBED. Every later connection subscribes again, in the order of the first
+    /// subscriptions.
+    ///
+    /// # Errors
+    /// As [`Subscriber::subscribe`](crate::Subscriber::subscribe). Unless it is [`Error::InvalidArgument`] or no connection
+    /// could be made, the next connection requests the subscription again.
+    pub fn subscribe(&mut self, channel: &str) -> Result<(), Error> {
+        self.subscribe_with(channel, None)
+    }
+
+    /// Subscribes as [`subscribe`](Self::subscribe) does, with the effect of falling behind, as
+    /// [`Subscriber::subscribe_with`](crate::Subscriber::subscribe_with) has it.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe).
+    pub fn subscribe_with(&mut self, channel: &str, lag: Option<Lag>) -> Result<(), Error> {
+        error::channel(channel)?;
+        self.connect_again(None)?;
+        self.recovery.subscribed(channel, lag);
+        self.on_connection(|client| client.subscribe_with(channel, lag))
+    }
+
+    /// Unsubscribes from a channel and waits for UNSUBSCRIBED.
+    ///
+    /// # Errors
+    /// As [`Subscriber::unsubscribe`](crate::Subscriber::unsubscribe). Whatever the error, later connections do not subscribe.
+    pub fn unsubscribe(&mut self, channel: &str) -> Result<(), Error> {
+        self.recovery.unsubscribed(channel);
+        self.on_connection(|client| client.unsubscribe(channel))
+    }
+
+    /// Publishes a message and asks for no answer. Connects first if the connection is known to have ended.
+    ///
+    /// # Errors
+    /// As [`publish_with`](Self::publish_with).
+    pub fn publish(&mut self, channel: &str, payload: &[u8]) -> Result<(), Error> {
+        self.publish_with(channel, payload, PublishOptions::default()).map(drop)
+    }
+
+    /// Publishes a message; if an acknowledgement is asked for, returns the token of [`Event::Published`]. Tokens count on
+    /// over all connections. Connects first if the connection is known to have ended.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`], [`Error::BufferFull`] (too many unacknowledged messages), [`Error::QueueFull`] (too many
+    /// events not taken): nothing was sent. The error of the last attempt: no further is made. Any other: the connection
+    /// ended, the server may have accepted the message or not, and it is not sent again; the next call connects.
+    /// With [`ReconnectOptions::resend_unacknowledged`] a message that asks for an acknowledgement is kept for the next
+    /// connection instead, and this is no error.
+    pub fn publish_with(
+        &mut self,
+        channel: &str,
+        payload: &[u8],
+        options: PublishOptions,
+    ) -> Result<Option<u32>, Error> {
+        self.connect_again(None)?;
+        let Some(client) = &mut self.client else { return Err(Error::Disconnected) };
+        if options.acknowledge {
+            self.recovery.check_room(payload.len())?;
+        }
+        let mut frame = Vec::new();
+        let max_frame = client.max_frame();
+        let token = encode_publish((channel, payload), options, max_frame, || self.recovery.next_token(), &mut frame)?;
+        let sent = client.publisher.outbox.send_encoded(&frame, 1);
+        let failure = sent.err().map(|error| client.subscriber.explain(error));
+        let kept = token.filter(|_| failure.as_ref().is_none_or(|error| self.recovery.resends(error)));
+        kept.inspect(|token| self.recovery.published(*token, &frame));
+        let Some(error) = failure else { return Ok(token) };
+        self.lose(&error);
+        if kept.is_some() { Ok(token) } else { Err(error) }
+    }
+
+    /// Waits for the acknowledgement of a message. With [`ReconnectOptions::resend_unacknowledged`] it may come over a later
+    /// connection.
+    ///
+    /// # Errors
+    /// What ended the wait, or the connection if the message is not sent again. [`Error::TimedOut`] also if an event has
+    /// told before what became of the message.
+    pub fn wait_published(&mut self, token: u32) -> Result<(), Error> {
+        loop {
+            if self.recovery.take_published(token)? {
+                return Ok(());
+            }
+            match self.on_connection(|client| client.wait_published(token)) {
+                Ok(()) => {
+                    self.recovery.forget(token);
+                    return Ok(());
+                }
+                Err(_) if self.client.is_none() && self.recovery.awaits(token) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The next event, waiting for it without limit, through any number of connections.
+    ///
+    /// # Errors
+    /// Why no further attempt to connect is made.
+    pub fn next_event(&mut self) -> Result<Event, Error> {
+        loop {
+            // Without a deadline there is an event or an error.
+            if let Some(event) = self.event_before(None)? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// The next event, or none if it does not come within `timeout`. An attempt to connect that has begun is finished:
+    /// it may last for [`Options::connect_timeout`] and [`Options::answer_timeout`] beyond.
+    ///
+    /// # Errors
+    /// As [`next_event`](Self::next_event).
+    pub fn next_event_within(&mut self, timeout: Duration) -> Result<Option<Event>, Error> {
+        self.event_before(deadline(timeout.max(SHORTEST_WAIT)))
+    }
+
+    /// A publisher over the present connection, for another thread; none between two connections. It ends with the
+    /// connection, and nothing tells what became of its messages.
+    pub fn publisher(&self) -> Option<Publisher> {
+        self.client.as_ref().map(|client| client.publisher.clone())
+    }
+
+    /// Says whether there is a connection, as far as this side knows.
+    pub fn is_connected(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// Sends CLOSE and waits for the server's, as [`Client::close`] does. Does not connect for it.
+    ///
+    /// # Errors
+    /// As [`Client::close`]; [`Error::Disconnected`] between two connections.
+    pub fn close(self) -> Result<(), Error> {
+        self.client.map_or(Err(Error::Disconnected), Client::close)
+    }
+
+    fn event_before(&mut self, deadline: Option<Instant>) -> Result<Option<Event>, Error> {
+        loop {
+            if let Some(event) = self.recovery.pop() {
+                return Ok(Some(event));
+            }
+            let connected = self.connect_again(deadline);
+            if let Some(event) = self.recovery.pop() {
+                return Ok(Some(event));
+            }
+            connected?;
+            let Some(client) = &mut self.client else { return Ok(None) };
+            match client.subscriber.event_before(deadline) {
+                Ok(event) => {
+                    self.recovery.observe(&event);
+                    return Ok(Some(event));
+                }
+                Err(Error::TimedOut { .. }) => return Ok(None),
+                Err(error) => self.lose(&error),
+            }
+        }
+    }
+
+    /// Calls the client, connecting first, and notes the end of its connection.
+    fn on_connection<T>(&mut self, call: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
+        self.connect_again(None)?;
+        let Some(client) = &mut self.client else { return Err(Error::Disconnected) };
+        call(client).inspect_err(|error| {
+            if error.ends_connection() {
+                self.lose(error);
+            }
+        })
+    }
+
+    /// Waits and tries until there is a connection; there is none afterwards only if the deadline has passed.
+    fn connect_again(&mut self, deadline: Option<Instant>) -> Result<(), Error> {
+        loop {
+            let now = Instant::now();
+            match self.recovery.next_step(now, self.options.max_queued_bytes)? {
+                Step::Use => return Ok(()),
+                Step::WaitUntil(until) => match deadline {
+                    Some(deadline) if deadline < until => {
+                        sleep(deadline.saturating_duration_since(now));
+                        return Ok(());
+                    }
+                    _ => sleep(until.saturating_duration_since(now)),
+                },
+                Step::Connect => {
+                    if let Err(error) = self.restore() {
+                        self.recovery.failed(&error, Instant::now());
+                    }
+                }
+            }
+        }
+    }
+
+    /// One attempt.
+    fn restore(&mut self) -> Result<(), Error> {
+        let mut client = Client::connect(self.address.as_str(), &self.options)?;
+        let restoration = self.recovery.restoration(client.max_frame())?;
+        let sent = client.publisher.outbox.send_encoded(&restoration.frames, restoration.resent);
+        sent.map_err(|error| client.subscriber.explain(error))?;
+        self.client = Some(client);
+        self.recovery.connected(restoration, Instant::now());
+        Ok(())
+    }
+
+    fn lose(&mut self, error: &Error) {
+        if let Some(client) = self.client.take() {
+            self.recovery.lost(error, client.subscriber.into_events(), 0, Instant::now());
+        }
+    }
+}

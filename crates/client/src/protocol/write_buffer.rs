@@ -1,0 +1,269 @@
+//! Encoded frames that wait to be written, and when they are.
+
+use crate::{BufferOptions, Error};
+use std::time::Instant;
+
+/// Frames in the order in which they were appended. One writer takes all of them at a time.
+///
+/// Invariant: after a failure nothing is taken or appended any more, since a frame may be half written.
+#[derive(Default)]
+pub(crate) struct WriteBuffer {
+    bytes: Vec<u8>,
+    /// PUBLISH frames in `bytes`.
+    messages: u64,
+    /// Bytes and PUBLISH frames that the writer has taken and not reported yet.
+    in_flight: (usize, u64),
+    /// When the writer is to take what is here; none if nothing asks for it.
+    due: Option<Due>,
+    /// Batches that the writer has taken so far.
+    taken: u64,
+    failure: Failure,
+    ended: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Now,
+    At(Instant),
+}
+
+#[derive(Default)]
+enum Failure {
+    #[default]
+    None,
+    /// The error was not told to anybody yet.
+    New(Error),
+    Told,
+}
+
+/// When an appended frame is written.
+#[derive(Clone, Copy)]
+pub(crate) enum Priority<'a> {
+    /// As soon as the writer is idle, with everything before it.
+    AtOnce,
+    /// As the options say.
+    Buffered(&'a BufferOptions),
+}
+
+/// The next thing for the writer to do.
+pub(crate) enum Write {
+    /// Write this and report with [`WriteBuffer::written`].
+    Bytes {
+        /// Whole frames.
+        bytes: Vec<u8>,
+        /// PUBLISH frames among them.
+        messages: u64,
+    },
+    /// Wait until then, or until the buffer has changed.
+    WaitUntil(Instant),
+    /// Wait until the buffer has changed.
+    Wait,
+    /// End: nothing will come.
+    End,
+}
+
+/// Bytes of capacity that the buffer keeps between two batches; more is given back.
+const KEPT_BYTES: usize = 1024 * 1024;
+
+impl WriteBuffer {
+    /// Says whether `len` more bytes fit below `limit`. A frame over the limit fits into an empty buffer.
+    pub(crate) fn has_room(&self, len: usize, limit: usize) -> bool {
+        let held = self.held_bytes();
+        held == 0 || held.saturating_add(len) <= limit
+    }
+
+    /// Bytes that were not written yet.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.bytes.len() + self.in_flight.0
+    }
+
+    /// Messages that were not written yet, or never will be.
+    pub(crate) fn unwritten(&self) -> u64 {
+        self.messages + self.in_flight.1
+    }
+
+    /// Appends encoded frames, `messages` of them PUBLISH.
+    pub(crate) fn append(&mut self, frames: &[u8], messages: u64, priority: Priority<'_>, now: Instant) {
+        self.bytes.extend_from_slice(frames);
+        self.messages += messages;
+        let due = match priority {
+            Priority::AtOnce => Some(Due::Now),
+            Priority::Buffered(options) if self.bytes.len() >= options.flush_bytes => Some(Due::Now),
+            // A delay that no clock reaches is for ever: size or a call flushes.
+            Priority::Buffered(options) => now.checked_add(options.flush_delay).map(Due::At),
+        };
+        self.due = match (self.due, due) {
+            (Some(earlier), Some(due)) => Some(earlier.min(due)),
+            (earlier, due) => earlier.or(due),
+        };
+    }
+
+    /// Asks for everything to be written. Returns a mark for [`is_written`](Self::is_written).
+    pub(crate) fn flush(&mut self) -> u64 {
+        if self.bytes.is_empty() {
+            return self.taken;
+        }
+        self.due = Some(Due::Now);
+        self.taken + 1
+    }
+
+    /// Says whether everything up to the mark was written.
+    pub(crate) fn is_written(&self, mark: u64) -> bool {
+        self.taken > mark || (self.taken == mark && self.in_flight.0 == 0)
+    }
+
+    /// The next thing for the writer to do.
+    pub(crate) fn next_write(&mut self, now: Instant) -> Write {
+        if !matches!(self.failure, Failure::None) {
+            return Write::End;
+        }
+        match self.due {
+            _ if self.bytes.is_empty() => {
+                if self.ended {
+                    Write::End
+                } else {
+                    Write::Wait
+                }
+            }
+            Some(Due::At(due)) if due > now && !self.ended => Write::WaitUntil(due),
+            None if !self.ended => Write::Wait,
+            _ => self.take(),
+        }
+    }
+
+    fn take(&mut self) -> Write {
+        self.due = None;
+        self.taken += 1;
+        let (bytes, messages) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.messages));
+        self.in_flight = (bytes.len(), messages);
+        Write::Bytes { bytes, messages }
+    }
+
+    /// Takes in how writing ended, and the space of what was written.
+    pub(crate) fn written(&mut self, mut space: Vec<u8>, result: Result<(), Error>) {
+        match result {
+            Ok(()) => self.in_flight = (0, 0),
+            Err(error) => self.failure = Failure::New(error),
+        }
+        if self.bytes.is_empty() && space.capacity() <= KEPT_BYTES {
+            space.clear();
+            self.bytes = space;
+        }
+    }
+
+    /// No frame will be appended; what is here is written.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Looks whether frames can be written.
+    ///
+    /// # Errors
+    /// Why not, the first time; [`Error::Disconnected`] from then on.
+    pub(crate) fn check(&mut self) -> Result<(), Error> {
+        match std::mem::take(&mut self.failure) {
+            Failure::None => return Ok(()),
+            failure => self.failure = failure,
+        }
+        match std::mem::replace(&mut self.failure, Failure::Told) {
+            Failure::New(error) => Err(error),
+            Failure::None | Failure::Told => Err(Error::Disconnected),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const DELAY: Duration = Duration::from_millis(10);
+
+    fn options() -> BufferOptions {
+        BufferOptions::default().with_flush_bytes(10).with_flush_delay(DELAY)
+    }
+
+    fn taken(buffer: &mut WriteBuffer, now: Instant) -> Option<Vec<u8>> {
+        match buffer.next_write(now) {
+            Write::Bytes { bytes, .. } => Some(bytes),
+            Write::WaitUntil(_) | Write::Wait | Write::End => None,
+        }
+    }
+
+    #[test]
+    fn size_flushes() {
+        let (mut buffer, options, now) = (WriteBuffer::default(), options(), Instant::now());
+        buffer.append(b"12345", 1, Priority::Buffered(&options), now);
+        assert_eq!(taken(&mut buffer, now), None);
+        buffer.append(b"67890", 1, Priority::Buffered(&options), now);
+        assert_eq!(taken(&mut buffer, now).unwrap(), b"1234567890");
+    }
+
+    #[test]
+    fn the_oldest_frame_says_when_time_flushes() {
+        let (mut buffer, options, start) = (WriteBuffer::default(), options(), Instant::now());
+        buffer.append(b"1", 1, Priority::Buffered(&options), start);
+        buffer.append(b"2", 1, Priority::Buffered(&options), start + DELAY / 2);
+        assert!(matches!(buffer.next_write(start), Write::WaitUntil(due) if due == start + DELAY));
+        assert_eq!(taken(&mut buffer, start + DELAY).unwrap(), b"12");
+        assert!(matches!(buffer.next_write(start + DELAY), Write::Wait));
+    }
+
+    #[test]
+    fn a_call_flushes_and_knows_when_it_is_done() {
+        let (mut buffer, options, now) = (WriteBuffer::default(), options(), Instant::now());
+        let nothing = buffer.flush();
+        assert!(buffer.is_written(nothing));
+        buffer.append(b"1", 1, Priority::Buffered(&options), now);
+        let mark = buffer.flush();
+        assert!(!buffer.is_written(mark));
+        let space = taken(&mut buffer, now).unwrap();
+        assert!(!buffer.is_written(mark), "taken is not written");
+        buffer.append(b"2", 1, Priority::Buffered(&options), now);
+        let later = buffer.flush();
+        buffer.written(space, Ok(()));
+        assert!(buffer.is_written(mark) && !buffer.is_written(later));
+    }
+
+    #[test]
+    fn a_frame_that_cannot_wait_takes_along_what_is_before_it() {
+        let (mut buffer, options, now) = (WriteBuffer::default(), options(), Instant::now());
+        buffer.append(b"1", 1, Priority::Buffered(&options), now);
+        buffer.append(b"2", 0, Priority::AtOnce, now);
+        assert_eq!(taken(&mut buffer, now).unwrap(), b"12");
+    }
+
+    #[test]
+    fn what_is_being_written_counts_against_the_limit() {
+        let (mut buffer, now) = (WriteBuffer::default(), Instant::now());
+        assert!(buffer.has_room(100, 3), "a long frame fits into an empty buffer");
+        buffer.append(b"12", 1, Priority::AtOnce, now);
+        let space = taken(&mut buffer, now).unwrap();
+        assert!(buffer.has_room(1, 3) && !buffer.has_room(2, 3));
+        buffer.written(space, Ok(()));
+        assert!(buffer.has_room(100, 3));
+    }
+
+    #[test]
+    fn a_failure_is_told_once_and_counts_what_was_not_written() {
+        let (mut buffer, now) = (WriteBuffer::default(), Instant::now());
+        buffer.append(b"12", 2, Priority::AtOnce, now);
+        let space = taken(&mut buffer, now).unwrap();
+        buffer.append(b"3", 1, Priority::AtOnce, now);
+        buffer.written(space, Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()));
+        assert!(matches!(buffer.next_write(now), Write::End));
+        assert!(matches!(buffer.check(), Err(Error::Io(_))));
+        assert!(matches!(buffer.check(), Err(Error::Disconnected)));
+        assert_eq!(buffer.unwritten(), 3);
+    }
+
+    #[test]
+    fn the_end_flushes() {
+        let (mut buffer, options, now) = (WriteBuffer::default(), options(), Instant::now());
+        buffer.append(b"1", 1, Priority::Buffered(&options), now);
+        buffer.end();
+        let space = taken(&mut buffer, now).unwrap();
+        buffer.written(space, Ok(()));
+        assert!(matches!(buffer.next_write(now), Write::End));
+    }
+}

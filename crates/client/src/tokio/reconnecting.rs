@@ -1,0 +1,243 @@
+//! A client that connects again.
+
+use super::Client;
+use crate::protocol::{Recovery, Step, encode_publish};
+use crate::{Error, Event, Options, PublishOptions, ReconnectOptions, error};
+use ::tokio::task::JoinHandle;
+use ::tokio::time::sleep_until;
+use corecast_wire::native::Lag;
+use std::time::Instant;
+
+/// A client for use by one task that connects again when its connection ends, and subscribes again.
+///
+/// It behaves as the blocking [`ReconnectingClient`](crate::ReconnectingClient) does. An attempt to connect has a task of its
+/// own: it goes on when the call that began it is cancelled, and the next call takes up its result.
+pub struct ReconnectingClient {
+    address: String,
+    options: Options,
+    /// None between two connections.
+    client: Option<Client>,
+    /// The attempt that is under way.
+    attempt: Option<Attempt>,
+    recovery: Recovery,
+}
+
+/// A task that connects; it ends with the client.
+struct Attempt(JoinHandle<Result<Client, Error>>);
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl ReconnectingClient {
+    /// Connects, in one attempt: a wrong address is told at once.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    ///
+    /// # Panics
+    /// As [`Client::connect`].
+    pub async fn connect(
+        address: &(impl ToString + ?Sized),
+        options: Options,
+        reconnect: ReconnectOptions,
+    ) -> Result<Self, Error> {
+        let address = address.to_string();
+        let client = Client::connect(address.as_str(), &options).await?;
+        let recovery = Recovery::new(reconnect, fastrand::Rng::new(), Instant::now());
+        Ok(Self { address, options, client: Some(client), attempt: None, recovery })
+    }
+
+    /// Subscribes to a channel and waits for SUBSCRIBED. Every later connection subscribes again, in the order of the first
+    /// subscriptions, even if the wait was cancelled.
+    ///
+    /// # Errors
+    /// As the blocking [`subscribe`](crate::ReconnectingClient::subscribe).
+    pub async fn subscribe(&mut self, channel: &str) -> Result<(), Error> {
+        self.subscribe_with(channel, None).await
+    }
+
+    /// Subscribes as [`subscribe`](Self::subscribe) does, with the effect of falling behind.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe).
+    pub async fn subscribe_with(&mut self, channel: &str, lag: Option<Lag>) -> Result<(), Error> {
+        error::channel(channel)?;
+        self.connect_again().await?;
+        let Some(client) = &mut self.client else { return Err(Error::Disconnected) };
+        self.recovery.subscribed(channel, lag);
+        let result = client.subscribe_with(channel, lag).await;
+        self.noted(result)
+    }
+
+    /// Unsubscribes from a channel and waits for UNSUBSCRIBED. Later connections do not subscribe, even if the wait was
+    /// cancelled.
+    ///
+    /// # Errors
+    /// As the blocking [`unsubscribe`](crate::ReconnectingClient::unsubscribe).
+    pub async fn unsubscribe(&mut self, channel: &str) -> Result<(), Error> {
+        self.recovery.unsubscribed(channel);
+        self.connect_again().await?;
+        let Some(client) = &mut self.client else { return Err(Error::Disconnected) };
+        let result = client.unsubscribe(channel).await;
+        self.noted(result)
+    }
+
+    /// Publishes a message and asks for no answer. Connects first if the connection is known to have ended.
+    ///
+    /// # Errors
+    /// As [`publish_with`](Self::publish_with).
+    pub async fn publish(&mut self, channel: &str, payload: &[u8]) -> Result<(), Error> {
+        self.publish_with(channel, payload, PublishOptions::default()).await.map(drop)
+    }
+
+    /// Publishes a message; if an acknowledgement is asked for, returns the token of [`Event::Published`]. Cancelled, it has
+    /// published nothing.
+    ///
+    /// # Errors
+    /// As the blocking [`publish_with`](crate::ReconnectingClient::publish_with). A message that was buffered and not
+    /// written when the connection ended is counted by [`Event::ConnectionLost`].
+    pub async fn publish_with(
+        &mut self,
+        channel: &str,
+        payload: &[u8],
+        options: PublishOptions,
+    ) -> Result<Option<u32>, Error> {
+        self.connect_again().await?;
+        let Some(client) = &mut self.client else { return Err(Error::Disconnected) };
+        if options.acknowledge {
+            self.recovery.check_room(payload.len())?;
+        }
+        let mut frame = Vec::new();
+        let max_frame = client.max_frame();
+        let token = encode_publish((channel, payload), options, max_frame, || self.recovery.next_token(), &mut frame)?;
+        let sent = client.publisher.outbox.send_encoded(&frame, 1).await;
+        let failure = match sent {
+            Ok(()) => None,
+            Err(error) => Some(client.subscriber.explain(error).await),
+        };
+        // Nothing waits from here on, so that no cancelled call leaves a message behind that was not recorded.
+        let kept = token.filter(|_| failure.as_ref().is_none_or(|error| self.recovery.resends(error)));
+        kept.inspect(|token| self.recovery.published(*token, &frame));
+        let Some(error) = failure else { return Ok(token) };
+        self.lose(&error);
+        if kept.is_some() { Ok(token) } else { Err(error) }
+    }
+
+    /// Waits for the acknowledgement of a message. With [`ReconnectOptions::resend_unacknowledged`] it may come over a later
+    /// connection.
+    ///
+    /// # Errors
+    /// As the blocking [`wait_published`](crate::ReconnectingClient::wait_published).
+    pub async fn wait_published(&mut self, token: u32) -> Result<(), Error> {
+        loop {
+            if self.recovery.take_published(token)? {
+                return Ok(());
+            }
+            self.connect_again().await?;
+            let Some(client) = &mut self.client else { return Err(Error::Disconnected) };
+            let result = client.wait_published(token).await;
+            match self.noted(result) {
+                Ok(()) => {
+                    self.recovery.forget(token);
+                    return Ok(());
+                }
+                Err(_) if self.client.is_none() && self.recovery.awaits(token) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The next event, waiting for it without limit, through any number of connections. Cancelled, it has taken no event.
+    ///
+    /// # Errors
+    /// Why no further attempt to connect is made.
+    pub async fn next_event(&mut self) -> Result<Event, Error> {
+        loop {
+            if let Some(event) = self.recovery.pop() {
+                return Ok(event);
+            }
+            let connected = self.connect_again().await;
+            if let Some(event) = self.recovery.pop() {
+                return Ok(event);
+            }
+            connected?;
+            let Some(client) = &mut self.client else { return Err(Error::Disconnected) };
+            match client.next_event().await {
+                Ok(event) => {
+                    self.recovery.observe(&event);
+                    return Ok(event);
+                }
+                Err(error) => self.lose(&error),
+            }
+        }
+    }
+
+    /// Says whether there is a connection, as far as this side knows.
+    pub fn is_connected(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// Sends CLOSE and waits for the server's, as [`Client::close`] does. Does not connect for it.
+    ///
+    /// # Errors
+    /// As [`Client::close`]; [`Error::Disconnected`] between two connections.
+    pub async fn close(self) -> Result<(), Error> {
+        match self.client {
+            Some(client) => client.close().await,
+            None => Err(Error::Disconnected),
+        }
+    }
+
+    /// Waits and tries until there is a connection.
+    async fn connect_again(&mut self) -> Result<(), Error> {
+        loop {
+            match self.recovery.next_step(Instant::now(), self.options.max_queued_bytes)? {
+                Step::Use => return Ok(()),
+                Step::WaitUntil(until) => sleep_until(until.into()).await,
+                Step::Connect => {
+                    if let Err(error) = self.restore().await {
+                        self.recovery.failed(&error, Instant::now());
+                    }
+                }
+            }
+        }
+    }
+
+    /// One attempt.
+    async fn restore(&mut self) -> Result<(), Error> {
+        let attempt = self.attempt.get_or_insert_with(|| {
+            let (address, options) = (self.address.clone(), self.options.clone());
+            Attempt(::tokio::spawn(async move { Client::connect(address, &options).await }))
+        });
+        let connected = (&mut attempt.0).await;
+        self.attempt = None;
+        // The task is aborted by nobody else, and does not panic: it ends like this when the runtime does.
+        let mut client = connected.unwrap_or(Err(Error::Disconnected))?;
+        let restoration = self.recovery.restoration(client.max_frame())?;
+        if let Err(error) = client.publisher.outbox.send_encoded(&restoration.frames, restoration.resent).await {
+            return Err(client.subscriber.explain(error).await);
+        }
+        self.client = Some(client);
+        self.recovery.connected(restoration, Instant::now());
+        Ok(())
+    }
+
+    /// Passes on a result, and notes the end of the connection.
+    fn noted<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        result.inspect_err(|error| {
+            if error.ends_connection() {
+                self.lose(error);
+            }
+        })
+    }
+
+    fn lose(&mut self, error: &Error) {
+        if let Some(client) = self.client.take() {
+            let unwritten = client.publisher.outbox.unwritten();
+            self.recovery.lost(error, client.subscriber.into_events(), unwritten, Instant::now());
+        }
+    }
+}
