@@ -3,7 +3,7 @@
 use crate::frames::{CHANNEL, PAYLOAD};
 use crate::{Protocols, Sink};
 use corecast_fanout::policy::Sharded;
-use corecast_fanout::{ConnectionId, Limits, Parcel, Policy, Publication, ShardId};
+use corecast_fanout::{ConnectionId, Limits, Policy, Publication, ShardBatch, ShardId};
 
 /// Rounds before anything is measured: buffers and tables have their size then.
 const WARM_UP_ROUNDS: usize = 64;
@@ -40,11 +40,11 @@ impl Shard {
         let mut first = Self::of(0, 2, 0);
         let mut second = Self::of(1, 2, subscribers);
         // The second asks, the first confirms.
-        first.receive(1, second.take_parcel(0));
-        second.receive(0, first.take_parcel(1));
+        first.receive(1, second.take_shard_batch(0));
+        second.receive(0, first.take_shard_batch(1));
         for _ in 0..WARM_UP_ROUNDS {
             first.publish();
-            second.receive(0, first.take_parcel(1));
+            second.receive(0, first.take_shard_batch(1));
             second.flush();
         }
         (first, second)
@@ -89,14 +89,14 @@ impl Shard {
     }
 
     /// What is posted to another shard.
-    pub fn take_parcel(&mut self, to: ShardId) -> Parcel {
+    pub fn take_shard_batch(&mut self, to: ShardId) -> ShardBatch {
         self.policy.post();
-        std::mem::take(self.policy.parcel(to))
+        std::mem::take(self.policy.shard_batch(to))
     }
 
     /// Takes what another shard posted.
-    pub fn receive(&mut self, from: ShardId, parcel: Parcel) {
-        self.policy.receive(from, parcel);
+    pub fn receive(&mut self, from: ShardId, shard_batch: ShardBatch) {
+        self.policy.receive(from, shard_batch);
     }
 
     /// Messages delivered so far, once per subscriber.
@@ -145,11 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn a_parcel_reaches_every_subscriber_of_the_other_shard() {
+    fn a_shard_batch_reaches_every_subscriber_of_the_other_shard() {
         let (mut first, mut second) = Shard::pair(100);
         let before = second.deliveries();
         (0..16).for_each(|_| first.publish());
-        second.receive(0, first.take_parcel(1));
+        second.receive(0, first.take_shard_batch(1));
         second.flush();
         assert_eq!(second.deliveries() - before, 16 * 100);
         assert_eq!(first.deliveries(), 0);

@@ -1,10 +1,10 @@
 //! What the `sharded` policy does for a message and for a subscription, with a transport that takes everything.
 
 use corecast_benches::Shard;
-use corecast_fanout::Parcel;
+use corecast_fanout::ShardBatch;
 use gungraun::{library_benchmark, library_benchmark_group};
 
-/// Messages of one parcel.
+/// Messages of one shard batch.
 const RUN: usize = 16;
 
 /// How often a subscriber leaves and returns. A single time differs by some percent between runs, because the keys
@@ -22,16 +22,16 @@ fn publish_and_flush(mut shard: Shard) -> Shard {
 }
 
 /// The second shard of two, and what the first has posted to it.
-fn posted(subscribers: usize) -> (Shard, Parcel) {
+fn posted(subscribers: usize) -> (Shard, ShardBatch) {
     let (mut first, second) = Shard::pair(subscribers);
     (0..RUN).for_each(|_| first.publish());
-    (second, first.take_parcel(1))
+    (second, first.take_shard_batch(1))
 }
 
 #[library_benchmark]
 #[bench::subscribers_100(posted(100))]
-fn receive_and_flush((mut shard, parcel): (Shard, Parcel)) -> Shard {
-    shard.receive(0, parcel);
+fn receive_and_flush((mut shard, shard_batch): (Shard, ShardBatch)) -> Shard {
+    shard.receive(0, shard_batch);
     shard.flush();
     shard
 }

@@ -49,17 +49,17 @@ pub(crate) struct EndingSettings {
     )]
     reconnect_spread: Period,
 
-    /// Departures that a shard logs in a second, each in a line; 0 for none.
+    /// Disconnects that a shard logs in a second, each in a line; 0 for none.
     ///
     /// When more connections leave, one line has the count of those left out. The journal has them all.
     #[arg(
         long,
-        env = "CORECAST_DEPARTURE_LINES",
+        env = "CORECAST_DISCONNECT_LINES",
         value_name = "COUNT",
         value_parser = clap::value_parser!(u32),
-        default_value_t = Limits::default().departure_lines
+        default_value_t = Limits::default().disconnect_lines
     )]
-    departure_lines: u32,
+    disconnect_lines: u32,
 }
 
 impl EndingSettings {
@@ -68,6 +68,6 @@ impl EndingSettings {
         limits.linger = self.linger.0;
         limits.drain_timeout = self.drain_timeout.0;
         limits.reconnect_spread = self.reconnect_spread.0;
-        limits.departure_lines = self.departure_lines;
+        limits.disconnect_lines = self.disconnect_lines;
     }
 }

@@ -1,4 +1,4 @@
-//! The journal of departures, written as JSON lines.
+//! The journal of disconnects, written as JSON lines.
 //!
 //! A regular file is replaced atomically by renaming a temporary file, so readers never see half a journal, and a full disk
 //! does not destroy the previous one. FIFOs and devices are written in place; standard error gets the lines through the
@@ -14,7 +14,7 @@ use corecast_engine::Control;
 use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
-use crate::admin::DepartureLine;
+use crate::admin::DisconnectLine;
 use crate::logging::Log;
 use crate::output::write_by;
 use crate::printable::printable_json;
@@ -50,17 +50,17 @@ impl JournalOutput {
         temporary_beside(&target(file)).map(|_removed| Self::File(file.to_owned()))
     }
 
-    /// Writes all departures that the server keeps, and logs their number or the error.
+    /// Writes all disconnects that the server keeps, and logs their number or the error.
     pub(crate) fn write(&self, control: &Control) {
         match self.try_write(control) {
-            Ok(departures) => tracing::info!(departures, "journal written"),
+            Ok(records) => tracing::info!(records, "journal written"),
             Err(error) => tracing::error!(%error, "cannot write the journal"),
         }
     }
 
     fn try_write(&self, control: &Control) -> anyhow::Result<usize> {
-        let departures = control.journal()?;
-        let lines = departures.iter().map(|departure| line(&departure.into())).collect::<Result<Vec<_>, _>>()?;
+        let records = control.journal()?;
+        let lines = records.iter().map(|record| line(&record.into())).collect::<Result<Vec<_>, _>>()?;
         match self {
             Self::File(path) => write_file(path, &lines.concat())?,
             Self::Log(log) => {
@@ -68,12 +68,12 @@ impl JournalOutput {
                 lines.iter().try_for_each(|line| log.push_by(deadline, line.as_bytes()))?;
             }
         }
-        Ok(departures.len())
+        Ok(records.len())
     }
 }
 
-fn line(departure: &DepartureLine) -> serde_json::Result<String> {
-    Ok(printable_json(&serde_json::to_string(departure)?).into_owned() + "\n")
+fn line(record: &DisconnectLine) -> serde_json::Result<String> {
+    Ok(printable_json(&serde_json::to_string(record)?).into_owned() + "\n")
 }
 
 fn write_file(path: &Path, text: &str) -> io::Result<()> {

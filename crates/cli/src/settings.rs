@@ -461,7 +461,7 @@ mod tests {
             "--write-timeout=4s",
             "--linger=8ms",
             "--drain-timeout=9s",
-            "--departure-lines=14",
+            "--disconnect-lines=14",
             "--reconnect-spread=15s",
         ]);
         let expected = Limits {
@@ -481,7 +481,7 @@ mod tests {
             write_timeout: Duration::from_secs(4),
             linger: Duration::from_millis(8),
             drain_timeout: Duration::from_secs(9),
-            departure_lines: 14,
+            disconnect_lines: 14,
             reconnect_spread: Duration::from_secs(15),
         };
         assert_eq!(format!("{:?}", limits.limits().unwrap()), format!("{expected:?}"));

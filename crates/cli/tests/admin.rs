@@ -128,7 +128,7 @@ fn close_ends_one_connection_with_a_reason_and_only_once() {
     one.expect_end();
     drop(one);
     let journal = || server.lines(&["journal"]);
-    wait_until(Deadline::start(), "the departure", || !journal().is_empty());
+    wait_until(Deadline::start(), "the disconnect", || !journal().is_empty());
     assert_eq!((&journal()[0]["connection"], &journal()[0]["code"]), (&name.as_str().into(), &211.into()));
     let again = server.admin(&["close", &name]);
     assert!(again.complaint(1).contains(&name), "{again:?}");
@@ -255,7 +255,7 @@ fn control_characters_of_a_reason_are_escaped_in_the_log_and_the_journal() {
     let reason = "a\nFAKE code=200\u{1b}[31m\u{9b}2J\u{202e}";
     assert_eq!(server.admin(&["close", &server.name(&peer), "--reason", reason]).code, 0);
     drop(peer);
-    let line = server.server.process.error_line_with("departure", Deadline::start());
+    let line = server.server.process.error_line_with("disconnect", Deadline::start());
     assert!(line.contains(r#"reason="a\nFAKE code=200\u{1b}[31m\u{9b}2J\u{202e}""#), "{line}");
     assert!(!line.contains(char::is_control), "{line}");
     assert_eq!(server.lines(&["journal"])[0]["reason"], reason);
@@ -270,7 +270,7 @@ fn a_long_reason_of_a_script_is_truncated_in_the_journal_too() {
     let close = serde_json::json!({ "close": { "connection": server.name(&peer), "reason": "x".repeat(3_000), "reset": false } });
     assert_eq!(server.say(format!("{close}\n").as_bytes()), "{\"close\":true}\n");
     drop(peer);
-    wait_until(Deadline::start(), "the departure", || !server.lines(&["journal"]).is_empty());
+    wait_until(Deadline::start(), "the disconnect", || !server.lines(&["journal"]).is_empty());
     assert_eq!(server.lines(&["journal"])[0]["reason"].as_str().expect("text").len(), 255);
 }
 

@@ -23,10 +23,10 @@ fn visit(server: &ServerProcess) -> String {
 }
 
 #[test]
-fn a_departure_is_a_line_with_fields() {
+fn a_disconnect_is_a_line_with_fields() {
     let mut server = ServerProcess::start(BINARY, &["--log-format", "json"]);
     let peer = visit(&server);
-    let event = event(&server.process.error_line_with("departure", Deadline::start()));
+    let event = event(&server.process.error_line_with("disconnect", Deadline::start()));
     let fields = &event;
     assert_eq!((&fields["peer"], &fields["code"], &fields["channels"]), (&peer.into(), &200.into(), &1.into()));
     for field in ["connection", "age_ms", "name", "reason", "bytes_behind"] {
@@ -35,16 +35,16 @@ fn a_departure_is_a_line_with_fields() {
 }
 
 #[test]
-fn departures_over_the_limit_are_counted_in_one_line() {
+fn disconnects_over_the_limit_are_counted_in_one_line() {
     const VISITS: u64 = 30;
-    let arguments = ["--log-format", "json", "--departure-lines", "2", "--shards", "1"];
+    let arguments = ["--log-format", "json", "--disconnect-lines", "2", "--shards", "1"];
     let mut server = ServerProcess::start(BINARY, &arguments);
     for _ in 0..VISITS {
         visit(&server);
     }
     let (mut told, mut left_out) = (0, 0);
     while told + left_out < VISITS {
-        let event = event(&server.process.error_line_with("departure", Deadline::start()));
+        let event = event(&server.process.error_line_with("disconnect", Deadline::start()));
         match &event["left_out"] {
             Value::Null => told += 1,
             count => left_out += count.as_u64().expect("a count"),
@@ -63,7 +63,7 @@ fn sigusr1_replaces_the_journal_file_and_does_not_end_the_server() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("journal.jsonl");
     let file = path.to_str().expect("UTF-8");
-    let server = ServerProcess::start(BINARY, &["--journal", file, "--departure-lines", "0"]);
+    let server = ServerProcess::start(BINARY, &["--journal", file, "--disconnect-lines", "0"]);
     for visits in 1..=2 {
         let peer = visit(&server);
         wait_until(Deadline::start(), "the journal to have the last visit", || {
@@ -80,7 +80,7 @@ fn sigusr1_replaces_the_journal_file_and_does_not_end_the_server() {
 
 #[test]
 fn without_a_file_the_journal_goes_to_standard_error() {
-    let mut server = ServerProcess::start(BINARY, &["--departure-lines", "0"]);
+    let mut server = ServerProcess::start(BINARY, &["--disconnect-lines", "0"]);
     let peer = visit(&server);
     // It may be taken note of behind the end that the visitor saw.
     while !server.process.error_line_with("", Deadline::start()).contains(&format!("\"peer\":\"{peer}\"")) {

@@ -23,10 +23,10 @@ use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 
-/// More departures than a small pipe holds.
+/// More disconnects than a small pipe holds.
 const MANY: usize = 200;
 
-/// More departures than a small pipe and the queue of the log hold.
+/// More disconnects than a small pipe and the queue of the log hold.
 const TOO_MANY: usize = 6_000;
 
 /// A pipe that holds one page.
@@ -52,7 +52,7 @@ fn full_pipe(flags: OFlags) -> (PipeReader, PipeWriter) {
 
 fn serve(arguments: &[&str]) -> Command {
     let mut command = Process::command(BINARY);
-    command.args(["serve", "--listen", "native://127.0.0.1:0", "--departure-lines", "1000000"]).args(arguments);
+    command.args(["serve", "--listen", "native://127.0.0.1:0", "--disconnect-lines", "1000000"]).args(arguments);
     command
 }
 
@@ -78,7 +78,7 @@ impl Server {
         admin(&self.directory.path().join("admin.sock"), command)
     }
 
-    fn departures(&self) -> usize {
+    fn disconnects(&self) -> usize {
         let status = self.admin("status");
         assert_eq!(status.code, 0, "{status:?}");
         let text = String::from_utf8(status.stdout).expect("UTF-8");
@@ -90,15 +90,15 @@ impl Server {
         text.lines().skip(1).filter_map(closed).sum()
     }
 
-    /// Asserts that the server logs this many departures and then still delivers a message.
+    /// Asserts that the server logs this many disconnects and then still delivers a message.
     fn serves(&self, visits: usize) {
-        let before = self.departures();
+        let before = self.disconnects();
         for _ in 0..visits {
             let visit = TcpStream::connect(self.address()).expect("it listens");
             // A reset leaves no socket in TIME_WAIT.
             set_socket_linger(&visit, Some(Duration::ZERO)).expect("a socket");
         }
-        wait_until(Deadline::start(), "the visitors to be gone", || self.departures() >= before + visits);
+        wait_until(Deadline::start(), "the visitors to be gone", || self.disconnects() >= before + visits);
         let mut peer = Peer::connect_native(self.address());
         peer.subscribe("lobby");
         let channel = ChannelName::new("lobby").expect("a valid name");

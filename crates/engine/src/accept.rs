@@ -1,11 +1,10 @@
 //! Accepting connections.
 
-use crate::config::Protocol;
 use crate::connection;
 use crate::listener;
 use crate::shard::{Engine, Shard};
 use crate::socket::Socket;
-use corecast_fanout::Lag;
+use corecast_session::Session;
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,28 +23,34 @@ const BATCH: usize = 64;
 const LAST_BATCH: usize = listener::BACKLOG as usize;
 
 /// One address of one shard.
-#[derive(Debug)]
-pub(crate) struct Door {
-    pub(crate) protocol: Protocol,
-    /// The channel of all its connections, where the protocol has no other.
-    pub(crate) channel: Rc<str>,
-    /// What lagging means there, where the server's setting does not say it.
-    pub(crate) lag: Option<Lag>,
-    /// How long its connections may be silent, where the server's setting does not say it; zero for as long as they like.
-    pub(crate) idle_timeout: Duration,
-    pub(crate) descriptor: OwnedFd,
+pub(crate) struct BoundListener<P> {
+    descriptor: OwnedFd,
+    /// Serves a socket in the protocol of the listener, or refuses it.
+    admit: Box<Admit<P>>,
 }
 
-impl Door {
+type Admit<P> = dyn Fn(&Rc<Shard<P>>, (Socket, SocketAddr));
+
+impl<P: Engine> BoundListener<P> {
+    /// A listener whose connections have such sessions, and may be silent for the idle timeout, or for ever if that is zero.
+    pub(crate) fn new<S: Session>(
+        descriptor: OwnedFd,
+        idle_timeout: Duration,
+        session: impl Fn() -> S + 'static,
+    ) -> Self {
+        let admit = move |shard: &_, accepted| connection::admit(shard, accepted, session(), idle_timeout);
+        Self { descriptor, admit: Box::new(admit) }
+    }
+
     /// Accepts what the kernel has completed, up to so many; how many, and why no more.
-    fn accept<P: Engine>(&self, shard: &Rc<Shard<P>>, most: usize) -> (usize, Errno) {
+    fn accept(&self, shard: &Rc<Shard<P>>, most: usize) -> (usize, Errno) {
         for accepted in 0..most {
             match rustix::net::acceptfrom_with(&self.descriptor, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
                 Ok((descriptor, peer)) => {
                     // The kernel names the peer of every TCP connection.
                     let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
                     let peer = peer.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into());
-                    connection::start(shard, (Socket::new(descriptor), peer), self);
+                    (self.admit)(shard, (Socket::new(descriptor), peer));
                 }
                 Err(error) => return (accepted, error),
             }
@@ -55,24 +60,24 @@ impl Door {
 
     /// Accepts what the kernel has queued, so that those are told why they cannot stay, and closes the address: what
     /// connects later is refused by the kernel. Who comes between the two is reset.
-    pub(crate) fn close<P: Engine>(self: Rc<Self>, shard: &Rc<Shard<P>>) {
+    pub(crate) fn close(self: Rc<Self>, shard: &Rc<Shard<P>>) {
         self.accept(shard, LAST_BATCH);
         debug_assert_eq!(Rc::strong_count(&self), 1, "dropping it closes the descriptor");
     }
 }
 
-impl AsRawFd for Door {
+impl<P> AsRawFd for BoundListener<P> {
     fn as_raw_fd(&self) -> RawFd {
         self.descriptor.as_raw_fd()
     }
 }
 
 /// Accepts until the shard stops.
-pub(crate) async fn accept<P: Engine>(shard: Rc<Shard<P>>, door: Rc<Door>) {
-    let listener = shard.reactor.watch(&*door);
+pub(crate) async fn accept<P: Engine>(shard: Rc<Shard<P>>, listener: Rc<BoundListener<P>>) {
+    let watch = shard.reactor.watch(&*listener);
     let mut short = false;
     while !shard.is_stopping() {
-        let (accepted, outcome) = door.accept(&shard, BATCH);
+        let (accepted, outcome) = listener.accept(&shard, BATCH);
         match outcome {
             Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => {
                 if !std::mem::replace(&mut short, true) {
@@ -83,7 +88,7 @@ pub(crate) async fn accept<P: Engine>(shard: Rc<Shard<P>>, door: Rc<Door>) {
             }
             _ if accepted == BATCH => shard.reactor.let_others_in().await,
             Errno::AGAIN => {
-                listener.readable().await;
+                watch.readable().await;
             }
             // One that was waiting has gone.
             _ => {}

@@ -14,7 +14,7 @@ use std::io;
 
 /// The CPU of one shard's thread.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct CpuPlacement {
     /// `None` where there is nothing to choose: one CPU, hard affinity, or a kernel without scheduler statistics.
     soft: Option<Soft>,
 }
@@ -28,8 +28,8 @@ struct Soft {
     contention: Contention,
 }
 
-impl Place {
-    /// The place of the calling thread, which is pinned to `cpu`.
+impl CpuPlacement {
+    /// The CPU placement of the calling thread, which is pinned to `cpu`.
     pub(crate) fn new(cpu: usize, cpus: &[usize], affinity: Affinity) -> Self {
         let (own, all) = (set_of(&[cpu]), set_of(cpus));
         if affinity == Affinity::Hard || own == all {

@@ -241,7 +241,7 @@ pub struct Limits {
     pub max_connections: usize,
     /// How fast one connection may send.
     pub rate: RateLimit,
-    /// Parcels that a shard's mailbox holds; when it is full, the senders do not read their publishers.
+    /// Shard batches that a shard's mailbox holds; when it is full, the senders do not read their publishers.
     /// At least 1. Default 1,024.
     pub mailbox_capacity: usize,
     /// How long a `native` connection may take to say HELLO; then it ends with code 205. Zero: for ever.
@@ -262,8 +262,8 @@ pub struct Limits {
     /// Over how long a stopping server spreads its clients' return: each `native` client is told another delay, at
     /// random, of less than this. Zero: none is told one. Default 5 s.
     pub reconnect_spread: Duration,
-    /// Departures that a shard logs in a second, each in a line; of those beyond it a line has the count. Default 100.
-    pub departure_lines: u32,
+    /// Disconnects that a shard logs in a second, each in a line; of those beyond it a line has the count. Default 100.
+    pub disconnect_lines: u32,
     /// How long a stopping server waits for its subscribers to take what is queued. Default 5 s.
     pub drain_timeout: Duration,
 }
@@ -294,7 +294,7 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(30),
             linger: Duration::from_secs(1),
             reconnect_spread: Duration::from_secs(5),
-            departure_lines: 100,
+            disconnect_lines: 100,
             drain_timeout: Duration::from_secs(5),
         }
     }

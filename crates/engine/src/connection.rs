@@ -1,7 +1,6 @@
 //! One connection, from accept to reap; `lifecycle.rs` has the states that it goes through.
 
-use crate::accept::Door;
-use crate::config::{OverRate, Protocol};
+use crate::config::OverRate;
 use crate::deadline::Activity;
 use crate::lifecycle::{Event, Lifecycle, State};
 use crate::rate::Rate;
@@ -10,8 +9,8 @@ use crate::shard::{Engine, Shard};
 use crate::signal::Signal;
 use crate::socket::{Received, Socket};
 use corecast_fanout::{ConnectionId, Outlet as _};
-use corecast_session::{End, Native, Plain, Session, Taken};
-use corecast_wire::{Code, Limits, Reassembly};
+use corecast_session::{End, Session, Taken};
+use corecast_wire::{Code, Reassembly};
 use futures_lite::future::or;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -19,7 +18,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// What the shard knows of a connection whose task runs.
-pub(crate) struct Link {
+pub(crate) struct ConnectionState {
     pub(crate) id: ConnectionId,
     pub(crate) peer: SocketAddr,
     pub(crate) watch: Watch,
@@ -29,17 +28,18 @@ pub(crate) struct Link {
     pub(crate) lifecycle: Lifecycle,
     /// The socket took less than it was offered, and what was held back then has not left.
     pub(crate) full: Cell<bool>,
-    /// It has lagged since it was given a farewell, which was dropped.
+    /// It has lagged since it was given a close frame, which was dropped.
     lagged: Cell<bool>,
     pub(crate) activity: Activity,
     end: RefCell<Option<End>>,
 }
 
-impl Link {
+impl ConnectionState {
     pub(crate) fn new(
         id: ConnectionId,
         (socket, peer): (Socket, SocketAddr),
         watch: Watch,
+        lifecycle: Lifecycle,
         activity: Activity,
     ) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Link {
             watch,
             socket,
             signal: Signal::default(),
-            lifecycle: Lifecycle::begin(),
+            lifecycle,
             full: Cell::new(false),
             lagged: Cell::new(false),
             activity,
@@ -75,7 +75,7 @@ impl Link {
     }
 
     /// Ends the connection at once, with this reason unless it had one; whether it had none.
-    pub(crate) fn give_up(&self, end: End) -> bool {
+    pub(crate) fn reset(&self, end: End) -> bool {
         let first = self.end(end);
         self.socket.reset_on_close();
         self.expire();
@@ -98,67 +98,58 @@ impl Link {
     }
 }
 
-/// Takes an accepted socket in, or if the shard is full tells it so.
-pub(crate) fn start<P: Engine>(shard: &Rc<Shard<P>>, accepted: (Socket, SocketAddr), door: &Door) {
-    let limits = &shard.limits;
-    match door.protocol {
-        Protocol::Plain => {
-            let limits = Limits { max_frame: limits.plain_max_frame };
-            admit(shard, accepted, door, Plain { channel: Rc::clone(&door.channel), limits, lag: door.lag });
-        }
-        Protocol::Native => {
-            let limits = Limits { max_frame: limits.native_max_frame };
-            admit(shard, accepted, door, Native::new(limits));
-        }
-    }
-}
-
-fn admit<P: Engine, S: Session>(shard: &Rc<Shard<P>>, accepted: (Socket, SocketAddr), door: &Door, session: S) {
+/// Serves an accepted socket, or if the shard is full refuses it.
+pub(crate) fn admit<P: Engine, S: Session>(
+    shard: &Rc<Shard<P>>,
+    accepted: (Socket, SocketAddr),
+    session: S,
+    idle_timeout: Duration,
+) {
     if shard.is_full() {
         return refuse(shard, &accepted.0, &session);
     }
-    accepted.0.give_up_when_vanished(shard.limits.write_timeout);
-    let link = shard.open(accepted, door);
-    glommio::spawn_local(serve(Rc::clone(shard), link, session)).detach();
+    accepted.0.reset_when_vanished(shard.limits.write_timeout);
+    let connection = shard.open::<S>(accepted, idle_timeout);
+    glommio::spawn_local(serve(Rc::clone(shard), connection, session)).detach();
 }
 
 /// Says that there is no room, and closes the socket.
 fn refuse<P: Engine, S: Session>(shard: &Shard<P>, socket: &Socket, session: &S) {
-    let mut farewell = Vec::new();
-    session.farewell(&End::new(Code::Full, "the server has as many connections as it may"), &mut farewell);
+    let mut close_frame = Vec::new();
+    session.refusal(&End::new(Code::Full, "the server has as many connections as it may"), &mut close_frame);
     // It has just been accepted: the few bytes fit, unless it has gone already.
-    let _ = socket.send(&farewell);
+    let _ = socket.send(&close_frame);
     socket.finish_sending();
     // What it said already, unread, would turn the close into a reset.
     let _ = socket.receive(&mut shard.scratch.borrow_mut());
     shard.count_closed(Code::Full);
 }
 
-async fn serve<P: Engine, S: Session>(shard: Rc<Shard<P>>, link: Rc<Link>, mut session: S) {
-    read(&shard, &link, &mut session).await;
-    if link.lifecycle.state() == State::Ending && link.reason().code != Code::Reset {
-        say_farewell(&shard, &link, &session).await;
-        linger(&shard, &link).await;
+async fn serve<P: Engine, S: Session>(shard: Rc<Shard<P>>, connection: Rc<ConnectionState>, mut session: S) {
+    read(&shard, &connection, &mut session).await;
+    if connection.lifecycle.state() == State::Ending && connection.reason().code != Code::Reset {
+        send_close_frame(&shard, &connection, &session).await;
+        linger(&shard, &connection).await;
     }
-    link.lifecycle.apply(Event::Finish);
-    be_accounted_for(&shard, &link).await;
-    shard.reap(&link);
+    connection.lifecycle.apply(Event::Finish);
+    be_accounted_for(&shard, &connection).await;
+    shard.reap(&connection);
 }
 
-/// Waits until the other shards have said what they had accepted for a connection that is given up, so that it is counted;
+/// Waits until the other shards have said what they had accepted for a connection that is reset, so that it is counted;
 /// for the linger time at most.
-async fn be_accounted_for<P: Engine>(shard: &Rc<Shard<P>>, link: &Link) {
-    shard.policy.borrow_mut().end(link.id, &[]);
-    if !shard.policy.borrow().awaits_others(link.id) {
+async fn be_accounted_for<P: Engine>(shard: &Rc<Shard<P>>, connection: &ConnectionState) {
+    shard.policy.borrow_mut().end(connection.id, &[]);
+    if !shard.policy.borrow().awaits_others(connection.id) {
         return;
     }
     let deadline = shard.clock.read() + shard.limits.linger;
-    shard.ending.borrow_mut().push((deadline, link.id));
+    shard.ending.borrow_mut().push((deadline, connection.id));
     shard.work.set();
-    while shard.policy.borrow().awaits_others(link.id) && shard.clock.read() < deadline {
+    while shard.policy.borrow().awaits_others(connection.id) && shard.clock.read() < deadline {
         // The tick in which they have sets the signal.
-        shard.paused.borrow_mut().push(link.id);
-        link.signal.wait().await;
+        shard.paused.borrow_mut().push(connection.id);
+        connection.signal.wait().await;
     }
 }
 
@@ -177,11 +168,8 @@ enum Next {
 }
 
 /// Serves the connection until it has a reason to end.
-async fn read<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session: &mut S) {
-    shard.with_context(link.id, |context| session.opened(context));
-    if link.activity.protocol() == Protocol::Plain && link.lifecycle.is_serving() {
-        link.lifecycle.apply(Event::Introduced);
-    }
+async fn read<P: Engine, S: Session>(shard: &Rc<Shard<P>>, connection: &ConnectionState, session: &mut S) {
+    shard.with_context(connection.id, |context| session.opened(context));
     let mut incoming = Incoming {
         incomplete: Reassembly::new(),
         events: Events::default(),
@@ -189,24 +177,24 @@ async fn read<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session:
         rate: Rate::new(&shard.limits.rate),
     };
     loop {
-        match turn(shard, link, session, &mut incoming) {
+        match turn(shard, connection, session, &mut incoming) {
             Next::Readable => {
                 let woken = async {
-                    link.signal.wait().await;
+                    connection.signal.wait().await;
                     Events::default()
                 };
-                incoming.events = or(woken, link.watch.readable()).await;
+                incoming.events = or(woken, connection.watch.readable()).await;
             }
             Next::Again => shard.let_io_in().await,
             Next::Paused => {
-                link.activity.pause(shard.clock.now());
-                link.signal.wait().await;
-                link.activity.resume(shard.clock.now());
+                connection.activity.pause(shard.clock.now());
+                connection.signal.wait().await;
+                connection.activity.resume(shard.clock.now());
             }
             Next::TooFast(wait) => {
-                link.activity.pause(shard.clock.now());
-                or(link.signal.wait(), shard.reactor.sleep_until(Instant::now() + wait)).await;
-                link.activity.resume(shard.clock.now());
+                connection.activity.pause(shard.clock.now());
+                or(connection.signal.wait(), shard.reactor.sleep_until(Instant::now() + wait)).await;
+                connection.activity.resume(shard.clock.now());
             }
             Next::Over => return,
         }
@@ -223,10 +211,15 @@ struct Incoming {
     rate: Option<Rate>,
 }
 
-fn turn<P: Engine, S: Session>(shard: &Shard<P>, link: &Link, session: &mut S, incoming: &mut Incoming) -> Next {
-    if link.lifecycle.is_serving() {
-        take(shard, link, session, incoming).unwrap_or_else(|end| {
-            link.end(end);
+fn turn<P: Engine, S: Session>(
+    shard: &Shard<P>,
+    connection: &ConnectionState,
+    session: &mut S,
+    incoming: &mut Incoming,
+) -> Next {
+    if connection.lifecycle.is_serving() {
+        take(shard, connection, session, incoming).unwrap_or_else(|end| {
+            connection.end(end);
             Next::Over
         })
     } else {
@@ -237,12 +230,12 @@ fn turn<P: Engine, S: Session>(shard: &Shard<P>, link: &Link, session: &mut S, i
 /// Takes what the socket has received; why the connection ends, if it does.
 fn take<P: Engine, S: Session>(
     shard: &Shard<P>,
-    link: &Link,
+    connection: &ConnectionState,
     session: &mut S,
     incoming: &mut Incoming,
 ) -> Result<Next, End> {
     let Incoming { incomplete, events, published, rate } = incoming;
-    if shard.must_pause(link, *published) {
+    if shard.must_pause(connection, *published) {
         return Ok(Next::Paused);
     }
     if *events == Events::default() {
@@ -250,7 +243,8 @@ fn take<P: Engine, S: Session>(
     }
     let mut scratch = shard.scratch.borrow_mut();
     // What a rate may keep back stays in the kernel.
-    let received = if rate.is_some() { link.socket.peek(&mut scratch) } else { link.socket.receive(&mut scratch) };
+    let received =
+        if rate.is_some() { connection.socket.peek(&mut scratch) } else { connection.socket.receive(&mut scratch) };
     let received = match received {
         Received::Bytes(received) => received,
         Received::Nothing => {
@@ -265,20 +259,21 @@ fn take<P: Engine, S: Session>(
         wait = rate.as_mut().map_or(Duration::ZERO, |rate| rate.admit(bytes));
         wait.is_zero()
     };
-    let outcome = shard.with_context(link.id, |context| {
+    let outcome = shard.with_context(connection.id, |context| {
         let outcome = corecast_session::receive_admitted(session, incomplete, &scratch[..received], context, admit);
         *published = context.published;
         outcome
     });
-    let Taken { frames, bytes } = outcome?;
-    if rate.is_some() && bytes > 0 && link.socket.receive(&mut scratch[..bytes]) != Received::Bytes(bytes) {
+    let taken = outcome?;
+    let Taken { frames, bytes } = taken;
+    if rate.is_some() && bytes > 0 && connection.socket.receive(&mut scratch[..bytes]) != Received::Bytes(bytes) {
         return Err(End::new(Code::Reset, "the connection is broken"));
     }
     if frames > 0 {
-        link.lifecycle.apply(Event::Introduced);
+        connection.lifecycle.apply(Event::Introduced);
     }
     if bytes > 0 {
-        link.activity.received(shard.clock.now(), frames, incomplete.is_mid_frame());
+        connection.activity.received(shard.clock.now(), S::is_sign_of_life(taken), frames, incomplete.is_mid_frame());
     }
     // The end of a stream is not reported again.
     if bytes < scratch.len() && wait.is_zero() && !events.intersects(Events::HANG_UP) {
@@ -287,7 +282,7 @@ fn take<P: Engine, S: Session>(
     if wait.is_zero() {
         Ok(if *events != Events::default() {
             Next::Again
-        } else if shard.must_pause(link, *published) {
+        } else if shard.must_pause(connection, *published) {
             Next::Paused
         } else {
             Next::Readable
@@ -301,32 +296,32 @@ fn take<P: Engine, S: Session>(
 }
 
 /// Tells the peer why, behind everything that was accepted for it before.
-async fn say_farewell<P: Engine, S: Session>(shard: &Rc<Shard<P>>, link: &Link, session: &S) {
-    link.lifecycle.apply(Event::Farewell);
-    link.lagged.set(true);
-    while link.lifecycle.state() == State::Draining {
-        if link.lagged.take() {
-            let mut farewell = Vec::new();
-            session.farewell(&link.reason(), &mut farewell);
-            shard.end(link.id, &farewell);
+async fn send_close_frame<P: Engine, S: Session>(shard: &Rc<Shard<P>>, connection: &ConnectionState, session: &S) {
+    connection.lifecycle.apply(Event::CloseFrame);
+    connection.lagged.set(true);
+    while connection.lifecycle.state() == State::Draining {
+        if connection.lagged.take() {
+            let mut close_frame = Vec::new();
+            session.close_frame(&connection.reason(), &mut close_frame);
+            shard.end(connection.id, &close_frame);
         }
-        link.signal.wait().await;
+        connection.signal.wait().await;
     }
 }
 
-/// Waits for the peer's end, so that the farewell arrives.
-async fn linger<P: Engine>(shard: &Rc<Shard<P>>, link: &Link) {
-    link.socket.finish_sending();
-    while link.lifecycle.state() == State::Lingering {
-        let received = link.socket.receive(&mut shard.scratch.borrow_mut());
+/// Waits for the peer's end, so that the close frame arrives.
+async fn linger<P: Engine>(shard: &Rc<Shard<P>>, connection: &ConnectionState) {
+    connection.socket.finish_sending();
+    while connection.lifecycle.state() == State::Lingering {
+        let received = connection.socket.receive(&mut shard.scratch.borrow_mut());
         match received {
             Received::End | Received::Broken => return,
             Received::Nothing => {
                 let expired = async {
-                    link.signal.wait().await;
+                    connection.signal.wait().await;
                     Events::default()
                 };
-                or(expired, link.watch.readable()).await;
+                or(expired, connection.watch.readable()).await;
             }
             Received::Bytes(_) => shard.let_io_in().await,
         }

@@ -1,11 +1,11 @@
 //! What may be asked of a running server, from any thread: through the mailbox of the shard that it concerns.
 
-use crate::journal::Departure;
+use crate::journal::DisconnectRecord;
 use crate::lifecycle::State;
-use crate::mesh::{Mailbox, Post};
+use crate::mesh::{Mailbox, MailboxMessage};
 use crate::pause::PauseReport;
 use crate::shard::{Engine, Shard};
-use corecast_fanout::{ConnectionId, Counters, ShardId, Standing};
+use corecast_fanout::{Backlog, ConnectionId, Counters, ShardId};
 use corecast_session::End;
 use corecast_wire::Code;
 use flume::{Receiver, Sender};
@@ -35,7 +35,7 @@ pub struct ConnectionInfo {
     /// How long it has been here.
     pub age: Duration,
     /// How many channels it is subscribed to, and how many bytes behind it is.
-    pub standing: Standing,
+    pub backlog: Backlog,
 }
 
 /// What a shard has done since it started.
@@ -68,7 +68,7 @@ pub(crate) enum Request {
     Close(ConnectionId, End, Sender<bool>),
     Shards(Sender<Vec<ShardInfo>>),
     Connections(Sender<Vec<ConnectionInfo>>),
-    Journal(Sender<Vec<Departure>>),
+    Journal(Sender<Vec<DisconnectRecord>>),
 }
 
 impl Control {
@@ -80,14 +80,14 @@ impl Control {
     /// stopped already.
     pub fn stop(&self) {
         for mailbox in &self.mailboxes {
-            mailbox.put(Post::Stop, Instant::now() + ANSWER_TIMEOUT);
+            mailbox.put(MailboxMessage::Stop, Instant::now() + ANSWER_TIMEOUT);
         }
     }
 
     /// As [`stop`](Self::stop), on a shard's own thread.
     pub(crate) async fn stop_from_shard(&self) {
         for mailbox in &self.mailboxes {
-            mailbox.put_from_shard(Post::Stop).await;
+            mailbox.put_from_shard(MailboxMessage::Stop).await;
         }
     }
 
@@ -121,14 +121,14 @@ impl Control {
         self.gather(Request::Connections)
     }
 
-    /// The last departures, at most [`JOURNAL_LENGTH`](crate::JOURNAL_LENGTH) of each shard, from the oldest to the
+    /// The last disconnects, at most [`JOURNAL_LENGTH`](crate::JOURNAL_LENGTH) of each shard, from the oldest to the
     /// latest.
     ///
     /// # Errors
     /// A shard did not answer.
-    pub fn journal(&self) -> Result<Vec<Departure>, NoAnswer> {
+    pub fn journal(&self) -> Result<Vec<DisconnectRecord>, NoAnswer> {
         let mut journal = self.gather(Request::Journal)?;
-        journal.sort_by_key(|departure| departure.at);
+        journal.sort_by_key(|record| record.at);
         Ok(journal)
     }
 
@@ -150,7 +150,7 @@ impl Control {
 }
 
 fn ask(mailbox: &Mailbox, request: Request, deadline: Instant) -> Result<(), NoAnswer> {
-    if mailbox.put(Post::Request(request), deadline) { Ok(()) } else { Err(NoAnswer) }
+    if mailbox.put(MailboxMessage::Request(request), deadline) { Ok(()) } else { Err(NoAnswer) }
 }
 
 impl<P: Engine> Shard<P> {
@@ -158,19 +158,19 @@ impl<P: Engine> Shard<P> {
     pub(crate) fn answer_request(&self, request: Request, policy: &P) {
         match request {
             Request::Close(id, end, reply) => {
-                let closed = self.link(id).is_some_and(|link| match end.code {
-                    Code::Reset => link.give_up(end),
-                    _ => link.end(end),
+                let closed = self.connection(id).is_some_and(|connection| match end.code {
+                    Code::Reset => connection.reset(end),
+                    _ => connection.end(end),
                 });
                 let _ = reply.send(closed);
             }
             Request::Shards(reply) => {
-                let tally = self.tally.borrow();
+                let stats = self.stats.borrow();
                 let info = ShardInfo {
                     shard: self.mesh.shard(),
                     connections: self.connections(),
-                    accepted: tally.accepted,
-                    closed: tally.closed.clone(),
+                    accepted: stats.accepted,
+                    closed: stats.closed.clone(),
                     standstills: self.clock.standstills(),
                     counters: policy.counters(),
                     pause: self.pause_report.get(),
@@ -178,12 +178,12 @@ impl<P: Engine> Shard<P> {
                 let _ = reply.send(vec![info]);
             }
             Request::Connections(reply) => {
-                let info = self.all_links().into_iter().map(|link| ConnectionInfo {
-                    id: link.id,
-                    peer: link.peer,
-                    state: link.lifecycle.state(),
-                    age: link.activity.age(),
-                    standing: policy.standing(link.id),
+                let info = self.all_connections().into_iter().map(|connection| ConnectionInfo {
+                    id: connection.id,
+                    peer: connection.peer,
+                    state: connection.lifecycle.state(),
+                    age: connection.activity.age(),
+                    backlog: policy.backlog(connection.id),
                 });
                 let _ = reply.send(info.collect());
             }

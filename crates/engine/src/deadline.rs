@@ -11,8 +11,7 @@
 //! A full socket takes no byte before its peer has read a third of what the kernel holds, which may be megabytes. So when
 //! its time is over we ask how much that still is: a peer that has taken some of it has the time again.
 
-use crate::accept::Door;
-use crate::config::{Limits, Protocol};
+use crate::config::Limits;
 use crate::lifecycle::State;
 use corecast_session::End;
 use corecast_wire::Code;
@@ -29,7 +28,8 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 /// When a connection did what.
 #[derive(Debug)]
 pub(crate) struct Activity {
-    protocol: Protocol,
+    /// Asks for a sign of life, where the protocol can.
+    ping: Option<fn(&mut Vec<u8>)>,
     accepted: Instant,
     opened: Duration,
     /// How long it may be silent; zero for as long as it likes.
@@ -65,22 +65,14 @@ pub(crate) enum Due {
     /// To end the connection in order.
     End(End),
     /// To end it at once: it takes nothing, not even the reason.
-    GiveUp(End),
+    Reset(End),
 }
 
 impl Activity {
-    /// That of a connection which has come through this door at this time of the shard's.
-    pub(crate) fn new(door: &Door, now: Duration, limits: &Limits) -> Self {
-        let idle_timeout = match door.protocol {
-            Protocol::Native => limits.idle_timeout,
-            Protocol::Plain => door.idle_timeout,
-        };
-        Self::begin(door.protocol, idle_timeout, now)
-    }
-
-    fn begin(protocol: Protocol, idle_timeout: Duration, now: Duration) -> Self {
+    /// The activity of a connection that has come at this time of the shard's.
+    pub(crate) fn begin(ping: Option<fn(&mut Vec<u8>)>, idle_timeout: Duration, now: Duration) -> Self {
         Self {
-            protocol,
+            ping,
             accepted: Instant::now(),
             opened: now,
             idle_timeout,
@@ -93,14 +85,19 @@ impl Activity {
         }
     }
 
-    pub(crate) fn protocol(&self) -> Protocol {
-        self.protocol
+    /// Appends a frame that asks for a sign of life, where the protocol can.
+    pub(crate) fn ping(&self, out: &mut Vec<u8>) {
+        if let Some(ping) = self.ping {
+            ping(out);
+        }
     }
 
-    /// Bytes have come, with so many whole frames, and perhaps the beginning of another.
-    pub(crate) fn received(&self, now: Duration, frames: usize, mid_frame: bool) {
-        self.heard.set(now);
-        self.asked.set(None);
+    /// Bytes have come, perhaps a sign of life, with so many whole frames, and perhaps the beginning of another.
+    pub(crate) fn received(&self, now: Duration, is_alive: bool, frames: usize, mid_frame: bool) {
+        if is_alive {
+            self.heard.set(now);
+            self.asked.set(None);
+        }
         let began = self.frame_began.get().filter(|_| frames == 0).unwrap_or(now);
         self.frame_began.set(mid_frame.then_some(began));
     }
@@ -140,7 +137,7 @@ impl Activity {
     /// a PING or whose socket is full.
     pub(crate) fn must_probe(&self, state: State, now: Duration) -> bool {
         let early = |probed: Duration| now.saturating_sub(probed) < PROBE_INTERVAL;
-        if self.protocol == Protocol::Plain || state != State::Open || self.blocked.get().is_some() {
+        if self.ping.is_none() || state != State::Open || self.blocked.get().is_some() {
             return false;
         }
         if self.probed.get().is_some_and(early) {
@@ -182,7 +179,7 @@ impl Activity {
             let text = "the peer took nothing of what it was sent, or too little";
             let is_over = over(blocked.since, limits.write_timeout);
             let is_stuck = self.is_stuck(blocked, now, is_over, held);
-            return is_stuck.then(|| Due::GiveUp(End::new(Code::WriteTimeout, text)));
+            return is_stuck.then(|| Due::Reset(End::new(Code::WriteTimeout, text)));
         }
         if self.is_unread() {
             return None;
@@ -191,14 +188,13 @@ impl Activity {
         if self.frame_began.get().is_some_and(|since| over(since, limits.frame_timeout)) {
             return end(Code::FrameTimeout, "a frame that had begun did not end in time");
         }
-        if self.protocol == Protocol::Plain {
-            // There is no frame to ask with.
-            let silent = over(self.heard.get(), self.idle_timeout);
-            return silent.then(|| Due::End(End::new(Code::IdleTimeout, "nothing came for too long")));
-        }
         if state == State::Opening {
             let late = over(self.opened, limits.hello_timeout);
             return late.then(|| Due::End(End::new(Code::HelloTimeout, "no HELLO came in time")));
+        }
+        if self.ping.is_none() {
+            let silent = over(self.heard.get(), self.idle_timeout);
+            return silent.then(|| Due::End(End::new(Code::IdleTimeout, "nothing came for too long")));
         }
         let half = self.idle_timeout / 2;
         match self.asked.get() {
@@ -245,24 +241,24 @@ mod tests {
             None => "nothing".to_owned(),
             Some(Due::Ping) => "ping".to_owned(),
             Some(Due::End(end)) => format!("end {}", end.code.name()),
-            Some(Due::GiveUp(end)) => format!("give up {}", end.code.name()),
+            Some(Due::Reset(end)) => format!("reset {}", end.code.name()),
         }
     }
 
     fn native(now: Duration) -> Activity {
-        Activity::begin(Protocol::Native, limits().idle_timeout, now)
+        Activity::begin(Some(|out| out.push(b'?')), limits().idle_timeout, now)
     }
 
     fn greeted() -> Activity {
         let activity = native(Duration::ZERO);
-        activity.received(Duration::ZERO, 1, false);
+        activity.received(Duration::ZERO, true, 1, false);
         activity
     }
 
     #[test]
     fn bytes_that_are_no_frame_do_not_put_off_the_hello() {
         let activity = native(SECOND);
-        activity.received(9 * SECOND, 0, true);
+        activity.received(9 * SECOND, true, 0, true);
         assert_eq!(due_in(State::Opening, &activity, 10), "nothing");
         assert_eq!(due_in(State::Opening, &activity, 11), "end hello_timeout");
     }
@@ -270,13 +266,13 @@ mod tests {
     #[test]
     fn bytes_do_not_put_off_the_end_of_their_frame_but_its_end_does() {
         let activity = greeted();
-        activity.received(10 * SECOND, 0, true);
-        activity.received(29 * SECOND, 0, true);
+        activity.received(10 * SECOND, true, 0, true);
+        activity.received(29 * SECOND, true, 0, true);
         assert_eq!(due(&activity, 29), "nothing");
         assert_eq!(due(&activity, 30), "end frame_timeout");
-        activity.received(30 * SECOND, 1, true);
+        activity.received(30 * SECOND, true, 1, true);
         assert_eq!(due(&activity, 49), "nothing");
-        activity.received(49 * SECOND, 1, false);
+        activity.received(49 * SECOND, true, 1, false);
         assert_eq!(due(&activity, 70), "nothing");
     }
 
@@ -287,7 +283,7 @@ mod tests {
         assert_eq!(due(&activity, 30), "ping");
         assert_eq!(due(&activity, 31), "nothing");
         assert_eq!(due(&activity, 60), "end idle_timeout");
-        activity.received(60 * SECOND, 1, false);
+        activity.received(60 * SECOND, true, 1, false);
         assert_eq!(due(&activity, 89), "nothing");
         assert_eq!(due(&activity, 90), "ping");
     }
@@ -297,7 +293,7 @@ mod tests {
         let activity = greeted();
         activity.block(50 * SECOND);
         assert_eq!(due(&activity, 79), "nothing");
-        assert_eq!(due(&activity, 80), "give up write_timeout");
+        assert_eq!(due(&activity, 80), "reset write_timeout");
     }
 
     #[test]
@@ -332,7 +328,7 @@ mod tests {
             (109, 500, "nothing"),
             (110, 400, "nothing"),
             (139, 400, "nothing"),
-            (140, 400, "give up write_timeout"),
+            (140, 400, "reset write_timeout"),
         ] {
             assert_eq!(due_while(State::Open, &activity, second, held), expected, "{second}");
         }
@@ -346,13 +342,13 @@ mod tests {
         for extension in 1..=MAX_EXTENSIONS {
             assert_eq!(due_while(State::Open, &activity, 30 * extension, 1000 - extension), "nothing");
         }
-        assert_eq!(due_while(State::Open, &activity, 30 * (MAX_EXTENSIONS + 1), 0), "give up write_timeout");
+        assert_eq!(due_while(State::Open, &activity, 30 * (MAX_EXTENSIONS + 1), 0), "reset write_timeout");
     }
 
     #[test]
     fn a_pause_of_ours_does_not_count() {
         let activity = greeted();
-        activity.received(10 * SECOND, 0, true);
+        activity.received(10 * SECOND, true, 0, true);
         activity.pause(15 * SECOND);
         assert_eq!(due(&activity, 100), "nothing");
         activity.resume(100 * SECOND);
@@ -364,7 +360,7 @@ mod tests {
     #[test]
     fn pauses_do_not_put_off_the_end_of_a_frame_for_ever() {
         let activity = greeted();
-        activity.received(10 * SECOND, 0, true);
+        activity.received(10 * SECOND, true, 0, true);
         for second in 11..30 {
             activity.pause(second * SECOND);
             activity.resume(second * SECOND);
@@ -378,7 +374,7 @@ mod tests {
         let activity = greeted();
         activity.pause(SECOND);
         activity.block(SECOND);
-        assert_eq!(due(&activity, 31), "give up write_timeout");
+        assert_eq!(due(&activity, 31), "reset write_timeout");
     }
 
     #[test]
@@ -388,7 +384,7 @@ mod tests {
         };
         assert_eq!(probes(&greeted(), State::Open), [0, 10, 20]);
         assert_eq!(probes(&native(Duration::ZERO), State::Opening), []);
-        assert_eq!(probes(&Activity::begin(Protocol::Plain, SECOND, Duration::ZERO), State::Open), []);
+        assert_eq!(probes(&Activity::begin(None, SECOND, Duration::ZERO), State::Open), []);
         let full = greeted();
         full.block(Duration::ZERO);
         assert_eq!(probes(&full, State::Open), []);
@@ -396,18 +392,18 @@ mod tests {
 
     #[test]
     fn who_only_listens_in_plain_is_ended_if_so_set() {
-        let activity = Activity::begin(Protocol::Plain, 5 * SECOND, Duration::ZERO);
+        let activity = Activity::begin(None, 5 * SECOND, Duration::ZERO);
         assert_eq!(due(&activity, 4), "nothing");
-        activity.received(4 * SECOND, 1, false);
+        activity.received(4 * SECOND, true, 1, false);
         assert_eq!(due(&activity, 8), "nothing");
         assert_eq!(due(&activity, 9), "end idle_timeout");
     }
 
     #[test]
     fn who_only_listens_in_plain_is_left_alone_unless_a_frame_has_begun() {
-        let activity = Activity::begin(Protocol::Plain, Duration::ZERO, Duration::ZERO);
+        let activity = Activity::begin(None, Duration::ZERO, Duration::ZERO);
         assert_eq!(due(&activity, 1_000_000), "nothing");
-        activity.received(1_000_000 * SECOND, 0, true);
+        activity.received(1_000_000 * SECOND, true, 0, true);
         assert_eq!(due(&activity, 1_000_020), "end frame_timeout");
     }
 
@@ -420,9 +416,9 @@ mod tests {
             write_timeout: Duration::ZERO,
             ..Limits::default()
         };
-        let native = || Activity::begin(Protocol::Native, Duration::ZERO, Duration::ZERO);
+        let native = || Activity::begin(Some(|out| out.push(b'?')), Duration::ZERO, Duration::ZERO);
         let stuck = native();
-        stuck.received(Duration::ZERO, 1, true);
+        stuck.received(Duration::ZERO, true, 1, true);
         let full = native();
         full.block(Duration::ZERO);
         for activity in [native(), stuck, full] {

@@ -5,7 +5,7 @@
 //! about each of them. A peer that has only ended its sending half may still be there, waiting for what it sent to take
 //! effect: it is sent a PING, to which the kernel of a peer that has gone answers with a reset, and the next look sees that.
 
-use crate::connection::Link;
+use crate::connection::ConnectionState;
 use crate::deadline::Due;
 use crate::reactor::Events;
 use corecast_session::End;
@@ -13,11 +13,11 @@ use corecast_wire::Code;
 use std::time::Duration;
 
 /// The action due for an unread connection because its peer has hung up.
-pub(crate) fn due(link: &Link, now: Duration) -> Option<Due> {
-    let seen = link.watch.hang_up();
+pub(crate) fn due(connection: &ConnectionState, now: Duration) -> Option<Due> {
+    let seen = connection.watch.hang_up();
     if seen.intersects(Events::BROKEN) {
-        Some(Due::GiveUp(End::new(Code::Reset, "the connection is broken")))
-    } else if seen.intersects(Events::ENDED) && link.activity.must_probe(link.lifecycle.state(), now) {
+        Some(Due::Reset(End::new(Code::Reset, "the connection is broken")))
+    } else if seen.intersects(Events::ENDED) && connection.activity.must_probe(connection.lifecycle.state(), now) {
         Some(Due::Ping)
     } else {
         None

@@ -1,9 +1,9 @@
 //! The journal: the last connections that left a shard, and why.
 //!
 //! Each is also a line of the log, unless too many leave in a second: then a line says how many were left out. The
-//! journal has them all. Who is refused at the door has no identity and is only counted.
+//! journal has them all. Who is refused at the listener has no identity and is only counted.
 
-use corecast_fanout::{ConnectionId, Standing};
+use corecast_fanout::{Backlog, ConnectionId};
 use corecast_session::End;
 use corecast_wire::Code;
 use std::borrow::Cow;
@@ -11,12 +11,12 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-/// Departures that each shard keeps; the oldest goes for the next.
+/// Disconnects that each shard keeps; the oldest goes for the next.
 pub const JOURNAL_LENGTH: usize = 1000;
 
 /// A connection that has left.
 #[derive(Clone, Debug)]
-pub struct Departure {
+pub struct DisconnectRecord {
     /// When.
     pub at: SystemTime,
     /// Which.
@@ -30,61 +30,61 @@ pub struct Departure {
     /// The same in words, and more exactly.
     pub reason: Cow<'static, str>,
     /// How many channels it was subscribed to, and how many bytes behind it was, when it was ended.
-    pub standing: Standing,
+    pub backlog: Backlog,
 }
 
-/// The departures of one shard.
+/// The disconnects of one shard.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    departures: VecDeque<Departure>,
+    records: VecDeque<DisconnectRecord>,
     lines: LineLimit,
 }
 
 impl Journal {
-    /// One that logs so many departures in a second.
+    /// One that logs so many disconnects in a second.
     pub(crate) fn new(lines_per_second: u32) -> Self {
-        Self { departures: VecDeque::with_capacity(JOURNAL_LENGTH), lines: LineLimit::new(lines_per_second) }
+        Self { records: VecDeque::with_capacity(JOURNAL_LENGTH), lines: LineLimit::new(lines_per_second) }
     }
 
-    /// Takes note of a departure, at this time of the shard's.
-    pub(crate) fn add(&mut self, now: Duration, departure: Departure) {
+    /// Takes note of a disconnect, at this time of the shard's.
+    pub(crate) fn add(&mut self, now: Duration, record: DisconnectRecord) {
         self.close_second(now);
         if self.lines.admit() {
-            departure.log();
+            record.log();
         }
-        if self.departures.len() == JOURNAL_LENGTH {
-            self.departures.pop_front();
+        if self.records.len() == JOURNAL_LENGTH {
+            self.records.pop_front();
         }
-        self.departures.push_back(departure);
+        self.records.push_back(record);
     }
 
     /// Says how many lines were left out, if a second is over.
     pub(crate) fn close_second(&mut self, now: Duration) {
         if let Some(left_out) = self.lines.begin_second(now.as_secs()) {
-            tracing::info!(left_out, "departures");
+            tracing::info!(left_out, "disconnects");
         }
     }
 
     /// From the oldest to the latest.
-    pub(crate) fn to_vec(&self) -> Vec<Departure> {
-        self.departures.iter().cloned().collect()
+    pub(crate) fn to_vec(&self) -> Vec<DisconnectRecord> {
+        self.records.iter().cloned().collect()
     }
 }
 
-impl Departure {
+impl DisconnectRecord {
     /// What is known of a connection that leaves now.
     pub(crate) fn now(
         connection: ConnectionId,
         peer: SocketAddr,
         age: Duration,
         End { code, text, .. }: &End,
-        standing: Standing,
+        backlog: Backlog,
     ) -> Self {
-        Self { at: SystemTime::now(), connection, peer, age, code: *code, reason: text.clone(), standing }
+        Self { at: SystemTime::now(), connection, peer, age, code: *code, reason: text.clone(), backlog }
     }
 
     fn log(&self) {
-        let Standing { channels, bytes_behind } = self.standing;
+        let Backlog { channels, bytes_behind } = self.backlog;
         tracing::info!(
             connection = %self.connection,
             peer = %self.peer,
@@ -95,7 +95,7 @@ impl Departure {
             reason = &*self.reason,
             bytes_behind,
             channels,
-            "departure"
+            "disconnect"
         );
     }
 }
@@ -139,22 +139,22 @@ impl LineLimit {
 mod tests {
     use super::*;
 
-    fn departure(slot: u32) -> Departure {
+    fn record(slot: u32) -> DisconnectRecord {
         let connection = ConnectionId { shard: 0, slot, generation: 0 };
         let end = End::new(Code::Normal, "gone");
-        Departure::now(connection, ([127, 0, 0, 1], 1).into(), Duration::ZERO, &end, Standing::default())
+        DisconnectRecord::now(connection, ([127, 0, 0, 1], 1).into(), Duration::ZERO, &end, Backlog::default())
     }
 
     #[test]
     fn the_latest_are_kept_in_order_and_in_the_room_of_the_beginning() {
         let mut journal = Journal::new(0);
-        let room = journal.departures.capacity();
+        let room = journal.records.capacity();
         for slot in 0..2500 {
-            journal.add(Duration::ZERO, departure(slot));
+            journal.add(Duration::ZERO, record(slot));
         }
-        let kept: Vec<u32> = journal.to_vec().iter().map(|departure| departure.connection.slot).collect();
+        let kept: Vec<u32> = journal.to_vec().iter().map(|record| record.connection.slot).collect();
         assert_eq!(kept, (1500..2500).collect::<Vec<_>>());
-        assert_eq!(journal.departures.capacity(), room);
+        assert_eq!(journal.records.capacity(), room);
     }
 
     #[test]

@@ -15,7 +15,6 @@ mod accept;
 mod affinity;
 mod batch;
 mod clock;
-mod codec;
 mod config;
 mod connection;
 mod control;
@@ -47,9 +46,9 @@ pub use config::{
     UnknownName,
 };
 pub use control::{ConnectionInfo, Control, NoAnswer, ShardInfo};
-pub use corecast_fanout::{ConnectionId, Counters, ParseConnectionIdError, ShardId, Standing};
+pub use corecast_fanout::{Backlog, ConnectionId, Counters, ParseConnectionIdError, ShardId};
 pub use error::{RunError, StartError};
-pub use journal::{Departure, JOURNAL_LENGTH};
+pub use journal::{DisconnectRecord, JOURNAL_LENGTH};
 pub use lifecycle::State;
 pub use open_files::open_files_needed;
 pub use pause::PauseReport;

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! opening ─▶ open ─▶ ending ─▶ draining ─▶ lingering ─▶ closed ─▶ reaped
-//!    └─────────┴───────┴──────────┴─(given up)─┴───────────▲
+//!    └─────────┴───────┴──────────┴──(reset)──┴──────────▲
 //! ```
 //! Lingering matters: closing a socket with unread bytes makes the kernel reset the connection, and a reset
-//! may overtake the farewell.
+//! may overtake the close frame.
 
 use std::cell::Cell;
 
@@ -18,9 +18,9 @@ pub enum State {
     Open,
     /// It has a reason to end, and nothing is read any more; what it published is leaving.
     Ending,
-    /// The farewell is on its way, behind what was held back. It has no subscriptions.
+    /// The close frame is on its way, behind what was held back. It has no subscriptions.
     Draining,
-    /// The farewell has left and our stream has ended; what still comes is dropped.
+    /// The close frame has left and our stream has ended; what still comes is dropped.
     Lingering,
     /// Nothing more is expected of the peer.
     Closed,
@@ -31,12 +31,12 @@ pub enum State {
 /// What may happen to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A valid frame has come, or the protocol has no handshake.
+    /// A valid frame has come.
     Introduced,
     /// Somebody ends it: itself, its peer, the shard or an administrator.
     End,
-    /// It is given its farewell.
-    Farewell,
+    /// It is given its close frame.
+    CloseFrame,
     /// Everything that was held back has left.
     Drained,
     /// The peer has ended or is gone, or its time is over.
@@ -70,13 +70,13 @@ impl State {
             (Reaped, _) => return None,
             (Opening | Open, Event::Introduced) => Open,
             (Opening | Open, Event::End) => Ending,
-            (Ending, Event::Farewell) => Draining,
+            (Ending, Event::CloseFrame) => Draining,
             (Draining, Event::Drained) => Lingering,
             // The first reason counts; and what has left was of a socket that was full before, or is told too late.
             (state, Event::End | Event::Drained) => state,
             (_, Event::Finish) => Closed,
             (Closed, Event::Reap) => Reaped,
-            (_, Event::Introduced | Event::Farewell | Event::Reap) => return None,
+            (_, Event::Introduced | Event::CloseFrame | Event::Reap) => return None,
         })
     }
 }
@@ -86,8 +86,9 @@ impl State {
 pub(crate) struct Lifecycle(Cell<State>);
 
 impl Lifecycle {
-    pub(crate) fn begin() -> Self {
-        Self(Cell::new(State::Opening))
+    /// The life of a connection that has to introduce itself, or of one whose protocol has no handshake.
+    pub(crate) fn begin(has_handshake: bool) -> Self {
+        Self(Cell::new(if has_handshake { State::Opening } else { State::Open }))
     }
 
     pub(crate) fn state(&self) -> State {
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
 
     const EVENTS: [Event; 6] =
-        [Event::Introduced, Event::End, Event::Farewell, Event::Drained, Event::Finish, Event::Reap];
+        [Event::Introduced, Event::End, Event::CloseFrame, Event::Drained, Event::Finish, Event::Reap];
 
     /// A row for each state, a column for each event, in the order of `EVENTS`; `-` where it cannot happen.
     const TABLE: [(State, [&str; 6]); 7] = [
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn an_orderly_life_visits_every_state() {
-        let life = Lifecycle::begin();
+        let life = Lifecycle::begin(true);
         let mut visited = vec![life.state()];
         for event in EVENTS {
             life.apply(event);
@@ -164,10 +165,10 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "Farewell of a connection that is open")]
+    #[should_panic(expected = "CloseFrame of a connection that is open")]
     fn an_impossible_event_is_a_mistake_of_ours() {
-        let life = Lifecycle::begin();
+        let life = Lifecycle::begin(true);
         life.apply(Event::Introduced);
-        life.apply(Event::Farewell);
+        life.apply(Event::CloseFrame);
     }
 }

@@ -1,13 +1,13 @@
 //! The mesh: bounded mailboxes, the only way from one shard to another.
 //!
-//! What a full mailbox does not take stays in the policy's parcel for that shard and grows there, while
+//! What a full mailbox does not take stays in the policy's shard batch for that shard and grows there, while
 //! publishers are not read; so no shard waits for another, and two that are full for each other both go
 //! on draining.
 
 use crate::control::Request;
 use crate::shard::{Engine, Shard};
 use crate::waker::ShardWaker;
-use corecast_fanout::{Parcel, ShardId};
+use corecast_fanout::{ShardBatch, ShardId};
 use flume::{Receiver, Sender, TrySendError};
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -17,9 +17,9 @@ use std::time::Instant;
 
 /// What is put into a shard's mailbox.
 #[derive(Debug)]
-pub(crate) enum Post {
+pub(crate) enum MailboxMessage {
     /// From another shard's policy.
-    Parcel(ShardId, Parcel),
+    Batch(ShardId, ShardBatch),
     /// Stop serving.
     Stop,
     /// A question from outside.
@@ -31,7 +31,7 @@ pub(crate) enum Post {
 /// Where a shard is sent to, from any thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Mailbox {
-    sender: Sender<Post>,
+    sender: Sender<MailboxMessage>,
     state: Arc<MailboxState>,
 }
 
@@ -45,9 +45,9 @@ struct MailboxState {
 impl Mailbox {
     /// Puts something into the mailbox, or gives it back if there is no room. A shard that has ended takes everything and
     /// does nothing with it.
-    fn try_put(&self, post: Post) -> Result<(), Post> {
-        let outcome = match self.sender.try_send(post) {
-            Err(TrySendError::Full(post)) => Err(post),
+    fn try_put(&self, message: MailboxMessage) -> Result<(), MailboxMessage> {
+        let outcome = match self.sender.try_send(message) {
+            Err(TrySendError::Full(message)) => Err(message),
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
         };
         self.state.waker.wake();
@@ -55,25 +55,25 @@ impl Mailbox {
     }
 
     /// The same, but asks to be woken if there is no room.
-    fn put_or_wait(&self, post: Post) -> Result<(), Post> {
-        self.try_put(post).or_else(|post| {
+    fn put_or_wait(&self, message: MailboxMessage) -> Result<(), MailboxMessage> {
+        self.try_put(message).or_else(|message| {
             self.state.room_wanted.store(true, Ordering::SeqCst);
             // It may have been emptied before it could see that.
-            self.try_put(post)
+            self.try_put(message)
         })
     }
 
     /// Puts something into the mailbox, waiting for room until the deadline; whether it is there.
-    pub(crate) fn put(&self, post: Post, deadline: Instant) -> bool {
-        let sent = self.sender.send_deadline(post, deadline).is_ok();
+    pub(crate) fn put(&self, message: MailboxMessage, deadline: Instant) -> bool {
+        let sent = self.sender.send_deadline(message, deadline).is_ok();
         self.state.waker.wake();
         sent
     }
 
     /// As [`put`](Self::put), on a shard's own thread and for as long as it takes.
-    pub(crate) async fn put_from_shard(&self, post: Post) {
+    pub(crate) async fn put_from_shard(&self, message: MailboxMessage) {
         // An error means that the shard has ended.
-        let _ = self.sender.send_async(post).await;
+        let _ = self.sender.send_async(message).await;
         self.state.waker.wake();
     }
 }
@@ -83,9 +83,9 @@ impl Mailbox {
 pub(crate) struct Mesh {
     shard: ShardId,
     mailboxes: Vec<Mailbox>,
-    inbox: Receiver<Post>,
-    /// For each shard, a post that waits for room in its mailbox.
-    waiting: Vec<RefCell<Option<Post>>>,
+    inbox: Receiver<MailboxMessage>,
+    /// For each shard, a message that waits for room in its mailbox.
+    waiting: Vec<RefCell<Option<MailboxMessage>>>,
     /// For each shard, whether it was told that nothing more will be published here.
     finished: Vec<Cell<bool>>,
 }
@@ -138,25 +138,25 @@ impl Mesh {
         self.waiting.iter().any(|waiting| waiting.borrow().is_some())
     }
 
-    /// The next post, without waiting.
-    pub(crate) fn try_take(&self) -> Option<Post> {
-        let post = self.inbox.try_recv().ok();
+    /// The next message, without waiting.
+    pub(crate) fn try_take(&self) -> Option<MailboxMessage> {
+        let message = self.inbox.try_recv().ok();
         if self.own().state.room_wanted.load(Ordering::SeqCst)
             && self.own().state.room_wanted.swap(false, Ordering::SeqCst)
         {
             self.others().for_each(|other| self.mailboxes[usize::from(other)].state.waker.wake());
         }
-        post
+        message
     }
 
     /// Whether there is something to take.
-    pub(crate) fn has_post(&self) -> bool {
+    pub(crate) fn has_message(&self) -> bool {
         !self.inbox.is_empty()
     }
 
-    /// Returns true if a waiting post may have room now.
+    /// Returns true if a waiting message may have room now.
     pub(crate) fn has_room(&self) -> bool {
-        let has_room = |(mailbox, waiting): (&Mailbox, &RefCell<Option<Post>>)| {
+        let has_room = |(mailbox, waiting): (&Mailbox, &RefCell<Option<MailboxMessage>>)| {
             waiting.borrow().is_some() && !mailbox.sender.is_full()
         };
         self.mailboxes.iter().zip(&self.waiting).any(has_room)
@@ -173,21 +173,21 @@ impl<P: Engine> Shard<P> {
         for to in self.mesh.others() {
             let mut waiting = self.mesh.waiting[usize::from(to)].borrow_mut();
             loop {
-                let parcel = policy.parcel(to);
-                let post = if let Some(post) = waiting.take() {
-                    post
-                } else if !parcel.is_empty() {
-                    Post::Parcel(self.mesh.shard, std::mem::take(parcel))
+                let shard_batch = policy.shard_batch(to);
+                let message = if let Some(message) = waiting.take() {
+                    message
+                } else if !shard_batch.is_empty() {
+                    MailboxMessage::Batch(self.mesh.shard, std::mem::take(shard_batch))
                 } else if self.is_stopping()
                     && !policy.is_pending()
                     && !self.mesh.finished[usize::from(to)].replace(true)
                 {
-                    Post::Finished(self.mesh.shard)
+                    MailboxMessage::Finished(self.mesh.shard)
                 } else {
                     break;
                 };
-                if let Err(post) = self.mesh.mailboxes[usize::from(to)].put_or_wait(post) {
-                    *waiting = Some(post);
+                if let Err(message) = self.mesh.mailboxes[usize::from(to)].put_or_wait(message) {
+                    *waiting = Some(message);
                     break;
                 }
             }

@@ -1,7 +1,6 @@
 //! From the configuration to the policy of each shard.
 
-use crate::codec::encoding;
-use crate::config::{Config, Handoff, PolicyKind, Protocol};
+use crate::config::{Config, Handoff, PolicyKind};
 use crate::error::StartError;
 use crate::server::Start;
 use crate::socket::Socket;
@@ -9,7 +8,7 @@ use corecast_fanout::policy::{
     self, Directory, MutexDirectory, Sharded, Shared, SnapshotDirectory, SubjectorDirectory,
 };
 use corecast_fanout::{Limits, ShardId};
-use corecast_session::Codec;
+use corecast_session::{Codec, NATIVE};
 use subjector::executor::{self, Mailbox};
 use subjector::{Alone, Channel, Mutex, Portal, Spin};
 
@@ -79,6 +78,6 @@ fn fanout_limits(config: &Config) -> Limits {
         max_subscriptions: config.limits.max_subscriptions,
         ..Limits::default()
     };
-    limits.lag[encoding(Protocol::Native).index()] = config.limits.native_lag.of_fanout();
+    limits.lag[NATIVE.index()] = config.limits.native_lag.of_fanout();
     limits
 }

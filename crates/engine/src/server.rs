@@ -1,14 +1,15 @@
 //! The server: starts the shards, waits for their end.
 
-use crate::accept::Door;
-use crate::affinity::{self, Place};
-use crate::config::{Config, Lag, Listener, PolicyKind};
+use crate::accept::BoundListener;
+use crate::affinity::{self, CpuPlacement};
+use crate::config::{Config, Lag, Limits, Listener, PolicyKind, Protocol};
 use crate::control::Control;
 use crate::error::{RunError, StartError};
 use crate::mesh::{Mesh, mesh};
-use crate::shard::{Engine, Shard, Tally, run};
+use crate::shard::{Engine, Shard, ShardStats, run};
 use crate::{io_uring, listener, open_files, policy};
 use corecast_fanout::{Counters, ShardId};
+use corecast_session::{Native, Plain};
 use corecast_wire::{ChannelName, Code};
 use flume::{Receiver, Sender};
 use glommio::{LocalExecutorBuilder, Placement};
@@ -40,7 +41,7 @@ pub struct Server {
     listeners: Vec<Listener>,
     control: Control,
     shards: usize,
-    news: Receiver<(ShardId, News)>,
+    events: Receiver<(ShardId, ShardEvent)>,
 }
 
 /// What a server did, in the end.
@@ -62,10 +63,10 @@ pub struct Summary {
 
 /// What a shard tells the thread that waits for it.
 #[derive(Debug)]
-enum News {
+enum ShardEvent {
     Ready,
     Failed(StartError),
-    Ended(Tally),
+    Ended(ShardStats),
     Panicked(String),
 }
 
@@ -91,10 +92,10 @@ impl Server {
         io_uring::probe()?;
         let shards = ShardId::try_from(config.cpus.len()).expect("fewer than 2^16 shards");
         let mut listeners = Vec::new();
-        let mut doors: Vec<Vec<(Listener, OwnedFd)>> = config.cpus.iter().map(|_| Vec::new()).collect();
+        let mut bound: Vec<Vec<(Listener, OwnedFd)>> = config.cpus.iter().map(|_| Vec::new()).collect();
         for (listener, sockets) in listener::bind(&config.listeners, config.cpus.len())? {
-            for (doors, socket) in doors.iter_mut().zip(sockets) {
-                doors.push((listener.clone(), socket));
+            for (of_shard, socket) in bound.iter_mut().zip(sockets) {
+                of_shard.push((listener.clone(), socket));
             }
             listeners.push(listener);
         }
@@ -106,10 +107,10 @@ impl Server {
         let (mailboxes, meshes) = mesh(shards, config.limits.mailbox_capacity)
             .map_err(|error| StartError::Invalid(format!("cannot make the shards' mailboxes: {error}")))?;
         let control = Control::new(mailboxes);
-        let (report, news) = flume::unbounded();
-        let start = Start { config, control: &control, report, doors, meshes };
+        let (report, events) = flume::unbounded();
+        let start = Start { config, control: &control, report, listeners: bound, meshes };
         run_policy(start)?;
-        let server = Self { listeners, control, shards: config.cpus.len(), news };
+        let server = Self { listeners, control, shards: config.cpus.len(), events };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -137,13 +138,13 @@ impl Server {
         let mut summary = Summary::default();
         let mut running = self.shards;
         while running > 0 {
-            match self.news.recv() {
-                Ok((_, News::Ended(tally))) => {
-                    summary.add(tally);
+            match self.events.recv() {
+                Ok((_, ShardEvent::Ended(stats))) => {
+                    summary.add(stats);
                     running -= 1;
                 }
-                Ok((shard, News::Panicked(message))) => return Err(RunError::Panicked { shard, message }),
-                Ok((_, News::Ready | News::Failed(_))) => {}
+                Ok((shard, ShardEvent::Panicked(message))) => return Err(RunError::Panicked { shard, message }),
+                Ok((_, ShardEvent::Ready | ShardEvent::Failed(_))) => {}
                 Err(_) => unreachable!("every shard reports its end"),
             }
         }
@@ -152,11 +153,11 @@ impl Server {
 
     fn wait_until_ready(&self) -> Result<(), StartError> {
         for _ in 0..self.shards {
-            let failure = match self.news.recv() {
-                Ok((_, News::Ready)) => continue,
-                Ok((_, News::Failed(error))) => error,
-                Ok((shard, News::Panicked(reason))) => StartError::Shard { shard, reason },
-                Ok((_, News::Ended(_))) | Err(_) => unreachable!("a shard reports its start before its end"),
+            let failure = match self.events.recv() {
+                Ok((_, ShardEvent::Ready)) => continue,
+                Ok((_, ShardEvent::Failed(error))) => error,
+                Ok((shard, ShardEvent::Panicked(reason))) => StartError::Shard { shard, reason },
+                Ok((_, ShardEvent::Ended(_))) | Err(_) => unreachable!("a shard reports its start before its end"),
             };
             self.stop();
             return Err(failure);
@@ -166,13 +167,13 @@ impl Server {
 }
 
 impl Summary {
-    fn add(&mut self, tally: Tally) {
-        self.accepted += tally.accepted;
-        self.drained += tally.drained;
-        self.cut_off += tally.cut_off;
-        self.undelivered_before += tally.undelivered_before;
-        self.counters += tally.counters;
-        for (code, count) in tally.closed {
+    fn add(&mut self, stats: ShardStats) {
+        self.accepted += stats.accepted;
+        self.drained += stats.drained;
+        self.cut_off += stats.cut_off;
+        self.undelivered_before += stats.undelivered_before;
+        self.counters += stats.counters;
+        for (code, count) in stats.closed {
             *self.closed.entry(code).or_default() += count;
         }
     }
@@ -235,8 +236,8 @@ fn validate(config: &Config) -> Result<(), StartError> {
 pub(crate) struct Start<'a> {
     pub(crate) config: &'a Config,
     control: &'a Control,
-    report: Sender<(ShardId, News)>,
-    doors: Vec<Vec<(Listener, OwnedFd)>>,
+    report: Sender<(ShardId, ShardEvent)>,
+    listeners: Vec<Vec<(Listener, OwnedFd)>>,
     meshes: Vec<Mesh>,
 }
 
@@ -252,13 +253,13 @@ impl Start<'_> {
         P: Engine,
         M: FnOnce() -> P + Send + 'static,
     {
-        let Self { config, control, report, doors, meshes } = self;
-        for ((mesh, doors), cpu) in meshes.into_iter().zip(doors).zip(&config.cpus) {
+        let Self { config, control, report, listeners, meshes } = self;
+        for ((mesh, listeners), cpu) in meshes.into_iter().zip(listeners).zip(&config.cpus) {
             let shard = mesh.shard();
-            let seed = Seed {
+            let thread = ShardThread {
                 cpu: *cpu,
                 mesh,
-                doors,
+                listeners,
                 config: config.clone(),
                 control: (config.stop_on_signals && shard == 0).then(|| control.clone()),
                 policy: policy(shard),
@@ -267,14 +268,14 @@ impl Start<'_> {
             let body = move || {
                 let ready = report.clone();
                 let outcome =
-                    catch_unwind(AssertUnwindSafe(|| seed.grow(move || drop(ready.send((shard, News::Ready))))));
-                let news = match outcome {
-                    Ok(Ok(tally)) => News::Ended(tally),
-                    Ok(Err(error)) => News::Failed(error),
-                    Err(panic) => News::Panicked(panic_message(&*panic)),
+                    catch_unwind(AssertUnwindSafe(|| thread.run(move || drop(ready.send((shard, ShardEvent::Ready))))));
+                let event = match outcome {
+                    Ok(Ok(stats)) => ShardEvent::Ended(stats),
+                    Ok(Err(error)) => ShardEvent::Failed(error),
+                    Err(panic) => ShardEvent::Panicked(panic_message(&*panic)),
                 };
                 // Nobody listens any more when the start has failed elsewhere.
-                let _ = report.send((shard, news));
+                let _ = report.send((shard, event));
             };
             let spawned = thread::Builder::new().name(format!("shard-{shard}")).spawn(body);
             if let Err(error) = spawned {
@@ -287,24 +288,24 @@ impl Start<'_> {
 }
 
 /// What a shard's thread is given.
-struct Seed<M> {
+struct ShardThread<M> {
     cpu: usize,
     mesh: Mesh,
-    doors: Vec<(Listener, OwnedFd)>,
+    listeners: Vec<(Listener, OwnedFd)>,
     config: Config,
     /// If this shard is the one that waits for signals.
     control: Option<Control>,
     policy: M,
 }
 
-impl<M> Seed<M> {
+impl<M> ShardThread<M> {
     /// Runs the shard on this thread until it is stopped.
-    fn grow<P>(self, ready: impl FnOnce() + 'static) -> Result<Tally, StartError>
+    fn run<P>(self, ready: impl FnOnce() + 'static) -> Result<ShardStats, StartError>
     where
         P: Engine,
         M: FnOnce() -> P + 'static,
     {
-        let Self { cpu, mesh, doors, config, control, policy } = self;
+        let Self { cpu, mesh, listeners, config, control, policy } = self;
         let executor = LocalExecutorBuilder::new(Placement::Fixed(cpu))
             .name("corecast")
             .io_memory(0)
@@ -317,9 +318,11 @@ impl<M> Seed<M> {
                 glommio::spawn_local(stop_on_signal(control)).detach();
             }
             affinity::schedule(config.tuning.scheduling);
-            let place = Place::new(cpu, &config.cpus, config.tuning.affinity);
+            let placement = CpuPlacement::new(cpu, &config.cpus, config.tuning.affinity);
             let id = mesh.shard();
-            let shard = Shard::new(policy(), mesh, config.limits, config.tuning)
+            let bound = |listener| bound_listener(listener, &config.limits);
+            let listeners = listeners.into_iter().map(bound).collect();
+            let shard = Shard::new(policy(), mesh, config.limits.clone(), config.tuning)
                 .map_err(|error| StartError::Shard { shard: id, reason: error.to_string() })?;
             ready();
             let on_stop = || {
@@ -327,19 +330,29 @@ impl<M> Seed<M> {
                     unblock_signals();
                 }
             };
-            Ok(run(shard, place, doors.into_iter().map(door).collect(), on_stop).await)
+            Ok(run(shard, placement, listeners, on_stop).await)
         })
     }
 }
 
-fn door((listener, descriptor): (Listener, OwnedFd)) -> Door {
-    let channel: Rc<str> = match listener.channel {
-        Some(channel) => channel.into(),
-        None => format!("{}:{}", listener.protocol, listener.address).into(),
-    };
-    let lag = listener.lag.map(Lag::of_fanout);
-    let idle_timeout = listener.idle_timeout.unwrap_or_default();
-    Door { protocol: listener.protocol, channel, lag, idle_timeout, descriptor }
+/// The one place that knows which protocol has which session.
+fn bound_listener<P: Engine>((listener, descriptor): (Listener, OwnedFd), limits: &Limits) -> BoundListener<P> {
+    match listener.protocol {
+        Protocol::Plain => {
+            let channel: Rc<str> = match listener.channel {
+                Some(channel) => channel.into(),
+                None => format!("{}:{}", listener.protocol, listener.address).into(),
+            };
+            let lag = listener.lag.map(Lag::of_fanout);
+            let limits = corecast_wire::Limits { max_frame: limits.plain_max_frame };
+            let session = move || Plain { channel: Rc::clone(&channel), limits, lag };
+            BoundListener::new(descriptor, listener.idle_timeout.unwrap_or_default(), session)
+        }
+        Protocol::Native => {
+            let frame_limits = corecast_wire::Limits { max_frame: limits.native_max_frame };
+            BoundListener::new(descriptor, limits.idle_timeout, move || Native::new(frame_limits))
+        }
+    }
 }
 
 async fn stop_on_signal(control: Control) {

@@ -1,15 +1,14 @@
 //! One shard: what its tasks share, and its life.
 
-use crate::accept::{Door, accept};
-use crate::affinity::Place;
+use crate::accept::{BoundListener, accept};
+use crate::affinity::CpuPlacement;
 use crate::clock::Clock;
-use crate::codec::encoding;
 use crate::config::{Limits, Tuning};
-use crate::connection::Link;
+use crate::connection::ConnectionState;
 use crate::deadline::{Activity, Due};
 use crate::hang_up;
-use crate::journal::{Departure, Journal};
-use crate::lifecycle::Event;
+use crate::journal::{DisconnectRecord, Journal};
+use crate::lifecycle::{Event, Lifecycle};
 use crate::mesh::Mesh;
 use crate::pause::PauseReport;
 use crate::reactor::Reactor;
@@ -18,7 +17,7 @@ use crate::signal::Signal;
 use crate::socket::Socket;
 use crate::tick::tick;
 use corecast_fanout::{ConnectionId, Counters, Policy, ShardId};
-use corecast_session::{Context, End};
+use corecast_session::{Context, End, Session};
 use corecast_wire::Code;
 use glommio::io::PollableFd;
 use rustix::event::{EventfdFlags, eventfd};
@@ -56,12 +55,12 @@ pub(crate) struct Shard<P> {
     /// Connections whose end has a deadline, by the shard's clock.
     pub(crate) ending: RefCell<Vec<(Duration, ConnectionId)>>,
     /// Connections to close at the end of the tick.
-    pub(crate) to_reap: RefCell<Vec<Rc<Link>>>,
+    pub(crate) to_reap: RefCell<Vec<Rc<ConnectionState>>>,
     /// Tasks that wait for a full socket.
     pub(crate) full: Cell<usize>,
     /// Other shards that will post nothing more.
     pub(crate) finished: Cell<ShardId>,
-    pub(crate) tally: RefCell<Tally>,
+    pub(crate) stats: RefCell<ShardStats>,
     pub(crate) pause_report: Cell<PauseReport>,
     pub(crate) journal: RefCell<Journal>,
     /// Connections that may be open at a time.
@@ -69,7 +68,7 @@ pub(crate) struct Shard<P> {
     open: Cell<usize>,
     stopping: Cell<bool>,
     stop: Signal,
-    links: RefCell<Vec<Option<Rc<Link>>>>,
+    connections: RefCell<Vec<Option<Rc<ConnectionState>>>>,
     answer: RefCell<Vec<u8>>,
     /// Readable at all times: waiting for it is one trip through the executor's ring.
     always_ready: PollableFd<OwnedFd>,
@@ -77,7 +76,7 @@ pub(crate) struct Shard<P> {
 
 /// What a shard did, for the report at the end.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct ShardStats {
     pub(crate) accepted: u64,
     pub(crate) closed: BTreeMap<Code, u64>,
     /// Connections that had taken what was queued when the server stopped.
@@ -108,15 +107,15 @@ impl<P: Engine> Shard<P> {
             to_reap: RefCell::default(),
             full: Cell::new(0),
             finished: Cell::new(0),
-            tally: RefCell::default(),
+            stats: RefCell::default(),
             pause_report: Cell::default(),
-            journal: RefCell::new(Journal::new(limits.departure_lines)),
+            journal: RefCell::new(Journal::new(limits.disconnect_lines)),
             capacity,
             open: Cell::new(0),
             stopping: Cell::new(false),
             stop: Signal::default(),
             // Reserved, not touched: it costs no memory before the connections are there.
-            links: RefCell::new(Vec::with_capacity(capacity)),
+            connections: RefCell::new(Vec::with_capacity(capacity)),
             answer: RefCell::default(),
             always_ready: PollableFd::new(always_ready)?,
             limits,
@@ -144,26 +143,31 @@ impl<P: Engine> Shard<P> {
     }
 
     /// Gives a socket its identity.
-    pub(crate) fn open(&self, accepted: (Socket, SocketAddr), door: &Door) -> Rc<Link> {
-        let id = self.policy.borrow_mut().open(accepted.0.clone(), encoding(door.protocol));
+    pub(crate) fn open<S: Session>(
+        &self,
+        accepted: (Socket, SocketAddr),
+        idle_timeout: Duration,
+    ) -> Rc<ConnectionState> {
+        let id = self.policy.borrow_mut().open(accepted.0.clone(), S::ENCODING);
         let watch = self.reactor.watch(&accepted.0);
-        let activity = Activity::new(door, self.clock.read(), &self.limits);
-        let link = Rc::new(Link::new(id, accepted, watch, activity));
-        let mut links = self.links.borrow_mut();
+        let activity = Activity::begin(S::PING, idle_timeout, self.clock.read());
+        let lifecycle = Lifecycle::begin(S::HAS_HANDSHAKE);
+        let connection = Rc::new(ConnectionState::new(id, accepted, watch, lifecycle, activity));
+        let mut connections = self.connections.borrow_mut();
         let slot = id.slot as usize;
-        if links.len() <= slot {
-            links.resize(slot + 1, None);
+        if connections.len() <= slot {
+            connections.resize(slot + 1, None);
         }
-        links[slot] = Some(Rc::clone(&link));
+        connections[slot] = Some(Rc::clone(&connection));
         self.open.update(|open| open + 1);
-        self.tally.borrow_mut().accepted += 1;
-        link
+        self.stats.borrow_mut().accepted += 1;
+        connection
     }
 
     /// The connection of this name, unless it is gone.
-    pub(crate) fn link(&self, id: ConnectionId) -> Option<Rc<Link>> {
-        let links = self.links.borrow();
-        links.get(id.slot as usize)?.as_ref().filter(|link| link.id == id).cloned()
+    pub(crate) fn connection(&self, id: ConnectionId) -> Option<Rc<ConnectionState>> {
+        let connections = self.connections.borrow();
+        connections.get(id.slot as usize)?.as_ref().filter(|connection| connection.id == id).cloned()
     }
 
     /// Lets a connection act on the policy, and ends its batch.
@@ -180,15 +184,15 @@ impl<P: Engine> Shard<P> {
     }
 
     /// Whether a connection must not be read now; if so, its signal is set when that may have changed.
-    pub(crate) fn must_pause(&self, link: &Link, published: bool) -> bool {
+    pub(crate) fn must_pause(&self, connection: &ConnectionState, published: bool) -> bool {
         let policy = self.policy.borrow();
         let congested = published && (self.mesh.is_congested() || policy.is_saturated());
         // The flush that comes sends the answers, or finds the socket full: then that they have left is told.
-        let unread = policy.backlog(link.id) > self.limits.control_bytes;
+        let unread = policy.pending_bytes(connection.id) > self.limits.control_bytes;
         // What a connection says behind a SUBSCRIBE is read when that has taken effect: so a `plain`
         // connection, which is not answered, hears itself and everybody from its first frame on.
-        if congested || policy.awaits_subscription(link.id) || (unread && !link.full.get()) {
-            self.paused.borrow_mut().push(link.id);
+        if congested || policy.awaits_subscription(connection.id) || (unread && !connection.full.get()) {
+            self.paused.borrow_mut().push(connection.id);
             return true;
         }
         self.is_stopping() || unread
@@ -206,59 +210,60 @@ impl<P: Engine> Shard<P> {
         }
     }
 
-    /// Begins the end of a connection: nothing leaves behind the farewell, and what was accepted before leaves before it.
-    pub(crate) fn end(&self, id: ConnectionId, farewell: &[u8]) {
-        self.policy.borrow_mut().end(id, farewell);
+    /// Begins the end of a connection: nothing leaves behind the close frame, and what was accepted before leaves before it.
+    pub(crate) fn end(&self, id: ConnectionId, close_frame: &[u8]) {
+        self.policy.borrow_mut().end(id, close_frame);
         self.ending.borrow_mut().push((self.clock.read() + self.limits.linger, id));
         self.work.set();
     }
 
     /// Has the connection closed at the end of the tick.
-    pub(crate) fn reap(&self, link: &Rc<Link>) {
-        let standing = self.policy.borrow().standing(link.id);
-        let (now, reason) = (self.clock.now(), link.reason());
-        let departure = Departure::now(link.id, link.peer, link.activity.age(), &reason, standing);
-        self.journal.borrow_mut().add(now, departure);
+    pub(crate) fn reap(&self, connection: &Rc<ConnectionState>) {
+        let backlog = self.policy.borrow().backlog(connection.id);
+        let (now, reason) = (self.clock.now(), connection.reason());
+        let record = DisconnectRecord::now(connection.id, connection.peer, connection.activity.age(), &reason, backlog);
+        self.journal.borrow_mut().add(now, record);
         self.count_closed(reason.code);
-        self.to_reap.borrow_mut().push(Rc::clone(link));
+        self.to_reap.borrow_mut().push(Rc::clone(connection));
         self.work.set();
     }
 
     /// Counts the end of a connection.
     pub(crate) fn count_closed(&self, code: Code) {
-        *self.tally.borrow_mut().closed.entry(code).or_default() += 1;
+        *self.stats.borrow_mut().closed.entry(code).or_default() += 1;
     }
 
     /// Forgets a connection.
-    pub(crate) fn forget(&self, link: &Link) {
-        link.lifecycle.apply(Event::Reap);
-        self.links.borrow_mut()[link.id.slot as usize] = None;
+    pub(crate) fn forget(&self, connection: &ConnectionState) {
+        connection.lifecycle.apply(Event::Reap);
+        self.connections.borrow_mut()[connection.id.slot as usize] = None;
         self.open.update(|open| open - 1);
     }
 
     /// What is due for so many connections, from this slot on, and the slot behind them.
-    pub(crate) fn due(&self, from: usize, count: usize) -> (Vec<(Rc<Link>, Due)>, usize) {
-        let links = self.links.borrow();
-        let from = if from < links.len() { from } else { 0 };
-        let to = links.len().min(from + count);
+    pub(crate) fn due(&self, from: usize, count: usize) -> (Vec<(Rc<ConnectionState>, Due)>, usize) {
+        let connections = self.connections.borrow();
+        let from = if from < connections.len() { from } else { 0 };
+        let to = connections.len().min(from + count);
         let now = self.clock.now();
-        let due = |link: &Rc<Link>| {
-            let held = || send_queue::unacknowledged(&link.socket);
-            let is_unread = link.lifecycle.is_serving() && link.activity.is_unread();
-            let hang_up = is_unread.then(|| hang_up::due(link, now)).flatten();
-            let due = hang_up.or_else(|| link.activity.due(link.lifecycle.state(), now, &self.limits, held))?;
-            Some((Rc::clone(link), due))
+        let due = |connection: &Rc<ConnectionState>| {
+            let held = || send_queue::unacknowledged(&connection.socket);
+            let is_unread = connection.lifecycle.is_serving() && connection.activity.is_unread();
+            let hang_up = is_unread.then(|| hang_up::due(connection, now)).flatten();
+            let due =
+                hang_up.or_else(|| connection.activity.due(connection.lifecycle.state(), now, &self.limits, held))?;
+            Some((Rc::clone(connection), due))
         };
-        (links[from..to].iter().flatten().filter_map(due).collect(), to)
+        (connections[from..to].iter().flatten().filter_map(due).collect(), to)
     }
 
     /// How many slots there are for connections, taken or free.
     pub(crate) fn slots(&self) -> usize {
-        self.links.borrow().len()
+        self.connections.borrow().len()
     }
 
-    pub(crate) fn all_links(&self) -> Vec<Rc<Link>> {
-        self.links.borrow().iter().flatten().cloned().collect()
+    pub(crate) fn all_connections(&self) -> Vec<Rc<ConnectionState>> {
+        self.connections.borrow().iter().flatten().cloned().collect()
     }
 
     /// Waits until `done` or this time of the shard's; whether it was `done`.
@@ -275,11 +280,11 @@ impl<P: Engine> Shard<P> {
     /// After the stop: everything read is published, everything published is sent, everybody is told.
     async fn drain(&self) {
         let deadline = self.clock.read() + self.limits.drain_timeout;
-        self.tally.borrow_mut().undelivered_before = self.policy.borrow().counters().undelivered;
+        self.stats.borrow_mut().undelivered_before = self.policy.borrow().counters().undelivered;
         self.work.set();
         let others = self.mesh.shards() - 1;
         self.wait_until(deadline, |shard| {
-            shard.finished.get() == others && !shard.mesh.has_post() && !shard.mesh.is_congested()
+            shard.finished.get() == others && !shard.mesh.has_message() && !shard.mesh.is_congested()
         })
         .await;
         // What others had not posted by then is not waited for.
@@ -290,17 +295,17 @@ impl<P: Engine> Shard<P> {
             shard.full.get() == 0 && !policy.flush(0) && !policy.is_pending()
         })
         .await;
-        let links = self.all_links();
-        let (open, cut_off) = (links.len() as u64, self.full.get() as u64);
-        self.tally.borrow_mut().cut_off += cut_off;
-        self.tally.borrow_mut().drained += open.saturating_sub(cut_off);
-        for link in links {
+        let connections = self.all_connections();
+        let (open, cut_off) = (connections.len() as u64, self.full.get() as u64);
+        self.stats.borrow_mut().cut_off += cut_off;
+        self.stats.borrow_mut().drained += open.saturating_sub(cut_off);
+        for connection in connections {
             let delay = random_below(self.limits.reconnect_spread);
-            link.end(End::new(Code::GoingAway, "the server is stopping").with_reconnect_delay(delay));
+            connection.end(End::new(Code::GoingAway, "the server is stopping").with_reconnect_delay(delay));
         }
-        let everybody_gone = |shard: &Self| shard.links.borrow().iter().all(Option::is_none);
+        let everybody_gone = |shard: &Self| shard.connections.borrow().iter().all(Option::is_none);
         if !self.wait_until(self.clock.read() + 2 * self.limits.linger, everybody_gone).await {
-            self.all_links().iter().for_each(|link| link.expire());
+            self.all_connections().iter().for_each(|connection| connection.expire());
             self.wait_until(self.clock.read() + self.limits.linger, everybody_gone).await;
         }
     }
@@ -313,24 +318,29 @@ fn random_below(spread: Duration) -> Option<Duration> {
 }
 
 /// Runs a shard until it is stopped, which `on_stop` is told of; what it did.
-pub(crate) async fn run<P: Engine>(shard: Shard<P>, place: Place, doors: Vec<Door>, on_stop: impl FnOnce()) -> Tally {
+pub(crate) async fn run<P: Engine>(
+    shard: Shard<P>,
+    placement: CpuPlacement,
+    listeners: Vec<BoundListener<P>>,
+    on_stop: impl FnOnce(),
+) -> ShardStats {
     let shard = Rc::new(shard);
     shard.policy.borrow_mut().wake_with(Waker::from(Arc::clone(shard.mesh.waker())));
-    let ticks = glommio::spawn_local(tick(Rc::clone(&shard), place));
-    let doors: Vec<_> = doors.into_iter().map(Rc::new).collect();
-    let spawn = |door| glommio::spawn_local(accept(Rc::clone(&shard), Rc::clone(door)));
-    let accepting: Vec<_> = doors.iter().map(spawn).collect();
+    let ticks = glommio::spawn_local(tick(Rc::clone(&shard), placement));
+    let listeners: Vec<_> = listeners.into_iter().map(Rc::new).collect();
+    let spawn = |listener| glommio::spawn_local(accept(Rc::clone(&shard), Rc::clone(listener)));
+    let accepting: Vec<_> = listeners.iter().map(spawn).collect();
     shard.stop.wait().await;
     on_stop();
     for task in accepting {
         task.cancel().await;
     }
-    for door in doors {
-        door.close(&shard);
+    for listener in listeners {
+        listener.close(&shard);
     }
     shard.drain().await;
     ticks.cancel().await;
-    let mut tally = shard.tally.take();
-    tally.counters = shard.policy.borrow().counters();
-    tally
+    let mut stats = shard.stats.take();
+    stats.counters = shard.policy.borrow().counters();
+    stats
 }

@@ -67,7 +67,7 @@ impl Socket {
 
     /// Has the kernel break the connection if the peer's host takes nothing for so long that the shard, which has a deadline
     /// of its own for that, would have ended it. Without that deadline the host may take as long as it likes.
-    pub(crate) fn give_up_when_vanished(&self, write_timeout: Duration) {
+    pub(crate) fn reset_when_vanished(&self, write_timeout: Duration) {
         if write_timeout.is_zero() {
             return;
         }

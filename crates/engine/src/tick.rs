@@ -5,12 +5,11 @@
 //! per subscriber. A shard that is never idle looks into its mailbox here and does not depend on being
 //! woken.
 
-use crate::affinity::Place;
-use crate::codec;
-use crate::connection::Link;
+use crate::affinity::CpuPlacement;
+use crate::connection::ConnectionState;
 use crate::deadline::Due;
 use crate::lifecycle::Event;
-use crate::mesh::Post;
+use crate::mesh::MailboxMessage;
 use crate::pause::{Pause, Sends};
 use crate::shard::{Engine, Shard};
 use crate::signal::settle;
@@ -26,16 +25,16 @@ const LEAST_CHECKED: usize = 256;
 /// Sweeps in which every connection is looked at once.
 pub(crate) const SWEEPS_FOR_ALL: u32 = 10;
 
-/// Posts taken from the mailbox in one tick.
-const MAX_POSTS: usize = 256;
+/// Messages taken from the mailbox in one tick.
+const MAX_MAILBOX_MESSAGES: usize = 256;
 
 /// How long a stopping shard sleeps at most: its tasks wait for each other then, which the executor alone sees.
 const STOPPING_SLEEP: Duration = Duration::from_millis(1);
 
 /// Runs the ticks, and between them lets everything else run or sleeps.
-pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>, place: Place) {
+pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>, placement: CpuPlacement) {
     let mut pause = Pause::new(&shard.tuning, Instant::now());
-    let mut sweep = Sweep { place, next_link: 0, due: Instant::now() + shard.tuning.sweep_interval };
+    let mut sweep = Sweep { placement, next_slot: 0, due: Instant::now() + shard.tuning.sweep_interval };
     // The executor runs a new task at once, and this one must not sleep before the others are there.
     settle().await;
     loop {
@@ -49,7 +48,7 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>, place: Place) {
             // What comes meanwhile is posted and answered at once; only the flush waits.
             let slept = shard.sleep(&mut sweep, Some(until)).await;
             pause.add_paused(slept);
-            if shard.work.take() || shard.mesh.has_post() {
+            if shard.work.take() || shard.mesh.has_message() {
                 shard.exchange();
             }
         }
@@ -75,17 +74,17 @@ pub(crate) async fn tick<P: Engine>(shard: Rc<Shard<P>>, place: Place) {
     }
 }
 
-/// The coarse timer: ends what lingers too long, looks after the thread's place, and lets the executor look at its ring.
+/// The coarse timer: ends what lingers too long, looks after the placement of the thread, and lets the executor look at its ring.
 struct Sweep {
-    place: Place,
-    next_link: usize,
+    placement: CpuPlacement,
+    next_slot: usize,
     due: Instant,
 }
 
 impl<P: Engine> Shard<P> {
     /// Returns true if a tick would find something to do.
     fn has_work(&self) -> bool {
-        self.work.is_set() || self.mesh.has_post() || self.mesh.has_room() || self.mesh.waker().is_notified()
+        self.work.is_set() || self.mesh.has_message() || self.mesh.has_room() || self.mesh.waker().is_notified()
     }
 
     /// Lets everything that is ready have its turn.
@@ -127,15 +126,15 @@ impl<P: Engine> Shard<P> {
             settle().await;
         }
         self.journal.borrow_mut().close_second(self.clock.now());
-        sweep.next_link = self.check_deadlines(sweep.next_link);
+        sweep.next_slot = self.check_deadlines(sweep.next_slot);
         let now = self.clock.now();
         let expired: Vec<_> = self.ending.borrow_mut().extract_if(.., |(deadline, _)| *deadline <= now).collect();
         for (_, id) in expired {
-            if let Some(link) = self.link(id) {
-                link.expire();
+            if let Some(connection) = self.connection(id) {
+                connection.expire();
             }
         }
-        sweep.place.review();
+        sweep.placement.review();
         self.work.set();
     }
 
@@ -143,11 +142,11 @@ impl<P: Engine> Shard<P> {
     fn check_deadlines(&self, from: usize) -> usize {
         let count = self.slots().div_ceil(SWEEPS_FOR_ALL as usize).max(LEAST_CHECKED);
         let (due, next) = self.due(from, count);
-        for (link, due) in due {
+        for (connection, due) in due {
             match due {
-                Due::Ping => self.ping(&link),
-                Due::End(end) => drop(link.end(end)),
-                Due::GiveUp(end) => drop(link.give_up(end)),
+                Due::Ping => self.ping(&connection),
+                Due::End(end) => drop(connection.end(end)),
+                Due::Reset(end) => drop(connection.reset(end)),
             }
         }
         next
@@ -160,7 +159,7 @@ impl<P: Engine> Shard<P> {
         policy.post();
         // Before anything else, so that the other shards begin meanwhile.
         self.dispatch(&mut policy);
-        self.take_posts(&mut policy);
+        self.take_messages(&mut policy);
         self.dispatch(&mut policy);
         policy.flush(0);
     }
@@ -174,9 +173,9 @@ impl<P: Engine> Shard<P> {
             self.carry_out(effect, &mut full);
         }
         let saturated = policy.is_saturated();
-        for link in self.to_reap.take() {
-            policy.close(link.id);
-            self.forget(&link);
+        for connection in self.to_reap.take() {
+            policy.close(connection.id);
+            self.forget(&connection);
         }
         // A subscription that ended in the flush may have something to ask of the other shards.
         self.dispatch(&mut policy);
@@ -186,25 +185,25 @@ impl<P: Engine> Shard<P> {
         }
         if !saturated && !self.mesh.is_congested() {
             for id in self.paused.take() {
-                if let Some(link) = self.link(id) {
-                    link.signal.set();
+                if let Some(connection) = self.connection(id) {
+                    connection.signal.set();
                 }
             }
         }
         self.progress.set();
-        more || (!saturated && self.mesh.has_post())
+        more || (!saturated && self.mesh.has_message())
     }
 
-    fn take_posts(&self, policy: &mut P) {
+    fn take_messages(&self, policy: &mut P) {
         if policy.is_saturated() {
             return;
         }
-        for _ in 0..MAX_POSTS {
+        for _ in 0..MAX_MAILBOX_MESSAGES {
             match self.mesh.try_take() {
-                Some(Post::Parcel(from, parcel)) => policy.receive(from, parcel),
-                Some(Post::Stop) => self.begin_to_stop(),
-                Some(Post::Request(request)) => self.answer_request(request, policy),
-                Some(Post::Finished(from)) => {
+                Some(MailboxMessage::Batch(from, shard_batch)) => policy.receive(from, shard_batch),
+                Some(MailboxMessage::Stop) => self.begin_to_stop(),
+                Some(MailboxMessage::Request(request)) => self.answer_request(request, policy),
+                Some(MailboxMessage::Finished(from)) => {
                     self.finished.update(|finished| finished + 1);
                     policy.finished(from);
                 }
@@ -213,36 +212,37 @@ impl<P: Engine> Shard<P> {
         }
     }
 
-    fn ping(&self, link: &Link) {
+    fn ping(&self, connection: &ConnectionState) {
         let mut frame = Vec::new();
-        codec::ping(link.activity.protocol(), &mut frame);
-        self.policy.borrow_mut().answer(link.id, &frame);
+        connection.activity.ping(&mut frame);
+        self.policy.borrow_mut().answer(connection.id, &frame);
     }
 
     fn carry_out(&self, effect: Effect, full: &mut Vec<ConnectionId>) {
         match effect {
             Effect::Full(id) => {
-                if let Some(link) = self.link(id) {
-                    link.full.set(true);
+                if let Some(connection) = self.connection(id) {
+                    connection.full.set(true);
                     full.push(id);
                 }
             }
             Effect::Drained(id) => {
-                if let Some(link) = self.link(id) {
-                    link.full.set(false);
-                    link.lifecycle.apply(Event::Drained);
-                    link.signal.set();
+                if let Some(connection) = self.connection(id) {
+                    connection.full.set(false);
+                    connection.lifecycle.apply(Event::Drained);
+                    connection.signal.set();
                 }
             }
             Effect::Lagged(id) => {
-                if let Some(link) = self.link(id) {
-                    link.end_lagged(End::new(Code::Lagged, "the subscriber fell behind by more than the log holds"));
+                if let Some(connection) = self.connection(id) {
+                    connection
+                        .end_lagged(End::new(Code::Lagged, "the subscriber fell behind by more than the log holds"));
                 }
             }
             Effect::Gone(id) => {
-                if let Some(link) = self.link(id) {
-                    link.end(End::new(Code::Reset, "the connection is broken"));
-                    link.expire();
+                if let Some(connection) = self.connection(id) {
+                    connection.end(End::new(Code::Reset, "the connection is broken"));
+                    connection.expire();
                 }
             }
         }
@@ -250,16 +250,16 @@ impl<P: Engine> Shard<P> {
 
     /// Waits until a full socket takes bytes again.
     fn wait_for_room(self: &Rc<Self>, id: ConnectionId) {
-        let Some(link) = self.link(id) else { return };
-        link.activity.block(self.clock.now());
+        let Some(connection) = self.connection(id) else { return };
+        connection.activity.block(self.clock.now());
         let shard = Rc::clone(self);
         self.full.update(|full| full + 1);
         glommio::spawn_local(async move {
             // An error is the socket's; the send that follows finds it.
-            link.watch.writable().await;
+            connection.watch.writable().await;
             shard.full.update(|full| full - 1);
-            link.activity.unblock();
-            drop(link);
+            connection.activity.unblock();
+            drop(connection);
             shard.policy.borrow_mut().writable(id);
             shard.work.set();
         })

@@ -2,7 +2,7 @@
 //!
 //! A shard's thread asks for memory neither to be woken, nor to receive, publish, flush or sleep again. What one tick posts of
 //! one channel to other shards takes 3 allocations, however many messages and shards: the run, its shared owner and the
-//! parcel's list.
+//! shard batch's list.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 use corecast_engine::{PolicyKind, Protocol, Tuning};

@@ -5,10 +5,10 @@ use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
 use corecast_wire::native::{self, Frame, Publish};
 use corecast_wire::{ChannelName, Code};
 
-/// Every peer floods one channel and subscribes to all: with mailboxes of one parcel, both shards are full
+/// Every peer floods one channel and subscribes to all: with mailboxes of one shard batch, both shards are full
 /// for each other most of the time.
 #[test]
-fn mailboxes_of_one_parcel_neither_deadlock_nor_lose_a_message() {
+fn mailboxes_of_one_shard_batch_neither_deadlock_nor_lose_a_message() {
     const PEERS: usize = 16;
     const MESSAGES: u32 = 3_000;
     everywhere(|policy, shards| {

@@ -65,7 +65,7 @@ fn read_up_to(peer: &mut Peer, is_last: impl Fn(&Frame<'_>) -> bool) -> (u64, u6
     (received, missed)
 }
 
-fn is_farewell(code: Code) -> impl Fn(&Frame<'_>) -> bool {
+fn is_close_frame(code: Code) -> impl Fn(&Frame<'_>) -> bool {
     move |frame| match frame {
         Frame::Close(reason) | Frame::Error(reason) => reason.code == code.number(),
         _ => false,
@@ -105,17 +105,20 @@ fn everything_accepted_before_unsubscribe_comes_before_unsubscribed() {
 
 #[test]
 fn everything_accepted_before_close_comes_before_its_answer() {
-    complete(|peer| peer.send_native(&Frame::Close(native::Reason::new(Code::Normal, ""))), is_farewell(Code::Normal));
+    complete(
+        |peer| peer.send_native(&Frame::Close(native::Reason::new(Code::Normal, ""))),
+        is_close_frame(Code::Normal),
+    );
 }
 
 #[test]
 fn everything_accepted_before_a_bad_frame_comes_before_the_error() {
-    complete(|peer| peer.send(&[0, 0, 0, 6, 1, 2, 3, 4, 11, 0]), is_farewell(Code::BadChecksum));
+    complete(|peer| peer.send(&[0, 0, 0, 6, 1, 2, 3, 4, 11, 0]), is_close_frame(Code::BadChecksum));
 }
 
 #[test]
 fn everything_accepted_before_a_half_close_comes_before_the_end() {
-    complete(Peer::shutdown, is_farewell(Code::Normal));
+    complete(Peer::shutdown, is_close_frame(Code::Normal));
 }
 
 #[test]
@@ -125,7 +128,7 @@ fn everything_accepted_before_an_administrators_close_comes_before_it() {
         let mut peer = stalled(&server);
         let id = server.connection(&peer);
         assert!(server.control().close(id, Code::Administrator, "enough").expect("the server runs"));
-        let (received, missed) = read_up_to(&mut peer, is_farewell(Code::Administrator));
+        let (received, missed) = read_up_to(&mut peer, is_close_frame(Code::Administrator));
         assert_eq!(received + missed, MESSAGES.into());
         drop(peer);
         assert_accounted(&server.stop(), MESSAGES);

@@ -6,7 +6,7 @@ use corecast_wire::Code;
 use corecast_wire::native::Frame;
 
 #[test]
-fn a_departure_says_who_left_and_how() {
+fn a_disconnect_says_who_left_and_how() {
     everywhere(|policy, shards| {
         let server = LocalServer::start(LocalServer::config(policy, shards));
         let mut orderly = Peer::connect_native(server.address(Protocol::Native));
@@ -25,18 +25,18 @@ fn a_departure_says_who_left_and_how() {
         drop(hostile);
         crashed.reset();
         let mut journal = Vec::new();
-        wait_until(Deadline::start(), "three departures", || {
+        wait_until(Deadline::start(), "three records", || {
             journal = server.control().journal().expect("the server runs");
             journal.len() == 3
         });
         let expected = [(Code::Normal, 2), (Code::UnexpectedKind, 0), (Code::Reset, 0)];
         for ((id, peer), (code, channels)) in ids.into_iter().zip(from).zip(expected) {
-            let departure = journal.iter().find(|departure| departure.connection == id).expect("it is in the journal");
-            assert_eq!((departure.peer, departure.code, departure.standing.channels), (peer, code, channels));
-            assert!(!departure.reason.is_empty());
+            let record = journal.iter().find(|record| record.connection == id).expect("it is in the journal");
+            assert_eq!((record.peer, record.code, record.backlog.channels), (peer, code, channels));
+            assert!(!record.reason.is_empty());
         }
-        assert!(journal.is_sorted_by_key(|departure| departure.at));
-        // A departure is noted before the slot is free.
+        assert!(journal.is_sorted_by_key(|record| record.at));
+        // A disconnect is noted before the slot is free.
         wait_until(Deadline::start(), "the slots to be free", || {
             server.control().connections().expect("the server runs").is_empty()
         });
@@ -58,7 +58,7 @@ fn of_a_storm_the_journal_keeps_the_latest() {
     });
     let journal = server.control().journal().expect("the server runs");
     assert_eq!(journal.len(), JOURNAL_LENGTH);
-    let kept: std::collections::HashSet<_> = journal.iter().map(|departure| departure.peer).collect();
+    let kept: std::collections::HashSet<_> = journal.iter().map(|record| record.peer).collect();
     assert!(kept.contains(&from[STORM - 1]) && !kept.contains(&from[0]));
     assert_eq!(server.stop().closed.values().sum::<u64>(), STORM as u64);
 }

@@ -67,8 +67,8 @@ fn two_subscribers_of_a_channel_may_choose_differently() {
         drop(disconnects);
         wait_until(Deadline::start(), "both to be ended for lagging", || {
             let journal = server.control().journal().expect("the server runs");
-            let lagged = journal.iter().filter(|departure| departure.code == Code::Lagged);
-            lagged.filter(|departure| ids.contains(&departure.connection)).count() == 2
+            let lagged = journal.iter().filter(|record| record.code == Code::Lagged);
+            lagged.filter(|record| ids.contains(&record.connection)).count() == 2
         });
     });
 }

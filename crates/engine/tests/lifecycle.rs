@@ -1,7 +1,7 @@
 //! A connection may be closed from anywhere and at any moment: it is told why if it can be, once, and others do not
 //! notice.
 
-use corecast_engine::{Config, ConnectionId, Departure, PolicyKind, Protocol};
+use corecast_engine::{Config, ConnectionId, DisconnectRecord, PolicyKind, Protocol};
 use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
 use corecast_wire::native::{self, Frame, Publish};
 use corecast_wire::{ChannelName, Code};
@@ -48,12 +48,12 @@ fn flood(server: &LocalServer) {
     }
 }
 
-/// The one departure of a connection, once it has left.
-fn departure(server: &LocalServer, id: ConnectionId) -> Departure {
+/// The one disconnect of a connection, once it has left.
+fn record(server: &LocalServer, id: ConnectionId) -> DisconnectRecord {
     let mut found = Vec::new();
     wait_until(Deadline::start(), "the connection to leave", || {
         found = server.control().journal().expect("the server runs");
-        found.retain(|departure| departure.connection == id);
+        found.retain(|record| record.connection == id);
         !found.is_empty()
     });
     assert_eq!(found.len(), 1, "{found:?}");
@@ -76,8 +76,8 @@ fn an_administrator_closes_a_connection_of_any_shard_once_and_no_other() {
             });
             peer.expect_end();
             drop(peer);
-            let departure = departure(&server, id);
-            assert_eq!((departure.code, departure.standing.channels), (Code::Administrator, 1));
+            let record = record(&server, id);
+            assert_eq!((record.code, record.backlog.channels), (Code::Administrator, 1));
             // Whoever has its slot by now is another.
             assert_eq!(control.close(id, Code::Administrator, "too late"), Ok(false));
         }
@@ -106,9 +106,9 @@ fn a_connection_that_is_closed_while_its_socket_is_full_does_not_outlive_its_lin
         let id = server.connection(&stalled);
         flood(&server);
         assert_eq!(server.control().close(id, Code::Administrator, "blocked"), Ok(true));
-        let departure = departure(&server, id);
-        assert_eq!((departure.code, &*departure.reason), (Code::Administrator, "blocked"));
-        assert!(departure.standing.bytes_behind > FLOOD_PAYLOAD, "{departure:?}");
+        let record = record(&server, id);
+        assert_eq!((record.code, &*record.reason), (Code::Administrator, "blocked"));
+        assert!(record.backlog.bytes_behind > FLOOD_PAYLOAD, "{record:?}");
         // Its shard goes on.
         let mut other = subscriber(&server);
         other.send_native(&publish(b"next"));
@@ -123,7 +123,7 @@ fn a_reset_by_an_administrator_says_nothing() {
     let id = server.connection(&peer);
     assert_eq!(server.control().close(id, Code::Reset, "at once"), Ok(true));
     peer.expect_end();
-    assert_eq!(departure(&server, id).code, Code::Reset);
+    assert_eq!(record(&server, id).code, Code::Reset);
 }
 
 /// What a subscriber of numbered messages had read when it was closed, or when the last of all came.
@@ -216,7 +216,7 @@ fn who_closes_itself_from_its_own_handler_gets_what_it_published_before() {
         peer.expect_native(&message(b"last words"));
         peer.expect_refusal(Code::Normal);
         drop(peer);
-        assert_eq!(departure(&server, id).code, Code::Normal);
+        assert_eq!(record(&server, id).code, Code::Normal);
     });
 }
 
@@ -237,8 +237,8 @@ fn a_connection_that_anothers_broadcast_ends_does_not_disturb_the_broadcast() {
             publisher.send_native(&publish(&payload));
             reader.expect_native(&message(&payload));
         }
-        let departure = departure(&server, id);
-        assert_eq!((departure.code, departure.standing.channels), (Code::Lagged, 1));
-        assert!(departure.standing.bytes_behind > 0, "{departure:?}");
+        let record = record(&server, id);
+        assert_eq!((record.code, record.backlog.channels), (Code::Lagged, 1));
+        assert!(record.backlog.bytes_behind > 0, "{record:?}");
     });
 }

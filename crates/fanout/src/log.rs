@@ -49,14 +49,14 @@ impl Log {
     }
 
     /// Appends messages that were encoded elsewhere: `lengths` are theirs, in order.
-    pub fn append_run(&mut self, bytes: &[u8], lengths: &[u32]) {
+    pub fn append_batch(&mut self, bytes: &[u8], lengths: &[u32]) {
         let mut end = self.origin + self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         self.ends.extend(lengths.iter().map(|length| {
             end += *length as usize;
             end
         }));
-        debug_assert_eq!(end, self.origin + self.bytes.len(), "the lengths add up to the run");
+        debug_assert_eq!(end, self.origin + self.bytes.len(), "the lengths add up to the batch");
     }
 
     /// The bytes of the messages `from..to`.

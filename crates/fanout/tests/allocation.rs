@@ -5,7 +5,7 @@
 //! | publish, with or without echo | 0 |
 //! | flush, to any number of subscribers, some of them behind | 0 |
 //! | post: a tick's messages of one channel in one encoding, to other shards | 2 to one shard, 3 to more |
-//! | a parcel that the owner has taken | 1 for its list when it is next added to, which grows as a vector does |
+//! | a shard batch that the owner has taken | 1 for its list when it is next added to, which grows as a vector does |
 //! | receive | 0 |
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
@@ -183,7 +183,7 @@ fn posting_allocates_twice_for_one_shard_and_thrice_for_more() {
             shard.join(false);
         }
         (0..3).for_each(|_| exchange(&mut all));
-        // The owner takes each parcel, whose list is then a new one.
+        // The owner takes each shard batch, whose list is then a new one.
         let lists = u64::from(shards) - 1;
         let mut receiving = 0;
         check_steady_state(at_most + lists, || {
@@ -201,9 +201,9 @@ fn exchange(all: &mut [Shard]) {
     for from in 0..all.len() {
         all[from].policy.post();
         for to in 0..all.len() {
-            let parcel = std::mem::take(all[from].policy.parcel(ShardId::try_from(to).unwrap()));
-            if !parcel.is_empty() {
-                all[to].policy.receive(ShardId::try_from(from).unwrap(), parcel);
+            let shard_batch = std::mem::take(all[from].policy.shard_batch(ShardId::try_from(to).unwrap()));
+            if !shard_batch.is_empty() {
+                all[to].policy.receive(ShardId::try_from(from).unwrap(), shard_batch);
             }
         }
     }

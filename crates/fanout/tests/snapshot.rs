@@ -70,9 +70,9 @@ fn who_leaves_during_a_fan_out_is_sent_what_was_accepted_before_its_answer_and_w
     // The publishing shard says, behind what it had accepted, that there is nothing more.
     for _ in 0..2 {
         owning.post();
-        publishing.receive(1, std::mem::take(owning.parcel(0)));
+        publishing.receive(1, std::mem::take(owning.shard_batch(0)));
         publishing.post();
-        owning.receive(0, std::mem::take(publishing.parcel(1)));
+        owning.receive(0, std::mem::take(publishing.shard_batch(1)));
         owning.flush(1);
     }
 

@@ -53,7 +53,7 @@ fn answers_wait_in_their_turn_for_the_join_before_them() {
     driver.subscribe(&peer, "news").unwrap();
     driver.answer(&peer, "behind");
     driver.unsubscribe(&peer, "news");
-    assert!(driver.shard(0).awaits_subscription(peer.id) && driver.backlog(&peer) > 0);
+    assert!(driver.shard(0).awaits_subscription(peer.id) && driver.pending_bytes(&peer) > 0);
     driver.shard(0).flush(1);
     assert_eq!(peer.frames(), [Frame::answer("before")], "nothing else before the join is done");
     driver.settle();
@@ -65,7 +65,7 @@ fn answers_wait_in_their_turn_for_the_join_before_them() {
 }
 
 #[test]
-fn a_farewell_waits_for_what_the_connection_published_itself() {
+fn a_close_frame_waits_for_what_the_connection_published_itself() {
     let mut driver = Driver::<Direct<UnderPortal>>::new(1);
     let (peer, other) = (driver.open(0, FIRST), driver.open(0, FIRST));
     driver.subscribe(&peer, "news").unwrap();
@@ -80,7 +80,7 @@ fn a_farewell_waits_for_what_the_connection_published_itself() {
 }
 
 #[test]
-fn a_farewell_waits_for_the_registry_and_nothing_follows_it() {
+fn a_close_frame_waits_for_the_registry_and_nothing_follows_it() {
     let mut driver = Driver::<Direct<UnderPortal>>::new(1);
     let peer = driver.open(0, FIRST);
     driver.subscribe(&peer, "news").unwrap();

@@ -18,7 +18,7 @@ pub use codec::{Codec, NATIVE, PLAIN};
 pub use native::Native;
 pub use plain::Plain;
 
-use corecast_fanout::{ConnectionId, Outlet, Policy};
+use corecast_fanout::{ConnectionId, Encoding, Outlet, Policy};
 use corecast_wire::{Code, Decode, DecodeError, Reassembly};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -28,6 +28,16 @@ use std::time::Duration;
 pub trait Session: 'static {
     /// Makes frames of bytes.
     type Decoder: Decode;
+
+    /// The encoding of the messages that its connections read.
+    const ENCODING: Encoding;
+
+    /// True if the protocol begins with a handshake: a connection then has to send a valid frame before a deadline.
+    const HAS_HANDSHAKE: bool;
+
+    /// Appends a frame that the peer answers; `None` if the protocol has no such frame. Silence is then not asked about: a
+    /// connection that is silent for the whole idle timeout ends.
+    const PING: Option<fn(&mut Vec<u8>)>;
 
     /// The decoder, with the listener's limits.
     fn decoder(&self) -> Self::Decoder;
@@ -46,7 +56,17 @@ pub trait Session: 'static {
     ) -> Result<(), End>;
 
     /// Appends what tells the peer why the connection ends, if the protocol can.
-    fn farewell(&self, end: &End, out: &mut Vec<u8>);
+    fn close_frame(&self, end: &End, out: &mut Vec<u8>);
+
+    /// Appends what tells a peer why it is refused, before it has sent anything. Default: the close frame.
+    fn refusal(&self, end: &End, out: &mut Vec<u8>) {
+        self.close_frame(end, out);
+    }
+
+    /// Returns true if this is a sign of life, which restarts the idle timeout. Default: any byte is.
+    fn is_sign_of_life(taken: Taken) -> bool {
+        taken.bytes > 0
+    }
 }
 
 /// What a frame may act on.

@@ -1,7 +1,7 @@
 //! `native`: channels, acknowledgements, codes.
 
-use crate::{Context, End, Session};
-use corecast_fanout::{Lag, Outlet, Policy, Publication};
+use crate::{Context, End, NATIVE, Session};
+use corecast_fanout::{Encoding, Lag, Outlet, Policy, Publication};
 use corecast_wire::native::{self, Frame, Publish, Reason, Subscribe, VERSION};
 use corecast_wire::{Code, Limits};
 
@@ -34,6 +34,10 @@ impl Native {
 
 impl Session for Native {
     type Decoder = native::Decoder;
+
+    const ENCODING: Encoding = NATIVE;
+    const HAS_HANDSHAKE: bool = true;
+    const PING: Option<fn(&mut Vec<u8>)> = Some(|out| native::encode(&Frame::Ping(&[]), out));
 
     fn decoder(&self) -> native::Decoder {
         native::Decoder::new(self.limits)
@@ -73,7 +77,7 @@ impl Session for Native {
         }
     }
 
-    fn farewell(&self, end: &End, out: &mut Vec<u8>) {
+    fn close_frame(&self, end: &End, out: &mut Vec<u8>) {
         let delayed = end.reconnect_delay.map(|delay| native::text_with_reconnect_delay(&end.text, delay));
         let reason = Reason::new(end.code, delayed.as_deref().unwrap_or(&end.text));
         let frame = if end.code.is_violation() { Frame::Error(reason) } else { Frame::Close(reason) };

@@ -1,7 +1,7 @@
 //! `plain`: every frame goes to every connection of the listener.
 
-use crate::{Context, End, Session};
-use corecast_fanout::{Lag, Outlet, Policy, Publication};
+use crate::{Context, End, PLAIN, Session};
+use corecast_fanout::{Encoding, Lag, Outlet, Policy, Publication};
 use corecast_wire::{Limits, plain};
 use std::rc::Rc;
 
@@ -19,6 +19,10 @@ pub struct Plain {
 impl Session for Plain {
     type Decoder = plain::Decoder;
 
+    const ENCODING: Encoding = PLAIN;
+    const HAS_HANDSHAKE: bool = false;
+    const PING: Option<fn(&mut Vec<u8>)> = None;
+
     fn decoder(&self) -> plain::Decoder {
         plain::Decoder { limits: self.limits }
     }
@@ -34,5 +38,5 @@ impl Session for Plain {
         Ok(())
     }
 
-    fn farewell(&self, _end: &End, _out: &mut Vec<u8>) {}
+    fn close_frame(&self, _end: &End, _out: &mut Vec<u8>) {}
 }

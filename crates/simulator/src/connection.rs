@@ -45,7 +45,7 @@ pub(crate) enum Stage {
     Paused,
     /// Its turn, in which it says why it ends.
     Leaving(End),
-    /// The farewell to leave.
+    /// The close frame to leave.
     Ending,
     /// The client's end.
     Lingering,
@@ -149,7 +149,7 @@ impl Connection {
         settings: &Settings,
     ) -> (bool, bool) {
         let congested = self.published && (congested || policy.is_saturated());
-        let unread = policy.backlog(self.id) > settings.control_bytes;
+        let unread = policy.pending_bytes(self.id) > settings.control_bytes;
         let waits = congested || policy.awaits_subscription(self.id) || (unread && !self.full);
         (waits || stopping || unread, waits)
     }
@@ -179,12 +179,12 @@ impl Connection {
         outcome.map(drop)
     }
 
-    pub(crate) fn farewell(&self, end: &End) -> Vec<u8> {
-        let mut farewell = Vec::new();
+    pub(crate) fn close_frame(&self, end: &End) -> Vec<u8> {
+        let mut close_frame = Vec::new();
         match &self.speaks {
-            Speaks::Native(native) => native.farewell(end, &mut farewell),
-            Speaks::Plain(plain) => plain.farewell(end, &mut farewell),
+            Speaks::Native(native) => native.close_frame(end, &mut close_frame),
+            Speaks::Plain(plain) => plain.close_frame(end, &mut close_frame),
         }
-        farewell
+        close_frame
     }
 }

@@ -7,7 +7,7 @@ use crate::observer::Observer;
 use crate::scenario::Settings;
 use crate::shard::{Drain, Shard};
 use crate::transport::Received;
-use crate::{Family as _, Promise, Scenario, ShardedFamily, Transport, Violation};
+use crate::{PolicyFactory as _, Promise, Scenario, ShardedFactory, Transport, Violation};
 use corecast_fanout::{ConnectionId, Lag, Policy, ShardId};
 use corecast_wire::native::{self, Frame};
 use corecast_wire::{ChannelName, Code, Limits, Reassembly, plain};
@@ -19,7 +19,7 @@ const PATIENCE: usize = 100;
 /// A client that says these pieces and then ends the stream, while another listens to the first channel.
 ///
 /// # Errors
-/// The server sends what is no frame, or something behind a farewell; the listener is disturbed; or not
+/// The server sends what is no frame, or something behind a close frame; the listener is disturbed; or not
 /// everything ends and is forgotten.
 pub fn converse<'a>(plain: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(), Violation> {
     let settings = Settings {
@@ -33,7 +33,7 @@ pub fn converse<'a>(plain: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> 
         rests: true,
         stubborn: false,
     };
-    let policies = ShardedFamily.shards(2, &settings.fanout_limits());
+    let policies = ShardedFactory.shards(2, &settings.fanout_limits());
     let shards = (0..).zip(policies).zip(mesh(2, 1));
     let mut shards: Vec<_> = shards.map(|((id, policy), end)| Shard::new(id, policy, end, settings.clone())).collect();
     let (listener, speaker) = (Transport::new(None), Transport::new(None));
@@ -53,15 +53,15 @@ pub fn converse<'a>(plain: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> 
     listener.end_stream();
     settle(&mut shards, &[listening])?;
     check_listener(&listener.take_unchecked())?;
-    let feeds: usize = shards.iter().map(|shard| ShardedFamily::feeds(&shard.policy)).sum();
-    Promise::CleanEnd.demand(feeds == 0, || format!("{feeds} feeds are kept for nobody"))
+    let channel_logs: usize = shards.iter().map(|shard| ShardedFactory::channel_logs(&shard.policy)).sum();
+    Promise::CleanEnd.demand(channel_logs == 0, || format!("{channel_logs} channel logs are kept for nobody"))
 }
 
 fn settle<P: Policy<Transport>>(shards: &mut [Shard<P>], ids: &[ConnectionId]) -> Result<(), Violation> {
     for _ in 0..PATIENCE {
         let mut busy = false;
         for shard in &mut *shards {
-            busy |= shard.mailboxes.deliver() | shard.mailboxes.has_post();
+            busy |= shard.mailboxes.deliver() | shard.mailboxes.has_message();
             shard.exchange(256, &mut Nobody);
             busy |= shard.flush(64, &mut Nobody)?;
         }
@@ -69,7 +69,7 @@ fn settle<P: Policy<Transport>>(shards: &mut [Shard<P>], ids: &[ConnectionId]) -
             busy |= shards[usize::from(id.shard)].serve(*id, usize::MAX, &mut Nobody)?;
         }
         // What the end of a flush had to ask of the other shard.
-        busy |= shards.iter().any(|shard| shard.mailboxes.has_post() || shard.mailboxes.is_congested());
+        busy |= shards.iter().any(|shard| shard.mailboxes.has_message() || shard.mailboxes.is_congested());
         if !busy {
             debug_assert!(shards.iter().all(|shard| shard.drain == Drain::Serving), "nobody stops them");
             return Ok(());
@@ -90,27 +90,27 @@ fn encoded(frames: &[Frame<'_>]) -> Vec<u8> {
     out
 }
 
-/// Whole frames that a server sends, the farewell last and once.
+/// Whole frames that a server sends, the close frame last and once.
 fn check_speaker(plain: bool, bytes: &[u8]) -> Result<(), Violation> {
     let limits = Limits { max_frame: u32::MAX };
     let mut reassembly = Reassembly::new();
-    let (mut farewells, mut wrong) = (0, None);
+    let (mut close_frames, mut wrong) = (0, None);
     let decoded = if plain {
-        farewells = 1;
+        close_frames = 1;
         reassembly.push(&plain::Decoder { limits }, bytes, |_| ControlFlow::Continue(()))
     } else {
         reassembly.push(&native::Decoder::new(limits), bytes, |frame| {
             let is_last = matches!(frame, Frame::Close(_) | Frame::Error(_));
-            if farewells > 0 || is_from_client(&frame) {
+            if close_frames > 0 || is_from_client(&frame) {
                 wrong.get_or_insert_with(|| format!("{frame:?}"));
             }
-            farewells += usize::from(is_last);
+            close_frames += usize::from(is_last);
             ControlFlow::Continue(())
         })
     };
     decoded.map_err(|error| Promise::Order.broken(error.to_string()))?;
-    Promise::Farewell.demand(wrong.is_none(), || wrong.unwrap_or_default())?;
-    Promise::Farewell.demand(farewells == 1, || "the speaker is not told why it ends".to_owned())?;
+    Promise::CloseFrame.demand(wrong.is_none(), || wrong.unwrap_or_default())?;
+    Promise::CloseFrame.demand(close_frames == 1, || "the speaker is not told why it ends".to_owned())?;
     Promise::Order.demand(!reassembly.is_mid_frame(), || "the stream ends inside a frame".to_owned())
 }
 

@@ -14,21 +14,21 @@
 
 mod connection;
 mod conversation;
-mod family;
 mod mailbox;
-mod mix;
 mod model;
 mod observer;
+mod policy_factory;
 mod run;
 mod scenario;
 mod shard;
 mod step;
+mod step_weights;
 mod transport;
 mod violation;
 mod world;
 
 pub use conversation::converse;
-pub use family::{Family, ShardedFamily, SharedFamily};
+pub use policy_factory::{PolicyFactory, ShardedFactory, SharedFactory};
 pub use run::{Failure, Report, run, shrink};
 pub use scenario::{Scenario, Settings};
 pub use step::{Arrival, Command, Offence, Step};

@@ -1,7 +1,7 @@
 //! The mailboxes between shards, as `corecast_engine`'s mesh has them: flume's, with the tasks that wait for
 //! room polled by hand.
 
-use corecast_fanout::{Parcel, ShardId};
+use corecast_fanout::{ShardBatch, ShardId};
 use flume::r#async::SendFut;
 use flume::{Receiver, Sender, TrySendError};
 use std::collections::VecDeque;
@@ -10,10 +10,10 @@ use std::task::{Context, Waker};
 
 /// What is put into a mailbox.
 #[derive(Debug)]
-pub(crate) enum Post {
-    Parcel {
+pub(crate) enum MailboxMessage {
+    Batch {
         from: ShardId,
-        parcel: Parcel,
+        shard_batch: ShardBatch,
         /// Messages that the server had accepted when it was posted: what the sender accepted of them is in
         /// it, or was posted before.
         horizon: usize,
@@ -24,16 +24,16 @@ pub(crate) enum Post {
     },
 }
 
-type Waiting = Pin<Box<SendFut<'static, Post>>>;
+type Waiting = Pin<Box<SendFut<'static, MailboxMessage>>>;
 
 /// One shard's end of the mesh.
 pub(crate) struct Mailboxes {
-    senders: Vec<Sender<Post>>,
-    inbox: Receiver<Post>,
-    /// For each shard, the post that waits for room.
+    senders: Vec<Sender<MailboxMessage>>,
+    inbox: Receiver<MailboxMessage>,
+    /// For each shard, the message that waits for room.
     waiting: Vec<Option<Waiting>>,
     /// What the task that watches the mailbox has taken out of it.
-    taken: VecDeque<Post>,
+    taken: VecDeque<MailboxMessage>,
 }
 
 /// The mesh of so many shards: each one's end.
@@ -61,26 +61,26 @@ impl Mailboxes {
         self.waiting.iter().any(Option::is_some)
     }
 
-    pub(crate) fn has_post(&self) -> bool {
+    pub(crate) fn has_message(&self) -> bool {
         !self.taken.is_empty() || !self.inbox.is_empty()
     }
 
-    pub(crate) fn try_take(&mut self) -> Option<Post> {
+    pub(crate) fn try_take(&mut self) -> Option<MailboxMessage> {
         self.taken.pop_front().or_else(|| self.inbox.try_recv().ok())
     }
 
     /// Posts, or waits for room.
-    pub(crate) fn post(&mut self, to: ShardId, post: Post) {
+    pub(crate) fn post(&mut self, to: ShardId, message: MailboxMessage) {
         let sender = &self.senders[usize::from(to)];
-        if let Err(TrySendError::Full(post)) = sender.try_send(post) {
-            self.waiting[usize::from(to)] = Some(Box::pin(sender.clone().into_send_async(post)));
+        if let Err(TrySendError::Full(message)) = sender.try_send(message) {
+            self.waiting[usize::from(to)] = Some(Box::pin(sender.clone().into_send_async(message)));
             self.deliver();
         }
     }
 
     /// What asks this shard to stop, from outside the mesh, when it is polled.
     pub(crate) fn stop(&self, shard: ShardId) -> Stop {
-        Stop(Some(Box::pin(self.senders[usize::from(shard)].clone().into_send_async(Post::Stop))))
+        Stop(Some(Box::pin(self.senders[usize::from(shard)].clone().into_send_async(MailboxMessage::Stop))))
     }
 
     /// Has the tasks that wait for room look for it; whether one found some.
@@ -92,7 +92,7 @@ impl Mailboxes {
         any
     }
 
-    /// Has the task that watches take one post, as it does for an idle shard.
+    /// Has the task that watches take one message, as it does for an idle shard.
     pub(crate) fn watch(&mut self) {
         if self.taken.is_empty() {
             self.taken.extend(self.inbox.try_recv().ok());

@@ -8,7 +8,9 @@ use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum};
 use corecast_fanout::policy::Handoff::{Direct, Owner};
 use corecast_fanout::policy::{Directory, Handoff, MutexDirectory, SnapshotDirectory, SubjectorDirectory};
-use corecast_simulator::{Failure, Family, Report, Scenario, ShardedFamily, SharedFamily, Transport, run, shrink};
+use corecast_simulator::{
+    Failure, PolicyFactory, Report, Scenario, ShardedFactory, SharedFactory, Transport, run, shrink,
+};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use subjector::{Alone, Mutex, Spin};
@@ -56,24 +58,24 @@ enum Policy {
     SubjectorAloneByOwner,
 }
 
-/// What is done on a family, whichever it is.
+/// What is done on a policy factory, whichever it is.
 trait Act<T> {
-    fn on(self, family: &impl Family) -> T;
+    fn on(self, factory: &impl PolicyFactory) -> T;
 }
 
 struct Run<'a>(&'a Scenario);
 
 impl Act<Result<Report, Failure>> for Run<'_> {
-    fn on(self, family: &impl Family) -> Result<Report, Failure> {
-        run(family, self.0)
+    fn on(self, factory: &impl PolicyFactory) -> Result<Report, Failure> {
+        run(factory, self.0)
     }
 }
 
 struct Shrink(Scenario, Failure);
 
 impl Act<(Scenario, Failure)> for Shrink {
-    fn on(self, family: &impl Family) -> (Scenario, Failure) {
-        shrink(family, self.0, self.1)
+    fn on(self, factory: &impl PolicyFactory) -> (Scenario, Failure) {
+        shrink(factory, self.0, self.1)
     }
 }
 
@@ -84,7 +86,7 @@ impl Policy {
 
     fn act<T>(self, act: impl Act<T>) -> T {
         match self {
-            Self::Sharded => act.on(&ShardedFamily),
+            Self::Sharded => act.on(&ShardedFactory),
             Self::Mutex => act.on(&shared(MutexDirectory::default, Direct)),
             Self::MutexByOwner => act.on(&shared(MutexDirectory::default, Owner)),
             Self::Snapshot => act.on(&shared(SnapshotDirectory::default, Direct)),
@@ -97,8 +99,8 @@ impl Policy {
     }
 }
 
-fn shared<D: Directory<Transport>, M: Fn() -> D>(directory: M, handoff: Handoff) -> SharedFamily<M> {
-    SharedFamily { directory, handoff }
+fn shared<D: Directory<Transport>, M: Fn() -> D>(directory: M, handoff: Handoff) -> SharedFactory<M> {
+    SharedFactory { directory, handoff }
 }
 
 fn main() -> anyhow::Result<ExitCode> {

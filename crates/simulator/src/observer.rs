@@ -7,13 +7,13 @@ use corecast_wire::Code;
 
 /// Hears of everything that a model must know, and may find it wrong.
 pub(crate) trait Observer {
-    /// A parcel leaves for a shard; the number that its arrival is told with.
+    /// A shard batch leaves for a shard; the number that its arrival is told with.
     fn posted(&mut self, from: ShardId, to: ShardId) -> usize;
 
     /// All that a shard had for another has left before.
     fn has_nothing_to_post(&mut self, from: ShardId, to: ShardId);
 
-    /// A parcel has been received.
+    /// A shard batch has been received.
     fn received(&mut self, at: ShardId, from: ShardId, horizon: usize);
 
     /// A shard has completed a flush: what it has sent is out, the rest is held.

@@ -1,7 +1,7 @@
 //! Running a scenario, and finding the least of it that fails.
 
 use crate::world::World;
-use crate::{Family, Promise, Scenario, Violation};
+use crate::{PolicyFactory, Promise, Scenario, Violation};
 use std::any::Any;
 use std::fmt;
 use std::ops::AddAssign;
@@ -18,7 +18,7 @@ pub struct Report {
     pub missed: u64,
     pub lagged: u64,
     pub short_sends: u64,
-    /// Ticks with a post that waited for room.
+    /// Ticks with a message that waited for room.
     pub congested: u64,
     /// Ticks of a shard that could not keep up.
     pub saturated: u64,
@@ -74,10 +74,10 @@ impl fmt::Display for Report {
 ///
 /// # Errors
 /// The first promise that is broken, a panic of the code under test included.
-pub fn run<F: Family>(family: &F, scenario: &Scenario) -> Result<Report, Failure> {
+pub fn run<F: PolicyFactory>(factory: &F, scenario: &Scenario) -> Result<Report, Failure> {
     let mut taken = 0;
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let mut world = World::new(family, &scenario.settings);
+        let mut world = World::new(factory, &scenario.settings);
         for (_, step) in &scenario.steps {
             taken += 1;
             world.take(*step)?;
@@ -92,7 +92,7 @@ pub fn run<F: Family>(family: &F, scenario: &Scenario) -> Result<Report, Failure
 /// steps, ever shorter, down to single ones. What is left breaks the same promise.
 ///
 /// A run that fails only in its end may fail earlier once steps are gone; that is still less to read.
-pub fn shrink<F: Family>(family: &F, mut scenario: Scenario, mut failure: Failure) -> (Scenario, Failure) {
+pub fn shrink<F: PolicyFactory>(factory: &F, mut scenario: Scenario, mut failure: Failure) -> (Scenario, Failure) {
     scenario.steps.truncate(failure.steps);
     let mut stretch = scenario.steps.len().div_ceil(2).max(1);
     loop {
@@ -102,7 +102,7 @@ pub fn shrink<F: Family>(family: &F, mut scenario: Scenario, mut failure: Failur
             let begin = end.saturating_sub(stretch);
             let mut shorter = scenario.clone();
             shorter.steps.drain(begin..end);
-            if let Err(found) = run(family, &shorter)
+            if let Err(found) = run(factory, &shorter)
                 && found.violation.promise == failure.violation.promise
             {
                 shorter.steps.truncate(found.steps);

@@ -1,7 +1,7 @@
 //! A run that is fully known beforehand: the settings and steps that a seed stands for.
 
 use crate::Step;
-use crate::mix::Mix;
+use crate::step_weights::StepWeights;
 use corecast_fanout::{Lag, Limits};
 use corecast_session::NATIVE;
 use fastrand::Rng;
@@ -22,7 +22,7 @@ pub struct Scenario {
 pub struct Settings {
     /// How many shards.
     pub shards: u16,
-    /// Parcels that a mailbox holds.
+    /// Shard batches that a mailbox holds.
     pub mailbox_capacity: usize,
     /// Bytes of the log of a channel in one encoding.
     pub log_bytes: usize,
@@ -57,8 +57,8 @@ impl Scenario {
             rests: rng.bool(),
             stubborn: rng.u32(..4) == 0,
         };
-        let mix = Mix::draw(&mut rng, Self::CHANNELS.len());
-        let steps = (0..steps).map(|number| (number, mix.step(&mut rng, &mut apart))).collect();
+        let weights = StepWeights::draw(&mut rng, Self::CHANNELS.len());
+        let steps = (0..steps).map(|number| (number, weights.step(&mut rng, &mut apart))).collect();
         Self { seed, settings, steps }
     }
 

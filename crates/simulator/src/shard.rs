@@ -4,7 +4,7 @@
 //! `shard.rs` and `connection.rs` there.
 
 use crate::connection::{Connection, Stage};
-use crate::mailbox::{Mailboxes, Post};
+use crate::mailbox::{MailboxMessage, Mailboxes};
 use crate::observer::Observer;
 use crate::scenario::Settings;
 use crate::transport::Received;
@@ -86,7 +86,7 @@ impl<P: Policy<Transport>> Shard<P> {
     pub(crate) fn exchange(&mut self, posts: usize, model: &mut impl Observer) {
         self.policy.post();
         self.dispatch(model);
-        self.take_posts(posts, model);
+        self.take_messages(posts, model);
         self.dispatch(model);
         self.policy.flush(0);
     }
@@ -96,35 +96,35 @@ impl<P: Policy<Transport>> Shard<P> {
             if to == self.id || self.mailboxes.is_waiting(to) {
                 continue;
             }
-            let parcel = self.policy.parcel(to);
-            let post = if parcel.is_empty() {
+            let shard_batch = self.policy.shard_batch(to);
+            let message = if shard_batch.is_empty() {
                 model.has_nothing_to_post(self.id, to);
                 let told = &mut self.told_finished[usize::from(to)];
                 let pending = self.policy.is_pending();
                 if self.drain == Drain::Serving || pending || std::mem::replace(told, true) {
                     continue;
                 }
-                Post::Finished { from: self.id }
+                MailboxMessage::Finished { from: self.id }
             } else {
-                let parcel = std::mem::take(parcel);
-                Post::Parcel { from: self.id, parcel, horizon: model.posted(self.id, to) }
+                let shard_batch = std::mem::take(shard_batch);
+                MailboxMessage::Batch { from: self.id, shard_batch, horizon: model.posted(self.id, to) }
             };
-            self.mailboxes.post(to, post);
+            self.mailboxes.post(to, message);
         }
     }
 
-    fn take_posts(&mut self, posts: usize, model: &mut impl Observer) {
+    fn take_messages(&mut self, posts: usize, model: &mut impl Observer) {
         if self.policy.is_saturated() {
             return;
         }
         for _ in 0..posts {
             match self.mailboxes.try_take() {
-                Some(Post::Parcel { from, parcel, horizon }) => {
-                    self.policy.receive(from, parcel);
+                Some(MailboxMessage::Batch { from, shard_batch, horizon }) => {
+                    self.policy.receive(from, shard_batch);
                     model.received(self.id, from, horizon);
                 }
-                Some(Post::Stop) => self.drain = self.drain.max(Drain::Stopping),
-                Some(Post::Finished { from }) => {
+                Some(MailboxMessage::Stop) => self.drain = self.drain.max(Drain::Stopping),
+                Some(MailboxMessage::Finished { from }) => {
                     self.finished += 1;
                     self.policy.finished(from);
                 }
@@ -189,8 +189,8 @@ impl<P: Policy<Transport>> Shard<P> {
     fn forget(&mut self, id: ConnectionId, model: &mut impl Observer) -> Result<(), Violation> {
         let connection = self.connections[id.slot as usize].take().expect("only what is there is reaped");
         let clean = connection.expired || connection.transport.is_broken() || connection.transport.has_client_ended();
-        // The kernel resets a connection that is closed before the peer's end, and the farewell with it.
-        Promise::Farewell.demand(clean, || format!("{id} was closed while its client could still write"))?;
+        // The kernel resets a connection that is closed before the peer's end, and the close frame with it.
+        Promise::CloseFrame.demand(clean, || format!("{id} was closed while its client could still write"))?;
         model.closed(connection.client)
     }
 
@@ -252,7 +252,7 @@ impl<P: Policy<Transport>> Shard<P> {
                     connection.be_accounted_for(policy);
                 } else {
                     connection.drained = false;
-                    policy.end(id, &connection.farewell(&end));
+                    policy.end(id, &connection.close_frame(&end));
                     connection.stage = Stage::Ending;
                 }
             }
@@ -303,7 +303,7 @@ impl<P: Policy<Transport>> Shard<P> {
     /// Takes the end one stage further, if nothing is in its way or its deadline is over.
     pub(crate) fn drain(&mut self, deadline_is_over: bool) {
         let others = self.mailboxes.shards() - 1;
-        let complete = self.finished == others && !self.mailboxes.has_post() && !self.mailboxes.is_congested();
+        let complete = self.finished == others && !self.mailboxes.has_message() && !self.mailboxes.is_congested();
         match self.drain {
             Drain::Stopping if complete => {
                 (0..self.mailboxes.shards()).filter(|other| *other != self.id).for_each(|o| self.policy.finished(o));

@@ -13,12 +13,12 @@ pub enum Promise {
     Accounts,
     /// Nothing comes to a connection that it is not meant for.
     Crosstalk,
-    /// Logs, answers and parcels stay within their limits.
+    /// Logs, answers and shard batches stay within their limits.
     Bounds,
     /// Every request is answered, in its turn.
     Answers,
     /// A connection ends with a reason, behind which nothing comes.
-    Farewell,
+    CloseFrame,
     /// The shards come to rest and to an end, and leave nothing behind.
     CleanEnd,
     /// What a peer sends never panics, and no invariant breaks.

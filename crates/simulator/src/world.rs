@@ -1,12 +1,12 @@
 //! The shards and the clients of a scenario, step by step to the end.
 
 use crate::mailbox::{Stop, mesh};
-use crate::mix::RECENT;
 use crate::model::{Client, Model};
 use crate::scenario::Settings;
 use crate::shard::{Drain, Shard};
 use crate::step::{Arrival, Command, Offence, Step};
-use crate::{Family, Promise, Report, Transport, Violation};
+use crate::step_weights::RECENT;
+use crate::{PolicyFactory, Promise, Report, Transport, Violation};
 use corecast_fanout::Counters;
 use corecast_fanout::Policy as _;
 
@@ -22,7 +22,7 @@ const LAST_ROUNDS: usize = 8;
 /// Bytes that a connection receives at once when everything is to come to rest.
 const WHOLE: usize = 64 * 1024;
 
-pub(crate) struct World<F: Family> {
+pub(crate) struct World<F: PolicyFactory> {
     settings: Settings,
     shards: Vec<Shard<F::Policy>>,
     model: Model,
@@ -30,16 +30,16 @@ pub(crate) struct World<F: Family> {
     report: Report,
 }
 
-impl<F: Family> World<F> {
-    pub(crate) fn new(family: &F, settings: &Settings) -> Self {
-        let policies = family.shards(settings.shards, &settings.fanout_limits());
+impl<F: PolicyFactory> World<F> {
+    pub(crate) fn new(factory: &F, settings: &Settings) -> Self {
+        let policies = factory.shards(settings.shards, &settings.fanout_limits());
         let ends = mesh(settings.shards, settings.mailbox_capacity);
         let shards = (0..).zip(policies).zip(ends);
         let shards = shards.map(|((id, policy), end)| Shard::new(id, policy, end, settings.clone()));
         Self {
             settings: settings.clone(),
             shards: shards.collect(),
-            model: Model::new(settings.clone(), family.posts(), family.keeps_batches()),
+            model: Model::new(settings.clone(), factory.posts(), factory.keeps_batches()),
             stalling: Vec::new(),
             report: Report::default(),
         }
@@ -179,7 +179,7 @@ impl<F: Family> World<F> {
             while shard.writable(0) {
                 busy = true;
             }
-            busy |= shard.mailboxes.deliver() | shard.mailboxes.has_post();
+            busy |= shard.mailboxes.deliver() | shard.mailboxes.has_message();
             shard.exchange(256, &mut self.model);
             busy |= shard.flush(64, &mut self.model)?;
             busy |= shard.full.iter().any(|(_, transport)| transport.is_writable());
@@ -231,8 +231,8 @@ impl<F: Family> World<F> {
         let mut counters = Counters::default();
         self.shards.iter().for_each(|shard| counters += shard.policy.counters());
         self.model.check_accounts(&counters)?;
-        let feeds: usize = self.shards.iter().map(|shard| F::feeds(&shard.policy)).sum();
-        Promise::CleanEnd.demand(feeds == 0, || format!("{feeds} feeds are kept for nobody"))?;
+        let channel_logs: usize = self.shards.iter().map(|shard| F::channel_logs(&shard.policy)).sum();
+        Promise::CleanEnd.demand(channel_logs == 0, || format!("{channel_logs} channel logs are kept for nobody"))?;
         drop(self.shards);
         for client in &self.model.clients {
             let released = client.transport.is_released();

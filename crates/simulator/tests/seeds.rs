@@ -1,7 +1,7 @@
 //! Some thousand seeds on every policy, always the same ones, hold, reach what they are for, and always run the same way.
 
 use corecast_fanout::policy::{Directory, Handoff, MutexDirectory, SnapshotDirectory, SubjectorDirectory};
-use corecast_simulator::{Family, Report, Scenario, ShardedFamily, SharedFamily, Transport, run, shrink};
+use corecast_simulator::{PolicyFactory, Report, Scenario, ShardedFactory, SharedFactory, Transport, run, shrink};
 use subjector::{Alone, Mutex, Spin};
 
 /// About two minutes of one CPU, all policies together.
@@ -10,13 +10,13 @@ const STEPS: usize = 250;
 /// How often each thing that is checked must at least come up in all the seeds together.
 const OFTEN: u64 = SEEDS / 12;
 
-fn hold(family: &impl Family) -> Report {
+fn hold(factory: &impl PolicyFactory) -> Report {
     let mut total = Report::default();
     for seed in 0..SEEDS {
-        match run(family, &Scenario::new(seed, STEPS)) {
+        match run(factory, &Scenario::new(seed, STEPS)) {
             Ok(report) => total += report,
             Err(failure) => {
-                let (scenario, failure) = shrink(family, Scenario::new(seed, STEPS), failure);
+                let (scenario, failure) = shrink(factory, Scenario::new(seed, STEPS), failure);
                 panic!("seed {seed}: {}\n{:?}\n{:#?}", failure.violation, scenario.settings, scenario.steps);
             }
         }
@@ -37,14 +37,14 @@ fn hold(family: &impl Family) -> Report {
 
 #[test]
 fn sharded() {
-    let Report { congested, saturated, .. } = hold(&ShardedFamily);
+    let Report { congested, saturated, .. } = hold(&ShardedFactory);
     assert!(congested > OFTEN && saturated > OFTEN, "too rarely: {congested} ticks congested, {saturated} saturated");
 }
 
 /// A baseline, whoever writes.
 fn hold_shared<D: Directory<Transport>>(directory: impl Fn() -> D + Copy) {
     for handoff in [Handoff::Direct, Handoff::Owner] {
-        hold(&SharedFamily { directory, handoff });
+        hold(&SharedFactory { directory, handoff });
     }
 }
 
@@ -79,8 +79,8 @@ fn a_seed_always_runs_the_same_way() {
         let scenario = Scenario::new(seed, STEPS);
         assert_eq!(scenario.steps, Scenario::new(seed, STEPS).steps);
         assert_eq!(scenario.steps[..100], Scenario::new(seed, 100).steps, "a shorter one is the front of a longer");
-        assert_eq!(run(&ShardedFamily, &scenario), run(&ShardedFamily, &scenario));
-        let mutex = SharedFamily { directory: MutexDirectory::default, handoff: Handoff::Owner };
+        assert_eq!(run(&ShardedFactory, &scenario), run(&ShardedFactory, &scenario));
+        let mutex = SharedFactory { directory: MutexDirectory::default, handoff: Handoff::Owner };
         assert_eq!(run(&mutex, &scenario), run(&mutex, &scenario));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-use corecast_engine::{ConnectionInfo, Departure, ShardId, ShardInfo};
+use corecast_engine::{ConnectionInfo, DisconnectRecord, ShardId, ShardInfo};
 use serde::{Deserialize, Serialize};
 
 /// What is asked.
@@ -32,7 +32,7 @@ pub(super) enum Request {
 pub(super) enum Reply {
     Status(Vec<ShardLine>),
     Connections(Vec<ConnectionLine>),
-    Journal(Vec<DepartureLine>),
+    Journal(Vec<DisconnectLine>),
     Log {
         /// The number of lines dropped since the start.
         dropped: u64,
@@ -94,7 +94,7 @@ pub(crate) struct ConnectionLine {
 
 /// A connection that has left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct DepartureLine {
+pub(crate) struct DisconnectLine {
     pub(crate) at_unix_ms: u64,
     pub(crate) connection: String,
     pub(crate) peer: String,
@@ -139,24 +139,24 @@ impl From<&ConnectionInfo> for ConnectionLine {
             peer: info.peer.to_string(),
             state: info.state.name().to_owned(),
             age_ms: milliseconds(info.age),
-            bytes_behind: info.standing.bytes_behind,
-            channels: info.standing.channels,
+            bytes_behind: info.backlog.bytes_behind,
+            channels: info.backlog.channels,
         }
     }
 }
 
-impl From<&Departure> for DepartureLine {
-    fn from(departure: &Departure) -> Self {
+impl From<&DisconnectRecord> for DisconnectLine {
+    fn from(record: &DisconnectRecord) -> Self {
         Self {
-            at_unix_ms: milliseconds(departure.at.duration_since(UNIX_EPOCH).unwrap_or_default()),
-            connection: departure.connection.to_string(),
-            peer: departure.peer.to_string(),
-            age_ms: milliseconds(departure.age),
-            code: departure.code.number(),
-            name: departure.code.name().to_owned(),
-            reason: departure.reason.to_string(),
-            bytes_behind: departure.standing.bytes_behind,
-            channels: departure.standing.channels,
+            at_unix_ms: milliseconds(record.at.duration_since(UNIX_EPOCH).unwrap_or_default()),
+            connection: record.connection.to_string(),
+            peer: record.peer.to_string(),
+            age_ms: milliseconds(record.age),
+            code: record.code.number(),
+            name: record.code.name().to_owned(),
+            reason: record.reason.to_string(),
+            bytes_behind: record.backlog.bytes_behind,
+            channels: record.backlog.channels,
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::output::{complain, print};
 use crate::printable::{MAX_TEXT, printable, printable_json};
 use message::{ConnectionLine, Reply, Request, ShardLine};
 
-pub(crate) use message::DepartureLine;
+pub(crate) use message::DisconnectLine;
 pub(crate) use settings::AdminSettings;
 pub(crate) use socket::AdminSocket;
 
@@ -45,7 +45,7 @@ enum Command {
     Status(Output),
     /// Print all connections, from the one that is behind by the most
     Connections(Output),
-    /// Print the last 1,000 departures of each shard, a JSON object a line
+    /// Print the last 1,000 disconnects of each shard, a JSON object a line
     Journal,
     /// Close a connection, with code 211 (administrator)
     Close {
@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 table(&CONNECTION_COLUMNS, connections.iter().map(connection_cells))
             }
         }
-        (Reply::Journal(departures), _) => json_lines(&departures)?,
+        (Reply::Journal(records), _) => json_lines(&records)?,
         (Reply::Close(false), Command::Close { connection, .. }) => {
             bail!("{connection} is not there, or was ending already")
         }

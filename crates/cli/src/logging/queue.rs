@@ -16,7 +16,7 @@ use nix::sys::signal::SigSet;
 
 use crate::output::write_fully;
 
-/// The capacity of the queue in lines: about 40 s of departures of one shard at the default `--departure-lines`.
+/// The capacity of the queue in lines: about 40 s of disconnects of one shard at the default `--disconnect-lines`.
 const CAPACITY: usize = 4096;
 
 /// The maximum length of a line in bytes. Longer lines are dropped.

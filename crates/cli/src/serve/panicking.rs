@@ -19,9 +19,9 @@ const CHILD: &str = "THE_SERVER_THAT_PANICS";
 const CLIENTS: usize = 32;
 
 /// Panics in the shard that says of a connection that it has left.
-struct PanicsAtDeparture;
+struct PanicsAtDisconnect;
 
-impl<S: Subscriber> Layer<S> for PanicsAtDeparture {
+impl<S: Subscriber> Layer<S> for PanicsAtDisconnect {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         assert!(event.metadata().target() != "corecast_engine::journal", "an invariant\nis broken");
     }
@@ -35,7 +35,7 @@ struct Flags {
 
 /// Everything that `corecast serve` does, but for its log.
 fn serve_and_panic() -> ! {
-    tracing_subscriber::registry().with(PanicsAtDeparture).init();
+    tracing_subscriber::registry().with(PanicsAtDisconnect).init();
     let Flags { settings } = Flags::parse_from(["serve", "--listen", "native://127.0.0.1:0", "--shards", "2"]);
     let log = Log::start(std::io::stderr()).expect("a thread");
     let outcome = serve(&settings, &settings.engine().expect("valid settings"), &log);

@@ -5,21 +5,22 @@ use crate::config::{Config, Listener, Protocol};
 use crate::error::RunError;
 use crate::socket::Socket;
 use corecast_fanout::{
-    ConnectionId, Counters, Effect, Encoding, Lag, Parcel, Policy, Publication, ShardId, Standing, TooManySubscriptions,
+    Backlog, ConnectionId, Counters, Effect, Encoding, Lag, Policy, Publication, ShardBatch, ShardId,
+    TooManySubscriptions,
 };
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 /// Panics at the first connection.
 #[derive(Default)]
-struct Panicking(Parcel);
+struct Panicking(ShardBatch);
 
 impl Policy<Socket> for Panicking {
     fn open(&mut self, _: Socket, _: Encoding) -> ConnectionId {
         panic!("an invariant is broken")
     }
 
-    fn parcel(&mut self, _: ShardId) -> &mut Parcel {
+    fn shard_batch(&mut self, _: ShardId) -> &mut ShardBatch {
         &mut self.0
     }
 
@@ -43,12 +44,12 @@ impl Policy<Socket> for Panicking {
         Counters::default()
     }
 
-    fn backlog(&self, _: ConnectionId) -> usize {
+    fn pending_bytes(&self, _: ConnectionId) -> usize {
         0
     }
 
-    fn standing(&self, _: ConnectionId) -> Standing {
-        Standing::default()
+    fn backlog(&self, _: ConnectionId) -> Backlog {
+        Backlog::default()
     }
 
     fn subscribe_with(
@@ -79,7 +80,7 @@ impl Policy<Socket> for Panicking {
     fn commit(&mut self, _: ConnectionId) {}
     fn writable(&mut self, _: ConnectionId) {}
     fn post(&mut self) {}
-    fn receive(&mut self, _: ShardId, _: Parcel) {}
+    fn receive(&mut self, _: ShardId, _: ShardBatch) {}
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Barriers: how a shard learns that it has everything that the others accepted before.
 //!
-//! A shard asks all others to pass a barrier. Each answers when all that it accepted before has been put into its parcels
+//! A shard asks all others to pass a barrier. Each answers when all that it accepted before has been put into its shard batches
 //! for the shard that asks. Mailboxes are FIFO, so what has arrived here when the last answer comes is at least what
 //! anybody had accepted when the question was asked. Subscriptions begin and end by that: [`PROTOCOL.md`] has the rules.
 //!

@@ -7,12 +7,12 @@
 //! | [`Snapshot`] | one for the process, copy-on-write, locked to clone an `Arc` | the publisher's thread, likewise |
 //! | [`Subjected`] | one for the process, an object under a policy of `corecast_subjector` | the thread on which the fan-out runs, likewise |
 //!
-//! All but the first are the baselines. They are the one exception to the rule that only parcels cross
+//! All but the first are the baselines. They are the one exception to the rule that only shard batches cross
 //! shards. Under [`Handoff::Owner`] they only name the subscribers, and the owning shard writes.
 
 mod barrier;
-mod held;
 mod leaving;
+mod pending_writes;
 mod ranges;
 mod sharded;
 mod shared;
@@ -23,7 +23,7 @@ pub use shared::{
     Snapshot, SnapshotDirectory, Subjected, SubjectorDirectory, Writer,
 };
 
-use crate::{ConnectionId, Counters, Encoding, Lag, Outlet, Parcel, ShardId};
+use crate::{ConnectionId, Counters, Encoding, Lag, Outlet, ShardBatch, ShardId};
 use std::task::Waker;
 
 /// A message on its way in.
@@ -43,7 +43,7 @@ pub enum Effect {
     /// Its transport is full: call [`Policy::writable`] when it no longer is.
     Full(ConnectionId),
     /// It was full or is ended, and everything that was held back for it has left. After
-    /// [`Policy::end`] it comes once, and means the farewell too.
+    /// [`Policy::end`] it comes once, and means the close frame too.
     Drained(ConnectionId),
     /// It lagged past the bound in a subscription that disconnects then: its subscriptions have ended, and
     /// new ones are ignored; end it, again if it was ending.
@@ -54,7 +54,7 @@ pub enum Effect {
 
 /// How far a connection has come with what it subscribed to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct Backlog {
     /// Channels that it is subscribed to.
     pub channels: usize,
     /// Bytes that are kept for it and that the transport has not taken: messages, answers, what a short write left.
@@ -72,16 +72,16 @@ pub struct TooManySubscriptions {
 /// A shard's side of a policy.
 ///
 /// The owner drains [`take_effect`](Self::take_effect) after any call, posts every non-empty
-/// [`parcel`](Self::parcel), and never calls a method for a connection after closing it; such a call
+/// [`shard_batch`](Self::shard_batch), and never calls a method for a connection after closing it; such a call
 /// does nothing.
 pub trait Policy<O: Outlet> {
     /// A connection has come; it reads this encoding.
     fn open(&mut self, outlet: O, encoding: Encoding) -> ConnectionId;
 
-    /// Ends every subscription and says `farewell` as the last thing, behind every message that was accepted anywhere
+    /// Ends every subscription and says `close_frame` as the last thing, behind every message that was accepted anywhere
     /// before; nothing is sent behind it. [`Effect::Drained`] tells when it has left. What the connection asks for from
-    /// now on is ignored. Of a connection that lags meanwhile the farewell is dropped ([`Effect::Lagged`]): end it again.
-    fn end(&mut self, id: ConnectionId, farewell: &[u8]);
+    /// now on is ignored. Of a connection that lags meanwhile the close frame is dropped ([`Effect::Lagged`]): end it again.
+    fn end(&mut self, id: ConnectionId, close_frame: &[u8]);
 
     /// Returns true if an ended connection still waits to learn what other shards accepted before its end. If it is closed
     /// meanwhile, those messages are not counted for it.
@@ -97,10 +97,10 @@ pub trait Policy<O: Outlet> {
     /// Bytes held back for a connection that are not of a log: answers, those that wait for a
     /// subscription to take effect included, and what a short write left. Not bounded here: the owner
     /// stops reading a connection that has too many.
-    fn backlog(&self, id: ConnectionId) -> usize;
+    fn pending_bytes(&self, id: ConnectionId) -> usize;
 
     /// How a connection stands; of one that has lagged or is ended, how it stood then. Nothing for one that is closed.
-    fn standing(&self, id: ConnectionId) -> Standing;
+    fn backlog(&self, id: ConnectionId) -> Backlog;
 
     /// Subscribes a connection. `answer` leaves when every message published anywhere from then on
     /// will be delivered, and before the first of them. Subscribing again only gives the answer again.
@@ -141,16 +141,16 @@ pub trait Policy<O: Outlet> {
     /// The transport of a connection can take bytes again.
     fn writable(&mut self, id: ConnectionId);
 
-    /// Puts what was published here since the last call into the parcels.
+    /// Puts what was published here since the last call into the shard batches.
     fn post(&mut self);
 
     /// What is to be posted to a shard; the owner takes it when the mailbox can have it.
-    fn parcel(&mut self, to: ShardId) -> &mut Parcel;
+    fn shard_batch(&mut self, to: ShardId) -> &mut ShardBatch;
 
-    /// Takes a parcel that another shard posted.
-    fn receive(&mut self, from: ShardId, parcel: Parcel);
+    /// Takes a shard batch that another shard posted.
+    fn receive(&mut self, from: ShardId, shard_batch: ShardBatch);
 
-    /// Another shard accepts nothing more, and all its parcels have been received: it is not waited for any more.
+    /// Another shard accepts nothing more, and all its shard batches have been received: it is not waited for any more.
     fn finished(&mut self, from: ShardId);
 
     /// Sends every answer, then what is behind, to at most about `budget` subscribers and not beyond the end of a
@@ -162,7 +162,7 @@ pub trait Policy<O: Outlet> {
     fn is_between_rounds(&self) -> bool;
 
     /// Whether more is waiting to be flushed than the logs should hold: publishers must not be read, nor
-    /// parcels received, until a flush has changed that.
+    /// shard batches received, until a flush has changed that.
     fn is_saturated(&self) -> bool;
 
     /// Whether it pays to wait a little with the next flush, because what comes meanwhile leaves in the same sends.
@@ -171,7 +171,7 @@ pub trait Policy<O: Outlet> {
     }
 
     /// Whether something that was asked for here is still to be done by others (the baselines whose registry is
-    /// asynchronous). It may yet fill parcels; every call of [`flush`](Self::flush) looks whether it is done.
+    /// asynchronous). It may yet fill shard batches; every call of [`flush`](Self::flush) looks whether it is done.
     fn is_pending(&self) -> bool {
         false
     }

@@ -1,16 +1,17 @@
 //! Several shards in one thread, and what their engine would do.
 
-use super::{FakeOutlet, Frame, PolicyFamily, answer};
+use super::{FakeOutlet, Frame, PolicyFactory, answer};
 use corecast_fanout::{
-    ConnectionId, Counters, Effect, Encoding, Lag, Limits, Parcel, Policy, Publication, ShardId, TooManySubscriptions,
+    ConnectionId, Counters, Effect, Encoding, Lag, Limits, Policy, Publication, ShardBatch, ShardId,
+    TooManySubscriptions,
 };
 use std::collections::VecDeque;
 
 /// The shards, and the mailboxes between them.
-pub(crate) struct Driver<F: PolicyFamily> {
+pub(crate) struct Driver<F: PolicyFactory> {
     pub(crate) shards: Vec<F::Policy>,
-    mailboxes: Vec<VecDeque<(ShardId, Parcel)>>,
-    /// Parcels that a mailbox has room for.
+    mailboxes: Vec<VecDeque<(ShardId, ShardBatch)>>,
+    /// Shard batches that a mailbox has room for.
     mailbox_capacity: usize,
     /// What the policies asked for and the test has not looked at.
     effects: Vec<Effect>,
@@ -50,7 +51,7 @@ pub(crate) fn limits(log_bytes: usize) -> Limits {
     limits
 }
 
-impl<F: PolicyFamily> Driver<F> {
+impl<F: PolicyFactory> Driver<F> {
     pub(crate) fn new(shards: ShardId) -> Self {
         Self::with(shards, &limits(1 << 20), 8)
     }
@@ -117,16 +118,16 @@ impl<F: PolicyFamily> Driver<F> {
         self.shard(peer.id.shard).answer(peer.id, &answer(peer.encoding, text));
     }
 
-    pub(crate) fn end(&mut self, peer: &Peer, farewell: &str) {
-        self.shard(peer.id.shard).end(peer.id, &answer(peer.encoding, farewell));
+    pub(crate) fn end(&mut self, peer: &Peer, close_frame: &str) {
+        self.shard(peer.id.shard).end(peer.id, &answer(peer.encoding, close_frame));
     }
 
     pub(crate) fn close(&mut self, peer: &Peer) {
         self.shard(peer.id.shard).close(peer.id);
     }
 
-    pub(crate) fn backlog(&mut self, peer: &Peer) -> usize {
-        self.shard(peer.id.shard).backlog(peer.id)
+    pub(crate) fn pending_bytes(&mut self, peer: &Peer) -> usize {
+        self.shard(peer.id.shard).pending_bytes(peer.id)
     }
 
     /// Gives a transport room for so many bytes, and says so.
@@ -142,20 +143,20 @@ impl<F: PolicyFamily> Driver<F> {
         policy.post();
         let mut moved = false;
         for (to, mailbox) in (0..).zip(&mut self.mailboxes) {
-            let parcel = policy.parcel(to);
-            assert!(to != from || parcel.is_empty(), "a shard posts nothing to itself");
-            if !parcel.is_empty() && mailbox.len() < self.mailbox_capacity {
-                mailbox.push_back((from, std::mem::take(parcel)));
+            let shard_batch = policy.shard_batch(to);
+            assert!(to != from || shard_batch.is_empty(), "a shard posts nothing to itself");
+            if !shard_batch.is_empty() && mailbox.len() < self.mailbox_capacity {
+                mailbox.push_back((from, std::mem::take(shard_batch)));
                 moved = true;
             }
         }
         moved
     }
 
-    /// Hands a shard the first parcel of its mailbox; whether there was one.
+    /// Hands a shard the first shard batch of its mailbox; whether there was one.
     pub(crate) fn receive(&mut self, to: ShardId) -> bool {
-        let Some((from, parcel)) = self.mailboxes[usize::from(to)].pop_front() else { return false };
-        self.shards[usize::from(to)].receive(from, parcel);
+        let Some((from, shard_batch)) = self.mailboxes[usize::from(to)].pop_front() else { return false };
+        self.shards[usize::from(to)].receive(from, shard_batch);
         self.collect();
         true
     }
@@ -206,8 +207,8 @@ impl<F: PolicyFamily> Driver<F> {
     }
 
     /// What all shards keep of channels.
-    pub(crate) fn feeds(&self) -> usize {
-        self.shards.iter().map(F::feeds).sum()
+    pub(crate) fn channel_logs(&self) -> usize {
+        self.shards.iter().map(F::channel_logs).sum()
     }
 
     fn collect(&mut self) {

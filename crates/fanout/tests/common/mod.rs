@@ -3,18 +3,18 @@
 
 mod driver;
 mod executor;
-mod family;
 mod frame;
 mod outlet;
+mod policy_factory;
 
 pub(crate) use driver::{Driver, Peer, limits};
 pub(crate) use executor::step;
-pub(crate) use family::{
-    ByOwner, Direct, InMutex, InSnapshot, PolicyFamily, ShardedFamily, UnderAlone, UnderChannel, UnderMutex,
-    UnderPortal, UnderSpin,
-};
 pub(crate) use frame::{FakeEncode, Frame, answer, message_bytes};
 pub(crate) use outlet::FakeOutlet;
+pub(crate) use policy_factory::{
+    ByOwner, Direct, InMutex, InSnapshot, PolicyFactory, ShardedFactory, UnderAlone, UnderChannel, UnderMutex,
+    UnderPortal, UnderSpin,
+};
 
 use corecast_fanout::Encoding;
 
@@ -28,7 +28,7 @@ pub(crate) const SECOND: Encoding = Encoding::new(1);
 macro_rules! for_every_policy {
     ($($test:ident),+ $(,)?) => {
         $crate::for_every_policy! { @ ($($test)+)
-            sharded: ShardedFamily;
+            sharded: ShardedFactory;
             mutex: Direct<InMutex>;
             snapshot: Direct<InSnapshot>;
             subjector_spin: Direct<UnderSpin>;
@@ -45,13 +45,13 @@ macro_rules! for_every_policy {
             subjector_channel_by_owner: ByOwner<UnderChannel>;
         }
     };
-    (@ $tests:tt $($policy:ident: $family:ty;)+) => {
+    (@ $tests:tt $($policy:ident: $factory:ty;)+) => {
         $(mod $policy {
             use $crate::common::*;
-            $crate::for_every_policy! { @@ $family, $tests }
+            $crate::for_every_policy! { @@ $factory, $tests }
         })+
     };
-    (@@ $family:ty, ($($test:ident)+)) => {
-        $(#[test] fn $test() { super::$test::<$family>(); })+
+    (@@ $factory:ty, ($($test:ident)+)) => {
+        $(#[test] fn $test() { super::$test::<$factory>(); })+
     };
 }

@@ -1,7 +1,7 @@
 //! Who gets what, in which order, while all transports take everything.
 
 use crate::SHARDS;
-use crate::common::{Driver, FIRST, Frame, PolicyFamily, SECOND, limits};
+use crate::common::{Driver, FIRST, Frame, PolicyFactory, SECOND, limits};
 use crate::for_every_policy;
 use corecast_fanout::{Limits, Policy, Publication, TooManySubscriptions};
 
@@ -26,7 +26,7 @@ for_every_policy!(
     counters_count_messages_and_deliveries,
 );
 
-fn every_subscriber_gets_what_is_published_after_its_answer<F: PolicyFamily>() {
+fn every_subscriber_gets_what_is_published_after_its_answer<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let publisher = driver.open(0, FIRST);
@@ -43,7 +43,7 @@ fn every_subscriber_gets_what_is_published_after_its_answer<F: PolicyFamily>() {
     }
 }
 
-fn the_answer_precedes_the_first_message<F: PolicyFamily>() {
+fn the_answer_precedes_the_first_message<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         driver.join(2, FIRST, "news");
@@ -62,7 +62,7 @@ fn the_answer_precedes_the_first_message<F: PolicyFamily>() {
     }
 }
 
-fn nothing_published_before_the_subscription_arrives<F: PolicyFamily>() {
+fn nothing_published_before_the_subscription_arrives<F: PolicyFactory>() {
     let mut driver = Driver::<F>::new(1);
     let publisher = driver.join(0, FIRST, "news");
     let peer = driver.open(0, FIRST);
@@ -75,7 +75,7 @@ fn nothing_published_before_the_subscription_arrives<F: PolicyFamily>() {
     assert_eq!(publisher.payloads(), [b"before"]);
 }
 
-fn each_publishers_messages_arrive_in_order_and_once<F: PolicyFamily>() {
+fn each_publishers_messages_arrive_in_order_and_once<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with(shards, &limits(1 << 20), 1);
         let peers: Vec<_> = (0..3).map(|shard| driver.join(shard, FIRST, "news")).collect();
@@ -101,7 +101,7 @@ fn each_publishers_messages_arrive_in_order_and_once<F: PolicyFamily>() {
     }
 }
 
-fn messages_of_one_read_arrive_in_order_across_channels<F: PolicyFamily>() {
+fn messages_of_one_read_arrive_in_order_across_channels<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peer = driver.join(1, FIRST, "a");
@@ -126,7 +126,7 @@ fn messages_of_one_read_arrive_in_order_across_channels<F: PolicyFamily>() {
     }
 }
 
-fn nothing_arrives_behind_the_answer_to_unsubscribe<F: PolicyFamily>() {
+fn nothing_arrives_behind_the_answer_to_unsubscribe<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peer = driver.join(1, FIRST, "news");
@@ -145,11 +145,11 @@ fn nothing_arrives_behind_the_answer_to_unsubscribe<F: PolicyFamily>() {
         driver.unsubscribe(&peer, "unheard of");
         driver.settle();
         assert_eq!(peer.frames()[frames.len()..], [Frame::answer("-news"), Frame::answer("-unheard of")]);
-        assert_eq!(driver.feeds(), 0);
+        assert_eq!(driver.channel_logs(), 0);
     }
 }
 
-fn subscribing_again_gives_the_answer_again_and_nothing_twice<F: PolicyFamily>() {
+fn subscribing_again_gives_the_answer_again_and_nothing_twice<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peer = driver.open(0, FIRST);
@@ -163,7 +163,7 @@ fn subscribing_again_gives_the_answer_again_and_nothing_twice<F: PolicyFamily>()
         let mut expected = vec![Frame::answer("+news"); 4];
         expected.push(Frame::message("news", b"one"));
         assert_eq!(peer.frames(), expected);
-        assert_eq!(driver.backlog(&peer), 0);
+        assert_eq!(driver.pending_bytes(&peer), 0);
         driver.unsubscribe(&peer, "news");
         driver.settle();
         driver.publish(&peer, "news", b"two");
@@ -172,7 +172,7 @@ fn subscribing_again_gives_the_answer_again_and_nothing_twice<F: PolicyFamily>()
     }
 }
 
-fn a_subscription_can_be_taken_up_again<F: PolicyFamily>() {
+fn a_subscription_can_be_taken_up_again<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with(shards, &limits(1 << 20), 1);
         let peer = driver.open(1, FIRST);
@@ -194,11 +194,11 @@ fn a_subscription_can_be_taken_up_again<F: PolicyFamily>() {
             answers.into_iter().chain([Frame::message("news", &[number]), Frame::answer("-news")])
         };
         assert_eq!(peer.frames(), (0..5).flat_map(once).collect::<Vec<_>>());
-        assert_eq!(driver.feeds(), 0);
+        assert_eq!(driver.channel_logs(), 0);
     }
 }
 
-fn no_echo_spares_only_the_publisher<F: PolicyFamily>() {
+fn no_echo_spares_only_the_publisher<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peers: Vec<_> = (0..3).map(|shard| driver.join(shard, FIRST, "news")).collect();
@@ -218,7 +218,7 @@ fn no_echo_spares_only_the_publisher<F: PolicyFamily>() {
     }
 }
 
-fn an_empty_payload_is_a_message<F: PolicyFamily>() {
+fn an_empty_payload_is_a_message<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peer = driver.join(1, FIRST, "news");
@@ -231,7 +231,7 @@ fn an_empty_payload_is_a_message<F: PolicyFamily>() {
     }
 }
 
-fn each_encoding_of_a_channel_is_delivered<F: PolicyFamily>() {
+fn each_encoding_of_a_channel_is_delivered<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peers: Vec<_> =
@@ -257,7 +257,7 @@ fn each_encoding_of_a_channel_is_delivered<F: PolicyFamily>() {
     }
 }
 
-fn a_message_on_its_way_survives_its_publisher<F: PolicyFamily>() {
+fn a_message_on_its_way_survives_its_publisher<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peer = driver.join(1, FIRST, "news");
@@ -269,17 +269,17 @@ fn a_message_on_its_way_survives_its_publisher<F: PolicyFamily>() {
     }
 }
 
-fn publishing_where_nobody_listens_is_counted_and_forgotten<F: PolicyFamily>() {
+fn publishing_where_nobody_listens_is_counted_and_forgotten<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let publisher = driver.open(0, FIRST);
         driver.publish(&publisher, "news", b"one");
         driver.settle();
-        assert_eq!((driver.counters().published, driver.feeds()), (1, 0));
+        assert_eq!((driver.counters().published, driver.channel_logs()), (1, 0));
     }
 }
 
-fn one_subscription_more_than_the_limit_is_refused<F: PolicyFamily>() {
+fn one_subscription_more_than_the_limit_is_refused<F: PolicyFactory>() {
     for shards in SHARDS {
         let limits = Limits { max_subscriptions: 2, ..Limits::default() };
         let mut driver = Driver::<F>::with(shards, &limits, 8);
@@ -299,24 +299,24 @@ fn one_subscription_more_than_the_limit_is_refused<F: PolicyFamily>() {
     }
 }
 
-fn an_awaited_subscription_counts_once<F: PolicyFamily>() {
+fn an_awaited_subscription_counts_once<F: PolicyFactory>() {
     for shards in SHARDS {
         let limits = Limits { max_subscriptions: 1, ..Limits::default() };
         let mut driver = Driver::<F>::with(shards, &limits, 8);
         let peer = driver.open(0, FIRST);
         driver.subscribe(&peer, "a").unwrap();
-        let backlog = driver.backlog(&peer);
+        let pending_bytes = driver.pending_bytes(&peer);
         driver.subscribe(&peer, "a").unwrap();
         // What waits for the confirmation is held back like any answer, or a peer could pile it up unseen.
-        assert_eq!((driver.backlog(&peer), backlog > 0), (2 * backlog, true));
+        assert_eq!((driver.pending_bytes(&peer), pending_bytes > 0), (2 * pending_bytes, true));
         driver.unsubscribe(&peer, "a");
         driver.settle();
         assert_eq!(peer.frames(), ["+a", "+a", "-a"].map(Frame::answer));
-        assert_eq!(driver.backlog(&peer), 0);
+        assert_eq!(driver.pending_bytes(&peer), 0);
     }
 }
 
-fn leaving_while_others_stay_keeps_the_messages_coming<F: PolicyFamily>() {
+fn leaving_while_others_stay_keeps_the_messages_coming<F: PolicyFactory>() {
     // The places of those who leave are taken by others, in the middle of a round as well.
     let mut driver = Driver::<F>::new(1);
     let publisher = driver.open(0, FIRST);
@@ -333,7 +333,7 @@ fn leaving_while_others_stay_keeps_the_messages_coming<F: PolicyFamily>() {
     }
 }
 
-fn a_budget_of_one_still_reaches_everybody<F: PolicyFamily>() {
+fn a_budget_of_one_still_reaches_everybody<F: PolicyFactory>() {
     let mut driver = Driver::<F>::new(1);
     let peers: Vec<_> = (0..5).map(|index| driver.join(0, FIRST, if index % 2 == 0 { "a" } else { "b" })).collect();
     driver.publish(&peers[0], "a", b"to a");
@@ -348,7 +348,7 @@ fn a_budget_of_one_still_reaches_everybody<F: PolicyFamily>() {
     }
 }
 
-fn counters_count_messages_and_deliveries<F: PolicyFamily>() {
+fn counters_count_messages_and_deliveries<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peers: Vec<_> = (0..4).map(|shard| driver.join(shard, FIRST, "news")).collect();

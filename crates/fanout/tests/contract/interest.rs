@@ -1,17 +1,17 @@
-//! From the answer on nothing published anywhere is missed, however parcels are delayed.
+//! From the answer on nothing published anywhere is missed, however shard batches are delayed.
 
-use crate::common::{Driver, FIRST, Frame, PolicyFamily, limits};
+use crate::common::{Driver, FIRST, Frame, PolicyFactory, limits};
 use crate::for_every_policy;
 
 for_every_policy!(
-    no_message_after_the_answer_is_missed_however_parcels_are_delayed,
+    no_message_after_the_answer_is_missed_however_shard_batches_are_delayed,
     the_answer_waits_for_the_last_shard,
 );
 
-/// Steps in which any order of parcels gets the answer out and the messages in.
+/// Steps in which any order of shard batches gets the answer out and the messages in.
 const MAX_STEPS: usize = 1000;
 
-fn no_message_after_the_answer_is_missed_however_parcels_are_delayed<F: PolicyFamily>() {
+fn no_message_after_the_answer_is_missed_however_shard_batches_are_delayed<F: PolicyFactory>() {
     for seed in 1..200 {
         let mut driver = Driver::<F>::with(3, &limits(1 << 20), 1);
         let peer = driver.open(0, FIRST);
@@ -50,7 +50,7 @@ fn no_message_after_the_answer_is_missed_however_parcels_are_delayed<F: PolicyFa
     }
 }
 
-fn the_answer_waits_for_the_last_shard<F: PolicyFamily>() {
+fn the_answer_waits_for_the_last_shard<F: PolicyFactory>() {
     // The second shard is asked, and answers, long before the third.
     let mut driver = Driver::<F>::new(3);
     let peer = driver.open(0, FIRST);

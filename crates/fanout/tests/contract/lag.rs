@@ -1,7 +1,7 @@
 //! Subscribers that are behind by more than the bound: told exactly, or ended.
 
 use crate::SHARDS;
-use crate::common::{Driver, FIRST, Frame, Peer, PolicyFamily, SECOND, answer, message_bytes};
+use crate::common::{Driver, FIRST, Frame, Peer, PolicyFactory, SECOND, answer, message_bytes};
 use crate::for_every_policy;
 use corecast_fanout::{Effect, Lag, Policy, Publication};
 
@@ -13,14 +13,14 @@ for_every_policy!(
     leaving_behind_a_full_transport_is_bounded_too,
     a_subscriber_that_takes_bytes_never_lags,
     a_lagging_connection_is_reported_once_and_sent_no_more_messages,
-    a_lagging_connection_still_gets_its_farewell,
+    a_lagging_connection_still_gets_its_close_frame,
     one_channels_lag_leaves_other_subscribers_alone,
     a_connection_that_lags_while_it_ends_is_reported_and_ends_for_that,
     a_subscription_may_say_what_lagging_means_for_it,
 );
 
 /// Publishes messages numbered from `begin`, one to a batch.
-fn publish<F: PolicyFamily>(driver: &mut Driver<F>, publisher: &Peer, channel: &str, numbers: std::ops::Range<u8>) {
+fn publish<F: PolicyFactory>(driver: &mut Driver<F>, publisher: &Peer, channel: &str, numbers: std::ops::Range<u8>) {
     for number in numbers {
         driver.publish(publisher, channel, &[number]);
         driver.settle();
@@ -45,7 +45,7 @@ fn given_and_missed(peer: &Peer) -> (Vec<u8>, Vec<u64>) {
     (given, missed)
 }
 
-fn what_a_lagging_subscriber_missed_is_counted_exactly<F: PolicyFamily>() {
+fn what_a_lagging_subscriber_missed_is_counted_exactly<F: PolicyFactory>() {
     for shards in SHARDS {
         for room in 0..=2 * message_bytes("news", b"1") {
             let mut driver = Driver::<F>::with_log(shards, 100);
@@ -67,7 +67,7 @@ fn what_a_lagging_subscriber_missed_is_counted_exactly<F: PolicyFamily>() {
     }
 }
 
-fn each_gap_stands_where_the_messages_are_missing<F: PolicyFamily>() {
+fn each_gap_stands_where_the_messages_are_missing<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with_log(shards, 100);
         let peer = driver.join(0, FIRST, "news");
@@ -84,7 +84,7 @@ fn each_gap_stands_where_the_messages_are_missing<F: PolicyFamily>() {
     }
 }
 
-fn a_gap_does_not_count_what_was_not_for_the_subscriber<F: PolicyFamily>() {
+fn a_gap_does_not_count_what_was_not_for_the_subscriber<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with_log(shards, 100);
         let peer = driver.join(0, FIRST, "news");
@@ -111,7 +111,7 @@ fn a_gap_does_not_count_what_was_not_for_the_subscriber<F: PolicyFamily>() {
     }
 }
 
-fn a_gap_is_told_before_the_answer_to_leaving<F: PolicyFamily>() {
+fn a_gap_is_told_before_the_answer_to_leaving<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with_log(shards, 100);
         let peer = driver.join(0, FIRST, "news");
@@ -131,7 +131,7 @@ fn a_gap_is_told_before_the_answer_to_leaving<F: PolicyFamily>() {
     }
 }
 
-fn leaving_behind_a_full_transport_is_bounded_too<F: PolicyFamily>() {
+fn leaving_behind_a_full_transport_is_bounded_too<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with_log(shards, 100);
         let peers = [FIRST, SECOND].map(|encoding| {
@@ -166,7 +166,7 @@ fn leaving_behind_a_full_transport_is_bounded_too<F: PolicyFamily>() {
     }
 }
 
-fn a_subscriber_that_takes_bytes_never_lags<F: PolicyFamily>() {
+fn a_subscriber_that_takes_bytes_never_lags<F: PolicyFactory>() {
     // However small the log and however slow the flush: it is for those who do not take bytes.
     let mut driver = Driver::<F>::with_log(1, 60);
     let peers: Vec<_> = (0..5).map(|_| driver.join(0, SECOND, "news")).collect();
@@ -184,7 +184,7 @@ fn a_subscriber_that_takes_bytes_never_lags<F: PolicyFamily>() {
     assert!(!driver.shard(0).is_saturated());
 }
 
-fn a_lagging_connection_is_reported_once_and_sent_no_more_messages<F: PolicyFamily>() {
+fn a_lagging_connection_is_reported_once_and_sent_no_more_messages<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with_log(shards, 100);
         let peer = driver.join(0, SECOND, "a");
@@ -222,11 +222,11 @@ fn a_lagging_connection_is_reported_once_and_sent_no_more_messages<F: PolicyFami
         driver.settle();
         driver.close(&peer);
         driver.settle();
-        assert_eq!(driver.feeds(), 0);
+        assert_eq!(driver.channel_logs(), 0);
     }
 }
 
-fn a_lagging_connection_still_gets_its_farewell<F: PolicyFamily>() {
+fn a_lagging_connection_still_gets_its_close_frame<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with_log(shards, 100);
         let peer = driver.join(0, SECOND, "news");
@@ -246,7 +246,7 @@ fn a_lagging_connection_still_gets_its_farewell<F: PolicyFamily>() {
     }
 }
 
-fn one_channels_lag_leaves_other_subscribers_alone<F: PolicyFamily>() {
+fn one_channels_lag_leaves_other_subscribers_alone<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with_log(shards, 100);
         let slow = driver.join(0, SECOND, "news");
@@ -266,7 +266,7 @@ fn one_channels_lag_leaves_other_subscribers_alone<F: PolicyFamily>() {
     }
 }
 
-fn a_connection_that_lags_while_it_ends_is_reported_and_ends_for_that<F: PolicyFamily>() {
+fn a_connection_that_lags_while_it_ends_is_reported_and_ends_for_that<F: PolicyFactory>() {
     // It falls behind because of another shard, and is ended before the news of that arrives.
     let mut driver = Driver::<F>::with_log(3, 100);
     let peer = driver.join(0, SECOND, "news");
@@ -290,7 +290,7 @@ fn a_connection_that_lags_while_it_ends_is_reported_and_ends_for_that<F: PolicyF
     assert_eq!(counters.deliveries + counters.undelivered, 50, "{counters:?}");
 }
 
-fn a_subscription_may_say_what_lagging_means_for_it<F: PolicyFamily>() {
+fn a_subscription_may_say_what_lagging_means_for_it<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with_log(shards, 100);
         // Each the other way round than its encoding has it.
@@ -307,7 +307,7 @@ fn a_subscription_may_say_what_lagging_means_for_it<F: PolicyFamily>() {
         let effects = driver.effects();
         let lagged: Vec<_> = effects.iter().filter(|effect| matches!(effect, Effect::Lagged(_))).collect();
         assert_eq!(lagged, [&Effect::Lagged(disconnects.id)]);
-        assert!(driver.shard(0).standing(disconnects.id).bytes_behind > 0);
+        assert!(driver.shard(0).backlog(disconnects.id).bytes_behind > 0);
         driver.make_room(&skips, usize::MAX);
         driver.settle();
         let (given, missed) = given_and_missed(&skips);

@@ -1,30 +1,30 @@
 //! How connections end, and that nothing of them stays.
 
 use crate::SHARDS;
-use crate::common::{Driver, FIRST, Frame, PolicyFamily, SECOND, answer, limits, message_bytes};
+use crate::common::{Driver, FIRST, Frame, PolicyFactory, SECOND, answer, limits, message_bytes};
 use crate::for_every_policy;
 use corecast_fanout::{ConnectionId, Effect, Policy, Publication};
 
 for_every_policy!(
-    a_farewell_is_the_last_thing_and_reported_once,
-    a_farewell_waits_for_the_transport,
-    an_empty_farewell_is_reported_too,
-    a_drain_before_the_end_is_not_taken_for_the_farewells,
+    a_close_frame_is_the_last_thing_and_reported_once,
+    a_close_frame_waits_for_the_transport,
+    an_empty_close_frame_is_reported_too,
+    a_drain_before_the_end_is_not_taken_for_the_close_frames,
     a_closed_connection_leaves_nothing_behind,
     closing_in_the_middle_of_everything_leaves_nothing_behind,
     an_old_name_does_nothing_to_the_next_owner_of_the_slot,
     a_message_for_the_last_owner_of_a_slot_does_not_reach_the_next,
-    a_feed_that_ends_while_messages_are_on_their_way_is_forgotten,
+    a_channel_log_that_ends_while_messages_are_on_their_way_is_forgotten,
     what_a_connection_had_not_been_sent_when_it_ended_is_counted,
     everything_accepted_before_is_delivered_before_the_answer_to_leaving,
-    everything_accepted_before_is_delivered_before_the_farewell,
+    everything_accepted_before_is_delivered_before_the_close_frame,
     a_subscription_that_was_asked_for_before_the_end_is_answered,
     a_subscription_left_and_taken_up_again_at_once_is_answered_in_turn,
     what_others_had_accepted_when_a_connection_broke_is_counted,
     a_shard_that_has_finished_is_not_waited_for,
 );
 
-fn a_farewell_is_the_last_thing_and_reported_once<F: PolicyFamily>() {
+fn a_close_frame_is_the_last_thing_and_reported_once<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peer = driver.join(0, FIRST, "news");
@@ -47,11 +47,11 @@ fn a_farewell_is_the_last_thing_and_reported_once<F: PolicyFamily>() {
         assert!(["+awaited", "pong"].iter().all(|text| frames.contains(&Frame::answer(text))), "{frames:?}");
         assert!(peer.payloads().is_empty());
         assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
-        assert_eq!(driver.feeds(), 0);
+        assert_eq!(driver.channel_logs(), 0);
     }
 }
 
-fn a_farewell_waits_for_the_transport<F: PolicyFamily>() {
+fn a_close_frame_waits_for_the_transport<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peer = driver.join(0, FIRST, "news");
@@ -78,7 +78,7 @@ fn a_farewell_waits_for_the_transport<F: PolicyFamily>() {
     }
 }
 
-fn an_empty_farewell_is_reported_too<F: PolicyFamily>() {
+fn an_empty_close_frame_is_reported_too<F: PolicyFactory>() {
     let mut driver = Driver::<F>::new(1);
     let peer = driver.join(0, FIRST, "news");
     driver.shard(0).end(peer.id, b"");
@@ -87,7 +87,7 @@ fn an_empty_farewell_is_reported_too<F: PolicyFamily>() {
     assert_eq!(peer.frames(), [Frame::answer("+news")]);
 }
 
-fn a_drain_before_the_end_is_not_taken_for_the_farewells<F: PolicyFamily>() {
+fn a_drain_before_the_end_is_not_taken_for_the_close_frames<F: PolicyFactory>() {
     let mut driver = Driver::<F>::new(1);
     let peer = driver.join(0, FIRST, "news");
     peer.outlet.set_room(0);
@@ -106,7 +106,7 @@ fn a_drain_before_the_end_is_not_taken_for_the_farewells<F: PolicyFamily>() {
     assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
 }
 
-fn a_closed_connection_leaves_nothing_behind<F: PolicyFamily>() {
+fn a_closed_connection_leaves_nothing_behind<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let mut peers: Vec<_> =
@@ -124,16 +124,16 @@ fn a_closed_connection_leaves_nothing_behind<F: PolicyFamily>() {
             assert!(peer.outlet.is_released(), "nobody has its transport");
             assert_eq!(peer.outlet.taken(), before);
         }
-        assert_eq!(driver.feeds(), 0);
+        assert_eq!(driver.channel_logs(), 0);
         assert_eq!(driver.effects(), []);
         let publisher = driver.open(0, FIRST);
         driver.publish(&publisher, "news", b"two");
         driver.settle();
-        assert_eq!(driver.feeds(), 0);
+        assert_eq!(driver.channel_logs(), 0);
     }
 }
 
-fn closing_in_the_middle_of_everything_leaves_nothing_behind<F: PolicyFamily>() {
+fn closing_in_the_middle_of_everything_leaves_nothing_behind<F: PolicyFactory>() {
     for shards in SHARDS {
         for steps in 0..6 {
             let mut driver = Driver::<F>::with(shards, &limits(100), 1);
@@ -157,7 +157,7 @@ fn closing_in_the_middle_of_everything_leaves_nothing_behind<F: PolicyFamily>() 
             }
             driver.effects();
             driver.settle();
-            assert_eq!(driver.feeds(), 0);
+            assert_eq!(driver.channel_logs(), 0);
             assert_eq!(driver.effects(), []);
             assert!(peers.iter().all(|peer| peer.outlet.is_released()));
             assert!(!driver.shard(0).is_saturated());
@@ -165,7 +165,7 @@ fn closing_in_the_middle_of_everything_leaves_nothing_behind<F: PolicyFamily>() 
     }
 }
 
-fn an_old_name_does_nothing_to_the_next_owner_of_the_slot<F: PolicyFamily>() {
+fn an_old_name_does_nothing_to_the_next_owner_of_the_slot<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let old = driver.join(0, FIRST, "news");
@@ -183,7 +183,7 @@ fn an_old_name_does_nothing_to_the_next_owner_of_the_slot<F: PolicyFamily>() {
         driver.end(&old, "bye");
         driver.close(&old);
         driver.settle();
-        assert_eq!((driver.effects(), driver.backlog(&old)), (vec![], 0));
+        assert_eq!((driver.effects(), driver.pending_bytes(&old)), (vec![], 0));
         assert_eq!(driver.counters().published, 0);
         driver.publish(&new, "news", b"one");
         driver.publish(&new, "other", b"two");
@@ -193,7 +193,7 @@ fn an_old_name_does_nothing_to_the_next_owner_of_the_slot<F: PolicyFamily>() {
     }
 }
 
-fn a_message_for_the_last_owner_of_a_slot_does_not_reach_the_next<F: PolicyFamily>() {
+fn a_message_for_the_last_owner_of_a_slot_does_not_reach_the_next<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let publisher = driver.open(1, FIRST);
@@ -221,7 +221,7 @@ fn a_message_for_the_last_owner_of_a_slot_does_not_reach_the_next<F: PolicyFamil
     }
 }
 
-fn a_feed_that_ends_while_messages_are_on_their_way_is_forgotten<F: PolicyFamily>() {
+fn a_channel_log_that_ends_while_messages_are_on_their_way_is_forgotten<F: PolicyFactory>() {
     let mut driver = Driver::<F>::with(3, &limits(100), 1);
     let peer = driver.join(0, FIRST, "news");
     let publishers: Vec<_> = (0..3).map(|shard| driver.open(shard, FIRST)).collect();
@@ -235,13 +235,13 @@ fn a_feed_that_ends_while_messages_are_on_their_way_is_forgotten<F: PolicyFamily
         driver.publish(publisher, "news", &[8; 200]);
     }
     driver.settle();
-    assert_eq!(driver.feeds(), 0);
+    assert_eq!(driver.channel_logs(), 0);
     for shard in 0..3 {
         assert!(!driver.shard(shard).is_saturated());
     }
 }
 
-fn what_a_connection_had_not_been_sent_when_it_ended_is_counted<F: PolicyFamily>() {
+fn what_a_connection_had_not_been_sent_when_it_ended_is_counted<F: PolicyFactory>() {
     const MOST: u64 = 9;
     // Of the second encoding, so that who lags is ended: by the owner, by the peer, and for lagging.
     for (log_bytes, breaks_off, sent) in [(1000, false, 2), (1000, true, 0), (60, false, 2)] {
@@ -274,7 +274,7 @@ fn what_a_connection_had_not_been_sent_when_it_ended_is_counted<F: PolicyFamily>
 }
 
 /// A subscriber that takes one message and a half, of nine that were accepted on another shard and are nowhere yet.
-fn behind<F: PolicyFamily>(shards: u16) -> (Driver<F>, crate::common::Peer, Vec<Vec<u8>>) {
+fn behind<F: PolicyFactory>(shards: u16) -> (Driver<F>, crate::common::Peer, Vec<Vec<u8>>) {
     let mut driver = Driver::<F>::with(shards, &limits(1000), 1);
     let peer = driver.join(0, FIRST, "news");
     peer.outlet.set_room(message_bytes("news", b"1") * 3 / 2);
@@ -286,7 +286,7 @@ fn behind<F: PolicyFamily>(shards: u16) -> (Driver<F>, crate::common::Peer, Vec<
     (driver, peer, (0..9).map(|number| vec![number]).collect())
 }
 
-fn everything_accepted_before_is_delivered_before_the_answer_to_leaving<F: PolicyFamily>() {
+fn everything_accepted_before_is_delivered_before_the_answer_to_leaving<F: PolicyFactory>() {
     for shards in SHARDS {
         let (mut driver, peer, all) = behind::<F>(shards);
         driver.unsubscribe(&peer, "news");
@@ -299,11 +299,11 @@ fn everything_accepted_before_is_delivered_before_the_answer_to_leaving<F: Polic
         driver.settle();
         assert_eq!(peer.payloads(), all);
         assert_eq!(peer.frames().last(), Some(&Frame::answer("-news")));
-        assert_eq!((driver.counters().deliveries, driver.backlog(&peer), driver.feeds()), (9, 0, 0));
+        assert_eq!((driver.counters().deliveries, driver.pending_bytes(&peer), driver.channel_logs()), (9, 0, 0));
     }
 }
 
-fn everything_accepted_before_is_delivered_before_the_farewell<F: PolicyFamily>() {
+fn everything_accepted_before_is_delivered_before_the_close_frame<F: PolicyFactory>() {
     for shards in SHARDS {
         let (mut driver, peer, all) = behind::<F>(shards);
         driver.end(&peer, "bye");
@@ -316,11 +316,11 @@ fn everything_accepted_before_is_delivered_before_the_farewell<F: PolicyFamily>(
         assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
         assert_eq!(peer.payloads(), all);
         assert_eq!(peer.frames().last(), Some(&Frame::answer("bye")));
-        assert_eq!((driver.counters().deliveries, driver.feeds()), (9, 0));
+        assert_eq!((driver.counters().deliveries, driver.channel_logs()), (9, 0));
     }
 }
 
-fn a_subscription_that_was_asked_for_before_the_end_is_answered<F: PolicyFamily>() {
+fn a_subscription_that_was_asked_for_before_the_end_is_answered<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peer = driver.open(0, FIRST);
@@ -329,11 +329,11 @@ fn a_subscription_that_was_asked_for_before_the_end_is_answered<F: PolicyFamily>
         driver.settle();
         assert_eq!(peer.frames(), ["+news", "bye"].map(Frame::answer));
         assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
-        assert_eq!(driver.feeds(), 0);
+        assert_eq!(driver.channel_logs(), 0);
     }
 }
 
-fn a_subscription_left_and_taken_up_again_at_once_is_answered_in_turn<F: PolicyFamily>() {
+fn a_subscription_left_and_taken_up_again_at_once_is_answered_in_turn<F: PolicyFactory>() {
     for shards in SHARDS {
         let (mut driver, peer, all) = behind::<F>(shards);
         driver.unsubscribe(&peer, "news");
@@ -342,7 +342,7 @@ fn a_subscription_left_and_taken_up_again_at_once_is_answered_in_turn<F: PolicyF
         driver.unsubscribe(&peer, "news");
         driver.subscribe(&peer, "news").unwrap();
         driver.settle();
-        assert!(driver.backlog(&peer) >= 5 * answer(FIRST, "+news").len(), "what waits counts");
+        assert!(driver.pending_bytes(&peer) >= 5 * answer(FIRST, "+news").len(), "what waits counts");
         driver.make_room(&peer, usize::MAX);
         driver.settle();
         let publisher = driver.open(1, FIRST);
@@ -353,14 +353,14 @@ fn a_subscription_left_and_taken_up_again_at_once_is_answered_in_turn<F: PolicyF
         expected.extend(["-news", "+news", "+news", "-news", "+news"].map(Frame::answer));
         expected.push(Frame::message("news", b"later"));
         assert_eq!(peer.frames(), expected);
-        assert_eq!(driver.backlog(&peer), 0);
+        assert_eq!(driver.pending_bytes(&peer), 0);
         driver.unsubscribe(&peer, "news");
         driver.settle();
-        assert_eq!(driver.feeds(), 0);
+        assert_eq!(driver.channel_logs(), 0);
     }
 }
 
-fn what_others_had_accepted_when_a_connection_broke_is_counted<F: PolicyFamily>() {
+fn what_others_had_accepted_when_a_connection_broke_is_counted<F: PolicyFactory>() {
     for shards in SHARDS {
         let (mut driver, peer, _) = behind::<F>(shards);
         peer.outlet.break_off();
@@ -371,11 +371,11 @@ fn what_others_had_accepted_when_a_connection_broke_is_counted<F: PolicyFamily>(
         driver.settle();
         let counters = driver.counters();
         assert_eq!(counters.deliveries + counters.undelivered, 9, "{counters:?}");
-        assert_eq!(driver.feeds(), 0);
+        assert_eq!(driver.channel_logs(), 0);
     }
 }
 
-fn a_shard_that_has_finished_is_not_waited_for<F: PolicyFamily>() {
+fn a_shard_that_has_finished_is_not_waited_for<F: PolicyFactory>() {
     let mut driver = Driver::<F>::new(3);
     let peer = driver.join(0, FIRST, "news");
     driver.subscribe(&peer, "awaited").unwrap();

@@ -1,18 +1,18 @@
 //! The bound of all logs of a shard together: whoever is behind the most pays first, and no publisher.
 
-use crate::common::{Driver, FIRST, Frame, Peer, SECOND, ShardedFamily, limits, message_bytes};
+use crate::common::{Driver, FIRST, Frame, Peer, SECOND, ShardedFactory, limits, message_bytes};
 use corecast_fanout::{Effect, Policy};
 
 const CHANNELS: [&str; 3] = ["a", "b", "c"];
 
 /// A shard of which all logs together may have so many messages of one byte.
-fn driver(messages: usize) -> Driver<ShardedFamily> {
+fn driver(messages: usize) -> Driver<ShardedFactory> {
     let mut limits = limits(1 << 20);
     limits.shard_log_bytes = messages * (message_bytes("a", b"1").max(message_bytes("b", b"1")) + size_of::<usize>());
     Driver::with(1, &limits, 8)
 }
 
-fn stalled(driver: &mut Driver<ShardedFamily>, channel: &str, encoding: corecast_fanout::Encoding) -> Peer {
+fn stalled(driver: &mut Driver<ShardedFactory>, channel: &str, encoding: corecast_fanout::Encoding) -> Peer {
     let peer = driver.join(0, encoding, channel);
     peer.outlet.set_room(0);
     peer
@@ -48,7 +48,7 @@ fn whoever_is_behind_the_most_pays_first_and_the_others_miss_nothing() {
         peers.each_ref().map(|peer| (peer.payloads().len(), gaps(peer))),
         [(4, vec![]), (3, vec![]), (0, vec![10])]
     );
-    assert_eq!(driver.shard(0).standing(peers[2].id).bytes_behind, 0);
+    assert_eq!(driver.shard(0).backlog(peers[2].id).bytes_behind, 0);
 }
 
 #[test]
@@ -87,8 +87,8 @@ fn who_disconnects_on_lag_is_ended_with_all_its_subscriptions_and_counted() {
     assert_eq!(driver.effects(), [Effect::Full(far.id), Effect::Lagged(far.id)]);
     let counters = driver.counters();
     assert_eq!((counters.lagged, counters.undelivered, counters.missed), (1, 9, 0));
-    let standing = driver.shard(0).standing(far.id);
-    assert!(standing.channels == 2 && standing.bytes_behind > 0, "{standing:?}");
+    let backlog = driver.shard(0).backlog(far.id);
+    assert!(backlog.channels == 2 && backlog.bytes_behind > 0, "{backlog:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Transports that take less than they are offered, and those whose peer is gone.
 
 use crate::SHARDS;
-use crate::common::{Driver, FIRST, Frame, PolicyFamily, SECOND, limits, message_bytes};
+use crate::common::{Driver, FIRST, Frame, PolicyFactory, SECOND, limits, message_bytes};
 use crate::for_every_policy;
 use corecast_fanout::{Effect, Policy, Publication};
 
@@ -17,7 +17,7 @@ for_every_policy!(
     a_lost_peer_is_found_by_an_answer_too,
 );
 
-fn frames_stay_whole_wherever_a_send_stops<F: PolicyFamily>() {
+fn frames_stay_whole_wherever_a_send_stops<F: PolicyFactory>() {
     for shards in SHARDS {
         let one_read = 3 * message_bytes("a", b"1234") + 2 * message_bytes("bb", b"56");
         for stop in 0..=one_read {
@@ -51,12 +51,12 @@ fn frames_stay_whole_wherever_a_send_stops<F: PolicyFamily>() {
             assert_eq!(frames.iter().filter(|frame| **frame == Frame::answer("pong")).count(), 1);
             let position = |wanted| frames.iter().position(|frame| *frame == wanted).unwrap();
             assert!(position(Frame::answer("pong")) < position(Frame::message("bb", b"78")), "stopped at {stop}");
-            assert_eq!(driver.backlog(&peer), 0);
+            assert_eq!(driver.pending_bytes(&peer), 0);
         }
     }
 }
 
-fn a_batch_is_kept_when_its_answers_fill_the_transport<F: PolicyFamily>() {
+fn a_batch_is_kept_when_its_answers_fill_the_transport<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with_log(shards, 1 << 20);
         let peer = driver.join(0, FIRST, "news");
@@ -72,7 +72,7 @@ fn a_batch_is_kept_when_its_answers_fill_the_transport<F: PolicyFamily>() {
     }
 }
 
-fn a_full_transport_is_left_alone_until_it_is_writable<F: PolicyFamily>() {
+fn a_full_transport_is_left_alone_until_it_is_writable<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peer = driver.join(0, FIRST, "news");
@@ -94,7 +94,7 @@ fn a_full_transport_is_left_alone_until_it_is_writable<F: PolicyFamily>() {
     }
 }
 
-fn each_fill_and_each_drain_is_reported_once<F: PolicyFamily>() {
+fn each_fill_and_each_drain_is_reported_once<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peer = driver.join(0, FIRST, "news");
@@ -118,7 +118,7 @@ fn each_fill_and_each_drain_is_reported_once<F: PolicyFamily>() {
     }
 }
 
-fn a_blocked_connection_holds_up_nobody_else<F: PolicyFamily>() {
+fn a_blocked_connection_holds_up_nobody_else<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peers: Vec<_> = (0..6).map(|shard| driver.join(shard, FIRST, "news")).collect();
@@ -137,7 +137,7 @@ fn a_blocked_connection_holds_up_nobody_else<F: PolicyFamily>() {
     }
 }
 
-fn a_slow_reader_gets_everything_byte_by_byte<F: PolicyFamily>() {
+fn a_slow_reader_gets_everything_byte_by_byte<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with(shards, &limits(1 << 20), 1);
         let peer = driver.join(0, SECOND, "a");
@@ -165,7 +165,7 @@ fn a_slow_reader_gets_everything_byte_by_byte<F: PolicyFamily>() {
     }
 }
 
-fn what_is_held_back_leaves_no_memory_behind<F: PolicyFamily>() {
+fn what_is_held_back_leaves_no_memory_behind<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::new(shards);
         let peer = driver.join(0, FIRST, "news");
@@ -174,16 +174,16 @@ fn what_is_held_back_leaves_no_memory_behind<F: PolicyFamily>() {
         driver.publish(&peer, "news", b"two");
         driver.answer(&peer, "pong");
         driver.settle();
-        assert!(driver.backlog(&peer) > 0);
+        assert!(driver.pending_bytes(&peer) > 0);
         driver.make_room(&peer, usize::MAX);
-        assert_eq!(driver.backlog(&peer), 0);
+        assert_eq!(driver.pending_bytes(&peer), 0);
         assert_eq!(peer.payloads(), [b"one", b"two"]);
         driver.close(&peer);
-        assert_eq!(driver.backlog(&peer), 0);
+        assert_eq!(driver.pending_bytes(&peer), 0);
     }
 }
 
-fn a_lost_peer_is_reported_once_and_sent_nothing<F: PolicyFamily>() {
+fn a_lost_peer_is_reported_once_and_sent_nothing<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with_log(shards, 100);
         let peer = driver.join(0, SECOND, "news");
@@ -200,15 +200,15 @@ fn a_lost_peer_is_reported_once_and_sent_nothing<F: PolicyFamily>() {
         driver.end(&peer, "bye");
         driver.settle();
         assert_eq!(driver.effects(), [Effect::Gone(peer.id)]);
-        assert_eq!((driver.backlog(&peer), driver.counters().deliveries), (0, 0));
+        assert_eq!((driver.pending_bytes(&peer), driver.counters().deliveries), (0, 0));
         assert_eq!(peer.outlet.taken(), before);
         driver.close(&peer);
         driver.settle();
-        assert_eq!(driver.feeds(), 0);
+        assert_eq!(driver.channel_logs(), 0);
     }
 }
 
-fn a_lost_peer_is_found_by_an_answer_too<F: PolicyFamily>() {
+fn a_lost_peer_is_found_by_an_answer_too<F: PolicyFactory>() {
     let mut driver = Driver::<F>::new(1);
     let peer = driver.open(0, FIRST);
     peer.outlet.break_off();
@@ -217,5 +217,5 @@ fn a_lost_peer_is_found_by_an_answer_too<F: PolicyFamily>() {
     driver.answer(&peer, "pong");
     driver.settle();
     assert_eq!(driver.effects(), [Effect::Gone(peer.id)]);
-    assert_eq!(driver.backlog(&peer), 0);
+    assert_eq!(driver.pending_bytes(&peer), 0);
 }

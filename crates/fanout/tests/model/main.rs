@@ -1,6 +1,6 @@
 //! Any sequence of commands, short writes and delays, against a naive model of who must get what.
 //!
-//! The world is small so that everything collides: a log of a few messages, mailboxes of one or two parcels,
+//! The world is small so that everything collides: a log of a few messages, mailboxes of one or two shard batches,
 //! flush budgets of a few sends, transports that take some bytes at a time. After every step each connection's
 //! stream must be right as far as it goes; when all is quiet, everything must have been delivered or counted.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
@@ -13,7 +13,7 @@ mod stream;
 mod world;
 
 use common::{
-    ByOwner, Direct, InMutex, InSnapshot, PolicyFamily, ShardedFamily, UnderAlone, UnderChannel, UnderMutex,
+    ByOwner, Direct, InMutex, InSnapshot, PolicyFactory, ShardedFactory, UnderAlone, UnderChannel, UnderMutex,
     UnderPortal,
 };
 use proptest::prelude::*;
@@ -119,7 +119,7 @@ fn interest_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn holds<F: PolicyFamily>(shards: u16, mailbox_capacity: usize, steps: &[Step]) {
+fn holds<F: PolicyFactory>(shards: u16, mailbox_capacity: usize, steps: &[Step]) {
     let mut world = World::<F>::new(shards, mailbox_capacity);
     for step in steps {
         world.take(*step);
@@ -134,7 +134,7 @@ proptest! {
 
     #[test]
     fn sharded(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
-        holds::<ShardedFamily>(shards, capacity, &steps);
+        holds::<ShardedFactory>(shards, capacity, &steps);
     }
 
     #[test]
@@ -189,6 +189,6 @@ proptest! {
 
     #[test]
     fn sharded_interest(capacity in 1..3_usize, steps in prop::collection::vec(interest_step(), 1..60)) {
-        holds::<ShardedFamily>(3, capacity, &steps);
+        holds::<ShardedFactory>(3, capacity, &steps);
     }
 }

@@ -155,7 +155,7 @@ impl Connection {
                 assert!(!self.full && self.may_drain, "drained without having been full or ended");
                 self.may_drain = false;
                 self.check_stream(published);
-                assert!(self.life != Life::Ended || self.farewell_came, "drained before the farewell left");
+                assert!(self.life != Life::Ended || self.farewell_came, "drained before the close_frame left");
             }
             Effect::Lagged(_) => {
                 assert!(!self.lagged && !self.farewell_came && self.life != Life::Closed, "lagged once");
@@ -181,7 +181,7 @@ impl Connection {
         self.received = self.parsed + taken.len();
         self.parsed += length;
         for frame in frames {
-            assert!(!self.farewell_came, "sent behind the farewell: {frame:?}");
+            assert!(!self.farewell_came, "sent behind the close_frame: {frame:?}");
             match frame {
                 Frame::Answer(text) => self.check_answer(&text, published),
                 Frame::Message { channel, payload } => {
@@ -268,7 +268,9 @@ impl Connection {
         assert!(!self.full && self.parsed == self.received, "everything has left");
         match self.life {
             Life::Open => assert!(self.answers.values().all(VecDeque::is_empty), "every answer has come"),
-            Life::Ended => assert!(self.farewell_came && !self.may_drain, "the farewell has left, and that was told"),
+            Life::Ended => {
+                assert!(self.farewell_came && !self.may_drain, "the close_frame has left, and that was told")
+            }
             Life::Closed => {}
         }
     }

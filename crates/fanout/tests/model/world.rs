@@ -1,7 +1,7 @@
 //! All connections, all messages, and the witnesses that tell what a shard had to deliver.
 
 use crate::Step;
-use crate::common::{Driver, FIRST, PolicyFamily, SECOND, answer, limits};
+use crate::common::{Driver, FIRST, PolicyFactory, SECOND, answer, limits};
 use crate::stream::{Connection, Event, Life, Published, Subscription};
 use corecast_fanout::{ConnectionId, Effect, Encoding, Policy, Publication};
 
@@ -14,7 +14,7 @@ const CHANNELS: [&str; 3] = ["0", "1", "2"];
 /// sees the order in which the shard has the messages. The last has none, so that interest comes and goes.
 const WITNESSED: usize = 2;
 
-pub(crate) struct World<F: PolicyFamily> {
+pub(crate) struct World<F: PolicyFactory> {
     driver: Driver<F>,
     connections: Vec<Connection>,
     witnesses: Vec<Witness>,
@@ -27,7 +27,7 @@ struct Witness {
     channel: usize,
 }
 
-impl<F: PolicyFamily> World<F> {
+impl<F: PolicyFactory> World<F> {
     pub(crate) fn new(shards: u16, mailbox_capacity: usize) -> Self {
         let mut limits = limits(LOG_BYTES);
         if mailbox_capacity == 1 {
@@ -213,7 +213,7 @@ impl<F: PolicyFamily> World<F> {
                 match effect {
                     Effect::Full(_) | Effect::Drained(_) => {}
                     Effect::Lagged(_) if self.connections[index].life == Life::Open => self.end(index),
-                    // Its farewell was dropped with what it was to have before.
+                    // Its close frame was dropped with what it was to have before.
                     Effect::Lagged(_) => self.driver.end(&self.connections[index].peer.clone(), "bye"),
                     Effect::Gone(_) => self.close(index),
                 }
@@ -374,7 +374,7 @@ impl<F: PolicyFamily> World<F> {
             self.driver.close(&witness.connection.peer);
         }
         self.driver.settle();
-        assert_eq!(self.driver.feeds(), 0, "no feed without a subscriber");
+        assert_eq!(self.driver.channel_logs(), 0, "no channel_log without a subscriber");
         for connection in self.connections.iter().chain(self.witnesses.iter().map(|witness| &witness.connection)) {
             assert!(connection.peer.outlet.is_released(), "nobody has the transport");
         }

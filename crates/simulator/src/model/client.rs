@@ -30,7 +30,7 @@ pub(crate) struct Client {
     reassembly: Reassembly,
     /// Why the server ended the connection.
     pub(crate) ended: Option<Code>,
-    farewell: Option<Code>,
+    close_frame: Option<Code>,
     /// The server has counted what it was to have.
     pub(crate) accounted: bool,
     pub(crate) closed: bool,
@@ -68,7 +68,7 @@ impl Client {
             subscriptions: Default::default(),
             reassembly: Reassembly::new(),
             ended: None,
-            farewell: None,
+            close_frame: None,
             accounted: false,
             closed: false,
         };
@@ -183,7 +183,7 @@ impl Client {
         let expected = self.terminal.map_or("nothing", Code::name);
         // One that lags while it ends is told that instead.
         let first = self.ended.is_none() || code == Code::Lagged && self.ended != Some(Code::Lagged);
-        Promise::Farewell.demand(justified && first && self.farewell.is_none(), || {
+        Promise::CloseFrame.demand(justified && first && self.close_frame.is_none(), || {
             format!("client {} is ended with {}, expected {expected}", self.number, code.name())
         })?;
         self.ended = Some(code);
@@ -239,7 +239,7 @@ impl Client {
         self.reassembly = reassembly;
         outcome?;
         decoded.map_err(|error| Promise::Order.broken(format!("client {}: {error}", self.number)))?;
-        self.check_subscriptions(record, self.farewell.is_some_and(|code| code != Code::Lagged))
+        self.check_subscriptions(record, self.close_frame.is_some_and(|code| code != Code::Lagged))
     }
 
     /// Of those that have ended, everything must have come; of all, if the connection has ended in order.
@@ -272,8 +272,8 @@ impl Client {
 
     fn take_frame(&mut self, frame: &Frame<'_>, record: &Record, log_bytes: usize) -> Result<(), Violation> {
         let number = self.number;
-        Promise::Farewell
-            .demand(self.farewell.is_none(), || format!("client {number}: {frame:?} behind the farewell"))?;
+        Promise::CloseFrame
+            .demand(self.close_frame.is_none(), || format!("client {number}: {frame:?} behind the close frame"))?;
         let expected = match *frame {
             Frame::Welcome { .. } => self.owed.welcomes.checked_sub(1).map(|left| self.owed.welcomes = left).is_some(),
             Frame::Pong(body) => self.owed.pongs.pop_front().is_some_and(|owed| owed == body),
@@ -285,8 +285,8 @@ impl Client {
                 return self.take_message(self.channel(channel.as_str())?, payload, size, record, log_bytes);
             }
             Frame::Gap { count, channel } => return self.take_gap(self.channel(channel.as_str())?, count),
-            Frame::Close(reason) => return self.take_farewell(reason, false),
-            Frame::Error(reason) => return self.take_farewell(reason, true),
+            Frame::Close(reason) => return self.take_close_frame(reason, false),
+            Frame::Error(reason) => return self.take_close_frame(reason, true),
             _ => false,
         };
         Promise::Answers.demand(expected, || format!("client {number}: {frame:?} is not owed"))
@@ -365,11 +365,12 @@ impl Client {
         Ok(())
     }
 
-    fn take_farewell(&mut self, reason: Reason<'_>, is_error: bool) -> Result<(), Violation> {
+    fn take_close_frame(&mut self, reason: Reason<'_>, is_error: bool) -> Result<(), Violation> {
         let code = Code::from_number(reason.code);
         let expected = code.is_some() && code == self.ended && code.is_some_and(Code::is_violation) == is_error;
-        self.farewell = code;
-        Promise::Farewell.demand(expected, || format!("client {}: {reason:?}, expected {:?}", self.number, self.ended))
+        self.close_frame = code;
+        Promise::CloseFrame
+            .demand(expected, || format!("client {}: {reason:?}, expected {:?}", self.number, self.ended))
     }
 
     /// Nothing more will come.
@@ -379,10 +380,10 @@ impl Client {
         if code == Code::Reset || self.transport.is_broken() || cut_off {
             return Ok(());
         }
-        Promise::Farewell.demand(self.plain || self.farewell == Some(code), || {
-            what(&format!("was told {:?} at its end, which was {}", self.farewell.map(Code::name), code.name()))
+        Promise::CloseFrame.demand(self.plain || self.close_frame == Some(code), || {
+            what(&format!("was told {:?} at its end, which was {}", self.close_frame.map(Code::name), code.name()))
         })?;
-        Promise::Farewell.demand(self.transport.is_finished(), || what("the stream did not end"))?;
+        Promise::CloseFrame.demand(self.transport.is_finished(), || what("the stream did not end"))?;
         Promise::Order.demand(!self.reassembly.is_mid_frame(), || what("the stream ended inside a frame"))?;
         let owed = &self.owed;
         let answered = owed.pongs.is_empty() && owed.published.is_empty() && owed.welcomes == 0;

@@ -49,9 +49,9 @@ pub(crate) struct Record {
     pub(crate) messages: Vec<Message>,
     /// For each shard, from each shard: messages of its before this number will not come any more.
     arrived: Vec<Vec<usize>>,
-    /// For each shard, to each shard: parcels that have not arrived.
+    /// For each shard, to each shard: shard batches that have not arrived.
     under_way: Vec<Vec<usize>>,
-    /// Whether messages cross shards in parcels.
+    /// Whether messages cross shards in shard batches.
     posts: bool,
     /// Whether a subscriber that is behind is kept whole batches.
     keeps_batches: bool,

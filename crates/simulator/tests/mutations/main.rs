@@ -4,8 +4,8 @@ mod mutant;
 mod mutation;
 mod tap;
 
-use corecast_simulator::Promise::{Accounts, Answers, Bounds, CleanEnd, Crosstalk, Delivery, Farewell, Order};
-use corecast_simulator::{Family, Promise, Scenario, run, shrink};
+use corecast_simulator::Promise::{Accounts, Answers, Bounds, CleanEnd, CloseFrame, Crosstalk, Delivery, Order};
+use corecast_simulator::{PolicyFactory, Promise, Scenario, run, shrink};
 use mutant::{MutatedMutex, MutatedSharded};
 use mutation::Mutation;
 
@@ -13,9 +13,9 @@ const STEPS: usize = 250;
 
 /// What may be found first, and within how many seeds.
 const MUTATIONS: &[(Mutation, &[Promise], u64)] = &[
-    (Mutation::SendLosesRest, &[Order, Delivery, Answers, Farewell], 50),
-    (Mutation::SendGoesNowhere, &[Order, Delivery, Answers, Farewell], 50),
-    (Mutation::SendHappensTwice, &[Order, Answers, Farewell, Delivery], 50),
+    (Mutation::SendLosesRest, &[Order, Delivery, Answers, CloseFrame], 50),
+    (Mutation::SendGoesNowhere, &[Order, Delivery, Answers, CloseFrame], 50),
+    (Mutation::SendHappensTwice, &[Order, Answers, CloseFrame, Delivery], 50),
     (Mutation::SendAltersByte, &[Order, Crosstalk], 50),
     (Mutation::GapForgotten, &[Delivery], 200),
     (Mutation::GapCountsOneMore, &[Delivery], 200),
@@ -26,8 +26,8 @@ const MUTATIONS: &[(Mutation, &[Promise], u64)] = &[
     (Mutation::PublishAltersByte, &[Order, Crosstalk], 50),
     (Mutation::PublishEchoes, &[Crosstalk], 50),
     (Mutation::PublishMisroutes, &[Crosstalk, Delivery], 50),
-    (Mutation::RunLost, &[Delivery], 50),
-    (Mutation::RunDoubled, &[Order], 50),
+    (Mutation::MessagesLost, &[Delivery], 50),
+    (Mutation::MessagesDoubled, &[Order], 50),
     (Mutation::ParcelReversed, &[Order, Delivery, Answers, CleanEnd], 200),
     (Mutation::NeverPassed, &[CleanEnd, Answers, Accounts], 50),
     (Mutation::PassedTooEarly, &[Delivery, Accounts], 5000),
@@ -39,24 +39,24 @@ const MUTATIONS: &[(Mutation, &[Promise], u64)] = &[
     (Mutation::FullUntold, &[CleanEnd, Delivery, Answers], 50),
     (Mutation::DrainedUntold, &[CleanEnd], 50),
     (Mutation::LaggedUntold, &[Delivery, Answers, CleanEnd], 50),
-    (Mutation::LagOfSubscriptionIgnored, &[Delivery, Farewell], 500),
-    (Mutation::LaggedForNothing, &[Farewell], 50),
-    (Mutation::FarewellLost, &[Farewell], 50),
-    (Mutation::FarewellTooEarly, &[Farewell, Delivery], 200),
+    (Mutation::LagOfSubscriptionIgnored, &[Delivery, CloseFrame], 500),
+    (Mutation::LaggedForNothing, &[CloseFrame], 50),
+    (Mutation::FarewellLost, &[CloseFrame], 50),
+    (Mutation::FarewellTooEarly, &[CloseFrame, Delivery], 200),
     (Mutation::CloseForgotten, &[CleanEnd, Crosstalk], 50),
     (Mutation::CloseHandsOver, &[Crosstalk, Answers, Delivery], 1000),
     (Mutation::MailboxesDeadlock, &[CleanEnd], 10_000),
     (Mutation::BacklogDroppedOnLeaving, &[Delivery], 500),
     (Mutation::UndeliveredUncounted, &[Accounts], 50),
     (Mutation::MissedCountedTwice, &[Accounts], 500),
-    (Mutation::LogOverBound, &[Bounds, Farewell], 50),
+    (Mutation::LogOverBound, &[Bounds, CloseFrame], 50),
     (Mutation::BacklogUncounted, &[Bounds], 200),
 ];
 
 /// The first seed that finds it.
-fn find(family: &impl Family, mutation: Mutation, promises: &[Promise], seeds: u64) -> u64 {
+fn find(factory: &impl PolicyFactory, mutation: Mutation, promises: &[Promise], seeds: u64) -> u64 {
     for seed in 0..seeds {
-        if let Err(failure) = run(family, &Scenario::new(seed, STEPS)) {
+        if let Err(failure) = run(factory, &Scenario::new(seed, STEPS)) {
             let found = failure.violation.promise;
             assert!(promises.contains(&found), "{mutation:?}: seed {seed} finds {}", failure.violation);
             return seed;
@@ -76,23 +76,23 @@ fn every_mutation_of_the_sharded_policy_is_found() {
 #[test]
 fn a_notice_to_the_wrong_generation_is_found() {
     let mutation = Mutation::GenerationIgnored;
-    find(&MutatedMutex(mutation), mutation, &[Farewell, Delivery, CleanEnd], 3000);
+    find(&MutatedMutex(mutation), mutation, &[CloseFrame, Delivery, CleanEnd], 3000);
 }
 
 #[test]
 fn what_is_found_is_cut_to_a_few_steps_that_find_it_again() {
-    let family = MutatedSharded(Mutation::PublishLoses);
-    let seed = find(&family, Mutation::PublishLoses, &[Delivery], 50);
-    let failure = run(&family, &Scenario::new(seed, STEPS)).expect_err("it was found");
-    let (scenario, failure) = shrink(&family, Scenario::new(seed, STEPS), failure);
+    let factory = MutatedSharded(Mutation::PublishLoses);
+    let seed = find(&factory, Mutation::PublishLoses, &[Delivery], 50);
+    let failure = run(&factory, &Scenario::new(seed, STEPS)).expect_err("it was found");
+    let (scenario, failure) = shrink(&factory, Scenario::new(seed, STEPS), failure);
     assert!(scenario.steps.len() < 40, "{} steps are left", scenario.steps.len());
     let numbers: Vec<usize> = scenario.steps.iter().map(|(number, _)| *number).collect();
-    let replayed = run(&family, &Scenario::new(seed, STEPS).only(&numbers));
+    let replayed = run(&factory, &Scenario::new(seed, STEPS).only(&numbers));
     assert_eq!(replayed.expect_err("it fails again"), failure);
     for (left_out, number) in numbers.iter().enumerate() {
         let mut fewer = scenario.clone();
         fewer.steps.remove(left_out);
-        let outcome = run(&family, &fewer);
+        let outcome = run(&factory, &fewer);
         let same = outcome.is_err_and(|found| found.violation.promise == failure.violation.promise);
         assert!(!same, "step {number} could be left out");
     }

@@ -4,11 +4,11 @@ use crate::mutation::Mutation;
 use crate::tap::{Tap, TapCodec};
 use corecast_fanout::policy::{Mutex, MutexDirectory, Sharded};
 use corecast_fanout::{
-    ConnectionId, Counters, Effect, Encoding, Item, Lag, Limits, Parcel, Policy, Publication, ShardId, Standing,
+    Backlog, ConnectionId, Counters, Effect, Encoding, Item, Lag, Limits, Policy, Publication, ShardBatch, ShardId,
     TooManySubscriptions,
 };
 use corecast_session::NATIVE;
-use corecast_simulator::{Family, Transport};
+use corecast_simulator::{PolicyFactory, Transport};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub(crate) struct MutatedSharded(pub(crate) Mutation);
 /// The baseline with a lock, mutated.
 pub(crate) struct MutatedMutex(pub(crate) Mutation);
 
-impl Family for MutatedSharded {
+impl PolicyFactory for MutatedSharded {
     type Policy = Mutant<Sharded<Tap, TapCodec>>;
 
     fn posts(&self) -> bool {
@@ -38,12 +38,12 @@ impl Family for MutatedSharded {
         (0..count).map(|shard| Mutant::new(self.0, count, policy(shard))).collect()
     }
 
-    fn feeds(policy: &Self::Policy) -> usize {
-        policy.inner.feeds()
+    fn channel_logs(policy: &Self::Policy) -> usize {
+        policy.inner.channel_logs()
     }
 }
 
-impl Family for MutatedMutex {
+impl PolicyFactory for MutatedMutex {
     type Policy = Mutant<Mutex<Tap, TapCodec>>;
 
     fn posts(&self) -> bool {
@@ -115,8 +115,8 @@ impl<P: Policy<Tap>> Mutant<P> {
 
     fn mutate_item(&mut self, item: Item, out: &mut Vec<Item>) {
         match (self.mutation, &item) {
-            (Mutation::RunLost, Item::Run(_)) if self.now() => {}
-            (Mutation::RunDoubled, Item::Run(_)) if self.now() => out.extend([item.clone(), item]),
+            (Mutation::MessagesLost, Item::Messages(_)) if self.now() => {}
+            (Mutation::MessagesDoubled, Item::Messages(_)) if self.now() => out.extend([item.clone(), item]),
             (Mutation::NeverPassed, Item::Passed(_)) => {}
             (Mutation::GenerationIgnored, Item::Notice(id, notice)) => {
                 out.push(Item::Notice(self.by_slot.get(&id.slot).copied().unwrap_or(*id), *notice));
@@ -141,17 +141,17 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         id
     }
 
-    fn end(&mut self, id: ConnectionId, farewell: &[u8]) {
+    fn end(&mut self, id: ConnectionId, close_frame: &[u8]) {
         self.mute(id);
         match self.mutation {
             Mutation::FarewellLost => self.inner.end(id, &[]),
             // One that is given up goes on as if nothing had happened.
-            Mutation::CloseHandsOver if farewell.is_empty() && self.taps.contains_key(&id) => {}
+            Mutation::CloseHandsOver if close_frame.is_empty() && self.taps.contains_key(&id) => {}
             Mutation::FarewellTooEarly => {
-                self.inner.answer(id, farewell);
+                self.inner.answer(id, close_frame);
                 self.late_ends.push(id);
             }
-            _ => self.inner.end(id, farewell),
+            _ => self.inner.end(id, close_frame),
         }
     }
 
@@ -187,12 +187,12 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         self.inner.answer(id, frame);
     }
 
-    fn backlog(&self, id: ConnectionId) -> usize {
-        if self.mutation == Mutation::BacklogUncounted { 0 } else { self.inner.backlog(id) }
+    fn pending_bytes(&self, id: ConnectionId) -> usize {
+        if self.mutation == Mutation::BacklogUncounted { 0 } else { self.inner.pending_bytes(id) }
     }
 
-    fn standing(&self, id: ConnectionId) -> Standing {
-        self.inner.standing(id)
+    fn backlog(&self, id: ConnectionId) -> Backlog {
+        self.inner.backlog(id)
     }
 
     fn subscribe_with(
@@ -230,7 +230,7 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         self.inner.unsubscribe(id, channel, answer);
         if self.mutation == Mutation::PassedTooEarly {
             for other in (0..self.shards).filter(|other| *other != id.shard) {
-                let mut forged = Parcel::default();
+                let mut forged = ShardBatch::default();
                 forged.push(Item::Passed(u64::MAX - 1));
                 self.inner.receive(other, forged);
             }
@@ -278,19 +278,19 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         self.inner.post();
     }
 
-    fn parcel(&mut self, to: ShardId) -> &mut Parcel {
-        self.inner.parcel(to)
+    fn shard_batch(&mut self, to: ShardId) -> &mut ShardBatch {
+        self.inner.shard_batch(to)
     }
 
-    fn receive(&mut self, from: ShardId, parcel: Parcel) {
+    fn receive(&mut self, from: ShardId, shard_batch: ShardBatch) {
         let mut items = Vec::new();
-        for item in parcel.into_items() {
+        for item in shard_batch.into_items() {
             self.mutate_item(item, &mut items);
         }
         if self.mutation == Mutation::ParcelReversed {
             items.reverse();
         }
-        let mut mutated = Parcel::default();
+        let mut mutated = ShardBatch::default();
         for item in items {
             mutated.push(item);
         }
@@ -317,7 +317,7 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
             }
         }
         let shards = self.shards;
-        self.blocked = (0..shards).any(|to| !self.inner.parcel(to).is_empty());
+        self.blocked = (0..shards).any(|to| !self.inner.shard_batch(to).is_empty());
         more
     }
 

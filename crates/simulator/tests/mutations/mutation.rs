@@ -26,8 +26,8 @@ pub(crate) enum Mutation {
     /// Some messages are published to another channel.
     PublishMisroutes,
     /// Some runs of messages from other shards are dropped.
-    RunLost,
-    RunDoubled,
+    MessagesLost,
+    MessagesDoubled,
     /// What another shard posted is taken from its end.
     ParcelReversed,
     /// That another shard has passed a barrier is never heard.
@@ -53,7 +53,7 @@ pub(crate) enum Mutation {
     /// Connections that do not lag are said to.
     LaggedForNothing,
     FarewellLost,
-    /// Messages leave behind the farewell.
+    /// Messages leave behind the close frame.
     FarewellTooEarly,
     /// A connection is never forgotten.
     CloseForgotten,

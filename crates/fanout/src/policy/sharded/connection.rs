@@ -1,8 +1,8 @@
 //! What a shard keeps of a connection for writing to it.
 
 use crate::policy::barrier::Barriers;
-use crate::policy::held::Held;
-use crate::{Encoding, Log, Outlet, Sent, Standing};
+use crate::policy::pending_writes::PendingWrites;
+use crate::{Backlog, Encoding, Log, Outlet, Sent};
 
 /// A connection's way out, and what is held back for it.
 #[derive(Debug)]
@@ -12,23 +12,23 @@ pub(super) struct Connection<O> {
     pub(super) subscriptions: Vec<u32>,
     /// Those that are to be sent to at the end of the round.
     pub(super) behind: Vec<u32>,
-    /// The feeds in which it waits for the interest to be confirmed.
+    /// The channel logs in which it waits for the interest to be confirmed.
     pub(super) waiting: Vec<u32>,
     /// Bytes of the answers that wait there, or for a subscription to end.
     pub(super) waiting_bytes: usize,
     pub(super) phase: Phase,
     /// How it stood when its subscriptions ended.
-    pub(super) stood: Option<Standing>,
-    /// It is in the shard's list of connections with something held.
+    pub(super) final_backlog: Option<Backlog>,
+    /// It is in the shard's list of connections with something pending.
     pub(super) listed: bool,
     outlet: O,
     transport: Transport,
     /// What leaves before anything else: the rest of a cut message, then answers.
-    held: Held,
+    pending: PendingWrites,
     /// The owner waits to hear that everything has left.
     owes_drained: bool,
     /// The bytes to send once every subscription has ended.
-    farewell: Box<[u8]>,
+    close_frame: Box<[u8]>,
 }
 
 /// What a connection may still be given.
@@ -36,11 +36,11 @@ pub(super) struct Connection<O> {
 pub(super) enum Phase {
     /// Anything.
     Serving,
-    /// Answers and a farewell; it has no subscriptions.
+    /// Answers and a close frame; it has no subscriptions.
     Lagged,
-    /// Everything accepted before this barrier, then the farewell. A lagged connection gets neither.
+    /// Everything accepted before this barrier, then the close frame. A lagged connection gets neither.
     Finishing { barrier: u64 },
-    /// Nothing behind what is held.
+    /// Nothing behind what is pending.
     Ending,
 }
 
@@ -67,13 +67,13 @@ impl<O: Outlet> Connection<O> {
             waiting: Vec::new(),
             waiting_bytes: 0,
             phase: Phase::Serving,
-            stood: None,
+            final_backlog: None,
             listed: false,
             outlet,
             transport: Transport::Open,
-            held: Held::default(),
+            pending: PendingWrites::default(),
             owes_drained: false,
-            farewell: Box::default(),
+            close_frame: Box::default(),
         }
     }
 
@@ -93,8 +93,8 @@ impl<O: Outlet> Connection<O> {
     }
 
     /// Bytes held back that are not of a log.
-    pub(super) fn backlog(&self) -> usize {
-        self.held.unsent().len() + self.waiting_bytes
+    pub(super) fn pending_bytes(&self) -> usize {
+        self.pending.unsent().len() + self.waiting_bytes
     }
 
     /// Adds what leaves before any message that is not yet sent.
@@ -105,21 +105,21 @@ impl<O: Outlet> Connection<O> {
     /// Adds likewise what `write` appends to the buffer.
     pub(super) fn hold_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if !self.is_gone() {
-            self.held.push_with(write);
+            self.pending.push_with(write);
         }
     }
 
     /// Keeps the last bytes until every subscription has ended.
-    pub(super) fn keep_farewell(&mut self, farewell: &[u8]) {
-        self.farewell = farewell.into();
+    pub(super) fn keep_close_frame(&mut self, close_frame: &[u8]) {
+        self.close_frame = close_frame.into();
     }
 
     /// It fell too far behind, maybe while it was to finish.
     pub(super) fn lag(&mut self) {
-        // Its owner waits for the farewell to leave, and must not hear of anything else that does.
+        // Its owner waits for the close frame to leave, and must not hear of anything else that does.
         let barrier = Barriers::NEVER;
         self.phase = if self.is_finishing() { Phase::Finishing { barrier } } else { Phase::Lagged };
-        self.farewell = Box::default();
+        self.close_frame = Box::default();
     }
 
     pub(super) fn has_lagged(&self) -> bool {
@@ -130,46 +130,46 @@ impl<O: Outlet> Connection<O> {
         matches!(self.phase, Phase::Finishing { .. })
     }
 
-    /// Returns true if only the farewell remains.
+    /// Returns true if only the close frame remains.
     pub(super) fn has_finished(&self) -> bool {
         self.is_finishing() && self.subscriptions.is_empty() && self.waiting.is_empty()
     }
 
     /// Adds the last bytes.
     pub(super) fn end(&mut self) {
-        let farewell = std::mem::take(&mut self.farewell);
-        self.hold(&farewell);
+        let close_frame = std::mem::take(&mut self.close_frame);
+        self.hold(&close_frame);
         self.phase = Phase::Ending;
         self.owes_drained = true;
     }
 
     /// Returns true if the owner must be notified that everything has left, and clears that debt. A connection that still
-    /// waits for its farewell does not notify.
+    /// waits for its close frame does not notify.
     pub(super) fn take_drained(&mut self) -> bool {
-        debug_assert!(self.is_open() && self.held.is_empty(), "everything has left");
+        debug_assert!(self.is_open() && self.pending.is_empty(), "everything has left");
         !self.is_finishing() && std::mem::take(&mut self.owes_drained)
     }
 
     /// Sends what is held back. The connection must be open.
     pub(super) fn send_held(&mut self) -> Result<(), Stopped> {
-        if self.held.is_empty() {
+        if self.pending.is_empty() {
             return Ok(());
         }
-        match self.outlet.send(self.held.unsent()) {
-            Sent::Took(taken) => self.held.advance(taken),
+        match self.outlet.send(self.pending.unsent()) {
+            Sent::Took(taken) => self.pending.advance(taken),
             Sent::Gone => return Err(self.lose()),
         }
-        if self.held.is_empty() { Ok(()) } else { Err(self.fill()) }
+        if self.pending.is_empty() { Ok(()) } else { Err(self.fill()) }
     }
 
     /// Its way out, where nothing must leave before the next message.
     pub(super) fn clear_outlet(&self) -> Option<&O> {
-        (self.is_open() && self.held.is_empty()).then_some(&self.outlet)
+        (self.is_open() && self.pending.is_empty()).then_some(&self.outlet)
     }
 
-    /// Sends bytes of a log, behind nothing that is held.
+    /// Sends bytes of a log, behind nothing that is pending.
     pub(super) fn send(&self, bytes: &[u8]) -> Sent {
-        debug_assert!(self.held.is_empty(), "what is held leaves first");
+        debug_assert!(self.pending.is_empty(), "what is pending leaves first");
         self.outlet.send(bytes)
     }
 
@@ -180,7 +180,7 @@ impl<O: Outlet> Connection<O> {
             Sent::Took(taken) if taken == log.slice(from, to).len() => (to, Ok(())),
             Sent::Took(taken) => {
                 let (next, rest) = log.cut(from, taken);
-                self.held.push(rest);
+                self.pending.push(rest);
                 (next, Err(self.fill()))
             }
             Sent::Gone => (from, Err(self.lose())),
@@ -195,7 +195,7 @@ impl<O: Outlet> Connection<O> {
 
     fn lose(&mut self) -> Stopped {
         self.transport = Transport::Gone;
-        self.held = Held::default();
+        self.pending = PendingWrites::default();
         Stopped::Gone
     }
 }

@@ -1,19 +1,19 @@
 //! The flush: every cursor up to its log's head, answers first.
 
 use super::Sharded;
-use super::feed::Pass;
+use super::channel_log::Pass;
 use crate::{ConnectionId, Effect, Encode, Outgoing, Outlet, Sent};
 use arrayvec::ArrayVec;
 use std::ops::Range;
 
-/// Subscribers visited of one feed before the next feed has its turn.
+/// Subscribers visited of one channel log before the next channel log has its turn.
 const TURN: usize = 256;
 
 /// Sends handed to the transport together.
 pub(super) const BATCH: usize = 64;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
-    /// Sends answers, then messages feed by feed in turns, until the round ends or the budget is spent.
+    /// Sends answers, then messages channel log by channel log in turns, until the round ends or the budget is spent.
     pub(super) fn flush_all(&mut self, mut budget: usize) -> bool {
         // What everybody here has had is dropped, which must not be before it was posted.
         self.post_all();
@@ -26,24 +26,24 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             budget -= visited.max(1);
             self.end_turn(key);
         }
-        while budget > 0 && self.rounds.is_over() && !self.gathering.is_empty() {
+        while budget > 0 && self.rounds.is_over() && !self.coalescing.is_empty() {
             budget -= self.send_gathered(budget);
         }
-        if self.rounds.is_over() && self.gathering.is_empty() {
+        if self.rounds.is_over() && self.coalescing.is_empty() {
             self.settle_gathered();
         }
         // Whoever was evicted there has left other channels, which may need a turn for it.
-        self.is_between_rounds = self.rounds.is_over() && self.gathering.is_empty();
+        self.is_between_rounds = self.rounds.is_over() && self.coalescing.is_empty();
         if self.is_between_rounds {
             self.rounds.begin_next();
         }
-        if self.rounds.is_empty() && self.gathering.is_empty() {
+        if self.rounds.is_empty() && self.coalescing.is_empty() {
             self.bound_all_logs();
         }
         // Who had to do without the rest of what it was to have has left, and may have come back.
         self.ask_for_barrier();
-        let more = !self.rounds.is_empty() || !self.gathering.is_empty();
-        self.saturated = more && (self.oversize_feeds > 0 || self.log_bytes > self.limits.shard_log_bytes);
+        let more = !self.rounds.is_empty() || !self.coalescing.is_empty();
+        self.saturated = more && (self.oversize_channel_logs > 0 || self.log_bytes > self.limits.shard_log_bytes);
         more
     }
 
@@ -63,9 +63,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.to_answer = to_answer;
     }
 
-    /// Brings up to `turn` subscribers of a feed up to its head; how many were visited.
+    /// Brings up to `turn` subscribers of a channel log up to its head; how many were visited.
     fn visit(&mut self, key: u32, turn: usize) -> usize {
-        let indices = self.feeds[key].advance_pass(turn);
+        let indices = self.channel_logs[key].advance_pass(turn);
         let visited = indices.len();
         for begin in indices.clone().step_by(BATCH) {
             self.catch_up_batch(key, begin..indices.end.min(begin + BATCH));
@@ -73,16 +73,16 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         visited
     }
 
-    /// Brings a few subscribers of a feed, by index, up to its head, or notes that they are behind.
+    /// Brings a few subscribers of a channel log, by index, up to its head, or notes that they are behind.
     fn catch_up_batch(&mut self, key: u32, indices: Range<usize>) {
         let mut clear: ArrayVec<u32, BATCH> = ArrayVec::new();
         let mut gathers = false;
         for index in indices.clone() {
-            let subscription = self.feeds[key].subscribers[index];
+            let subscription = self.channel_logs[key].subscribers[index];
             if !self.is_clear(subscription) {
                 self.catch_up(subscription);
             } else if self.is_gathered(subscription) {
-                self.gather(subscription);
+                self.coalesce(subscription);
                 gathers = true;
             } else {
                 clear.push(subscription);
@@ -90,16 +90,16 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
         self.send_to_all(key, &clear);
         let lowest = self.lowest_cursor(key, indices);
-        let pass = self.feeds[key].pass.as_mut().expect("a visit began it");
+        let pass = self.channel_logs[key].pass.as_mut().expect("a visit began it");
         pass.gathers |= gathers;
         pass.lowest = pass.lowest.min(lowest);
     }
 
-    /// The lowest cursor of these subscribers of a feed, or its head.
+    /// The lowest cursor of these subscribers of a channel log, or its head.
     pub(super) fn lowest_cursor(&self, key: u32, indices: Range<usize>) -> u64 {
-        let feed = &self.feeds[key];
-        let cursors = feed.subscribers[indices].iter().map(|key| self.subscriptions[*key as usize].cursor);
-        cursors.min().unwrap_or(feed.log.head())
+        let channel_log = &self.channel_logs[key];
+        let cursors = channel_log.subscribers[indices].iter().map(|key| self.subscriptions[*key as usize].cursor);
+        cursors.min().unwrap_or(channel_log.log.head())
     }
 
     /// Whether a subscriber is to have all messages up to the head and nothing before them.
@@ -107,13 +107,13 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         let subscription = &self.subscriptions[key as usize];
         subscription.missed == 0
             && subscription.own.is_empty()
-            && subscription.cursor < self.feeds[subscription.feed].log.head()
+            && subscription.cursor < self.channel_logs[subscription.channel_log].log.head()
             && self.connections.peek(subscription.slot).clear_outlet().is_some()
     }
 
-    /// Sends each of these subscribers of a feed all that it has not had, in one go.
+    /// Sends each of these subscribers of a channel log all that it has not had, in one go.
     fn send_to_all(&mut self, key: u32, clear: &[u32]) {
-        let log = &self.feeds[key].log;
+        let log = &self.channel_logs[key].log;
         let head = log.head();
         let mut batch: ArrayVec<Outgoing<'_, O>, BATCH> = ArrayVec::new();
         for subscription in clear {
@@ -134,7 +134,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         let subscription = &mut self.subscriptions[key as usize];
         let (id, connection) = self.connections.at(subscription.slot);
         let from = subscription.cursor;
-        let (cursor, outcome) = connection.take_note(&self.feeds[subscription.feed].log, from, to, sent);
+        let (cursor, outcome) = connection.take_note(&self.channel_logs[subscription.channel_log].log, from, to, sent);
         subscription.cursor = cursor;
         self.counters.deliveries += cursor - from;
         let Err(stopped) = outcome else { return true };
@@ -143,57 +143,57 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         false
     }
 
-    /// After a turn: lists the feed again if there is more to do, in this round or in the next.
+    /// After a turn: lists the channel log again if there is more to do, in this round or in the next.
     fn end_turn(&mut self, key: u32) {
-        let pass = self.feeds[key].pass.expect("a visit began it");
-        if !self.feeds[key].is_pass_over() {
+        let pass = self.channel_logs[key].pass.expect("a visit began it");
+        if !self.channel_logs[key].is_pass_over() {
             self.rounds.continue_with(key);
             return;
         }
         if pass.gathers {
-            self.gathering.feeds.push(key);
+            self.coalescing.channel_logs.push(key);
         } else {
             self.end_pass(key, pass);
         }
     }
 
-    /// Ends the rounds of those feeds whose subscribers were noted and have now been sent to.
+    /// Ends the rounds of those channel logs whose subscribers were noted and have now been sent to.
     fn settle_gathered(&mut self) {
-        let mut feeds = std::mem::take(&mut self.gathering.feeds);
-        for key in feeds.drain(..) {
-            let lowest = self.lowest_cursor(key, 0..self.feeds[key].subscribers.len());
-            let feed = &mut self.feeds[key];
-            feed.outdated = false;
-            let mut pass = feed.pass.expect("a visit began it");
+        let mut channel_logs = std::mem::take(&mut self.coalescing.channel_logs);
+        for key in channel_logs.drain(..) {
+            let lowest = self.lowest_cursor(key, 0..self.channel_logs[key].subscribers.len());
+            let channel_log = &mut self.channel_logs[key];
+            channel_log.outdated = false;
+            let mut pass = channel_log.pass.expect("a visit began it");
             pass.lowest = lowest;
             self.end_pass(key, pass);
         }
-        self.gathering.feeds = feeds;
+        self.coalescing.channel_logs = channel_logs;
     }
 
     fn end_pass(&mut self, key: u32, pass: Pass) {
-        let feed = &mut self.feeds[key];
-        feed.pass = None;
-        feed.offered = pass.begun_at;
+        let channel_log = &mut self.channel_logs[key];
+        channel_log.pass = None;
+        channel_log.offered = pass.begun_at;
         self.trim(key, pass);
-        let feed = &mut self.feeds[key];
-        feed.completed = self.rounds.number();
-        if feed.log.head() > pass.begun_at || feed.outdated {
-            self.rounds.list(key, feed.completed);
+        let channel_log = &mut self.channel_logs[key];
+        channel_log.completed = self.rounds.number();
+        if channel_log.log.head() > pass.begun_at || channel_log.outdated {
+            self.rounds.list(key, channel_log.completed);
         } else {
-            feed.to_flush = false;
-            self.feeds.retire(key);
+            channel_log.to_flush = false;
+            self.channel_logs.retire(key);
         }
     }
 
     fn trim(&mut self, key: u32, pass: Pass) {
-        let log = &mut self.feeds[key].log;
+        let log = &mut self.channel_logs[key].log;
         log.drop_before(pass.lowest);
         // What came during the round has its own: a subscriber that takes bytes does not lag because we are slow.
         // Until then the shard is saturated.
         let oldest = log.oldest_within(self.limits.log_bytes).min(pass.begun_at);
         if oldest > log.first() {
-            self.evict(key, oldest);
+            self.trim_log(key, oldest);
         }
         self.tidy(key);
     }
@@ -201,8 +201,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Sends one subscriber what it has not had, if its connection takes it.
     pub(super) fn catch_up(&mut self, key: u32) {
         let subscription = &mut self.subscriptions[key as usize];
-        let feed = &self.feeds[subscription.feed];
-        let head = subscription.end(feed.log.head());
+        let channel_log = &self.channel_logs[subscription.channel_log];
+        let head = subscription.end(channel_log.log.head());
         if subscription.cursor == head && subscription.missed == 0 {
             return;
         }
@@ -212,7 +212,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
         if subscription.missed > 0 {
             let missed = std::mem::take(&mut subscription.missed);
-            connection.hold_with(|out| self.encode.gap(feed.encoding, &feed.channel, missed, out));
+            connection.hold_with(|out| self.encode.gap(channel_log.encoding, &channel_log.channel, missed, out));
         }
         if let Err(stopped) = connection.send_held() {
             return self.report(id, stopped);
@@ -225,7 +225,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
                 return;
             }
             let (_, connection) = self.connections.at(subscription.slot);
-            let sent = connection.send(self.feeds[subscription.feed].log.slice(from, to));
+            let sent = connection.send(self.channel_logs[subscription.channel_log].log.slice(from, to));
             self.counters.sent(sent);
             if !self.advance(key, to, sent) {
                 return;
@@ -244,8 +244,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             && let Some(key) = connection.subscriptions.get(index).copied()
         {
             self.catch_up(key);
-            let feed = self.subscriptions[key as usize].feed;
-            self.list_for_trim(feed);
+            let channel_log = self.subscriptions[key as usize].channel_log;
+            self.list_for_trim(channel_log);
             // Where it has ended, another has its place.
             index += usize::from(!self.complete(key));
         }

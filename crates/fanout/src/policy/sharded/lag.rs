@@ -8,19 +8,19 @@ use crate::{ConnectionId, Effect, Encode, Lag, Outlet};
 use std::cmp::Reverse;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
-    /// Drops the messages of a feed before `oldest`, at the cost of those who have not had them.
-    pub(super) fn evict(&mut self, key: u32, oldest: u64) {
+    /// Drops the messages of a channel log before `oldest`, at the cost of those who have not had them.
+    pub(super) fn trim_log(&mut self, key: u32, oldest: u64) {
         let (mut lagged, mut leaving) = (Vec::new(), Vec::new());
-        for index in 0..self.feeds[key].subscribers.len() {
-            let subscription = self.feeds[key].subscribers[index];
+        for index in 0..self.channel_logs[key].subscribers.len() {
+            let subscription = self.channel_logs[key].subscribers[index];
             if self.subscriptions[subscription as usize].cursor < oldest {
-                lagged.extend(self.forgo(subscription, oldest));
+                lagged.extend(self.skip(subscription, oldest));
                 leaving.extend(self.subscriptions[subscription as usize].is_complete().then_some(subscription));
             }
         }
-        self.feeds[key].log.drop_before(oldest);
+        self.channel_logs[key].log.drop_before(oldest);
         for id in lagged {
-            self.give_up(id);
+            self.evict(id);
         }
         leaving.retain(|subscription| self.subscriptions.contains(*subscription as usize));
         for subscription in leaving {
@@ -35,7 +35,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             return;
         }
         let behind = self.subscriptions.iter().filter_map(|(key, subscription)| {
-            let log = &self.feeds[subscription.feed].log;
+            let log = &self.channel_logs[subscription.channel_log].log;
             let end = subscription.end(log.head());
             let bytes = log.slice(subscription.cursor, end).len();
             // In the order of their keys where they are equal, so that the same run always goes the same way.
@@ -49,27 +49,27 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             }
             // It may have gone with another subscription of its connection.
             if let Some(subscription) = self.subscriptions.get(key) {
-                self.forgo_all(u32::try_from(key).expect("below 2^32 subscriptions"), subscription.feed);
+                self.skip_all(u32::try_from(key).expect("below 2^32 subscriptions"), subscription.channel_log);
             }
         }
     }
 
-    /// Has a subscriber of a feed do without all that it has not had, and drops what nobody else needs.
-    fn forgo_all(&mut self, key: u32, feed_key: u32) {
-        let head = self.feeds[feed_key].log.head();
-        let lagged = self.forgo(key, head);
-        let lowest = self.lowest_cursor(feed_key, 0..self.feeds[feed_key].subscribers.len());
-        self.feeds[feed_key].log.drop_before(lowest);
-        self.tidy(feed_key);
+    /// Has a subscriber of a channel log do without all that it has not had, and drops what nobody else needs.
+    fn skip_all(&mut self, key: u32, channel_log_key: u32) {
+        let head = self.channel_logs[channel_log_key].log.head();
+        let lagged = self.skip(key, head);
+        let lowest = self.lowest_cursor(channel_log_key, 0..self.channel_logs[channel_log_key].subscribers.len());
+        self.channel_logs[channel_log_key].log.drop_before(lowest);
+        self.tidy(channel_log_key);
         if let Some(id) = lagged {
-            self.give_up(id);
+            self.evict(id);
         } else {
             self.complete(key);
         }
     }
 
     /// Has a subscriber do without the messages before `oldest`; its connection, if that must end for it.
-    fn forgo(&mut self, key: u32, oldest: u64) -> Option<ConnectionId> {
+    fn skip(&mut self, key: u32, oldest: u64) -> Option<ConnectionId> {
         let (slot, lag) = {
             let subscription = &self.subscriptions[key as usize];
             (subscription.slot, subscription.lag)
@@ -77,7 +77,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         let (id, connection) = self.connections.at(slot);
         let is_gone = connection.is_gone();
         if lag == Lag::Disconnect && !is_gone {
-            self.note_standing(id);
+            self.note_backlog(id);
         }
         let subscription = &mut self.subscriptions[key as usize];
         let missed = subscription.own.count_allowed(subscription.cursor, subscription.end(oldest).min(oldest));
@@ -103,7 +103,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 
     /// Ends all subscriptions of a connection at once: a message behind what it missed would hide the gap.
-    fn give_up(&mut self, id: ConnectionId) {
+    fn evict(&mut self, id: ConnectionId) {
         self.remove_all_subscriptions(id);
         let Some(connection) = self.connections.get_mut(id) else { return };
         if connection.has_lagged() {

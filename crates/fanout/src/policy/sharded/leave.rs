@@ -3,25 +3,25 @@
 //! A subscription that is to end goes on as before until every other shard has passed a barrier ([`Barriers`]). Then its end
 //! is fixed: the head of the log. If its connection takes the rest at once, that is all. If not, the rest stays in the
 //! log within the log's bounds, and the answer waits for it. A connection that ends does so with all its
-//! subscriptions, and its farewell waits for the last of them.
+//! subscriptions, and its close frame waits for the last of them.
 //!
 //! Invariant: a subscription whose end is fixed is behind it, and its connection does not take bytes: so no flush meets one.
 //!
 //! [`Barriers`]: crate::policy::barrier::Barriers
 
 use super::Sharded;
+use super::channel_log::Interest;
 use super::connection::Phase;
-use super::feed::Interest;
 use crate::policy::leaving::{Leaving, Request};
 use crate::{ConnectionId, Effect, Encode, Item, Lag, Outlet, ShardId};
 
 /// An operation that waits for a barrier.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Awaiting {
-    /// That the other shards post a feed's messages here.
-    Interest { feed: u32 },
-    /// The end of a connection's subscription to a feed.
-    Leave { id: ConnectionId, feed: u32 },
+    /// That the other shards post a channel log's messages here.
+    Interest { channel_log: u32 },
+    /// The end of a connection's subscription to a channel log.
+    Leave { id: ConnectionId, channel_log: u32 },
     /// The end of a connection.
     End { id: ConnectionId },
 }
@@ -54,8 +54,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         {
             self.awaiting.pop_front();
             match awaiting {
-                Awaiting::Interest { feed } => self.confirm(feed, barrier),
-                Awaiting::Leave { id, feed } => self.fix_end_of(id, feed),
+                Awaiting::Interest { channel_log } => self.confirm(channel_log, barrier),
+                Awaiting::Leave { id, channel_log } => self.fix_end_of(id, channel_log),
                 Awaiting::End { id } => self.fix_ends(id, barrier),
             }
         }
@@ -64,8 +64,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Returns true if a subscription can end at once: no other shard has to be asked, and nothing is queued for it.
     fn can_leave_now(&self, key: u32) -> bool {
         let subscription = &self.subscriptions[key as usize];
-        let is_behind = subscription.cursor < self.feeds[subscription.feed].log.head();
-        self.parcels.len() == 1 && !is_behind && subscription.missed == 0 && subscription.leaving.is_none()
+        let is_behind = subscription.cursor < self.channel_logs[subscription.channel_log].log.head();
+        self.shard_batches.len() == 1 && !is_behind && subscription.missed == 0 && subscription.leaving.is_none()
     }
 
     /// Begins the end of a subscription.
@@ -80,8 +80,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             return leaving.behind.push(Request::Unsubscribe { answer: answer.into() });
         }
         subscription.leaving = Some(Box::new(Leaving::new(answer)));
-        let feed = subscription.feed;
-        self.await_barrier(Awaiting::Leave { id, feed });
+        let channel_log = subscription.channel_log;
+        self.await_barrier(Awaiting::Leave { id, channel_log });
         self.act_on_barriers();
     }
 
@@ -101,9 +101,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         connection.subscriptions.iter().filter(stays).count() + connection.waiting.len()
     }
 
-    fn fix_end_of(&mut self, id: ConnectionId, feed: u32) {
+    fn fix_end_of(&mut self, id: ConnectionId, channel_log: u32) {
         if self.connections.get(id).is_some()
-            && let Some(key) = self.by_pair.get(&(id.slot, feed)).copied()
+            && let Some(key) = self.by_pair.get(&(id.slot, channel_log)).copied()
         {
             self.fix_end(key);
         }
@@ -112,7 +112,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// A subscription is to have what there is, and nothing more.
     fn fix_end(&mut self, key: u32) {
         let subscription = &mut self.subscriptions[key as usize];
-        let head = self.feeds[subscription.feed].log.head();
+        let head = self.channel_logs[subscription.channel_log].log.head();
         let leaving = subscription.leaving.get_or_insert_with(|| Box::new(Leaving::new(&[])));
         if leaving.until.is_none() {
             leaving.until = Some(head);
@@ -129,21 +129,22 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         if !is_over || !subscription.is_complete() && !connection.is_gone() {
             return false;
         }
-        let feed = &self.feeds[subscription.feed];
-        let end = subscription.end(feed.log.head());
+        let channel_log = &self.channel_logs[subscription.channel_log];
+        let end = subscription.end(channel_log.log.head());
         self.counters.undelivered += subscription.own.count_allowed(subscription.cursor, end);
         if subscription.missed > 0 {
-            connection.hold_with(|out| self.encode.gap(feed.encoding, &feed.channel, subscription.missed, out));
+            connection
+                .hold_with(|out| self.encode.gap(channel_log.encoding, &channel_log.channel, subscription.missed, out));
         }
         let leaving = subscription.leaving.take().expect("it is over");
         connection.waiting_bytes -= leaving.bytes();
-        let channel = std::sync::Arc::clone(&feed.channel);
+        let channel = std::sync::Arc::clone(&channel_log.channel);
         self.remove_subscription(key);
         self.answer_slot(id.slot, &leaving.answer);
         for request in leaving.behind {
             self.carry_out(id, &channel, request);
         }
-        self.say_farewell(id);
+        self.send_close_frame(id);
         true
     }
 
@@ -164,10 +165,10 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 
     /// Begins the end of a connection.
-    pub(super) fn finish(&mut self, id: ConnectionId, farewell: &[u8]) {
+    pub(super) fn finish(&mut self, id: ConnectionId, close_frame: &[u8]) {
         let connection = self.connections.at(id.slot).1;
         let has_none = connection.subscriptions.is_empty() && connection.waiting.is_empty();
-        connection.keep_farewell(farewell);
+        connection.keep_close_frame(close_frame);
         if has_none {
             connection.end();
             return self.list_for_answer(id);
@@ -177,7 +178,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.act_on_barriers();
     }
 
-    /// A connection is to have what there is and nothing more, then its farewell.
+    /// A connection is to have what there is and nothing more, then its close frame.
     fn fix_ends(&mut self, id: ConnectionId, barrier: u64) {
         let is_due = |connection: &super::Connection<O>| connection.phase == Phase::Finishing { barrier };
         let mut index = 0;
@@ -189,25 +190,25 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             index += usize::from(self.subscriptions.get(key as usize).is_some_and(|s| s.leaving.is_some()));
         }
         if self.connections.get(id).is_some_and(is_due) {
-            self.say_farewell(id);
+            self.send_close_frame(id);
         }
     }
 
-    /// Lets the farewell go, if a connection that ends has nothing else to come.
-    fn say_farewell(&mut self, id: ConnectionId) {
+    /// Lets the close frame go, if a connection that ends has nothing else to come.
+    fn send_close_frame(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let Phase::Finishing { barrier } = connection.phase else { return };
         if connection.has_finished() && self.barriers.is_passed(barrier) {
             connection.end();
-            // That it was drained before is no news any more, and must not be taken for the farewell's leaving.
+            // That it was drained before is no news any more, and must not be taken for the close frame's leaving.
             self.effects.retain(|effect| *effect != Effect::Drained(id));
             self.list_for_answer(id);
         }
     }
 
-    /// The other shards post a feed's messages here from now on.
+    /// The other shards post a channel log's messages here from now on.
     fn confirm(&mut self, key: u32, barrier: u64) {
-        if self.feeds.get(key).is_some_and(|feed| feed.interest == Interest::Asked { barrier }) {
+        if self.channel_logs.get(key).is_some_and(|channel_log| channel_log.interest == Interest::Asked { barrier }) {
             self.let_in(key);
         }
     }

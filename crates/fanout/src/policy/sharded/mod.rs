@@ -6,13 +6,13 @@
 //! each, or one for all channels of a connection.
 //!
 //! Invariants: only what was published here is posted, because a log's messages up to `posted` were
-//! posted or came from elsewhere, and everything is posted before anything is received. A feed that is
+//! posted or came from elsewhere, and everything is posted before anything is received. A channel log that is
 //! listed anywhere is not retired.
 
+mod channel_log;
+mod coalesce;
 mod connection;
-mod feed;
 mod flush;
-mod gather;
 mod interest;
 mod lag;
 mod leave;
@@ -22,13 +22,13 @@ mod subscription;
 use super::barrier::Barriers;
 use crate::log::BufferPool;
 use crate::{
-    ConnectionId, Counters, Effect, Encode, Encoding, Item, Lag, Limits, Outlet, Parcel, Policy, Publication, Run,
-    ShardId, Slots, Standing, TooManySubscriptions,
+    Backlog, ConnectionId, Counters, Effect, Encode, EncodedBatch, Encoding, Item, Lag, Limits, Outlet, Policy,
+    Publication, ShardBatch, ShardId, Slots, TooManySubscriptions,
 };
 use bytes::Bytes;
+use channel_log::ChannelLogs;
+use coalesce::Coalescing;
 use connection::{Connection, Phase, Stopped};
-use feed::Feeds;
-use gather::Gathering;
 use leave::Awaiting;
 use rounds::Rounds;
 use slab::Slab;
@@ -43,28 +43,28 @@ pub struct Sharded<O, E> {
     encode: E,
     limits: Limits,
     connections: Slots<Connection<O>>,
-    feeds: Feeds,
+    channel_logs: ChannelLogs,
     subscriptions: Slab<Subscription>,
-    /// The subscription of a connection (by slot) to a feed (by key).
+    /// The subscription of a connection (by slot) to a channel log (by key).
     by_pair: HashMap<(u32, u32), u32>,
     /// Connections with answers that have not left.
     to_answer: Vec<ConnectionId>,
     /// Feeds with messages that some subscriber has not had.
     rounds: Rounds,
     /// Who is sent to at the end of the round.
-    gathering: Gathering,
+    coalescing: Coalescing,
     /// The last flush ended a round.
     is_between_rounds: bool,
     /// Feeds with messages that interested shards have not had.
     to_post: Vec<u32>,
     /// One for each shard; this shard's own stays empty.
-    parcels: Vec<Parcel>,
+    shard_batches: Vec<ShardBatch>,
     effects: VecDeque<Effect>,
     buffers: BufferPool,
     barriers: Barriers,
     /// Operations that wait for barriers, each with its barrier's number, in order.
     awaiting: VecDeque<(u64, Awaiting)>,
-    oversize_feeds: usize,
+    oversize_channel_logs: usize,
     /// The sizes of all logs.
     log_bytes: usize,
     saturated: bool,
@@ -83,29 +83,29 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             encode,
             connections: Slots::with_capacity(shard, limits.reserved_connections),
             limits,
-            feeds: Feeds::default(),
+            channel_logs: ChannelLogs::default(),
             subscriptions: Slab::new(),
             by_pair: HashMap::new(),
             to_answer: Vec::new(),
             rounds: Rounds::default(),
-            gathering: Gathering::default(),
+            coalescing: Coalescing::default(),
             is_between_rounds: true,
             to_post: Vec::new(),
-            parcels: (0..shards).map(|_| Parcel::default()).collect(),
+            shard_batches: (0..shards).map(|_| ShardBatch::default()).collect(),
             effects: VecDeque::new(),
             buffers: BufferPool::default(),
             barriers: Barriers::new(shard, shards),
             awaiting: VecDeque::new(),
-            oversize_feeds: 0,
+            oversize_channel_logs: 0,
             log_bytes: 0,
             saturated: false,
             counters: Counters::default(),
         }
     }
 
-    /// How many feeds there are: channels that somebody here or elsewhere wants, by encoding.
-    pub fn feeds(&self) -> usize {
-        self.feeds.len()
+    /// How many channel logs there are: channels that somebody here or elsewhere wants, by encoding.
+    pub fn channel_logs(&self) -> usize {
+        self.channel_logs.len()
     }
 
     fn answer_slot(&mut self, slot: u32, frame: &[u8]) {
@@ -117,7 +117,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.list_for_answer(id);
     }
 
-    /// Has what is held for a connection sent by the next flush.
+    /// Has what is pending for a connection sent by the next flush.
     fn list_for_answer(&mut self, id: ConnectionId) {
         let connection = self.connections.get_mut(id).expect("it is there");
         if !std::mem::replace(&mut connection.listed, true) {
@@ -128,74 +128,77 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Returns true if a connection has or awaits a subscription that it has not asked to end.
     fn has_asked_for(&self, slot: u32, channel: &str) -> bool {
         let connection = self.connections.peek(slot);
-        let Some(feed) = self.feeds.find(channel, connection.encoding) else { return false };
-        match self.by_pair.get(&(slot, feed)) {
+        let Some(channel_log) = self.channel_logs.find(channel, connection.encoding) else { return false };
+        match self.by_pair.get(&(slot, channel_log)) {
             Some(key) => self.subscriptions[*key as usize].leaving.as_ref().is_none_or(|leaving| leaving.comes_back()),
-            None => connection.waiting.contains(&feed),
+            None => connection.waiting.contains(&channel_log),
         }
     }
 
     fn subscribe_to(&mut self, id: ConnectionId, channel: &str, lag: Lag, answer: &[u8]) {
         let encoding = self.connections.peek(id.slot).encoding;
-        let known = self.feeds.find(channel, encoding).and_then(|feed| self.by_pair.get(&(id.slot, feed)).copied());
+        let known = self
+            .channel_logs
+            .find(channel, encoding)
+            .and_then(|channel_log| self.by_pair.get(&(id.slot, channel_log)).copied());
         if let Some(key) = known {
             if !self.come_back(id.slot, key, lag, answer) {
                 self.answer_slot(id.slot, answer);
             }
             return;
         }
-        let feed = self.feeds.find_or_create(channel, encoding);
-        if self.ask_for(feed) {
-            self.add_subscription(id.slot, feed, lag);
+        let channel_log = self.channel_logs.find_or_create(channel, encoding);
+        if self.ask_for(channel_log) {
+            self.add_subscription(id.slot, channel_log, lag);
             self.answer_slot(id.slot, answer);
         } else {
-            self.wait_for(feed, id.slot, lag, answer);
+            self.wait_for(channel_log, id.slot, lag, answer);
         }
     }
 
     fn unsubscribe_from(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
         let encoding = self.connections.peek(id.slot).encoding;
-        if let Some(feed) = self.feeds.find(channel, encoding) {
-            if let Some(key) = self.by_pair.get(&(id.slot, feed)).copied() {
+        if let Some(channel_log) = self.channel_logs.find(channel, encoding) {
+            if let Some(key) = self.by_pair.get(&(id.slot, channel_log)).copied() {
                 return self.leave(id, key, answer);
             }
-            for answer in self.stop_waiting(id.slot, feed) {
+            for answer in self.stop_waiting(id.slot, channel_log) {
                 self.answer_slot(id.slot, &answer);
             }
         }
         self.answer_slot(id.slot, answer);
     }
 
-    fn add_subscription(&mut self, slot: u32, feed_key: u32, lag: Lag) {
-        if self.by_pair.contains_key(&(slot, feed_key)) {
+    fn add_subscription(&mut self, slot: u32, channel_log_key: u32, lag: Lag) {
+        if self.by_pair.contains_key(&(slot, channel_log_key)) {
             return;
         }
         let (_, connection) = self.connections.at(slot);
-        let feed = &mut self.feeds[feed_key];
+        let channel_log = &mut self.channel_logs[channel_log_key];
         let key = self.subscriptions.insert(Subscription {
             slot,
-            feed: feed_key,
-            index_in_feed: u32::try_from(feed.subscribers.len()).expect("below 2^32 subscribers"),
+            channel_log: channel_log_key,
+            index_in_channel_log: u32::try_from(channel_log.subscribers.len()).expect("below 2^32 subscribers"),
             index_in_connection: u32::try_from(connection.subscriptions.len()).expect("below 2^32 subscriptions"),
             lag,
-            cursor: feed.log.head(),
+            cursor: channel_log.log.head(),
             missed: 0,
-            gathered: false,
+            coalesced: false,
             own: super::ranges::Ranges::default(),
             leaving: None,
         });
         let key = u32::try_from(key).expect("below 2^32 subscriptions");
-        feed.subscribers.push(key);
+        channel_log.subscribers.push(key);
         connection.subscriptions.push(key);
-        self.by_pair.insert((slot, feed_key), key);
+        self.by_pair.insert((slot, channel_log_key), key);
     }
 
     fn remove_subscription(&mut self, key: u32) {
         let gone = self.subscriptions.remove(key as usize);
-        self.by_pair.remove(&(gone.slot, gone.feed));
-        self.feeds[gone.feed].remove_subscriber(gone.index_in_feed, &mut self.subscriptions);
+        self.by_pair.remove(&(gone.slot, gone.channel_log));
+        self.channel_logs[gone.channel_log].remove_subscriber(gone.index_in_channel_log, &mut self.subscriptions);
         let (_, connection) = self.connections.at(gone.slot);
-        if gone.gathered {
+        if gone.coalesced {
             connection.behind.retain(|behind| *behind != key);
         }
         connection.waiting_bytes -= gone.leaving.map_or(0, |leaving| leaving.bytes());
@@ -203,44 +206,45 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         if let Some(moved) = connection.subscriptions.get(gone.index_in_connection as usize) {
             self.subscriptions[*moved as usize].index_in_connection = gone.index_in_connection;
         }
-        self.list_for_trim(gone.feed);
-        self.leave_feed(gone.feed);
+        self.list_for_trim(gone.channel_log);
+        self.leave_channel_log(gone.channel_log);
     }
 
     /// Ends every subscription that a connection has or awaits, because the connection ends.
     fn remove_all_subscriptions(&mut self, id: ConnectionId) {
-        self.note_standing(id);
+        self.note_backlog(id);
         while let Some(key) = self.connections.get(id).and_then(|connection| connection.subscriptions.last().copied()) {
             let subscription = &mut self.subscriptions[key as usize];
-            let end = subscription.end(self.feeds[subscription.feed].log.head());
+            let end = subscription.end(self.channel_logs[subscription.channel_log].log.head());
             self.counters.undelivered += subscription.own.count_allowed(subscription.cursor, end);
             self.remove_subscription(key);
         }
-        while let Some(feed) = self.connections.get(id).and_then(|connection| connection.waiting.last().copied()) {
-            self.stop_waiting(id.slot, feed);
+        while let Some(channel_log) = self.connections.get(id).and_then(|connection| connection.waiting.last().copied())
+        {
+            self.stop_waiting(id.slot, channel_log);
         }
     }
 
     /// Keeps how a connection stands, before that is lost with its subscriptions. The first time counts.
-    fn note_standing(&mut self, id: ConnectionId) {
-        let standing = self.standing(id);
+    fn note_backlog(&mut self, id: ConnectionId) {
+        let backlog = self.backlog(id);
         if let Some(connection) = self.connections.get_mut(id) {
-            connection.stood = Some(standing);
+            connection.final_backlog = Some(backlog);
         }
     }
 
     fn list_for_flush(&mut self, key: u32) {
-        let feed = &mut self.feeds[key];
-        if !std::mem::replace(&mut feed.to_flush, true) {
-            self.rounds.list(key, feed.completed);
+        let channel_log = &mut self.channel_logs[key];
+        if !std::mem::replace(&mut channel_log.to_flush, true) {
+            self.rounds.list(key, channel_log.completed);
         }
     }
 
     /// Has the log trimmed by another round: who has left it or caught up may have been the last behind.
     fn list_for_trim(&mut self, key: u32) {
-        let feed = &mut self.feeds[key];
-        if !feed.log.is_empty() {
-            feed.outdated = true;
+        let channel_log = &mut self.channel_logs[key];
+        if !channel_log.log.is_empty() {
+            channel_log.outdated = true;
             self.list_for_flush(key);
         }
     }
@@ -248,57 +252,60 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     fn post_all(&mut self) {
         let mut to_post = std::mem::take(&mut self.to_post);
         for key in to_post.drain(..) {
-            self.post_feed(key);
+            self.post_channel_log(key);
         }
         self.to_post = to_post;
         self.ask_for_barrier();
     }
 
-    /// Puts the messages of a feed that were not posted into the parcels of those who want them.
-    fn post_feed(&mut self, key: u32) {
-        let feed = &mut self.feeds[key];
-        feed.to_post = false;
-        let head = feed.log.head();
-        if let Some((last, others)) = feed.interested.split_last() {
-            let run = Run {
-                channel: Arc::clone(&feed.channel),
-                encoding: feed.encoding,
-                bytes: Bytes::copy_from_slice(feed.log.slice(feed.posted, head)),
-                lengths: feed.log.lengths(feed.posted, head).collect(),
+    /// Puts the messages of a channel log that were not posted into the shard batches of those who want them.
+    fn post_channel_log(&mut self, key: u32) {
+        let channel_log = &mut self.channel_logs[key];
+        channel_log.to_post = false;
+        let head = channel_log.log.head();
+        if let Some((last, others)) = channel_log.interested.split_last() {
+            let batch = EncodedBatch {
+                channel: Arc::clone(&channel_log.channel),
+                encoding: channel_log.encoding,
+                bytes: Bytes::copy_from_slice(channel_log.log.slice(channel_log.posted, head)),
+                lengths: channel_log.log.lengths(channel_log.posted, head).collect(),
             };
             for shard in others {
-                self.parcels[usize::from(*shard)].push(Item::Run(run.clone()));
+                self.shard_batches[usize::from(*shard)].push(Item::Messages(batch.clone()));
             }
-            self.parcels[usize::from(*last)].push(Item::Run(run));
+            self.shard_batches[usize::from(*last)].push(Item::Messages(batch));
         }
-        feed.posted = head;
-        if !feed.to_flush {
-            debug_assert!(feed.subscribers.is_empty(), "a message for a subscriber here lists the feed for the flush");
-            feed.log.drop_before(head);
+        channel_log.posted = head;
+        if !channel_log.to_flush {
+            debug_assert!(
+                channel_log.subscribers.is_empty(),
+                "a message for a subscriber here lists the channel log for the flush"
+            );
+            channel_log.log.drop_before(head);
             self.tidy(key);
-            self.feeds.retire(key);
+            self.channel_logs.retire(key);
         }
     }
 
     /// After messages were dropped: an empty log keeps no buffers, and the sizes are right again.
     fn tidy(&mut self, key: u32) {
-        let log = &mut self.feeds[key].log;
+        let log = &mut self.channel_logs[key].log;
         if log.is_empty() {
             self.buffers.reclaim(log);
         }
         self.note_size(key);
     }
 
-    /// Keeps count of the bytes of all logs, and of the feeds that have more to send than a log may keep: what is kept for
+    /// Keeps count of the bytes of all logs, and of the channel logs that have more to send than a log may keep: what is kept for
     /// those who take nothing is no reason to read less.
     fn note_size(&mut self, key: u32) {
-        let feed = &mut self.feeds[key];
-        let size = feed.log.size();
-        self.log_bytes = self.log_bytes - std::mem::replace(&mut feed.size, size) + size;
+        let channel_log = &mut self.channel_logs[key];
+        let size = channel_log.log.size();
+        self.log_bytes = self.log_bytes - std::mem::replace(&mut channel_log.size, size) + size;
         let limit = self.limits.log_bytes;
-        let oversize = size > limit && feed.unsent_bytes() > limit;
-        if std::mem::replace(&mut feed.oversize, oversize) != oversize {
-            if oversize { self.oversize_feeds += 1 } else { self.oversize_feeds -= 1 }
+        let oversize = size > limit && channel_log.unsent_bytes() > limit;
+        if std::mem::replace(&mut channel_log.oversize, oversize) != oversize {
+            if oversize { self.oversize_channel_logs += 1 } else { self.oversize_channel_logs -= 1 }
         }
     }
 
@@ -315,12 +322,12 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
         self.connections.insert(Connection::new(outlet, encoding))
     }
 
-    fn end(&mut self, id: ConnectionId, farewell: &[u8]) {
-        self.note_standing(id);
+    fn end(&mut self, id: ConnectionId, close_frame: &[u8]) {
+        self.note_backlog(id);
         let Some(connection) = self.connections.get(id) else { return };
         if connection.phase == Phase::Serving || connection.has_lagged() {
             self.effects.retain(|effect| *effect != Effect::Drained(id));
-            self.finish(id, farewell);
+            self.finish(id, close_frame);
         }
     }
 
@@ -340,20 +347,20 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
         }
     }
 
-    fn backlog(&self, id: ConnectionId) -> usize {
-        self.connections.get(id).map_or(0, Connection::backlog)
+    fn pending_bytes(&self, id: ConnectionId) -> usize {
+        self.connections.get(id).map_or(0, Connection::pending_bytes)
     }
 
-    fn standing(&self, id: ConnectionId) -> Standing {
-        let Some(connection) = self.connections.get(id) else { return Standing::default() };
-        connection.stood.unwrap_or_else(|| {
+    fn backlog(&self, id: ConnectionId) -> Backlog {
+        let Some(connection) = self.connections.get(id) else { return Backlog::default() };
+        connection.final_backlog.unwrap_or_else(|| {
             let unsent = connection.subscriptions.iter().map(|key| {
                 let subscription = &self.subscriptions[*key as usize];
-                let log = &self.feeds[subscription.feed].log;
+                let log = &self.channel_logs[subscription.channel_log].log;
                 log.slice(subscription.cursor, subscription.end(log.head())).len()
             });
-            let bytes_behind = connection.backlog() + unsent.sum::<usize>();
-            Standing { channels: connection.subscriptions.len(), bytes_behind }
+            let bytes_behind = connection.pending_bytes() + unsent.sum::<usize>();
+            Backlog { channels: connection.subscriptions.len(), bytes_behind }
         })
     }
 
@@ -396,26 +403,26 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
             return;
         }
         self.counters.published += 1;
-        for key in self.feeds.of_channel(publication.channel) {
-            let feed = &mut self.feeds[key];
-            if !feed.is_wanted() {
+        for key in self.channel_logs.of_channel(publication.channel) {
+            let channel_log = &mut self.channel_logs[key];
+            if !channel_log.is_wanted() {
                 continue;
             }
-            self.buffers.lend(&mut feed.log);
-            let message = feed.log.head();
-            let encoding = feed.encoding;
-            feed.log.append(|out| self.encode.message(encoding, publication.channel, publication.payload, out));
+            self.buffers.lend(&mut channel_log.log);
+            let message = channel_log.log.head();
+            let encoding = channel_log.encoding;
+            channel_log.log.append(|out| self.encode.message(encoding, publication.channel, publication.payload, out));
             if publication.no_echo
                 && let Some(own) = self.by_pair.get(&(from.slot, key))
             {
                 self.subscriptions[*own as usize].own.push(message);
             }
-            if feed.interested.is_empty() {
-                feed.posted = message + 1;
-            } else if !std::mem::replace(&mut feed.to_post, true) {
+            if channel_log.interested.is_empty() {
+                channel_log.posted = message + 1;
+            } else if !std::mem::replace(&mut channel_log.to_post, true) {
                 self.to_post.push(key);
             }
-            if !feed.subscribers.is_empty() {
+            if !channel_log.subscribers.is_empty() {
                 self.list_for_flush(key);
             }
             self.note_size(key);
@@ -434,19 +441,19 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
         self.post_all();
     }
 
-    fn parcel(&mut self, to: ShardId) -> &mut Parcel {
-        &mut self.parcels[usize::from(to)]
+    fn shard_batch(&mut self, to: ShardId) -> &mut ShardBatch {
+        &mut self.shard_batches[usize::from(to)]
     }
 
-    fn receive(&mut self, from: ShardId, parcel: Parcel) {
+    fn receive(&mut self, from: ShardId, shard_batch: ShardBatch) {
         self.post_all();
-        for item in parcel.into_items() {
+        for item in shard_batch.into_items() {
             match item {
-                Item::Run(run) => self.receive_run(&run),
+                Item::Messages(batch) => self.receive_batch(&batch),
                 Item::Interest { channel, encoding } => self.add_interest(from, &channel, encoding),
                 Item::Withdrawn { channel, encoding } => self.remove_interest(from, &channel, encoding),
-                // What was accepted before is in the parcel already.
-                Item::Barrier(number) => self.parcels[usize::from(from)].push(Item::Passed(number)),
+                // What was accepted before is in the shard batch already.
+                Item::Barrier(number) => self.shard_batches[usize::from(from)].push(Item::Passed(number)),
                 Item::Passed(number) => self.pass(from, number),
                 Item::Notice(..) | Item::Delivery(_) => {
                     unreachable!("no shard writes to another's connections, or has others write")

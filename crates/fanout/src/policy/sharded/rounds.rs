@@ -1,12 +1,12 @@
-//! The feeds that have something to flush, in rounds.
+//! The channel logs that have something to flush, in rounds.
 //!
-//! In a round every feed has its subscribers visited at most once. One that gets more when they have been waits for the next,
+//! In a round every channel log has its subscribers visited at most once. One that gets more when they have been waits for the next,
 //! and the owner may pause in between: without rounds, a shard that is given messages as fast as it sends them
 //! would send each subscriber each message by itself, and never come to the pause that merges them.
 
 use std::collections::VecDeque;
 
-/// A queue of feeds, by key.
+/// A queue of channel logs, by key.
 #[derive(Debug)]
 pub(super) struct Rounds {
     current: VecDeque<u32>,
@@ -21,19 +21,19 @@ impl Default for Rounds {
 }
 
 impl Rounds {
-    /// Lists a feed that was not listed; `completed` is the round in which its subscribers were all visited last, 0 if
+    /// Lists a channel log that was not listed; `completed` is the round in which its subscribers were all visited last, 0 if
     /// they never were.
     pub(super) fn list(&mut self, key: u32, completed: u64) {
         let queue = if completed == self.number { &mut self.next } else { &mut self.current };
         queue.push_back(key);
     }
 
-    /// Takes the feed whose turn it is in this round.
+    /// Takes the channel log whose turn it is in this round.
     pub(super) fn take(&mut self) -> Option<u32> {
         self.current.pop_front()
     }
 
-    /// Gives a feed another turn in this round.
+    /// Gives a channel log another turn in this round.
     pub(super) fn continue_with(&mut self, key: u32) {
         self.current.push_back(key);
     }
@@ -43,19 +43,19 @@ impl Rounds {
         self.number
     }
 
-    /// Whether every feed of this round has had its turn.
+    /// Whether every channel log of this round has had its turn.
     pub(super) fn is_over(&self) -> bool {
         self.current.is_empty()
     }
 
     /// Begins the next round.
     pub(super) fn begin_next(&mut self) {
-        debug_assert!(self.is_over(), "a feed would be visited before those of its round");
+        debug_assert!(self.is_over(), "a channel log would be visited before those of its round");
         std::mem::swap(&mut self.current, &mut self.next);
         self.number += 1;
     }
 
-    /// Whether no feed is listed.
+    /// Whether no channel log is listed.
     pub(super) fn is_empty(&self) -> bool {
         self.current.is_empty() && self.next.is_empty()
     }

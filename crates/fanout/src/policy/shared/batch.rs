@@ -17,9 +17,9 @@ struct Channel {
     /// The payloads, one behind the other, for encodings that only turn out to be needed later.
     payloads: Vec<u8>,
     messages: Vec<Message>,
-    runs: [Option<EncodedRun>; MAX_ENCODINGS],
+    runs: [Option<EncodedMessages>; MAX_ENCODINGS],
     /// What the publisher itself gets, where that is less.
-    echo: Option<EncodedRun>,
+    echo: Option<EncodedMessages>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ struct Message {
 
 /// Encoded messages.
 #[derive(Debug, Default)]
-pub(crate) struct EncodedRun {
+pub(crate) struct EncodedMessages {
     pub(crate) bytes: Vec<u8>,
     pub(crate) messages: u64,
 }
@@ -51,9 +51,9 @@ impl Batch {
         let channel = &mut self.channels[index];
         channel.payloads.extend_from_slice(publication.payload);
         channel.messages.push(Message { end: channel.payloads.len(), no_echo: publication.no_echo });
-        let run = channel.runs[encoding.index()].get_or_insert_default();
-        run.messages += 1;
-        encode.message(encoding, publication.channel, publication.payload, &mut run.bytes);
+        let encoded = channel.runs[encoding.index()].get_or_insert_default();
+        encoded.messages += 1;
+        encode.message(encoding, publication.channel, publication.payload, &mut encoded.bytes);
     }
 
     fn add_channel(&mut self, name: &str) -> usize {
@@ -76,12 +76,24 @@ impl Batch {
     }
 
     /// What a subscriber of the channel gets, for good: it is not to be asked for again.
-    pub(super) fn take_run(&mut self, index: usize, encoding: Encoding, own: bool, encode: &impl Encode) -> EncodedRun {
-        std::mem::take(self.run(index, encoding, own, encode))
+    pub(super) fn take_encoded(
+        &mut self,
+        index: usize,
+        encoding: Encoding,
+        own: bool,
+        encode: &impl Encode,
+    ) -> EncodedMessages {
+        std::mem::take(self.encoded(index, encoding, own, encode))
     }
 
     /// What a subscriber of the channel gets; `own` if it is the publisher.
-    pub(super) fn run(&mut self, index: usize, encoding: Encoding, own: bool, encode: &impl Encode) -> &mut EncodedRun {
+    pub(super) fn encoded(
+        &mut self,
+        index: usize,
+        encoding: Encoding,
+        own: bool,
+        encode: &impl Encode,
+    ) -> &mut EncodedMessages {
         let Channel { name, payloads, messages, runs, echo } = &mut self.channels[index];
         if own && messages.iter().any(|message| message.no_echo) {
             let encoded = || encode_all(name, payloads, messages, false, encoding, encode);
@@ -103,15 +115,15 @@ fn encode_all(
     no_echo_too: bool,
     encoding: Encoding,
     encode: &impl Encode,
-) -> EncodedRun {
-    let mut run = EncodedRun::default();
+) -> EncodedMessages {
+    let mut encoded = EncodedMessages::default();
     let mut begin = 0;
     for message in messages {
         let payload = &payloads[std::mem::replace(&mut begin, message.end)..message.end];
         if no_echo_too || !message.no_echo {
-            run.messages += 1;
-            encode.message(encoding, name, payload, &mut run.bytes);
+            encoded.messages += 1;
+            encode.message(encoding, name, payload, &mut encoded.bytes);
         }
     }
-    run
+    encoded
 }

@@ -2,7 +2,7 @@
 //!
 //! [`Handoff::Owner`]: super::Handoff::Owner
 
-use super::batch::EncodedRun;
+use super::batch::EncodedMessages;
 use crate::ConnectionId;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct Delivery {
     pub(super) channel: Arc<str>,
     /// Shared by all shards.
-    pub(super) run: Arc<EncodedRun>,
+    pub(super) encoded: Arc<EncodedMessages>,
     pub(super) recipients: Vec<Recipient>,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Deliveries {
 
 impl Deliveries {
     pub(super) fn push(&mut self, delivery: Delivery) {
-        self.bytes += delivery.run.bytes.len();
+        self.bytes += delivery.encoded.bytes.len();
         self.pushed += 1;
         self.queue.push_back(delivery);
     }
@@ -55,14 +55,14 @@ impl Deliveries {
     /// Takes the first out, with how many of its recipients have been written to.
     pub(super) fn take(&mut self) -> Option<(Delivery, usize)> {
         let first = self.queue.pop_front()?;
-        self.bytes -= first.run.bytes.len();
+        self.bytes -= first.encoded.bytes.len();
         Some((first, std::mem::take(&mut self.done)))
     }
 
     /// Puts back what was taken, unless so many recipients are all.
     pub(super) fn put_back(&mut self, delivery: Delivery, done: usize) {
         if done < delivery.recipients.len() {
-            self.bytes += delivery.run.bytes.len();
+            self.bytes += delivery.encoded.bytes.len();
             self.queue.push_front(delivery);
             self.done = done;
         }

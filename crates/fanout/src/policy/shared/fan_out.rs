@@ -1,6 +1,6 @@
 //! One batch on its way to the members of its channels, and what comes of that.
 
-use super::batch::{Batch, EncodedRun};
+use super::batch::{Batch, EncodedMessages};
 use super::delivery::{Delivery, Recipient};
 use super::registry::Members;
 use crate::{ConnectionId, Counters, Encode, Encoding, Limits, MAX_ENCODINGS, Notice, Outlet, Publication, ShardId};
@@ -97,8 +97,8 @@ impl<E: Encode> FanOut<E> {
     fn write<O: Outlet>(&mut self, index: usize, channel: &Arc<str>, members: &Members<O>, outcome: &mut Outcome) {
         for member in members {
             let own = Some(member.id()) == self.from;
-            let run = self.batch.run(index, member.writer.encoding(), own, &self.encode);
-            if let Err(notice) = member.write(channel, run, &self.limits, &mut outcome.counters) {
+            let encoded = self.batch.encoded(index, member.writer.encoding(), own, &self.encode);
+            if let Err(notice) = member.write(channel, encoded, &self.limits, &mut outcome.counters) {
                 outcome.notices.push((member.id(), notice));
             }
         }
@@ -108,16 +108,16 @@ impl<E: Encode> FanOut<E> {
     fn hand_off<O: Outlet>(&mut self, index: usize, channel: &Arc<str>, members: &Members<O>, outcome: &mut Outcome) {
         let spared = self.from.filter(|_| self.batch.spares_publisher(index));
         let mut named: Vec<Vec<Recipient>> = Vec::new();
-        let deliver = |shard, run: Arc<EncodedRun>, recipients| {
+        let deliver = |shard, encoded: Arc<EncodedMessages>, recipients| {
             let channel = Arc::clone(channel);
-            (shard, Delivery { channel, run, recipients })
+            (shard, Delivery { channel, encoded, recipients })
         };
         for member in members {
             let (id, encoding) = (member.id(), member.writer.encoding());
             let recipient = Recipient { id, subscription: member.number };
             if Some(id) == spared {
-                let run = self.batch.take_run(index, encoding, true, &self.encode);
-                outcome.deliveries.push(deliver(id.shard, Arc::new(run), vec![recipient]));
+                let encoded = self.batch.take_encoded(index, encoding, true, &self.encode);
+                outcome.deliveries.push(deliver(id.shard, Arc::new(encoded), vec![recipient]));
                 continue;
             }
             let place = usize::from(id.shard) * MAX_ENCODINGS + encoding.index();
@@ -126,13 +126,13 @@ impl<E: Encode> FanOut<E> {
             }
             named[place].push(recipient);
         }
-        let mut runs: [Option<Arc<EncodedRun>>; MAX_ENCODINGS] = [const { None }; MAX_ENCODINGS];
+        let mut runs: [Option<Arc<EncodedMessages>>; MAX_ENCODINGS] = [const { None }; MAX_ENCODINGS];
         for (place, recipients) in named.into_iter().enumerate().filter(|(_, recipients)| !recipients.is_empty()) {
             let shard = recipients[0].id.shard;
             let encoding = Encoding::new(u8::try_from(place % MAX_ENCODINGS).expect("below MAX_ENCODINGS"));
-            let run = runs[encoding.index()]
-                .get_or_insert_with(|| Arc::new(self.batch.take_run(index, encoding, false, &self.encode)));
-            outcome.deliveries.push(deliver(shard, Arc::clone(run), recipients));
+            let encoded = runs[encoding.index()]
+                .get_or_insert_with(|| Arc::new(self.batch.take_encoded(index, encoding, false, &self.encode)));
+            outcome.deliveries.push(deliver(shard, Arc::clone(encoded), recipients));
         }
     }
 }

@@ -17,15 +17,15 @@ use std::sync::Arc;
 pub(super) enum Phase {
     /// Anything.
     Serving,
-    /// Everything accepted before this barrier, then the farewell.
-    Finishing { barrier: u64, farewell: Vec<u8> },
-    /// Nothing behind what is held.
+    /// Everything accepted before this barrier, then the close frame.
+    Finishing { barrier: u64, close_frame: Vec<u8> },
+    /// Nothing behind what is pending.
     Ended,
 }
 
 impl Phase {
     /// Nothing, until it is ended again because it has lagged. Its owner must not hear meanwhile that anything has left.
-    pub(super) const LAGGED: Self = Self::Finishing { barrier: Barriers::NEVER, farewell: Vec::new() };
+    pub(super) const LAGGED: Self = Self::Finishing { barrier: Barriers::NEVER, close_frame: Vec::new() };
 }
 
 /// Something that waits until all that was accepted before has been written.
@@ -64,8 +64,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     pub(super) fn ask_for_barrier(&mut self) {
         if let Some(number) = self.barriers.take_wanted() {
             let own = usize::from(self.shard);
-            let others = self.parcels.iter_mut().enumerate().filter(|(shard, _)| *shard != own);
-            others.for_each(|(_, parcel)| parcel.push(Item::Barrier(number)));
+            let others = self.shard_batches.iter_mut().enumerate().filter(|(shard, _)| *shard != own);
+            others.for_each(|(_, shard_batch)| shard_batch.push(Item::Barrier(number)));
         }
     }
 
@@ -79,7 +79,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     pub(super) fn pass_barriers(&mut self) {
         let done = self.directory.done();
         while let Some((_, from, number)) = self.to_pass.pop_front_if(|(asked, ..)| *asked <= done) {
-            self.parcels[usize::from(from)].push(Item::Passed(number));
+            self.shard_batches[usize::from(from)].push(Item::Passed(number));
         }
     }
 
@@ -173,45 +173,45 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     }
 
     /// Begins the end of a connection, unless it has begun.
-    pub(super) fn finish(&mut self, id: ConnectionId, farewell: &[u8]) {
+    pub(super) fn finish(&mut self, id: ConnectionId, close_frame: &[u8]) {
         let may_begin = |local: &&mut super::Local<O>| local.phase == Phase::Serving || local.phase == Phase::LAGGED;
         let Some(local) = self.connections.get_mut(id).filter(may_begin) else { return };
         if local.owes_lag_notice(id, &self.effects) {
             local.phase = Phase::LAGGED;
             return;
         }
-        local.stood = Some(local.standing());
+        local.final_backlog = Some(local.backlog());
         if local.subscriptions.is_empty() {
-            return self.say_farewell(id, farewell);
+            return self.send_close_frame(id, close_frame);
         }
         let barrier = self.await_barrier(What::End { id });
         if let Some(local) = self.connections.get_mut(id) {
-            local.phase = Phase::Finishing { barrier, farewell: farewell.into() };
+            local.phase = Phase::Finishing { barrier, close_frame: close_frame.into() };
         }
         self.effects.retain(|effect| *effect != Effect::Drained(id));
     }
 
-    fn say_farewell(&mut self, id: ConnectionId, farewell: &[u8]) {
+    fn send_close_frame(&mut self, id: ConnectionId, close_frame: &[u8]) {
         let Some(local) = self.connections.get_mut(id) else { return };
         if local.owes_lag_notice(id, &self.effects) {
             local.phase = Phase::LAGGED;
             return;
         }
         local.phase = Phase::Ended;
-        local.writer.end(farewell);
-        // That it was drained before is no news any more, and must not be taken for the farewell's leaving.
+        local.writer.end(close_frame);
+        // That it was drained before is no news any more, and must not be taken for the close frame's leaving.
         self.effects.retain(|effect| *effect != Effect::Drained(id));
         self.list(id);
     }
 
-    /// Ends all subscriptions of a connection that has been given everything, and says the farewell.
+    /// Ends all subscriptions of a connection that has been given everything, and says the close frame.
     fn take_out_all(&mut self, id: ConnectionId, awaited: u64) {
         let Some(local) = self.connections.get_mut(id) else { return };
-        let Phase::Finishing { barrier, farewell } = &mut local.phase else { return };
+        let Phase::Finishing { barrier, close_frame } = &mut local.phase else { return };
         if *barrier != awaited {
             return;
         }
-        let farewell = std::mem::take(farewell);
+        let close_frame = std::mem::take(close_frame);
         let mut subscriptions: Vec<_> = local.subscriptions.drain().collect();
         // What they missed is told in this order, so that the same run always goes the same way.
         subscriptions.sort_unstable_by_key(|(_, subscribed)| subscribed.member.number);
@@ -219,10 +219,10 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
             member.leave(&channel, &self.fan_out.encode);
             self.directory.leave(&channel, id);
         }
-        self.say_farewell(id, &farewell);
+        self.send_close_frame(id, &close_frame);
     }
 
-    /// That everything has left is told, unless the farewell is still to come.
+    /// That everything has left is told, unless the close frame is still to come.
     pub(super) fn note_drained(&mut self, id: ConnectionId, drained: bool) {
         let finishing = self.connections.get(id).is_some_and(|local| matches!(local.phase, Phase::Finishing { .. }));
         if drained && !finishing {

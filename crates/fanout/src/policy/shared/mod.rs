@@ -2,7 +2,7 @@
 //!
 //! What they have in common is here: batching per read, encoding once, short writes, answers. They differ in two
 //! ways: how the process shares the registry is their [`Directory`], who writes to the sockets their [`Handoff`].
-//! They cross shards by other ways than parcels, which only they may: the registry itself, and under
+//! They cross shards by other ways than shard batches, which only they may: the registry itself, and under
 //! [`Handoff::Direct`] every [`Writer`].
 //!
 //! A fan-out costs one send per subscriber and read batch. What a full transport does not take is kept
@@ -30,8 +30,8 @@ pub use writer::{Membership, Writer};
 use super::barrier::Barriers;
 use super::leaving::{Leaving, Request};
 use crate::{
-    ConnectionId, Counters, Effect, Encode, Encoding, Item, Lag, Limits, Notice, Outlet, Parcel, Policy, Publication,
-    ShardId, Slots, Standing, TooManySubscriptions,
+    Backlog, ConnectionId, Counters, Effect, Encode, Encoding, Item, Lag, Limits, Notice, Outlet, Policy, Publication,
+    ShardBatch, ShardId, Slots, TooManySubscriptions,
 };
 use delivery::{Deliveries, Recipient};
 use leave::{Awaiting, Phase};
@@ -62,7 +62,7 @@ pub struct Shared<O, E, D> {
     subscriptions: u64,
     /// Connections with answers that have not left.
     to_answer: Vec<ConnectionId>,
-    parcels: Vec<Parcel>,
+    shard_batches: Vec<ShardBatch>,
     effects: VecDeque<Effect>,
     barriers: Barriers,
     /// Operations that wait for barriers, in order.
@@ -83,7 +83,7 @@ struct Local<O> {
     /// The owner has been told that it lagged.
     lag_told: bool,
     /// How it stood when it was ended.
-    stood: Option<Standing>,
+    final_backlog: Option<Backlog>,
 }
 
 /// A subscription, as its owner has it.
@@ -95,9 +95,9 @@ struct Subscribed<O> {
 }
 
 impl<O: Outlet> Local<O> {
-    fn standing(&self) -> Standing {
-        let now = || Standing { channels: self.subscriptions.len(), bytes_behind: self.writer.backlog() };
-        self.stood.unwrap_or_else(now)
+    fn backlog(&self) -> Backlog {
+        let now = || Backlog { channels: self.subscriptions.len(), bytes_behind: self.writer.pending_bytes() };
+        self.final_backlog.unwrap_or_else(now)
     }
 
     /// Returns true if the lag notice is still on its way to the owner. The owner then ends the connection, perhaps a second
@@ -130,7 +130,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
             deliveries: Deliveries::default(),
             subscriptions: 0,
             to_answer: Vec::new(),
-            parcels: (0..shards).map(|_| Parcel::default()).collect(),
+            shard_batches: (0..shards).map(|_| ShardBatch::default()).collect(),
             effects: VecDeque::new(),
             barriers: Barriers::new(shard, shards),
             awaiting: VecDeque::new(),
@@ -172,7 +172,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
             if shard == self.shard {
                 self.deliveries.push(delivery);
             } else {
-                self.parcels[usize::from(shard)].push(Item::Delivery(delivery));
+                self.shard_batches[usize::from(shard)].push(Item::Delivery(delivery));
             }
         }
         for id in outcome.joined.drain(..) {
@@ -188,7 +188,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         if id.shard == self.shard {
             self.affect(id, notice);
         } else {
-            self.parcels[usize::from(id.shard)].push(Item::Notice(id, notice));
+            self.shard_batches[usize::from(id.shard)].push(Item::Notice(id, notice));
         }
     }
 
@@ -234,11 +234,11 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     }
 
     /// Writes to one connection, if the subscription is still there.
-    fn write(&mut self, Delivery { channel, run, .. }: &Delivery, recipient: Recipient) {
+    fn write(&mut self, Delivery { channel, encoded, .. }: &Delivery, recipient: Recipient) {
         let Some(local) = self.connections.get(recipient.id) else { return };
         let member = local.subscriptions.get(channel).map(|subscribed| &subscribed.member);
         let Some(member) = member.filter(|member| member.number == recipient.subscription) else { return };
-        if let Err(notice) = member.write(channel, run, &self.fan_out.limits, &mut self.outcome.counters) {
+        if let Err(notice) = member.write(channel, encoded, &self.fan_out.limits, &mut self.outcome.counters) {
             self.affect(recipient.id, notice);
         }
     }
@@ -261,13 +261,13 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
             listed: false,
             phase: Phase::Serving,
             lag_told: false,
-            stood: None,
+            final_backlog: None,
         })
     }
 
-    fn end(&mut self, id: ConnectionId, farewell: &[u8]) {
+    fn end(&mut self, id: ConnectionId, close_frame: &[u8]) {
         self.commit_batch();
-        self.finish(id, farewell);
+        self.finish(id, close_frame);
         self.advance();
     }
 
@@ -294,12 +294,12 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         }
     }
 
-    fn backlog(&self, id: ConnectionId) -> usize {
-        self.connections.get(id).map_or(0, |local| local.writer.backlog() + local.waiting_bytes)
+    fn pending_bytes(&self, id: ConnectionId) -> usize {
+        self.connections.get(id).map_or(0, |local| local.writer.pending_bytes() + local.waiting_bytes)
     }
 
-    fn standing(&self, id: ConnectionId) -> Standing {
-        self.connections.get(id).map(Local::standing).unwrap_or_default()
+    fn backlog(&self, id: ConnectionId) -> Backlog {
+        self.connections.get(id).map(Local::backlog).unwrap_or_default()
     }
 
     fn subscribe_with(
@@ -366,18 +366,18 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         self.ask_for_barrier();
     }
 
-    fn parcel(&mut self, to: ShardId) -> &mut Parcel {
-        &mut self.parcels[usize::from(to)]
+    fn shard_batch(&mut self, to: ShardId) -> &mut ShardBatch {
+        &mut self.shard_batches[usize::from(to)]
     }
 
-    fn receive(&mut self, from: ShardId, parcel: Parcel) {
-        for item in parcel.into_items() {
+    fn receive(&mut self, from: ShardId, shard_batch: ShardBatch) {
+        for item in shard_batch.into_items() {
             match item {
                 Item::Notice(id, notice) => self.affect(id, notice),
                 Item::Delivery(delivery) => self.deliveries.push(delivery),
                 Item::Barrier(number) => self.owe_barrier(from, number),
                 Item::Passed(number) => self.barriers.pass(from, number),
-                Item::Run(_) | Item::Interest { .. } | Item::Withdrawn { .. } => {
+                Item::Messages(_) | Item::Interest { .. } | Item::Withdrawn { .. } => {
                     unreachable!("the registry is shared: there is no interest to post for")
                 }
             }

@@ -1,14 +1,14 @@
 //! What a full transport did not take, and how many messages that is.
 
-use super::batch::EncodedRun;
-use crate::policy::held::Held;
+use super::batch::EncodedMessages;
+use crate::policy::pending_writes::PendingWrites;
 use std::collections::VecDeque;
 
 /// Bytes that leave before anything else, in order: answers, and whole batches of messages. It is told of each batch, not of
 /// each message, so that those who keep up pay nothing for the count: a batch has left when all of it has.
 #[derive(Debug, Default)]
 pub(super) struct Unsent {
-    held: Held,
+    pending: PendingWrites,
     /// How many bytes have left since this was empty.
     left: usize,
     /// The batches that have not left: where each ends, from the same beginning, and its messages.
@@ -17,11 +17,11 @@ pub(super) struct Unsent {
 
 impl Unsent {
     pub(super) fn is_empty(&self) -> bool {
-        self.held.is_empty()
+        self.pending.is_empty()
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        self.held.unsent()
+        self.pending.unsent()
     }
 
     /// Messages of the batches of which something has not left.
@@ -31,24 +31,24 @@ impl Unsent {
 
     /// Adds what is no message.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.held.push(bytes);
+        self.pending.push(bytes);
     }
 
     /// Adds likewise what `write` appends to the buffer.
     pub(super) fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.held.push_with(write);
+        self.pending.push_with(write);
     }
 
     /// Adds a batch without the bytes at its front that have left already.
-    pub(super) fn push_rest(&mut self, run: &EncodedRun, taken: usize) {
-        self.held.push(&run.bytes[taken..]);
-        self.batches.push_back((self.left + self.bytes().len(), run.messages));
+    pub(super) fn push_rest(&mut self, encoded: &EncodedMessages, taken: usize) {
+        self.pending.push(&encoded.bytes[taken..]);
+        self.batches.push_back((self.left + self.bytes().len(), encoded.messages));
     }
 
     /// So many bytes have left; the messages that have left with them.
     pub(super) fn advance(&mut self, taken: usize) -> u64 {
         self.left += taken;
-        self.held.advance(taken);
+        self.pending.advance(taken);
         let mut messages = 0;
         while let Some((_, count)) = self.batches.pop_front_if(|(end, _)| *end <= self.left) {
             messages += count;
@@ -68,9 +68,9 @@ mod tests {
     fn a_batch_has_left_with_its_last_byte() {
         let mut unsent = Unsent::default();
         unsent.push(b"ok");
-        unsent.push_rest(&EncodedRun { bytes: b"abcd".to_vec(), messages: 2 }, 1);
+        unsent.push_rest(&EncodedMessages { bytes: b"abcd".to_vec(), messages: 2 }, 1);
         unsent.push(b"!");
-        unsent.push_rest(&EncodedRun { bytes: b"efghij".to_vec(), messages: 3 }, 0);
+        unsent.push_rest(&EncodedMessages { bytes: b"efghij".to_vec(), messages: 3 }, 0);
         assert_eq!((unsent.bytes(), unsent.messages()), (&b"okbcd!efghij"[..], 5));
         assert_eq!([4, 1, 6].map(|taken| unsent.advance(taken)), [0, 2, 0]);
         assert_eq!((unsent.bytes(), unsent.messages()), (&b"j"[..], 3));

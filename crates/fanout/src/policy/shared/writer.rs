@@ -1,6 +1,6 @@
 //! A connection that every publisher's thread may write to.
 
-use super::batch::EncodedRun;
+use super::batch::EncodedMessages;
 use super::unsent::Unsent;
 use crate::{ConnectionId, Counters, Encode, Encoding, Lag, Limits, Notice, Outlet, Sent};
 use std::collections::VecDeque;
@@ -31,12 +31,12 @@ pub struct Membership<O> {
 struct State {
     transport: Transport,
     /// What leaves before anything else: what a full transport did not take, then what came after it.
-    held: Unsent,
+    pending: Unsent,
     /// For each join that has not been done: its answer, and the answers that came behind it.
     awaited: VecDeque<Vec<u8>>,
-    /// Messages it missed of each channel, to be told of when what is held has left.
+    /// Messages it missed of each channel, to be told of when what is pending has left.
     missed: Vec<(Arc<str>, u64)>,
-    /// Nothing more is to be written behind what is held, except by the owner.
+    /// Nothing more is to be written behind what is pending, except by the owner.
     ended: bool,
     /// That is because it lagged, which the owner is told.
     lagged: bool,
@@ -70,35 +70,35 @@ impl<O: Outlet> Membership<O> {
     pub(super) fn write(
         &self,
         channel: &Arc<str>,
-        run: &EncodedRun,
+        encoded: &EncodedMessages,
         limits: &Limits,
         counters: &mut Counters,
     ) -> Result<(), Notice> {
         let writer = &*self.writer;
         let mut state = writer.lock();
-        if run.messages == 0 || self.left.load(Ordering::Relaxed) {
+        if encoded.messages == 0 || self.left.load(Ordering::Relaxed) {
             return Ok(());
         }
         if state.ended {
-            counters.undelivered += run.messages;
+            counters.undelivered += encoded.messages;
             return Ok(());
         }
         if state.transport == Transport::Open {
-            return writer.send_run(&mut state, run, counters);
+            return writer.send_encoded(&mut state, encoded, counters);
         }
-        if state.missed.is_empty() && state.held.bytes().len() + run.bytes.len() <= limits.log_bytes {
-            state.held.push_rest(run, 0);
+        if state.missed.is_empty() && state.pending.bytes().len() + encoded.bytes.len() <= limits.log_bytes {
+            state.pending.push_rest(encoded, 0);
             return Ok(());
         }
         match self.lag {
             Lag::Skip => {
-                counters.missed += run.messages;
-                state.miss(channel, run.messages);
+                counters.missed += encoded.messages;
+                state.miss(channel, encoded.messages);
                 Ok(())
             }
             Lag::Disconnect => {
                 counters.lagged += 1;
-                counters.undelivered += run.messages;
+                counters.undelivered += encoded.messages;
                 state.ended = true;
                 state.lagged = true;
                 Err(Notice::Lagged)
@@ -145,7 +145,7 @@ impl<O: Outlet> Writer<O> {
     pub(super) fn joined(&self) {
         let mut state = self.lock();
         if let Some(answers) = state.awaited.pop_front() {
-            state.held.push(&answers);
+            state.pending.push(&answers);
         }
     }
 
@@ -155,17 +155,17 @@ impl<O: Outlet> Writer<O> {
     }
 
     /// Adds the last bytes; what is written from now on is dropped.
-    pub(super) fn end(&self, farewell: &[u8]) {
+    pub(super) fn end(&self, close_frame: &[u8]) {
         let mut state = self.lock();
         state.ended = true;
         state.owes_drained = true;
         for answers in std::mem::take(&mut state.awaited) {
-            state.held.push(&answers);
+            state.pending.push(&answers);
         }
-        state.hold(farewell);
+        state.hold(close_frame);
     }
 
-    /// Drops what is held. A publisher's thread may still have the writer: it writes nothing any more.
+    /// Drops what is pending. A publisher's thread may still have the writer: it writes nothing any more.
     pub(super) fn close(&self, counters: &mut Counters) {
         self.lock().lose(counters);
     }
@@ -190,7 +190,7 @@ impl<O: Outlet> Writer<O> {
         Ok(std::mem::take(&mut state.owes_drained))
     }
 
-    /// The transport takes bytes again: sends what is held, tells what was missed; whether the owner is
+    /// The transport takes bytes again: sends what is pending, tells what was missed; whether the owner is
     /// to hear that everything has left.
     pub(super) fn resume(&self, encode: &impl Encode, counters: &mut Counters) -> Result<bool, Notice> {
         let mut state = self.lock();
@@ -200,16 +200,16 @@ impl<O: Outlet> Writer<O> {
         state.transport = Transport::Open;
         self.send_held(&mut state, counters)?;
         for (channel, count) in std::mem::take(&mut state.missed) {
-            state.held.push_with(|out| encode.gap(self.encoding, &channel, count, out));
+            state.pending.push_with(|out| encode.gap(self.encoding, &channel, count, out));
         }
         self.send_held(&mut state, counters)?;
         Ok(std::mem::take(&mut state.owes_drained))
     }
 
     /// Bytes held back.
-    pub(super) fn backlog(&self) -> usize {
+    pub(super) fn pending_bytes(&self) -> usize {
         let state = self.lock();
-        state.held.bytes().len() + state.awaited.iter().map(Vec::len).sum::<usize>()
+        state.pending.bytes().len() + state.awaited.iter().map(Vec::len).sum::<usize>()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -217,48 +217,53 @@ impl<O: Outlet> Writer<O> {
     }
 
     /// Sends messages while the transport is open, and holds what it does not take.
-    fn send_run(&self, state: &mut State, run: &EncodedRun, counters: &mut Counters) -> Result<(), Notice> {
+    fn send_encoded(
+        &self,
+        state: &mut State,
+        encoded: &EncodedMessages,
+        counters: &mut Counters,
+    ) -> Result<(), Notice> {
         debug_assert!(state.missed.is_empty(), "only a full transport makes a subscriber miss anything");
         match self.send_held(state, counters) {
             Ok(()) => {}
             Err(Notice::Full) => {
-                state.held.push_rest(run, 0);
+                state.pending.push_rest(encoded, 0);
                 return Err(Notice::Full);
             }
             Err(notice) => {
-                counters.undelivered += run.messages;
+                counters.undelivered += encoded.messages;
                 return Err(notice);
             }
         }
-        let sent = self.outlet.send(&run.bytes);
+        let sent = self.outlet.send(&encoded.bytes);
         counters.sent(sent);
         match sent {
             Sent::Gone => {
                 counters.short_sends += 1;
-                counters.undelivered += run.messages;
+                counters.undelivered += encoded.messages;
                 Err(state.lose(counters))
             }
-            Sent::Took(taken) if taken == run.bytes.len() => {
-                counters.deliveries += run.messages;
+            Sent::Took(taken) if taken == encoded.bytes.len() => {
+                counters.deliveries += encoded.messages;
                 Ok(())
             }
             Sent::Took(taken) => {
                 counters.short_sends += 1;
-                state.held.push_rest(run, taken);
+                state.pending.push_rest(encoded, taken);
                 Err(state.fill())
             }
         }
     }
 
     fn send_held(&self, state: &mut State, counters: &mut Counters) -> Result<(), Notice> {
-        if state.held.is_empty() {
+        if state.pending.is_empty() {
             return Ok(());
         }
-        match self.outlet.send(state.held.bytes()) {
+        match self.outlet.send(state.pending.bytes()) {
             Sent::Gone => return Err(state.lose(counters)),
-            Sent::Took(taken) => counters.deliveries += state.held.advance(taken),
+            Sent::Took(taken) => counters.deliveries += state.pending.advance(taken),
         }
-        if state.held.is_empty() { Ok(()) } else { Err(state.fill()) }
+        if state.pending.is_empty() { Ok(()) } else { Err(state.fill()) }
     }
 }
 
@@ -269,7 +274,7 @@ impl State {
         }
         match self.awaited.back_mut() {
             Some(answers) => answers.extend_from_slice(frame),
-            None => self.held.push(frame),
+            None => self.pending.push(frame),
         }
     }
 
@@ -280,7 +285,7 @@ impl State {
     }
 
     fn lose(&mut self, counters: &mut Counters) -> Notice {
-        counters.undelivered += self.held.messages();
+        counters.undelivered += self.pending.messages();
         *self = Self { transport: Transport::Gone, ended: true, ..Self::default() };
         Notice::Gone
     }

@@ -1,7 +1,7 @@
 //! How a seed draws its steps.
 //!
-//! Each seed has its own mix: some kinds of steps come up often, others hardly ever, so that queues fill
-//! that a uniform mix would never fill. (Groce and others, *Swarm testing*, 2012.)
+//! Each seed has its own weights: some kinds of steps come up often, others hardly ever, so that queues fill
+//! that a uniform choice would never fill. (Groce and others, *Swarm testing*, 2012.)
 
 use crate::step::{Arrival, Command, Offence, Step};
 use corecast_wire::native::Lag;
@@ -17,7 +17,7 @@ const COMMANDS: [u32; 6] = [25, 7, 50, 12, 2, 2];
 
 /// A seed's taste.
 #[derive(Debug)]
-pub(crate) struct Mix {
+pub(crate) struct StepWeights {
     steps: [u32; STEPS.len()],
     commands: [u32; COMMANDS.len()],
     /// Clients that steps speak of.
@@ -28,7 +28,7 @@ pub(crate) struct Mix {
     channels: usize,
 }
 
-impl Mix {
+impl StepWeights {
     pub(crate) fn draw(rng: &mut Rng, channels: usize) -> Self {
         let mut season = |weight: u32| weight * [1, 3, 9][rng.usize(..3)];
         Self {

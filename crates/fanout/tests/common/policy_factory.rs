@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use subjector::{Alone, Channel, Portal, Spin};
 
 /// A policy, and how to make its shards.
-pub(crate) trait PolicyFamily {
+pub(crate) trait PolicyFactory {
     type Policy: Policy<FakeOutlet>;
 
     /// Whether what a shard's subscriber gets is a stretch of what any other gets that was there before and stays.
@@ -22,22 +22,22 @@ pub(crate) trait PolicyFamily {
     fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy>;
 
     /// What a shard still keeps of channels, where that can be told.
-    fn feeds(_policy: &Self::Policy) -> usize {
+    fn channel_logs(_policy: &Self::Policy) -> usize {
         0
     }
 }
 
-pub(crate) enum ShardedFamily {}
+pub(crate) enum ShardedFactory {}
 
-impl PolicyFamily for ShardedFamily {
+impl PolicyFactory for ShardedFactory {
     type Policy = Sharded<FakeOutlet, FakeEncode>;
 
     fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
         (0..count).map(|shard| Sharded::new(shard, count, limits.clone(), FakeEncode)).collect()
     }
 
-    fn feeds(policy: &Self::Policy) -> usize {
-        policy.feeds()
+    fn channel_logs(policy: &Self::Policy) -> usize {
+        policy.channel_logs()
     }
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Direct<M>(PhantomData<M>);
 /// Likewise, while the owning shard writes.
 pub(crate) struct ByOwner<M>(PhantomData<M>);
 
-impl<M: MakeDirectory> PolicyFamily for Direct<M> {
+impl<M: MakeDirectory> PolicyFactory for Direct<M> {
     type Policy = Shared<FakeOutlet, FakeEncode, M::Directory>;
 
     fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
@@ -63,7 +63,7 @@ impl<M: MakeDirectory> PolicyFamily for Direct<M> {
     }
 }
 
-impl<M: MakeDirectory> PolicyFamily for ByOwner<M> {
+impl<M: MakeDirectory> PolicyFactory for ByOwner<M> {
     type Policy = Shared<FakeOutlet, FakeEncode, M::Directory>;
 
     const STRETCHES: bool = false;

@@ -19,17 +19,17 @@ const FEW: usize = 4;
 
 /// The connections that are to be sent to when the channels of this round are through.
 #[derive(Debug, Default)]
-pub(super) struct Gathering {
+pub(super) struct Coalescing {
     connections: VecDeque<ConnectionId>,
     /// Feeds that are trimmed then.
-    pub(super) feeds: Vec<u32>,
+    pub(super) channel_logs: Vec<u32>,
     /// Of the batch under way: the subscriptions, connection by connection,
     keys: Vec<u32>,
     /// and the bytes that were copied together.
     bytes: Vec<u8>,
 }
 
-impl Gathering {
+impl Coalescing {
     pub(super) fn is_empty(&self) -> bool {
         self.connections.is_empty()
     }
@@ -47,19 +47,19 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Whether a subscriber is better sent to with others than with those of its channel.
     pub(super) fn is_gathered(&self, key: u32) -> bool {
         let subscription = &self.subscriptions[key as usize];
-        self.feeds[subscription.feed].subscribers.len() < FEW
+        self.channel_logs[subscription.channel_log].subscribers.len() < FEW
             || self.connections.peek(subscription.slot).subscriptions.len() > 1
     }
 
     /// Notes that a subscriber is behind.
-    pub(super) fn gather(&mut self, key: u32) {
+    pub(super) fn coalesce(&mut self, key: u32) {
         let subscription = &mut self.subscriptions[key as usize];
-        if std::mem::replace(&mut subscription.gathered, true) {
+        if std::mem::replace(&mut subscription.coalesced, true) {
             return;
         }
         let (id, connection) = self.connections.at(subscription.slot);
         if connection.behind.is_empty() {
-            self.gathering.connections.push_back(id);
+            self.coalescing.connections.push_back(id);
         }
         connection.behind.push(key);
     }
@@ -67,12 +67,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Sends to at most so many of the connections that were noted; to how many.
     pub(super) fn send_gathered(&mut self, count: usize) -> usize {
         let mut parts: ArrayVec<Part, BATCH> = ArrayVec::new();
-        self.gathering.keys.clear();
-        self.gathering.bytes.clear();
+        self.coalescing.keys.clear();
+        self.coalescing.bytes.clear();
         let mut others = Vec::new();
         let mut visited = 0;
         while visited < count.min(BATCH)
-            && let Some(id) = self.gathering.connections.pop_front()
+            && let Some(id) = self.coalescing.connections.pop_front()
         {
             visited += 1;
             if let Some(part) = self.part(id, &mut others) {
@@ -89,13 +89,13 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// What a connection is sent in one go; `others` of its subscriptions are not part of that.
     fn part(&mut self, id: ConnectionId, others: &mut Vec<u32>) -> Option<Part> {
         let mut behind = std::mem::take(&mut self.connections.get_mut(id)?.behind);
-        let Self { gathering, connections, subscriptions, feeds, .. } = self;
-        let (first, begin) = (gathering.keys.len(), gathering.bytes.len());
+        let Self { coalescing, connections, subscriptions, channel_logs, .. } = self;
+        let (first, begin) = (coalescing.keys.len(), coalescing.bytes.len());
         let is_alone = behind.len() == 1;
         for key in behind.drain(..) {
-            subscriptions[key as usize].gathered = false;
+            subscriptions[key as usize].coalesced = false;
             let subscription = &subscriptions[key as usize];
-            let log = &feeds[subscription.feed].log;
+            let log = &channel_logs[subscription.channel_log].log;
             if subscription.cursor == log.head() && subscription.missed == 0 {
                 continue;
             }
@@ -103,16 +103,16 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
                 && subscription.own.is_empty()
                 && connections.peek(subscription.slot).clear_outlet().is_some();
             let bytes = if is_clear { log.slice(subscription.cursor, log.head()) } else { &[] };
-            if !is_clear || !is_alone && gathering.bytes.len() - begin + bytes.len() > MAX_COPIED {
+            if !is_clear || !is_alone && coalescing.bytes.len() - begin + bytes.len() > MAX_COPIED {
                 others.push(key);
                 continue;
             }
-            gathering.keys.push(key);
+            coalescing.keys.push(key);
             if !is_alone {
-                gathering.bytes.extend_from_slice(bytes);
+                coalescing.bytes.extend_from_slice(bytes);
             }
         }
-        let part = Part { id, keys: first..gathering.keys.len(), copied: begin..gathering.bytes.len() };
+        let part = Part { id, keys: first..coalescing.keys.len(), copied: begin..coalescing.bytes.len() };
         // Its capacity serves the next round.
         self.connections.get_mut(id)?.behind = behind;
         (!part.keys.is_empty()).then_some(part)
@@ -122,11 +122,11 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         let mut batch: ArrayVec<Outgoing<'_, O>, BATCH> = ArrayVec::new();
         for part in parts {
             let bytes = if part.copied.is_empty() {
-                let subscription = &self.subscriptions[self.gathering.keys[part.keys.start] as usize];
-                let log = &self.feeds[subscription.feed].log;
+                let subscription = &self.subscriptions[self.coalescing.keys[part.keys.start] as usize];
+                let log = &self.channel_logs[subscription.channel_log].log;
                 log.slice(subscription.cursor, log.head())
             } else {
-                &self.gathering.bytes[part.copied.clone()]
+                &self.coalescing.bytes[part.copied.clone()]
             };
             let outlet = self.connections.peek(part.id.slot).clear_outlet().expect("it is clear");
             batch.push(Outgoing { outlet, bytes, sent: Sent::Took(0) });
@@ -143,9 +143,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.counters.sent(sent);
         let mut taken = sent.taken();
         for index in part.keys.clone() {
-            let key = self.gathering.keys[index];
+            let key = self.coalescing.keys[index];
             let subscription = &self.subscriptions[key as usize];
-            let log = &self.feeds[subscription.feed].log;
+            let log = &self.channel_logs[subscription.channel_log].log;
             let head = log.head();
             let own = match sent {
                 Sent::Took(_) => Sent::Took(taken.min(log.slice(subscription.cursor, head).len())),

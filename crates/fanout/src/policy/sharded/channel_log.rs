@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// The log of a channel in one encoding, its subscribers here, and the shards that want its messages.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a list that it is in, or counted in, or not")]
-pub(super) struct Feed {
+pub(super) struct ChannelLog {
     pub(super) channel: Arc<str>,
     pub(super) encoding: Encoding,
     pub(super) log: Log,
@@ -25,9 +25,9 @@ pub(super) struct Feed {
     pub(super) waiting: Vec<Waiting>,
     /// Messages before this one were posted, or came from another shard.
     pub(super) posted: u64,
-    /// It is in the shard's list of feeds to post.
+    /// It is in the shard's list of channel logs to post.
     pub(super) to_post: bool,
-    /// It is in the shard's list of feeds to flush.
+    /// It is in the shard's list of channel logs to flush.
     pub(super) to_flush: bool,
     /// The round in which its subscribers were all visited last, 0 if they never were.
     pub(super) completed: u64,
@@ -64,7 +64,7 @@ pub(super) struct Waiting {
     pub(super) answer: Box<[u8]>,
 }
 
-/// One round over all subscribers of a feed.
+/// One round over all subscribers of a channel log.
 ///
 /// Each round begins elsewhere in the list, so that nobody is always last: it goes down from `start` to the first
 /// subscriber, then from the last one down to `start`.
@@ -126,7 +126,7 @@ impl Pass {
 /// however many are taken (Weyl's equidistribution theorem).
 const GOLDEN_RATIO: u32 = 0x9e37_79b9;
 
-impl Feed {
+impl ChannelLog {
     fn new(channel: Arc<str>, encoding: Encoding) -> Self {
         Self {
             channel,
@@ -191,10 +191,10 @@ impl Feed {
     /// Removes a subscriber; another one takes its place, such that the round under way passes nobody over.
     pub(super) fn remove_subscriber(&mut self, index: u32, subscriptions: &mut Slab<Subscription>) {
         let count = self.count();
-        let mut place = |feed: &mut Self, from: u32, to: u32| {
-            let moved = feed.subscribers[from as usize];
-            feed.subscribers[to as usize] = moved;
-            subscriptions[moved as usize].index_in_feed = to;
+        let mut place = |channel_log: &mut Self, from: u32, to: u32| {
+            let moved = channel_log.subscribers[from as usize];
+            channel_log.subscribers[to as usize] = moved;
+            subscriptions[moved as usize].index_in_channel_log = to;
         };
         let border = self.pass.as_mut().and_then(|pass| pass.make_room(index, count));
         let free = border.unwrap_or(index);
@@ -208,28 +208,28 @@ impl Feed {
     }
 }
 
-/// A shard's feeds, by key and by name.
+/// A shard's channel logs, by key and by name.
 #[derive(Debug, Default)]
-pub(super) struct Feeds {
-    entries: Slab<Feed>,
+pub(super) struct ChannelLogs {
+    entries: Slab<ChannelLog>,
     by_channel: HashMap<Arc<str>, Keys>,
 }
 
-/// The keys of a channel's feeds, by encoding. Each is one more than the feed's, so that none takes no memory of its own.
+/// The keys of a channel's channel logs, by encoding. Each is one more than the channel log's, so that none takes no memory of its own.
 type Keys = [Option<NonZeroU32>; MAX_ENCODINGS];
 
-fn feed_key(key: NonZeroU32) -> u32 {
+fn channel_log_key(key: NonZeroU32) -> u32 {
     key.get() - 1
 }
 
-impl Feeds {
-    /// The keys of a channel's feeds.
+impl ChannelLogs {
+    /// The keys of a channel's channel logs.
     pub(super) fn of_channel(&self, channel: &str) -> impl Iterator<Item = u32> + use<> {
-        self.by_channel.get(channel).copied().unwrap_or_default().into_iter().flatten().map(feed_key)
+        self.by_channel.get(channel).copied().unwrap_or_default().into_iter().flatten().map(channel_log_key)
     }
 
     pub(super) fn find(&self, channel: &str, encoding: Encoding) -> Option<u32> {
-        self.by_channel.get(channel)?[encoding.index()].map(feed_key)
+        self.by_channel.get(channel)?[encoding.index()].map(channel_log_key)
     }
 
     pub(super) fn find_or_create(&mut self, channel: &str, encoding: Encoding) -> u32 {
@@ -240,26 +240,30 @@ impl Feeds {
             Some((name, _)) => Arc::clone(name),
             None => Arc::from(channel),
         };
-        let key = u32::try_from(self.entries.insert(Feed::new(Arc::clone(&name), encoding))).expect("below 2^32 feeds");
+        let key = u32::try_from(self.entries.insert(ChannelLog::new(Arc::clone(&name), encoding)))
+            .expect("below 2^32 channel logs");
         self.by_channel.entry(name).or_default()[encoding.index()] = NonZeroU32::new(key + 1);
         key
     }
 
-    /// Forgets a feed that nothing refers to any more.
+    /// Forgets a channel log that nothing refers to any more.
     pub(super) fn retire(&mut self, key: u32) {
         if !self.entries[key as usize].is_unused() {
             return;
         }
-        let feed = self.entries.remove(key as usize);
-        debug_assert!(feed.log.is_empty() && !feed.oversize && feed.size == 0, "what is not listed holds nothing");
-        let keys = self.by_channel.get_mut(&feed.channel).expect("every feed has its channel");
-        keys[feed.encoding.index()] = None;
+        let channel_log = self.entries.remove(key as usize);
+        debug_assert!(
+            channel_log.log.is_empty() && !channel_log.oversize && channel_log.size == 0,
+            "what is not listed holds nothing"
+        );
+        let keys = self.by_channel.get_mut(&channel_log.channel).expect("every channel log has its channel");
+        keys[channel_log.encoding.index()] = None;
         if keys.iter().all(Option::is_none) {
-            self.by_channel.remove(&feed.channel);
+            self.by_channel.remove(&channel_log.channel);
         }
     }
 
-    pub(super) fn get(&self, key: u32) -> Option<&Feed> {
+    pub(super) fn get(&self, key: u32) -> Option<&ChannelLog> {
         self.entries.get(key as usize)
     }
 
@@ -268,16 +272,16 @@ impl Feeds {
     }
 }
 
-impl std::ops::Index<u32> for Feeds {
-    type Output = Feed;
+impl std::ops::Index<u32> for ChannelLogs {
+    type Output = ChannelLog;
 
-    fn index(&self, key: u32) -> &Feed {
+    fn index(&self, key: u32) -> &ChannelLog {
         &self.entries[key as usize]
     }
 }
 
-impl std::ops::IndexMut<u32> for Feeds {
-    fn index_mut(&mut self, key: u32) -> &mut Feed {
+impl std::ops::IndexMut<u32> for ChannelLogs {
+    fn index_mut(&mut self, key: u32) -> &mut ChannelLog {
         &mut self.entries[key as usize]
     }
 }

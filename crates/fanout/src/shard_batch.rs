@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// Everything that one shard has for another since it last posted, in order.
 #[derive(Clone, Debug, Default)]
-pub struct Parcel {
+pub struct ShardBatch {
     items: Vec<Item>,
 }
 
@@ -15,7 +15,7 @@ pub struct Parcel {
 #[derive(Clone, Debug)]
 pub enum Item {
     /// Messages of a channel that the receiver is interested in.
-    Run(Run),
+    Messages(EncodedBatch),
     /// The sender has subscribers of this channel now: post its messages.
     Interest {
         /// The channel.
@@ -53,7 +53,7 @@ pub enum Notice {
 
 /// Consecutive messages of one channel, encoded.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub struct EncodedBatch {
     /// The channel.
     pub channel: Arc<str>,
     /// In which encoding.
@@ -64,7 +64,7 @@ pub struct Run {
     pub lengths: Arc<[u32]>,
 }
 
-impl Parcel {
+impl ShardBatch {
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
@@ -75,8 +75,8 @@ impl Parcel {
         self.items.push(item);
     }
 
-    /// Adds all items of another parcel at the end.
-    pub fn append(&mut self, mut later: Parcel) {
+    /// Adds all items of another shard batch at the end.
+    pub fn append(&mut self, mut later: ShardBatch) {
         self.items.append(&mut later.items);
     }
 

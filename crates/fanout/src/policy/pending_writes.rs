@@ -3,13 +3,13 @@
 /// Bytes that leave before anything else, in order. Holds no memory while empty, and never more than about
 /// twice of what has not left.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct PendingWrites {
     bytes: Vec<u8>,
     /// So many at the front have left.
     sent: usize,
 }
 
-impl Held {
+impl PendingWrites {
     pub(super) fn is_empty(&self) -> bool {
         self.unsent().is_empty()
     }
@@ -46,25 +46,25 @@ mod tests {
 
     #[test]
     fn a_buffer_that_never_empties_stays_small() {
-        let mut held = Held::default();
-        held.push(b"abc");
+        let mut pending = PendingWrites::default();
+        pending.push(b"abc");
         for _ in 0..1000 {
-            held.push(b"abc");
-            held.advance(3);
-            assert_eq!(held.unsent().len(), 3);
+            pending.push(b"abc");
+            pending.advance(3);
+            assert_eq!(pending.unsent().len(), 3);
         }
-        assert!(held.bytes.capacity() <= 32, "{}", held.bytes.capacity());
+        assert!(pending.bytes.capacity() <= 32, "{}", pending.bytes.capacity());
     }
 
     #[test]
     fn an_empty_buffer_holds_no_memory() {
-        let mut held = Held::default();
-        held.push(b"abcd");
-        held.advance(1);
-        assert_eq!(held.unsent(), b"bcd");
-        held.advance(2);
-        assert_eq!(held.unsent(), b"d");
-        held.advance(1);
-        assert_eq!((held.is_empty(), held.bytes.capacity()), (true, 0));
+        let mut pending = PendingWrites::default();
+        pending.push(b"abcd");
+        pending.advance(1);
+        assert_eq!(pending.unsent(), b"bcd");
+        pending.advance(2);
+        assert_eq!(pending.unsent(), b"d");
+        pending.advance(1);
+        assert_eq!((pending.is_empty(), pending.bytes.capacity()), (true, 0));
     }
 }

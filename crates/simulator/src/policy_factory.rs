@@ -6,11 +6,11 @@ use corecast_fanout::{Limits, Policy, ShardId};
 use corecast_session::Codec;
 
 /// A policy, and how to make its shards.
-pub trait Family {
+pub trait PolicyFactory {
     /// A shard's side of it.
     type Policy: Policy<Transport>;
 
-    /// Whether messages cross shards in parcels; if not, a message is everywhere as soon as it is published.
+    /// Whether messages cross shards in shard batches; if not, a message is everywhere as soon as it is published.
     fn posts(&self) -> bool;
 
     /// Whether a subscriber that is behind is kept whole batches, of which the last may be beyond the bound; if not, it
@@ -21,25 +21,25 @@ pub trait Family {
     fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy>;
 
     /// What a shard still keeps of channels, where that can be told.
-    fn feeds(_policy: &Self::Policy) -> usize {
+    fn channel_logs(_policy: &Self::Policy) -> usize {
         0
     }
 }
 
 /// The engine's own policy.
 #[derive(Clone, Copy, Debug)]
-pub struct ShardedFamily;
+pub struct ShardedFactory;
 
 /// A baseline: how its registry is made, and who writes.
 #[derive(Clone, Copy, Debug)]
-pub struct SharedFamily<M> {
+pub struct SharedFactory<M> {
     /// Makes an empty registry.
     pub directory: M,
     /// Who writes.
     pub handoff: Handoff,
 }
 
-impl Family for ShardedFamily {
+impl PolicyFactory for ShardedFactory {
     type Policy = Sharded<Transport, Codec>;
 
     fn posts(&self) -> bool {
@@ -54,12 +54,12 @@ impl Family for ShardedFamily {
         (0..count).map(|shard| Sharded::new(shard, count, limits.clone(), Codec)).collect()
     }
 
-    fn feeds(policy: &Self::Policy) -> usize {
-        policy.feeds()
+    fn channel_logs(policy: &Self::Policy) -> usize {
+        policy.channel_logs()
     }
 }
 
-impl<D: Directory<Transport>, M: Fn() -> D> Family for SharedFamily<M> {
+impl<D: Directory<Transport>, M: Fn() -> D> PolicyFactory for SharedFactory<M> {
     type Policy = Shared<Transport, Codec, D>;
 
     fn posts(&self) -> bool {
