@@ -76,6 +76,10 @@ bench-subjector: ## Time calls of the subjector crate under contention and draw 
 test: ## Run every test, the documentation's examples included
 	$(CARGO) test --workspace --locked
 
+.PHONY: configuration
+configuration: ## Write the settings in docs/CONFIGURATION.md from the definitions of the flags
+	WRITE_CONFIGURATION=1 $(CARGO) test --quiet --locked -p corecast --bin corecast configuration
+
 .PHONY: simulate
 simulate: ## Run simulated seeds against the model (SEEDS=..., ARGS=... for its flags, e.g. ARGS="--seed 7")
 	$(CARGO) build --profile checked --locked -p corecast-simulator
