@@ -83,6 +83,10 @@ test: ## Run every test, the documentation's examples included
 test-sharded: ## Test the binary that is built without the baselines
 	$(CARGO) test -p corecast --no-default-features --locked --test policies
 
+.PHONY: configuration
+configuration: ## Write the settings in docs/CONFIGURATION.md from the definitions of the flags
+	WRITE_CONFIGURATION=1 $(CARGO) test --quiet --locked -p corecast --bin corecast configuration
+
 .PHONY: simulate
 simulate: ## Run simulated seeds against the model (SEEDS=..., ARGS=... for its flags, e.g. ARGS="--seed 7")
 	$(CARGO) build --profile checked --locked -p corecast-simulator

@@ -12,9 +12,9 @@ use crate::settings::LONGEST_WAIT;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Endings")]
 pub(crate) struct EndingSettings {
-    /// How long a connection that the server ends may take to read what it is told, such as 500ms or 1s.
+    /// Time that a connection closed by the server has to read the reason.
     ///
-    /// Then it is closed, whether it has read it or not.
+    /// After that, the server closes the socket, whether the client has read the reason or not.
     #[arg(
         long,
         env = "CORECAST_LINGER",
@@ -24,9 +24,9 @@ pub(crate) struct EndingSettings {
     )]
     linger: Period,
 
-    /// How long a server that was told to end lets its subscribers take what is queued for them.
+    /// Time that subscribers have to receive queued messages when the server stops.
     ///
-    /// Then they are closed, whether they have taken it or not.
+    /// After that, the server closes their connections, whether they have received the messages or not.
     #[arg(
         long,
         env = "CORECAST_DRAIN_TIMEOUT",
@@ -36,10 +36,10 @@ pub(crate) struct EndingSettings {
     )]
     drain_timeout: Period,
 
-    /// Over how long the clients of a server that ends are to return; 0s for as they like.
+    /// Spread reconnects over this window at shutdown; 0s disables it.
     ///
-    /// Each native client is told another time to wait, at random, of less than this: so they do not all return at
-    /// once to whatever runs then.
+    /// A stopping server tells each native client a random delay below this time. So they do not all return at once
+    /// to the server that takes over.
     #[arg(
         long,
         env = "CORECAST_RECONNECT_SPREAD",
@@ -49,9 +49,9 @@ pub(crate) struct EndingSettings {
     )]
     reconnect_spread: Period,
 
-    /// Disconnects that a shard logs in a second, each in a line; 0 for none.
+    /// Maximum number of disconnects that a shard logs per second, one line each; 0 for none.
     ///
-    /// When more connections leave, one line has the count of those left out. The journal has them all.
+    /// One more line has the number of disconnects left out. The journal records all of them.
     #[arg(
         long,
         env = "CORECAST_DISCONNECT_LINES",

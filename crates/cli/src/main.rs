@@ -13,6 +13,8 @@ mod bench;
 mod command_line;
 mod compare;
 mod config_file;
+#[cfg(test)]
+mod configuration;
 mod connection;
 mod contradictions;
 mod cpus;

@@ -46,14 +46,14 @@ pub(crate) struct Settings {
     #[arg(long, env = "CORECAST_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Accept connections here; repeatable, or several separated by commas.
+    /// Accept connections on this address; repeatable, or several separated by commas.
     ///
-    /// The protocol is native (channels, acknowledgements, gaps) or plain (a u32 length and a payload; every
-    /// frame goes to every connection). Port 0 picks a free port. A plain listener may name its channel:
-    /// listeners with the same channel share it, and so do native clients that subscribe to it; without
-    /// one, the channel is the listener's own. With ?lag=skip, a plain connection that falls behind misses messages without
-    /// notice, because plain has no frame for it; by default it is closed. With ?idle=TIME, a plain connection that sends
-    /// nothing for that time is closed, counted under code 207 (idle timeout); by default it may stay silent. Separate the
+    /// The protocol is native (channels, acknowledgements, gaps) or plain (a u32 length and a payload; every frame
+    /// goes to every connection). Port 0 picks a free port. A plain listener may name its channel: all listeners of a
+    /// channel share it, and so do native clients that subscribe to it. Without a name, the channel belongs to that
+    /// listener alone. ?lag=skip lets a plain connection that falls behind miss messages without notice, because
+    /// plain has no frame for it; by default the server closes the connection. ?idle=TIME closes a plain connection
+    /// that sends nothing for that time, with code 207 (idle timeout); by default it may stay silent. Separate the
     /// two options with &.
     #[arg(
         long,
@@ -65,25 +65,25 @@ pub(crate) struct Settings {
     )]
     listen: Vec<ListenAddress>,
 
-    /// How many shards: threads with their own connections, each pinned to a CPU.
+    /// Number of shards: threads with their own connections, each pinned to a CPU.
     ///
-    /// Default: one for each CPU of --cpus. More shards than CPUs go round the CPUs again; fewer take the first.
+    /// Default: one for each CPU of --cpus. More shards than CPUs share the CPUs in turn; fewer use the first CPUs.
     #[arg(long, env = "CORECAST_SHARDS", value_name = "COUNT", value_parser = count(1..=MAX_SHARDS as u64), help_heading = "Shards")]
     shards: Option<usize>,
 
-    /// The CPUs that shards are pinned to, in this order, such as 0,2-3.
+    /// CPUs to pin shards to, in this order, such as 0,2-3.
     ///
-    /// Default: all that this process may run on. One that it may not run on is an error.
+    /// Default: all CPUs that the process may use. A CPU that it may not use is an error.
     #[arg(long, env = "CORECAST_CPUS", value_name = "LIST", value_delimiter = ',', help_heading = "Shards")]
     cpus: Vec<CpuRange>,
 
     #[command(flatten)]
     policy: PolicySettings,
 
-    /// Connections of all shards together; at least one a shard.
+    /// Maximum number of open connections, all shards together; at least one per shard.
     ///
-    /// Each shard takes an equal part; one more than that is told code 210 (full) and closed. The kernel chooses the shard,
-    /// so one may be full while another has room.
+    /// Each shard takes an equal part. It answers one connection more with code 210 (full) and closes it. The kernel
+    /// chooses the shard of a connection, so one shard may be full while another has room.
     #[arg(
         long,
         env = "CORECAST_MAX_CONNECTIONS",
@@ -94,9 +94,10 @@ pub(crate) struct Settings {
     )]
     max_connections: usize,
 
-    /// Frames a second that one connection may send; 0 for any number.
+    /// Maximum number of frames a second from one connection; 0 for no limit.
     ///
-    /// A second's worth may come at once; then each frame waits for its turn. Waiting frames are not received.
+    /// The frames of one second may arrive at once. After that, each frame waits for its turn, in the kernel's
+    /// buffer.
     #[arg(
         long,
         env = "CORECAST_MAX_FRAME_RATE",
@@ -107,11 +108,11 @@ pub(crate) struct Settings {
     )]
     max_frame_rate: u64,
 
-    /// Bytes a second that one connection may send; 0B for any number.
+    /// Maximum number of bytes a second from one connection; 0B for no limit.
     ///
-    /// A second's worth may come at once; then each frame waits until the rate allows all of it. A frame larger than a
-    /// second's worth waits for a second in which nothing is sent. The frames behind it then wait for the time that it
-    /// takes at the rate.
+    /// The bytes of one second may arrive at once. After that, each frame waits until the rate allows all of it. A
+    /// frame larger than one second's bytes waits for a second in which nothing is sent; the frames behind it then
+    /// wait for the time that it takes at the rate.
     #[arg(
         long,
         env = "CORECAST_MAX_BYTE_RATE",
@@ -122,10 +123,10 @@ pub(crate) struct Settings {
     )]
     max_byte_rate: Size,
 
-    /// What becomes of a connection that sends faster than it may.
+    /// What happens to a connection that exceeds its rate.
     ///
-    /// pause: its next frame is not received until it is within the rate. close: the connection is closed with code 209
-    /// (rate exceeded).
+    /// pause: the server does not receive its next frame until the rate allows it. close: the server closes the
+    /// connection with code 209 (rate exceeded).
     #[arg(
         long,
         env = "CORECAST_OVER_RATE",
@@ -136,9 +137,9 @@ pub(crate) struct Settings {
     )]
     over_rate: OverRate,
 
-    /// Parcels that one shard keeps waiting for another.
+    /// Maximum number of shard batches waiting in a shard's mailbox.
     ///
-    /// When a mailbox is full, the publishers that would add to it are not read from until it has room.
+    /// While a mailbox is full, the server stops reading from the publishers that would add to it.
     #[arg(
         long,
         env = "CORECAST_MAILBOX_CAPACITY",
@@ -149,9 +150,9 @@ pub(crate) struct Settings {
     )]
     mailbox_capacity: usize,
 
-    /// Bytes of a native frame, behind its length field.
+    /// Maximum size of a native frame, without its length field.
     ///
-    /// A longer one ends the connection with code 100 (frame too large).
+    /// A larger frame closes the connection with code 100 (frame too large).
     #[arg(
         long,
         env = "CORECAST_MAX_FRAME_NATIVE",
@@ -162,9 +163,9 @@ pub(crate) struct Settings {
     )]
     max_frame_native: Size,
 
-    /// Bytes of a plain frame, behind its length field.
+    /// Maximum size of a plain frame, without its length field.
     ///
-    /// A longer one ends the connection; plain has no frame to say why, so the server's log does.
+    /// A larger frame closes the connection. Plain has no frame to give a reason, so the server only logs it.
     #[arg(
         long,
         env = "CORECAST_MAX_FRAME_PLAIN",
@@ -175,9 +176,10 @@ pub(crate) struct Settings {
     )]
     max_frame_plain: Size,
 
-    /// Bytes of messages that a shard keeps of one channel, in one protocol, for subscribers that are behind.
+    /// Bytes of messages that a shard keeps per channel and protocol for slow subscribers.
     ///
-    /// Beyond it the oldest messages go, and --lag says what becomes of a subscriber that had not been sent them.
+    /// When a channel's log is full, the shard drops its oldest messages. --lag decides what happens to subscribers
+    /// that had not received them.
     #[arg(
         long,
         env = "CORECAST_LOG_BYTES",
@@ -188,10 +190,10 @@ pub(crate) struct Settings {
     )]
     log_bytes: Size,
 
-    /// Bytes of messages that a shard keeps of all channels together, for subscribers that are behind.
+    /// Bytes of messages that a shard keeps for slow subscribers, all channels together.
     ///
-    /// Beyond it the subscriber that is behind by the most pays first, as if its channel were over --log-bytes. The
-    /// baselines have no logs, and do not keep to it.
+    /// When a shard exceeds it, the subscriber with the largest backlog loses messages first, as if its channel's log
+    /// were full. The baseline policies have no logs and ignore this limit.
     #[arg(
         long,
         env = "CORECAST_SHARD_LOG_BYTES",
@@ -202,10 +204,11 @@ pub(crate) struct Settings {
     )]
     shard_log_bytes: Size,
 
-    /// What becomes of a native subscriber that is behind by more than --log-bytes, if it did not say it itself.
+    /// What happens to a native subscriber whose backlog exceeds --log-bytes, unless it chose for itself.
     ///
-    /// skip: it gets a GAP that counts what it missed, and goes on behind that. disconnect: it is closed with
-    /// code 202 (lagged). Plain has no GAP: there a lagging connection is closed, but for ?lag=skip in --listen.
+    /// skip: it receives a GAP that counts the messages it missed, and continues with the messages after them.
+    /// disconnect: the server closes it with code 202 (lagged). Plain has no GAP: a lagging plain connection is
+    /// closed unless its listener has ?lag=skip.
     #[arg(
         long,
         env = "CORECAST_LAG",
@@ -216,9 +219,9 @@ pub(crate) struct Settings {
     )]
     lag: Lag,
 
-    /// Bytes of answers (SUBSCRIBED, PONG and the like) waiting for one connection to take them.
+    /// Bytes of unread answers (SUBSCRIBED, PONG and so on) that a connection may accumulate.
     ///
-    /// A connection that asks for more without reading them is not read from until it does.
+    /// The server stops reading from a connection that exceeds this, until the client has read its answers.
     #[arg(
         long,
         env = "CORECAST_CONTROL_BYTES",
@@ -229,9 +232,9 @@ pub(crate) struct Settings {
     )]
     control_bytes: Size,
 
-    /// Channels that one connection may subscribe to.
+    /// Maximum number of channels that one connection may subscribe to.
     ///
-    /// One more ends the connection with code 203 (too many subscriptions).
+    /// One more closes the connection with code 203 (too many subscriptions).
     #[arg(
         long,
         env = "CORECAST_MAX_SUBSCRIPTIONS",
@@ -242,10 +245,10 @@ pub(crate) struct Settings {
     )]
     max_subscriptions: usize,
 
-    /// How long a native connection may take to say HELLO; 0s for as long as it likes.
+    /// Time that a native connection has to send HELLO; 0s for no limit.
     ///
-    /// Then it is closed with code 205 (hello timeout). Deadlines may be late by a second. No deadline counts time
-    /// during which the server itself stood still.
+    /// After that, the server closes it with code 205 (hello timeout). All deadlines may be up to one second late. No
+    /// deadline counts time during which the server itself stood still.
     #[arg(
         long,
         env = "CORECAST_HELLO_TIMEOUT",
@@ -256,9 +259,9 @@ pub(crate) struct Settings {
     )]
     hello_timeout: Period,
 
-    /// How long a frame that has begun may take to end; 0s for as long as it likes.
+    /// Time that a frame has to arrive completely once it has begun; 0s for no limit.
     ///
-    /// Then the connection is closed with code 206 (frame timeout).
+    /// After that, the server closes the connection with code 206 (frame timeout).
     #[arg(
         long,
         env = "CORECAST_FRAME_TIMEOUT",
@@ -269,11 +272,11 @@ pub(crate) struct Settings {
     )]
     frame_timeout: Period,
 
-    /// How long a native connection may send nothing; 0s for as long as it likes.
+    /// Time that a native connection may stay silent; 0s for no limit.
     ///
-    /// After half of it the server sends PING; without an answer within the other half the connection is closed with code
-    /// 207 (idle timeout). Plain has no PING, and a plain client that only listens sends nothing: plain connections have no
-    /// idle timeout unless --listen has ?idle=TIME.
+    /// After half of it, the server sends PING. Without an answer within the other half, it closes the connection
+    /// with code 207 (idle timeout). Plain has no PING, and a plain client that only listens sends nothing: plain
+    /// connections have no idle timeout unless --listen has ?idle=TIME.
     #[arg(
         long,
         env = "CORECAST_IDLE_TIMEOUT",
@@ -284,10 +287,11 @@ pub(crate) struct Settings {
     )]
     idle_timeout: Period,
 
-    /// How long a connection may take nothing of what is waiting for it; 0s for as long as it likes.
+    /// Time that a connection with a full socket may accept no data; 0s for no limit.
     ///
-    /// Then it is reset, and counted with code 208 (write timeout). One that takes some of what the kernel holds for it has
-    /// the time again, but no more than 16 times before the kernel has room for more.
+    /// After that, the server resets the connection and counts it under code 208 (write timeout). A client that reads
+    /// some of the data held by the kernel gets the time again, at most 16 times in a row before the kernel has room
+    /// for more.
     #[arg(
         long,
         env = "CORECAST_WRITE_TIMEOUT",
@@ -307,7 +311,7 @@ pub(crate) struct Settings {
     #[command(flatten)]
     tuning: TuningSettings,
 
-    /// The form of the log on standard error.
+    /// Format of the log on standard error.
     #[arg(
         long,
         env = "CORECAST_LOG_FORMAT",
@@ -318,7 +322,7 @@ pub(crate) struct Settings {
     )]
     pub(crate) log_format: Format,
 
-    /// The least severe level that is logged.
+    /// Least severe level that is logged.
     #[arg(
         long,
         env = "CORECAST_LOG_LEVEL",

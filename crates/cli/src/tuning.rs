@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_millis(10);
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Tuning")]
 pub(crate) struct TuningSettings {
-    /// Subscribers that a shard sends to before it reads again and lets other channels have a turn.
+    /// Number of subscribers that a shard sends to before it reads again and other channels have a turn.
     #[arg(
         long,
         env = "CORECAST_FLUSH_BUDGET",
@@ -40,7 +40,7 @@ pub(crate) struct TuningSettings {
     )]
     flush_pause: u32,
 
-    /// The longest pause behind a flush.
+    /// Longest pause behind a flush.
     #[arg(
         long,
         env = "CORECAST_MAX_FLUSH_PAUSE",
@@ -50,9 +50,9 @@ pub(crate) struct TuningSettings {
     )]
     max_flush_pause: Period,
 
-    /// How long a shard with nothing to do polls before it sleeps.
+    /// Time that an idle shard polls before it sleeps.
     ///
-    /// A message that comes meanwhile is served without a wake-up; every pause costs that much CPU time.
+    /// A message that arrives during that time needs no wake-up. Each idle period costs that much CPU time.
     #[arg(
         long,
         env = "CORECAST_SPIN",
@@ -64,9 +64,9 @@ pub(crate) struct TuningSettings {
 
     /// How firmly a shard is bound to its CPU.
     ///
-    /// hard: it is pinned. soft: it is pinned too, but may run on the CPUs of all shards while something else
-    /// makes it wait for its own; it is pinned again after two seconds with nothing to do. On CPUs that the
-    /// server has to itself they are the same.
+    /// hard: the shard is pinned to its CPU. soft: the shard is pinned too, but may run on the CPUs of all shards
+    /// while something else keeps it waiting for its own; after two seconds with nothing to do, it is pinned again.
+    /// On CPUs that nothing else uses, both are the same.
     #[arg(
         long,
         env = "CORECAST_AFFINITY",
@@ -76,10 +76,10 @@ pub(crate) struct TuningSettings {
     )]
     affinity: Affinity,
 
-    /// How the kernel schedules a shard beside others on its CPU.
+    /// How the kernel schedules a shard beside other threads on its CPU.
     ///
-    /// batch: a shard that wakes does not preempt what runs on its CPU, such as a program that receives what
-    /// it sends. other: as the process was started.
+    /// batch: a shard that wakes up does not preempt the running thread, such as a program that receives its
+    /// messages. other: the shard keeps the policy with which the process was started.
     #[arg(
         long,
         env = "CORECAST_SCHEDULING",
