@@ -2,6 +2,7 @@
 
 use crate::accept::BoundListener;
 use crate::affinity::{self, CpuPlacement};
+use crate::builder::ServerBuilder;
 use crate::config::{Config, Lag, Listener, PolicyKind};
 use crate::control::Control;
 use crate::error::{RunError, StartError};
@@ -70,6 +71,22 @@ enum ShardEvent {
 }
 
 impl Server {
+    /// A server with the default settings, to change and start.
+    ///
+    /// ```
+    /// use corecast_engine::{Protocol, Server};
+    ///
+    /// let server = Server::builder().listen(Protocol::Native, ([127, 0, 0, 1], 0)).start()?;
+    /// println!("listening on {}", server.listeners()[0].address);
+    /// server.stop();
+    /// let summary = server.wait()?;
+    /// assert_eq!(summary.accepted, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
     /// Binds the listeners and starts one thread a shard; returns when all of them serve.
     ///
     /// # Errors
