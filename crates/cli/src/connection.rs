@@ -64,13 +64,11 @@ impl Connection {
 
     fn options(&self) -> Options {
         let timeout = self.timeout.0;
-        Options {
-            connect_timeout: timeout,
-            answer_timeout: timeout,
-            write_timeout: timeout,
-            max_frame: u32::try_from(self.max_frame.0).expect("parsed as at most GREATEST_FRAME"),
-            ..Options::default()
-        }
+        Options::default()
+            .with_connect_timeout(timeout)
+            .with_answer_timeout(timeout)
+            .with_write_timeout(timeout)
+            .with_max_frame(u32::try_from(self.max_frame.0).expect("parsed as at most GREATEST_FRAME"))
     }
 
     fn unreachable(&self, error: &Error) -> SetupError {

@@ -99,7 +99,7 @@ mod tests {
 
     fn found_on(listeners: &[&str], limits: Limits) -> Vec<String> {
         let listeners = listeners.iter().map(|text| text.parse::<ListenAddress>().unwrap().0).collect();
-        contradictions(&Config { limits, ..Config::new(listeners, vec![0]) })
+        contradictions(&Config::new(listeners, vec![0]).with_limits(limits))
     }
 
     #[test]
@@ -111,22 +111,22 @@ mod tests {
     fn each_contradiction_names_both_sides() {
         let cases: [(Limits, &[&str]); 5] = [
             (
-                Limits { native_max_frame: 32 << 20, log_bytes: 64 << 20, ..Limits::default() },
+                Limits::default().with_native_max_frame(32 << 20).with_log_bytes(64 << 20),
                 &["--max-frame-native 32MiB", "--max-frame", "16MiB"],
             ),
             (
-                Limits { plain_max_frame: 17 << 20, log_bytes: 64 << 20, ..Limits::default() },
+                Limits::default().with_plain_max_frame(17 << 20).with_log_bytes(64 << 20),
                 &["--max-frame-plain 17MiB", "--max-frame", "16MiB"],
             ),
             (
-                Limits { log_bytes: 4 << 20, shard_log_bytes: 2 << 20, ..Limits::default() },
+                Limits::default().with_log_bytes(4 << 20).with_shard_log_bytes(2 << 20),
                 &["--log-bytes 4MiB", "--shard-log-bytes 2MiB"],
             ),
             (
-                Limits { rate: RateLimit { over: OverRate::Close, ..RateLimit::default() }, ..Limits::default() },
+                Limits::default().with_rate(RateLimit::default().with_over(OverRate::Close)),
                 &["--over-rate close", "--max-frame-rate", "--max-byte-rate"],
             ),
-            (Limits { idle_timeout: Duration::from_millis(300), ..Limits::default() }, &["--idle-timeout 300ms", "1s"]),
+            (Limits::default().with_idle_timeout(Duration::from_millis(300)), &["--idle-timeout 300ms", "1s"]),
         ];
         for (limits, parts) in cases {
             let found = found(limits);
@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn a_rate_below_each_protocols_frames_is_told_of_both() {
-        let rate = RateLimit { bytes: 1024, ..RateLimit::default() };
-        let found = found(Limits { rate, ..Limits::default() });
+        let rate = RateLimit::default().with_bytes(1024);
+        let found = found(Limits::default().with_rate(rate));
         let [native, plain] = &found[..] else { panic!("{found:?}") };
         assert!(native.contains("--max-byte-rate 1KiB") && native.contains("--max-frame-native 1MiB"), "{native}");
         assert!(native.ends_with("waits for 1024s"), "{native}");
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_is_not_spoken_contradicts_nothing_and_a_listeners_option_may() {
-        let limits = || Limits { native_max_frame: 32 << 20, log_bytes: 64 << 20, ..Limits::default() };
+        let limits = || Limits::default().with_native_max_frame(32 << 20).with_log_bytes(64 << 20);
         assert_eq!(found_on(&["plain://127.0.0.1:0"], limits()), [""; 0]);
         let found = found_on(&["plain://127.0.0.1:0/lobby?idle=500ms"], limits());
         let [line] = &found[..] else { panic!("{found:?}") };

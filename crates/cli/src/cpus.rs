@@ -44,8 +44,7 @@ impl fmt::Display for CpuRange {
 
 /// The CPUs that this process may run on, ascending.
 pub(crate) fn allowed() -> anyhow::Result<Vec<usize>> {
-    let set = rustix::thread::sched_getaffinity(None).context("cannot read this process's CPU affinity")?;
-    Ok((0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect())
+    corecast_engine::allowed_cpus().context("cannot read this process's CPU affinity")
 }
 
 /// One CPU per shard.

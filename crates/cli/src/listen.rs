@@ -40,7 +40,8 @@ impl FromStr for ListenAddress {
         })?;
         let channel = channel.map(|channel| channel_of(protocol, channel)).transpose()?;
         let Options { lag, idle } = options;
-        Ok(Self(Listener { protocol, address, channel, lag, idle_timeout: idle.map(|idle| idle.0) }))
+        let listener = Listener::new(protocol, address);
+        Ok(Self(listener.with_channel(channel).with_lag(lag).with_idle_timeout(idle.map(|idle| idle.0))))
     }
 }
 

@@ -351,7 +351,8 @@ impl Settings {
         let listeners = self.listen.iter().map(|address| address.0.clone()).collect();
         let limits = self.limits()?;
         let tuning = self.tuning.engine();
-        let mut config = Config { limits, tuning, stop_on_signals: true, ..Config::new(listeners, cpus) };
+        let mut config =
+            Config::new(listeners, cpus).with_limits(limits).with_tuning(tuning).with_stop_on_signals(true);
         self.policy.apply(&mut config)?;
         Ok(config)
     }
@@ -374,23 +375,25 @@ impl Settings {
                 self.log_bytes
             )));
         }
-        let mut limits = Limits {
-            native_max_frame: frame(self.max_frame_native),
-            plain_max_frame: frame(self.max_frame_plain),
-            log_bytes: buffer(self.log_bytes),
-            shard_log_bytes: buffer(self.shard_log_bytes),
-            native_lag: self.lag,
-            control_bytes: buffer(self.control_bytes),
-            max_subscriptions: self.max_subscriptions,
-            max_connections: self.max_connections,
-            rate: RateLimit { frames: self.max_frame_rate, bytes: self.max_byte_rate.0, over: self.over_rate },
-            mailbox_capacity: self.mailbox_capacity,
-            hello_timeout: self.hello_timeout.0,
-            frame_timeout: self.frame_timeout.0,
-            idle_timeout: self.idle_timeout.0,
-            write_timeout: self.write_timeout.0,
-            ..Limits::default()
-        };
+        let rate = RateLimit::default()
+            .with_frames(self.max_frame_rate)
+            .with_bytes(self.max_byte_rate.0)
+            .with_over(self.over_rate);
+        let mut limits = Limits::default()
+            .with_native_max_frame(frame(self.max_frame_native))
+            .with_plain_max_frame(frame(self.max_frame_plain))
+            .with_log_bytes(buffer(self.log_bytes))
+            .with_shard_log_bytes(buffer(self.shard_log_bytes))
+            .with_native_lag(self.lag)
+            .with_control_bytes(buffer(self.control_bytes))
+            .with_max_subscriptions(self.max_subscriptions)
+            .with_max_connections(self.max_connections)
+            .with_rate(rate)
+            .with_mailbox_capacity(self.mailbox_capacity)
+            .with_hello_timeout(self.hello_timeout.0)
+            .with_frame_timeout(self.frame_timeout.0)
+            .with_idle_timeout(self.idle_timeout.0)
+            .with_write_timeout(self.write_timeout.0);
         self.ending.set(&mut limits);
         Ok(limits)
     }
@@ -469,26 +472,25 @@ mod tests {
             "--disconnect-lines=14",
             "--reconnect-spread=15s",
         ]);
-        let expected = Limits {
-            native_max_frame: 3 << 10,
-            plain_max_frame: 2 << 10,
-            log_bytes: 1 << 20,
-            shard_log_bytes: 16 << 20,
-            native_lag: Lag::Disconnect,
-            control_bytes: 5 << 10,
-            max_subscriptions: 7,
-            mailbox_capacity: 1,
-            max_connections: 11,
-            rate: RateLimit { frames: 12, bytes: 13 << 10, over: OverRate::Close },
-            hello_timeout: Duration::from_secs(1),
-            frame_timeout: Duration::from_secs(2),
-            idle_timeout: Duration::from_secs(3),
-            write_timeout: Duration::from_secs(4),
-            linger: Duration::from_millis(8),
-            drain_timeout: Duration::from_secs(9),
-            disconnect_lines: 14,
-            reconnect_spread: Duration::from_secs(15),
-        };
+        let expected = Limits::default()
+            .with_native_max_frame(3 << 10)
+            .with_plain_max_frame(2 << 10)
+            .with_log_bytes(1 << 20)
+            .with_shard_log_bytes(16 << 20)
+            .with_native_lag(Lag::Disconnect)
+            .with_control_bytes(5 << 10)
+            .with_max_subscriptions(7)
+            .with_mailbox_capacity(1)
+            .with_max_connections(11)
+            .with_rate(RateLimit::default().with_frames(12).with_bytes(13 << 10).with_over(OverRate::Close))
+            .with_hello_timeout(Duration::from_secs(1))
+            .with_frame_timeout(Duration::from_secs(2))
+            .with_idle_timeout(Duration::from_secs(3))
+            .with_write_timeout(Duration::from_secs(4))
+            .with_linger(Duration::from_millis(8))
+            .with_drain_timeout(Duration::from_secs(9))
+            .with_disconnect_lines(14)
+            .with_reconnect_spread(Duration::from_secs(15));
         assert_eq!(format!("{:?}", limits.limits().unwrap()), format!("{expected:?}"));
     }
 }

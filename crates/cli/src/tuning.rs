@@ -93,14 +93,12 @@ pub(crate) struct TuningSettings {
 impl TuningSettings {
     /// What the engine is told.
     pub(crate) fn engine(&self) -> Tuning {
-        Tuning {
-            flush_budget: self.flush_budget,
-            flush_pause_percent: self.flush_pause,
-            max_flush_pause: self.max_flush_pause.0,
-            spin_before_park: self.spin.0,
-            affinity: self.affinity,
-            scheduling: self.scheduling,
-            ..Tuning::default()
-        }
+        Tuning::default()
+            .with_flush_budget(self.flush_budget)
+            .with_flush_pause_percent(self.flush_pause)
+            .with_max_flush_pause(self.max_flush_pause.0)
+            .with_spin_before_park(self.spin.0)
+            .with_affinity(self.affinity)
+            .with_scheduling(self.scheduling)
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! - [`ReconnectingClient`] connects again when its connection ends, and subscribes again.
 //! - [`BufferedPublisher`] puts many messages into a write.
-//! - [`tokio`] has the same for tasks, behind the cargo feature `tokio`.
+//! - The module `tokio` has the same for tasks, behind the cargo feature of that name.
 //! - [`Inbox`] is what they do with received bytes. It needs no socket.
 //!
 //! Owns the exchange as a client sees it: HELLO before all else, answers matched to requests, PING answered, messages kept

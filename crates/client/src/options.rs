@@ -2,16 +2,33 @@
 
 use std::time::Duration;
 
+/// Generates `with_FIELD` methods, which set a field of an options struct and return it.
+macro_rules! setters {
+    ($options:ident { $($field:ident / $setter:ident: $type:ty,)* }) => {
+        impl $options {
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+                #[must_use]
+                pub fn $setter(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
+
 /// The limits and timeouts of a client.
 ///
 /// ```
 /// use corecast_client::Options;
 /// use std::time::Duration;
 ///
-/// let patient = Options { answer_timeout: Duration::from_secs(30), ..Options::default() };
+/// let patient = Options::default().with_answer_timeout(Duration::from_secs(30));
 /// assert_eq!(patient.max_frame, Options::default().max_frame);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// The longest wait for a TCP connection, over all addresses of a name. Default: 5 s. Reaching it is
     /// [`Error::TimedOut`](crate::Error::TimedOut).
@@ -38,6 +55,15 @@ pub struct Options {
     pub max_unwritten_bytes: usize,
 }
 
+setters!(Options {
+    connect_timeout / with_connect_timeout: Duration,
+    answer_timeout / with_answer_timeout: Duration,
+    write_timeout / with_write_timeout: Duration,
+    max_frame / with_max_frame: u32,
+    max_queued_bytes / with_max_queued_bytes: usize,
+    max_unwritten_bytes / with_max_unwritten_bytes: usize,
+});
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -49,22 +75,6 @@ impl Default for Options {
             max_unwritten_bytes: 1024 * 1024,
         }
     }
-}
-
-/// Generates `with_FIELD` methods, which set a field of an options struct and return it.
-macro_rules! setters {
-    ($options:ident { $($field:ident / $setter:ident: $type:ty,)* }) => {
-        impl $options {
-            $(
-                #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
-                #[must_use]
-                pub fn $setter(mut self, $field: $type) -> Self {
-                    self.$field = $field;
-                    self
-                }
-            )*
-        }
-    };
 }
 
 /// The attempts to connect again, and what is kept for them.

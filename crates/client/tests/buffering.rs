@@ -4,7 +4,7 @@
 mod common;
 
 use common::{ACKNOWLEDGE, DEADLINE, IN_VAIN, Peer, greeted, options, publish};
-use corecast_client::{BufferOptions, Error, InvalidArgument, Options, WhenFull};
+use corecast_client::{BufferOptions, Error, InvalidArgument, WhenFull};
 use std::io::ErrorKind;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -172,7 +172,7 @@ fn a_full_buffer_makes_publishers_wait() {
 #[test]
 fn a_server_that_takes_nothing_is_told_with_what_was_not_written() {
     let (go, gone) = mpsc::channel();
-    let short = Options { write_timeout: IN_VAIN, ..options() };
+    let short = options().with_write_timeout(IN_VAIN);
     let (client, server) = greeted(&short, move |_: &mut Peer| gone.recv_timeout(DEADLINE).unwrap());
     let (publisher, _subscriber) = client.split();
     let buffered = publisher.buffered(BufferOptions::default().with_max_bytes(MAX_BYTES)).unwrap();

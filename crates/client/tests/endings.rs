@@ -107,7 +107,7 @@ fn garbage_is_a_violation() {
 
 #[test]
 fn a_frame_over_the_limit_says_whose_limit_it_is() {
-    let small = Options { max_frame: 20, ..options() };
+    let small = options().with_max_frame(20);
     let error = end_behind_a_message(&small, |peer| peer.send(&message("a", &[0; 13])));
     assert!(matches!(error, Error::FrameTooLarge { length: 21, limit: 20 }), "{error:?}");
     assert!(error.to_string().ends_with("this client's own limit of 20 (Options::max_frame)"), "{error}");
@@ -172,7 +172,7 @@ const SLOW: Duration = Duration::from_millis(125);
 #[test]
 fn closing_waits_while_the_server_acknowledges() {
     const MESSAGES: u32 = 6;
-    let (mut client, server) = greeted(&Options { answer_timeout: 4 * SLOW, ..options() }, |peer| {
+    let (mut client, server) = greeted(&options().with_answer_timeout(4 * SLOW), |peer| {
         for token in 1..=MESSAGES {
             assert!(peer.next().is_some(), "a PUBLISH");
             std::thread::sleep(SLOW);
@@ -191,7 +191,7 @@ fn closing_waits_while_the_server_acknowledges() {
 
 #[test]
 fn closing_waits_while_the_server_takes_bytes() {
-    let (client, server) = greeted(&Options { answer_timeout: 4 * SLOW, ..options() }, |peer| {
+    let (client, server) = greeted(&options().with_answer_timeout(4 * SLOW), |peer| {
         let mut chunk = vec![0; 256 << 10];
         let (mut taken, mut bare) = (0_usize, 0);
         while taken < 16_000_000 {

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{DEADLINE, IN_VAIN, MAX_FRAME, Peer, came, channel, greeted, impatient, message, options, publish};
-use corecast_client::{Error, Event, InvalidArgument, Options, PublishOptions};
+use corecast_client::{Error, Event, InvalidArgument, PublishOptions};
 use corecast_wire::InvalidChannel;
 use corecast_wire::native::{Frame, Publish};
 use std::io::Write;
@@ -191,7 +191,7 @@ fn an_answer_that_comes_too_late_is_an_event() {
 
 #[test]
 fn events_over_the_limit_end_the_wait_and_are_not_lost() {
-    let few = Options { max_queued_bytes: 3 * 64, ..options() };
+    let few = options().with_max_queued_bytes(3 * 64);
     let (mut client, server) = greeted(&few, |peer| {
         peer.expect(&Frame::Subscribe(channel("a").into()));
         peer.send_all(&[message("b", b""), message("b", b""), message("b", b"")]);
@@ -210,7 +210,7 @@ fn events_over_the_limit_end_the_wait_and_are_not_lost() {
 
 #[test]
 fn a_flood_of_pings_does_not_prolong_a_wait() {
-    let short = Options { write_timeout: IN_VAIN, ..impatient() };
+    let short = impatient().with_write_timeout(IN_VAIN);
     let (mut client, server) = greeted(&short, |peer| {
         let pings = common::bytes(&Frame::Ping(b"")).repeat(1000);
         while peer.stream.write_all(&pings).is_ok() {}
@@ -268,7 +268,7 @@ fn the_halves_work_in_threads_of_their_own() {
 
 #[test]
 fn a_server_that_takes_nothing_ends_the_write() {
-    let short = Options { write_timeout: IN_VAIN, ..options() };
+    let short = options().with_write_timeout(IN_VAIN);
     let (go, gone) = mpsc::channel();
     let (client, server) = greeted(&short, move |_: &mut Peer| gone.recv_timeout(DEADLINE).unwrap());
     let (publisher, _subscriber) = client.split();

@@ -141,7 +141,7 @@ fn every_address_of_a_name_is_tried() {
 
 #[test]
 fn a_connection_that_takes_too_long_is_given_up() {
-    let hurried = Options { connect_timeout: Duration::ZERO, ..options() };
+    let hurried = options().with_connect_timeout(Duration::ZERO);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let error = Client::connect(listener.local_addr().unwrap(), &hurried).err().unwrap();
     assert!(matches!(error, Error::TimedOut { awaited: "connection" }), "{error:?}");

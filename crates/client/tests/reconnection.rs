@@ -4,7 +4,7 @@
 mod common;
 
 use common::{ACKNOWLEDGE, IN_VAIN, Script, came, channel, close, message, publish, script, serve_in_turn, subscribed};
-use corecast_client::{Client, Error, Event, Lag, Options, ReconnectOptions, ReconnectingClient};
+use corecast_client::{Client, Error, Event, Lag, ReconnectOptions, ReconnectingClient};
 use corecast_engine::{Config, PolicyKind, Protocol};
 use corecast_testkit::LocalServer;
 use corecast_wire::Code;
@@ -293,7 +293,7 @@ fn events_that_are_not_taken_hold_up_the_next_connection() {
         script(|peer| peer.send(&message("a", b"kept"))),
         script(|peer| peer.expect(&publish("a", b"on the second connection", None))),
     ]);
-    let few = Options { max_queued_bytes: 64, ..common::options() };
+    let few = common::options().with_max_queued_bytes(64);
     let mut client = ReconnectingClient::connect(&address, few, hasty()).unwrap();
     let error = (0..1_000_000).find_map(|_| client.publish("a", b"x").err()).expect("the connection is gone");
     assert!(error.to_string().contains("connection"), "{error}");

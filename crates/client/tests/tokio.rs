@@ -193,7 +193,7 @@ fn reads_late(told: mpsc::Receiver<()>, count: mpsc::Sender<usize>) -> impl FnOn
 fn a_cancelled_publish_sends_nothing_and_tears_no_frame() {
     let ((tell, told), (count, counted)) = (mpsc::channel(), mpsc::channel());
     run(async {
-        let small = Options { max_unwritten_bytes: 10_000, ..options() };
+        let small = options().with_max_unwritten_bytes(10_000);
         let (mut client, server) = greeted(&small, reads_late(told, count)).await;
         let mut accepted = 0;
         let mut cancelled = 0;
@@ -299,7 +299,7 @@ fn a_full_buffer_refuses_messages_if_asked_to() {
 fn a_server_that_takes_nothing_ends_the_write() {
     let (go, gone) = mpsc::channel();
     run(async {
-        let short = Options { write_timeout: IN_VAIN, ..options() };
+        let short = options().with_write_timeout(IN_VAIN);
         let (client, server) = greeted(&short, move |_: &mut Peer| gone.recv_timeout(DEADLINE).unwrap()).await;
         let (publisher, _subscriber) = client.split();
         let error = loop {

@@ -7,8 +7,26 @@ use corecast_fanout::{Lag, named};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Everything that a server needs to know.
+/// Generates `with_FIELD` methods, which set a field of a configuration struct and return it.
+macro_rules! setters {
+    ($config:ident { $($(#[$attribute:meta])* $field:ident / $setter:ident: $type:ty,)* }) => {
+        impl $config {
+            $(
+                $(#[$attribute])*
+                #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+                #[must_use]
+                pub fn $setter(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+/// Everything that a server needs to know. [`Server::builder`](crate::Server::builder) makes one on the way.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// Where to listen; at least one.
     pub listeners: Vec<Listener>,
@@ -44,8 +62,25 @@ impl Config {
     }
 }
 
+setters!(Config {
+    policy / with_policy: PolicyKind,
+    #[cfg(feature = "baselines")]
+    handoff / with_handoff: Option<Handoff>,
+    limits / with_limits: Limits,
+    tuning / with_tuning: Tuning,
+    stop_on_signals / with_stop_on_signals: bool,
+});
+
 /// One address and what is spoken there.
+///
+/// ```
+/// use corecast_engine::{Lag, Listener, Protocol};
+///
+/// let lobby = Listener::new(Protocol::Plain, ([127, 0, 0, 1], 7000)).with_channel(Some("lobby".into()));
+/// assert_eq!(lobby.lag, None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Listener {
     /// What is spoken.
     pub protocol: Protocol,
@@ -59,6 +94,19 @@ pub struct Listener {
     /// ever. `None` for others: [`Limits::idle_timeout`] counts there.
     pub idle_timeout: Option<Duration>,
 }
+
+impl Listener {
+    /// A listener with the defaults of its protocol.
+    pub fn new(protocol: Protocol, address: impl Into<SocketAddr>) -> Self {
+        Self { protocol, address: address.into(), channel: None, lag: None, idle_timeout: None }
+    }
+}
+
+setters!(Listener {
+    channel / with_channel: Option<String>,
+    lag / with_lag: Option<Lag>,
+    idle_timeout / with_idle_timeout: Option<Duration>,
+});
 
 named! {
     /// What is spoken on a listener.
@@ -131,6 +179,7 @@ named! {
 /// How fast one connection may send: a token bucket for frames and one for bytes. Each holds a second's worth; a frame
 /// larger than that needs a full bucket, and the next waits until its debt is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RateLimit {
     /// Frames a second, of any kind; 0 for any number. Default 0.
     pub frames: u64,
@@ -139,6 +188,12 @@ pub struct RateLimit {
     /// What sending faster does. Default: pause.
     pub over: OverRate,
 }
+
+setters!(RateLimit {
+    frames / with_frames: u64,
+    bytes / with_bytes: u64,
+    over / with_over: OverRate,
+});
 
 impl Default for RateLimit {
     fn default() -> Self {
@@ -149,6 +204,7 @@ impl Default for RateLimit {
 /// The bounds of a server, and what reaching them does. Deadlines may be late by a second, and do not count time in which
 /// the server stood still.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Limits {
     /// Greatest length field of a `native` frame, in bytes; beyond it the connection ends with code 100.
     /// Default 1 MiB.
@@ -208,6 +264,27 @@ impl Limits {
     }
 }
 
+setters!(Limits {
+    native_max_frame / with_native_max_frame: u32,
+    plain_max_frame / with_plain_max_frame: u32,
+    log_bytes / with_log_bytes: usize,
+    shard_log_bytes / with_shard_log_bytes: usize,
+    native_lag / with_native_lag: Lag,
+    control_bytes / with_control_bytes: usize,
+    max_subscriptions / with_max_subscriptions: usize,
+    max_connections / with_max_connections: usize,
+    rate / with_rate: RateLimit,
+    mailbox_capacity / with_mailbox_capacity: usize,
+    hello_timeout / with_hello_timeout: Duration,
+    frame_timeout / with_frame_timeout: Duration,
+    idle_timeout / with_idle_timeout: Duration,
+    write_timeout / with_write_timeout: Duration,
+    linger / with_linger: Duration,
+    reconnect_spread / with_reconnect_spread: Duration,
+    disconnect_lines / with_disconnect_lines: u32,
+    drain_timeout / with_drain_timeout: Duration,
+});
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -235,6 +312,7 @@ impl Default for Limits {
 
 /// Settings whose defaults were measured (`docs/decisions/` says how).
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Tuning {
     /// Sends of one flush before reads have a turn again. Default 64.
     pub flush_budget: usize,
@@ -262,6 +340,17 @@ impl Tuning {
         self.sweep_interval * SWEEPS_FOR_ALL
     }
 }
+
+setters!(Tuning {
+    flush_budget / with_flush_budget: usize,
+    flush_pause_percent / with_flush_pause_percent: u32,
+    max_flush_pause / with_max_flush_pause: Duration,
+    scratch_bytes / with_scratch_bytes: usize,
+    sweep_interval / with_sweep_interval: Duration,
+    spin_before_park / with_spin_before_park: Duration,
+    affinity / with_affinity: Affinity,
+    scheduling / with_scheduling: Scheduling,
+});
 
 impl Default for Tuning {
     fn default() -> Self {

@@ -1,5 +1,22 @@
 //! Shards on glommio: listeners, sockets, the mesh between shards, the tick that flushes, the end.
 //!
+//! [`Server::builder`] is the entry point: a server inside a program. `examples/embed.rs` is a whole one.
+//!
+//! ```
+//! use corecast_client::{Client, Event, Options};
+//! use corecast_engine::{Protocol, Server};
+//!
+//! let server = Server::builder().listen(Protocol::Native, ([127, 0, 0, 1], 0)).start()?;
+//! let mut client = Client::connect(server.listeners()[0].address, &Options::default())?;
+//! client.subscribe("lobby")?;
+//! client.publish("lobby", b"hello")?;
+//! assert!(matches!(client.next_event()?, Event::Message { payload, .. } if payload == b"hello"));
+//! client.close()?;
+//! server.stop();
+//! assert_eq!(server.wait()?.counters.deliveries, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! One shard is one thread pinned to one CPU (as firmly as [`Affinity`] says) with its own executor, its own SO_REUSEPORT listeners and
 //! its own connections. What a shard keeps of a message and whom it sends it is `corecast_fanout`'s;
 //! what a frame means is `corecast_session`'s; here bytes and wake-ups move.
@@ -16,6 +33,7 @@
 mod accept;
 mod affinity;
 mod batch;
+mod builder;
 mod clock;
 mod config;
 mod connection;
@@ -43,6 +61,7 @@ mod tick;
 mod timers;
 mod waker;
 
+pub use builder::{ServerBuilder, allowed_cpus};
 pub use config::{Affinity, Config, Limits, Listener, OverRate, PolicyKind, Protocol, RateLimit, Scheduling, Tuning};
 pub use control::{ConnectionInfo, Control, NoAnswer, ShardInfo};
 #[cfg(feature = "baselines")]

@@ -2,6 +2,7 @@
 
 use crate::accept::BoundListener;
 use crate::affinity::{self, CpuPlacement};
+use crate::builder::ServerBuilder;
 use crate::config::{Config, Limits, Listener, Protocol};
 use crate::control::{Control, ControlMailbox};
 use crate::error::{RunError, StartError};
@@ -72,6 +73,22 @@ enum ShardEvent {
 }
 
 impl Server {
+    /// A server with the default settings, to change and start.
+    ///
+    /// ```
+    /// use corecast_engine::{Protocol, Server};
+    ///
+    /// let server = Server::builder().listen(Protocol::Native, ([127, 0, 0, 1], 0)).start()?;
+    /// println!("listening on {}", server.listeners()[0].address);
+    /// server.stop();
+    /// let summary = server.wait()?;
+    /// assert_eq!(summary.accepted, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
     /// Binds the listeners and starts one thread a shard; returns when all of them serve.
     ///
     /// # Errors

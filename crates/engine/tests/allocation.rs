@@ -76,7 +76,7 @@ impl Steady {
     fn new(shards: usize, subscribers: usize, tuning: &Tuning) -> Self {
         let mut config = LocalServer::config(PolicyKind::Sharded, shards);
         // What the sweep asks for depends on the time that a test takes.
-        config.tuning = Tuning { sweep_interval: Duration::from_hours(1), ..tuning.clone() };
+        config.tuning = tuning.clone().with_sweep_interval(Duration::from_hours(1));
         let server = LocalServer::start(config);
         let connect = || Peer::connect_native(server.address(Protocol::Native));
         let subscribe = |_| {

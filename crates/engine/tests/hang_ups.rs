@@ -14,7 +14,7 @@ const PLACES: usize = 4;
 fn server(frames: u64) -> LocalServer {
     let mut config = LocalServer::config(PolicyKind::Sharded, 1);
     config.limits.max_connections = PLACES;
-    config.limits.rate = RateLimit { frames, ..RateLimit::default() };
+    config.limits.rate = RateLimit::default().with_frames(frames);
     LocalServer::start(config)
 }
 

@@ -44,7 +44,7 @@ fn published(server: &LocalServer) -> u64 {
 #[test]
 fn of_one_write_only_as_many_frames_pass_at_once_as_the_bucket_holds() {
     const RATE: u64 = 50;
-    let server = server(RateLimit { frames: RATE, ..RateLimit::default() });
+    let server = server(RateLimit::default().with_frames(RATE));
     let mut listener = Peer::connect_native(server.address(Protocol::Native));
     listener.subscribe("news");
     let since = Instant::now();
@@ -67,7 +67,7 @@ fn of_one_write_only_as_many_frames_pass_at_once_as_the_bucket_holds() {
 
 #[test]
 fn a_frame_larger_than_the_bucket_passes_whole_and_the_next_waits_for_it() {
-    let server = server(RateLimit { bytes: 64 * 1024, ..RateLimit::default() });
+    let server = server(RateLimit::default().with_bytes(64 * 1024));
     let since = Instant::now();
     let mut fast = Peer::connect_native(server.address(Protocol::Native));
     fast.subscribe("news");
@@ -83,7 +83,7 @@ fn a_frame_larger_than_the_bucket_passes_whole_and_the_next_waits_for_it() {
 
 #[test]
 fn a_rate_holds_in_plain_as_in_native_and_for_frames_cut_anywhere() {
-    let server = server(RateLimit { frames: 20, ..RateLimit::default() });
+    let server = server(RateLimit::default().with_frames(20));
     let since = Instant::now();
     let mut fast = Peer::connect(server.address(Protocol::Plain));
     let mut bytes = Vec::new();
@@ -101,7 +101,7 @@ fn a_rate_holds_in_plain_as_in_native_and_for_frames_cut_anywhere() {
 
 #[test]
 fn what_was_sent_before_the_stream_ended_passes_at_the_rate() {
-    let server = server(RateLimit { frames: 20, ..RateLimit::default() });
+    let server = server(RateLimit::default().with_frames(20));
     let mut listener = Peer::connect_native(server.address(Protocol::Native));
     listener.subscribe("news");
     let mut fast = Peer::connect_native(server.address(Protocol::Native));
@@ -113,7 +113,7 @@ fn what_was_sent_before_the_stream_ended_passes_at_the_rate() {
 
 #[test]
 fn within_its_rate_a_connection_is_not_held_up() {
-    let server = server(RateLimit { frames: 10_000, bytes: 1 << 20, ..RateLimit::default() });
+    let server = server(RateLimit::default().with_frames(10_000).with_bytes(1 << 20));
     let mut peer = Peer::connect_native(server.address(Protocol::Native));
     peer.subscribe("news");
     for _ in 0..20 {
@@ -124,7 +124,7 @@ fn within_its_rate_a_connection_is_not_held_up() {
 
 #[test]
 fn a_connection_that_sends_too_fast_is_closed_if_so_set() {
-    let server = server(RateLimit { frames: 10, bytes: 0, over: OverRate::Close });
+    let server = server(RateLimit::default().with_frames(10).with_over(OverRate::Close));
     let mut listener = Peer::connect_native(server.address(Protocol::Native));
     listener.subscribe("news");
     let mut fast = Peer::connect_native(server.address(Protocol::Native));

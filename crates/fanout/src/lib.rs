@@ -4,6 +4,49 @@
 //! only way to the outside is [`Outlet::send`], which never blocks, so a simulator can run many
 //! shards in one thread, in any order, with short writes and cut connections.
 //!
+//! [`policy::Sharded`] is the entry point, by way of [`Policy`].
+//!
+//! ```
+//! use corecast_fanout::policy::{Hooks as _, Sharded};
+//! use corecast_fanout::{Encode, Encoding, Limits, Outlet, Policy, Publication, Sent};
+//! use std::sync::{Arc, Mutex};
+//!
+//! /// A message is its payload and a line feed.
+//! #[derive(Clone)]
+//! struct Lines;
+//!
+//! impl Encode for Lines {
+//!     fn message(&self, _: Encoding, _channel: &str, payload: &[u8], out: &mut Vec<u8>) {
+//!         out.extend_from_slice(payload);
+//!         out.push(b'\n');
+//!     }
+//!     fn gap(&self, _: Encoding, _channel: &str, count: u64, out: &mut Vec<u8>) {
+//!         out.extend_from_slice(format!("{count} missed\n").as_bytes());
+//!     }
+//! }
+//!
+//! /// A transport that takes everything.
+//! #[derive(Clone, Default)]
+//! struct Memory(Arc<Mutex<Vec<u8>>>);
+//!
+//! impl Outlet for Memory {
+//!     fn send(&self, bytes: &[u8]) -> Sent {
+//!         self.0.lock().unwrap().extend_from_slice(bytes);
+//!         Sent::Took(bytes.len())
+//!     }
+//! }
+//!
+//! let mut shard = Sharded::new(0, 1, Limits::default(), Lines);
+//! let (outlet, encoding) = (Memory::default(), Encoding::new(0));
+//! let subscriber = shard.open(outlet.clone(), encoding);
+//! shard.subscribe(subscriber, "lobby", b"subscribed\n")?;
+//! shard.publish(subscriber, &Publication { channel: "lobby", payload: b"hello", no_echo: false });
+//! shard.commit(subscriber);
+//! while shard.flush(64) {}
+//! assert_eq!(*outlet.0.lock().unwrap(), b"subscribed\nhello\n");
+//! # Ok::<(), corecast_fanout::TooManySubscriptions>(())
+//! ```
+//!
 //! Invariants: a cursor stands at a message boundary, always; what a short write left of a message
 //! is kept with the connection and leaves before anything else. An answer given to a connection
 //! leaves before any message that was published after it. Logs and subscriptions have their bounds in

@@ -4,6 +4,41 @@
 //! and how messages look in it ([`Codec`]). A plain state machine: the engine gives it what a socket
 //! received, the simulator and the fuzz targets whatever they like.
 //!
+//! [`Session::on_frame`] is the entry point.
+//!
+//! ```
+//! use corecast_fanout::policy::Sharded;
+//! use corecast_fanout::{Limits, Outlet, Policy, Sent};
+//! use corecast_session::{Codec, Context, NATIVE, Native, Session};
+//! use corecast_wire::native::{self, Frame};
+//! use std::sync::{Arc, Mutex};
+//!
+//! #[derive(Clone, Default)]
+//! struct Memory(Arc<Mutex<Vec<u8>>>);
+//!
+//! impl Outlet for Memory {
+//!     fn send(&self, bytes: &[u8]) -> Sent {
+//!         self.0.lock().unwrap().extend_from_slice(bytes);
+//!         Sent::Took(bytes.len())
+//!     }
+//! }
+//!
+//! let mut policy = Sharded::new(0, 1, Limits::default(), Codec);
+//! let outlet = Memory::default();
+//! let id = policy.open(outlet.clone(), NATIVE);
+//! let mut session = Native::new(corecast_wire::Limits::NATIVE);
+//!
+//! let mut context = Context { policy: &mut policy, id, answer: &mut Vec::new(), published: false };
+//! let end = session.on_frame(Frame::Ping(b"too early"), &mut context).expect_err("HELLO comes first");
+//! assert_eq!(end.code, corecast_wire::Code::HelloExpected);
+//!
+//! session.on_frame(Frame::Hello { version: 1 }, &mut context).expect("a greeting");
+//! while policy.flush(64) {}
+//! let mut welcome = Vec::new();
+//! native::encode(&Frame::Welcome { version: 1, max_frame: corecast_wire::Limits::NATIVE.max_frame }, &mut welcome);
+//! assert_eq!(*outlet.0.lock().unwrap(), welcome);
+//! ```
+//!
 //! Invariants: nothing outside this crate knows which protocol a connection speaks. What a peer sends never
 //! panics; it ends the connection with an [`End`].
 //!

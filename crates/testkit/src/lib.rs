@@ -4,6 +4,17 @@
 //! a child; [`LocalServer`], the engine in the test's own process; [`Peer`], a socket without a client
 //! library behind it, for what a client library would not send.
 //!
+//! ```
+//! use corecast_engine::{PolicyKind, Protocol};
+//! use corecast_testkit::{LocalServer, Peer};
+//!
+//! let server = LocalServer::start(LocalServer::config(PolicyKind::Sharded, 1));
+//! let mut peer = Peer::connect(server.address(Protocol::Plain));
+//! peer.send_plain(b"hello");
+//! peer.expect_plain(b"hello");
+//! server.stop();
+//! ```
+//!
 //! Invariants: every wait ends at a deadline and says what it waited for; nothing outlives the test that
 //! started it; servers listen on a free port of loopback, so tests run side by side.
 //!

@@ -3,8 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
 
-use corecast_engine::{Config, ConnectionId, Control, Listener, PolicyKind, Protocol, Server, Summary};
-use rustix::thread::CpuSet;
+use corecast_engine::{Config, ConnectionId, Control, Listener, PolicyKind, Protocol, Server, Summary, allowed_cpus};
 
 use crate::{DEADLINE, Deadline, Peer, wait_until};
 
@@ -22,10 +21,10 @@ impl LocalServer {
     /// # Panics
     /// If the CPUs cannot be told.
     pub fn config(policy: PolicyKind, shards: usize) -> Config {
-        let allowed = rustix::thread::sched_getaffinity(None).expect("the affinity of this thread");
-        let cpus: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
-        let listeners = Protocol::ALL.iter().map(|protocol| on_loopback(*protocol)).collect();
-        Config { policy, ..Config::new(listeners, cpus.into_iter().cycle().take(shards).collect()) }
+        let cpus = allowed_cpus().expect("the affinity of this thread");
+        let on_loopback = |protocol: &Protocol| Listener::new(*protocol, (Ipv4Addr::LOCALHOST, 0));
+        let listeners = Protocol::ALL.iter().map(on_loopback).collect();
+        Config::new(listeners, cpus.into_iter().cycle().take(shards).collect()).with_policy(policy)
     }
 
     /// Starts a server; it accepts when this returns.
@@ -110,14 +109,4 @@ fn stop(server: Server) -> Option<Result<Summary, corecast_engine::RunError>> {
     let (sender, outcome) = mpsc::channel();
     std::thread::spawn(move || drop(sender.send(server.wait())));
     outcome.recv_timeout(DEADLINE).ok()
-}
-
-fn on_loopback(protocol: Protocol) -> Listener {
-    Listener {
-        protocol,
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        channel: None,
-        lag: None,
-        idle_timeout: None,
-    }
 }

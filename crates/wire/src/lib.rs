@@ -4,6 +4,29 @@
 //! [`Code`]s that say why a connection ended, and [`Reassembly`], which makes frames of a byte
 //! stream however it was cut.
 //!
+//! [`native::encode`] and [`Reassembly::push`] are the entry points.
+//!
+//! ```
+//! use corecast_wire::native::{self, Decoder, Frame};
+//! use corecast_wire::{ChannelName, Limits, Reassembly};
+//! use std::ops::ControlFlow;
+//!
+//! let mut bytes = Vec::new();
+//! native::encode(&Frame::Message { channel: ChannelName::new("lobby")?, payload: b"hello" }, &mut bytes);
+//!
+//! let (mut reassembly, mut payloads) = (Reassembly::new(), Vec::new());
+//! for piece in bytes.chunks(3) {
+//!     reassembly.push(&Decoder::new(Limits::NATIVE), piece, |frame| {
+//!         if let Frame::Message { payload, .. } = frame {
+//!             payloads.push(payload.to_vec());
+//!         }
+//!         ControlFlow::Continue(())
+//!     })?;
+//! }
+//! assert_eq!(payloads, [b"hello"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Invariants: what a peer sends never panics, and any split of the same bytes gives the same frames.
 //! An encoder cannot be given an invalid channel: [`ChannelName`] is valid by construction.
 //!

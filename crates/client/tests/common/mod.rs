@@ -20,12 +20,12 @@ pub(crate) const MAX_FRAME: u32 = 1000;
 
 /// Options under which only a failing test waits long.
 pub(crate) fn options() -> Options {
-    Options { connect_timeout: DEADLINE, answer_timeout: DEADLINE, write_timeout: DEADLINE, ..Options::default() }
+    Options::default().with_connect_timeout(DEADLINE).with_answer_timeout(DEADLINE).with_write_timeout(DEADLINE)
 }
 
 /// Options under which an answer that does not come is soon given up.
 pub(crate) fn impatient() -> Options {
-    Options { answer_timeout: IN_VAIN, ..options() }
+    options().with_answer_timeout(IN_VAIN)
 }
 
 /// Serves one connection.

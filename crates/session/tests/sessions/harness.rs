@@ -1,6 +1,6 @@
 //! One shard that runs the real policy, and connections to it whose transport is memory.
 
-use corecast_fanout::policy::Sharded;
+use corecast_fanout::policy::{Hooks as _, Sharded};
 use corecast_fanout::{Backlog, ConnectionId, Effect, Limits, Outlet, Policy, Sent};
 use corecast_session::{Codec, Context, End, Session, Taken};
 use corecast_wire::Reassembly;
