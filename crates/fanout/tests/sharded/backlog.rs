@@ -64,3 +64,16 @@ fn a_connection_that_missed_nothing_has_a_backlog_of_its_own_time() {
     driver.settle();
     assert_eq!(driver.shard(0).backlog(publisher.id), Backlog { channels: 1, bytes_behind: message });
 }
+
+#[test]
+fn a_channel_has_a_log_in_each_encoding_while_somebody_wants_it() {
+    let mut driver = Driver::new(2);
+    assert_eq!(driver.channel_logs(), 0);
+    let peers = [FIRST, SECOND, FIRST].map(|encoding| driver.join(0, encoding, "news"));
+    assert_eq!(driver.channel_logs(), 4, "two here, and two that the other shard keeps for this one");
+    for peer in &peers {
+        driver.close(peer);
+    }
+    driver.settle();
+    assert_eq!(driver.channel_logs(), 0);
+}

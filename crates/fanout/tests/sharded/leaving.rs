@@ -1,7 +1,7 @@
 //! The end of a subscription that has something to be told first.
 
 use crate::Driver;
-use crate::common::{FIRST, Frame};
+use crate::common::{FIRST, Frame, SECOND, answer, message_bytes};
 use corecast_fanout::{Effect, Policy};
 
 #[test]
@@ -57,4 +57,44 @@ fn the_end_of_a_connection_leaves_the_effects_of_others_alone() {
         driver.settle();
         assert_eq!(driver.effects(), [Effect::Full(full.id), Effect::Drained(ending.id)], "subscribed: {subscribed}");
     }
+}
+
+#[test]
+fn leaving_one_channel_leaves_the_messages_of_the_others_to_come() {
+    let mut driver = Driver::new(1);
+    let publisher = driver.open(0, FIRST);
+    let subscriber = driver.open(0, FIRST);
+    for channel in ["a", "b", "c"] {
+        driver.subscribe(&subscriber, channel).unwrap();
+    }
+    driver.settle();
+    let before = subscriber.frames();
+    for channel in ["a", "b", "c"] {
+        driver.publish(&publisher, channel, b"1");
+    }
+    assert!(driver.flush(0, 3), "all three are to be sent together when every channel was visited");
+    driver.unsubscribe(&subscriber, "b");
+    driver.settle();
+    let expected =
+        [Frame::message("b", b"1"), Frame::answer("-b"), Frame::message("a", b"1"), Frame::message("c", b"1")];
+    assert_eq!(subscriber.frames()[before.len()..], expected);
+}
+
+#[test]
+fn an_answer_that_waits_goes_with_a_connection_that_lags() {
+    let mut driver = Driver::with_log(1, 2 * (message_bytes("news", b"1") + size_of::<usize>()));
+    let publisher = driver.open(0, FIRST);
+    let _other = driver.join(0, FIRST, "news");
+    let slow = driver.join(0, SECOND, "news");
+    slow.outlet.set_room(0);
+    driver.publish(&publisher, "news", b"1");
+    driver.settle();
+    driver.unsubscribe(&slow, "news");
+    assert_eq!(driver.pending_bytes(&slow), answer(SECOND, "-news").len());
+    for _ in 0..3 {
+        driver.publish(&publisher, "news", b"1");
+        driver.settle();
+    }
+    assert!(driver.effects().contains(&Effect::Lagged(slow.id)));
+    assert_eq!(driver.pending_bytes(&slow), 0);
 }

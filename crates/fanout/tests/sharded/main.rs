@@ -1,4 +1,4 @@
-//! What `sharded` alone promises: its counters, and what its owner is told of a connection.
+//! What `sharded` alone promises: its counters, its bounds, and what its owner is told of a connection.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 #[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]
@@ -10,5 +10,6 @@ mod budget;
 mod counters;
 mod leaving;
 mod saturation;
+mod shards;
 
 type Driver = common::Driver<common::ShardedFactory>;

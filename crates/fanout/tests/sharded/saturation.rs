@@ -1,7 +1,7 @@
 //! A shard is saturated while a flush that has not ended leaves more in its logs than they should hold.
 
 use crate::Driver;
-use crate::common::{FIRST, limits, message_bytes};
+use crate::common::{FIRST, Peer, limits, message_bytes};
 use corecast_fanout::Policy;
 
 /// What one message of one byte takes of the bounds.
@@ -9,8 +9,8 @@ fn message() -> usize {
     message_bytes("news", b"1") + size_of::<usize>()
 }
 
-/// A shard with these bounds that has been given five messages for twenty subscribers and has begun to send them.
-fn driver(log_bytes: usize, shard_log_bytes: usize) -> Driver {
+/// A shard with these bounds that was given five messages for twenty subscribers by a publisher and has begun to send them.
+fn driver(log_bytes: usize, shard_log_bytes: usize) -> (Driver, Peer) {
     let mut limits = limits(log_bytes);
     limits.shard_log_bytes = shard_log_bytes;
     let mut driver = Driver::with(1, &limits, 8);
@@ -22,24 +22,29 @@ fn driver(log_bytes: usize, shard_log_bytes: usize) -> Driver {
         driver.publish(&publisher, "news", b"1");
     }
     assert!(driver.flush(0, 1), "nineteen have had none");
-    driver
+    (driver, publisher)
 }
 
 #[test]
 fn messages_over_a_bound_saturate_the_shard_until_they_have_been_offered_to_everybody() {
     for (log_bytes, shard_log_bytes) in [(2 * message(), 1 << 20), (1 << 20, 5 * message() - 1)] {
-        let mut driver = driver(log_bytes, shard_log_bytes);
+        let (mut driver, publisher) = driver(log_bytes, shard_log_bytes);
         assert!(driver.shard(0).is_saturated(), "{log_bytes} {shard_log_bytes}");
         while driver.flush(0, 64) {}
         assert!(!driver.shard(0).is_saturated(), "{log_bytes} {shard_log_bytes}");
         assert_eq!(driver.counters().deliveries, 100, "whoever takes bytes misses nothing");
+        driver.publish(&publisher, "news", b"1");
+        assert!(driver.flush(0, 1) && !driver.shard(0).is_saturated(), "one message is within the bounds");
     }
 }
 
 #[test]
 fn messages_within_the_bounds_do_not() {
-    let mut driver = driver(1 << 20, 5 * message());
-    assert!(!driver.shard(0).is_saturated());
+    // The bound of one log is on the bytes that are still to be sent.
+    for (log_bytes, shard_log_bytes) in [(1 << 20, 5 * message()), (5 * message_bytes("news", b"1"), 1 << 20)] {
+        let (mut driver, _) = driver(log_bytes, shard_log_bytes);
+        assert!(!driver.shard(0).is_saturated(), "{log_bytes} {shard_log_bytes}");
+    }
 }
 
 #[test]
