@@ -3,8 +3,8 @@
 use clap::Args;
 use corecast_engine::{Handoff, PolicyKind};
 
-use crate::command_line::SetupError;
-use crate::settings::one_of;
+use corecast_command::SetupError;
+use corecast_command::one_of;
 
 /// The policy, and what goes with some of them.
 #[derive(Args, Debug)]
