@@ -14,7 +14,7 @@ use corecast_command::{OutputFile, print};
 /// The flags of `corecast-bench report`.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// What compare or bench wrote as JSON.
+    /// The JSON files that compare or run wrote.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDRESS", value_parser = resolve, default_value = "127.0.0.1:7070")]
     address: SocketAddr,
 
-    /// What the server speaks: plain, native, redis or nats.
+    /// The protocol of the server: plain, native, redis or nats.
     ///
     /// In plain every connection gets everything: what the publishers receive is verified too and counts
     /// as work of the server, but not in deliveries a second, nor in latency.
@@ -97,11 +97,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME")]
     interval: Option<Period>,
 
-    /// How long to wait behind the window for deliveries under way; what has not come then is lost [default: 5s]
+    /// The maximum wait after the window for deliveries in flight; those that have not come then are lost [default: 5s]
     #[arg(long, value_name = "TIME")]
     drain_timeout: Option<Period>,
 
-    /// How long all connections together may take to connect and subscribe [default: 30s]
+    /// The maximum time for all connections together to open and subscribe [default: 30s]
     #[arg(long, value_name = "TIME")]
     connect_timeout: Option<Period>,
 
@@ -150,7 +150,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     interrupt.exit_code_of(passed)
 }
 
-/// How many runs there are, and of which loads.
+/// The number of runs, and their loads.
 enum Steps {
     /// One, of the settings' load.
     One,
@@ -244,7 +244,7 @@ impl Arguments {
     }
 }
 
-/// What is given replaces what was there.
+/// Replaces a value if another one is given.
 pub(crate) fn put<T>(to: &mut T, given: Option<T>) {
     if let Some(given) = given {
         *to = given;

@@ -254,7 +254,7 @@ fn a_server_that_tells_it_has_its_shards_parts_reported() {
     assert!(nobody.complaint(2).contains("/nonexistent"), "{nobody:?}");
 }
 
-/// How many connections to this port are established, in the eyes of those who connected.
+/// The number of established connections to this port, in the eyes of those who connected.
 fn connections_to(port: u16) -> usize {
     let sockets = fs::read_to_string("/proc/net/tcp").expect("Linux");
     let (remote, established) = (format!(":{port:04X}"), "01");

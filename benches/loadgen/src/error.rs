@@ -15,7 +15,7 @@ pub enum Error {
     Setting {
         /// The setting, as the command line names it.
         setting: &'static str,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// There is no such scenario, or its file is not one.
@@ -56,7 +56,7 @@ pub enum Error {
         connection: usize,
         /// `subscriber` or `publisher`.
         role: &'static str,
-        /// What the server said, if anything.
+        /// The server's reason, if it gave one.
         reason: String,
     },
     /// The server sent bytes that are not of the protocol.
@@ -64,7 +64,7 @@ pub enum Error {
     Protocol {
         /// Which one: subscribers first, then publishers.
         connection: usize,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// The process to measure cannot be read.
@@ -88,7 +88,7 @@ pub enum Error {
     Server {
         /// The program.
         binary: String,
-        /// What happened, with the end of its standard error.
+        /// The reason, with the end of its standard error.
         reason: String,
     },
 

@@ -66,7 +66,7 @@ impl ReceiveBenchmark {
         self.audience.decode()
     }
 
-    /// Whether everybody has every message of every run, once, in order and intact.
+    /// Returns true if everybody has every message of every run, once, in order and intact.
     pub fn held(&self) -> bool {
         self.audience.held()
     }

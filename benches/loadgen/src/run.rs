@@ -32,17 +32,17 @@ use rustix::event::epoll::Event;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-/// How long to listen for what should not come, once everything that should has.
+/// The time to listen for repeats, once everything that should come has come.
 const LINGER_NS: u64 = 50_000_000;
-/// How long an interrupted run waits for what is under way.
+/// The maximum time that an interrupted run waits for messages in flight.
 const INTERRUPTED_DRAIN: Duration = Duration::from_secs(1);
-/// How often to look whether everything that should has come, at least.
+/// The longest time between two looks whether everything has come.
 const DRAIN_LOOK_NS: u64 = 5_000_000;
 
-/// What a run found, with its distributions in full.
+/// The outcome of a run, with its distributions in full.
 #[derive(Clone, Debug)]
 pub struct Measurement {
-    /// What it found.
+    /// The report.
     pub report: Report,
     /// Of single deliveries, as [`Report::latency_us`].
     pub latency: Distribution,
@@ -178,7 +178,7 @@ fn run_id() -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
-/// What decides when the next message is sent.
+/// The source of the next message's time.
 enum Drive {
     /// The clock.
     Paced(Pace),
@@ -201,11 +201,11 @@ struct Run<'a, D> {
     start_ns: u64,
     pool: ConnectionPool<D>,
     drive: Drive,
-    /// What is still to be done to subscribers.
+    /// The disturbances that are still to come.
     schedule: Schedule,
     membership: Membership,
     hostile_clients: HostileClients,
-    /// Whether all were cut off and not all are back.
+    /// True if all were cut off and not all are back.
     storming: bool,
     verifier: DeliveryVerifier<'a>,
     sender: Sender<'a>,
@@ -405,7 +405,7 @@ impl<D: Dialect> Run<'_, D> {
         Ok(())
     }
 
-    /// Whether nothing more is to come.
+    /// Returns true if nothing more is to come.
     fn is_drained(&self) -> bool {
         if self.settings.disturbance == Disturbance::None {
             return self.verifier.settled() >= self.sender.expected;

@@ -1,4 +1,4 @@
-//! How long single subscribers wait, compared with each other.
+//! Fairness: the mean waits of single subscribers, compared with each other.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! What a server does wrong to subscribers that come again, or do not read, is found.
+//! The faults of a server towards subscribers that return or do not read are found.
 
 #[path = "support/redis.rs"]
 mod redis;

@@ -1,4 +1,4 @@
-//! What a server does wrong is found and counted exactly.
+//! The faults of a server are found and counted exactly.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! What the micro-benchmarks work on: shards with subscribers, and frames.
+//! The material of the micro-benchmarks: shards with subscribers, and frames.
 //!
 //! Owns [`Shard`], a shard of the `sharded` policy whose transport takes everything and keeps nothing, and
 //! [`frames`], which makes the bytes that a decoder is given.

@@ -1,4 +1,4 @@
-//! How messages look in each protocol, as in the engine.
+//! The encodings of each protocol, as in the engine.
 
 use corecast_fanout::{Encode, Encoding};
 use corecast_wire::native::Frame;

@@ -69,7 +69,7 @@ impl Baseline {
         differences(&self.host, now, &[])
     }
 
-    /// Whether runs with these settings and loads can be held against it.
+    /// Returns true if runs with these settings and loads can be held against it.
     ///
     /// # Errors
     /// [`Error::Unfit`] with what differs.
@@ -95,7 +95,7 @@ impl Baseline {
         self.entries.iter().filter(|entry| loads.contains(&entry.load)).map(named).collect()
     }
 
-    /// What its contestant is called beside those measured now.
+    /// The name of its contestant beside those measured now.
     pub fn name(&self) -> Option<String> {
         Some(Self::contestant_name(&self.entries.first()?.name))
     }

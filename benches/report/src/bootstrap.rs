@@ -1,4 +1,4 @@
-//! How far a median can be trusted.
+//! The interval of a median.
 //!
 //! The percentile bootstrap: draw as many values as there are, with replacement, take their median, do it
 //! [`RESAMPLES`] times; the interval is what lies between the 2.5th and the 97.5th percentile of those medians.
@@ -7,7 +7,7 @@
 //! It assumes nothing of the distribution, but that the pairs are independent of each other. With few pairs it
 //! is somewhat too narrow: take more rounds before a close call.
 
-/// How often the pairs are drawn again.
+/// The number of resamples.
 pub const RESAMPLES: usize = 10_000;
 
 /// The fewest values that have an interval.
@@ -32,7 +32,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Whether a value lies in it, its ends included.
+    /// Returns true if a value lies in it, its ends included.
     pub fn holds(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)
     }

@@ -5,13 +5,13 @@ use serde_json::Value;
 /// What one call took, with so many tasks that call at the same time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timing {
-    /// How the calls were synchronised.
+    /// The synchronisation of the calls.
     pub policy: String,
     /// Over how many executors the tasks were spread.
     pub executors: String,
-    /// What was called: `short` or `long`.
+    /// The call: `short` or `long`.
     pub call: String,
-    /// How many tasks called.
+    /// The number of tasks that called.
     pub tasks: u32,
     /// The median, in microseconds.
     pub median_us: f64,

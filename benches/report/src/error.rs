@@ -1,4 +1,4 @@
-//! What is wrong with what was to be read.
+//! The errors of result files.
 
 /// Why results could not be used. All of it is for who gave the file to put right.
 #[derive(Debug, thiserror::Error)]
@@ -9,7 +9,7 @@ pub enum Error {
     Unreadable {
         /// Where the text came from.
         file: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// A baseline of another load than the one to compare with it.
@@ -23,6 +23,6 @@ pub enum Error {
 pub struct RequirementError {
     /// The requirement as it was given.
     pub text: String,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }

@@ -1,4 +1,4 @@
-//! What the results of load say: verdicts with intervals, requirements, baselines, tables, an HTML page.
+//! The evaluation of results: verdicts with intervals, requirements, baselines, tables, an HTML page.
 //!
 //! [`Results`] are read from the JSON of `corecast-bench compare`; [`gather`] sorts any result files into
 //! [`Experiment`]s. A [`Verdict`] is one metric of two contestants, a [`Requirement`] a bound that it is held

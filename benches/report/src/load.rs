@@ -15,7 +15,7 @@ use corecast_command::figures::{counted, time};
 pub struct Load(#[serde(deserialize_with = "outside::value")] pub(crate) Value);
 
 impl Load {
-    /// Whether it is an open loop: the same work for every contestant.
+    /// Returns true if it is an open loop: the same work for every contestant.
     pub fn is_paced(&self) -> bool {
         self.0.get("paced").is_some()
     }
@@ -25,12 +25,12 @@ impl Load {
         self.0.pointer("/paced/rate").and_then(Value::as_f64).filter(|rate| outside::is_figure(*rate))
     }
 
-    /// Whether it is a closed loop: as much work as the contestant manages.
+    /// Returns true if it is a closed loop: as much work as the contestant manages.
     pub fn is_saturating(&self) -> bool {
         self.0.get("saturate").is_some()
     }
 
-    /// Whether rates rise to the contestant's own knee.
+    /// Returns true if rates rise to the contestant's own knee.
     pub fn is_ramp(&self) -> bool {
         self.0.get("ramp").is_some()
     }

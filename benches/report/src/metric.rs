@@ -1,4 +1,4 @@
-//! What two contestants can be compared by.
+//! The metrics by which two contestants can be compared.
 
 use std::fmt;
 use std::str::FromStr;
@@ -44,7 +44,7 @@ impl Metric {
         Self::Cpu,
     ];
 
-    /// What a requirement calls it.
+    /// Its name in a requirement.
     pub fn name(self) -> &'static str {
         match self {
             Self::Knee => "knee",
@@ -59,7 +59,7 @@ impl Metric {
         }
     }
 
-    /// What a table calls it.
+    /// Its name in a table.
     pub fn title(self) -> &'static str {
         match self {
             Self::Deliveries => "deliveries/s",
@@ -84,7 +84,7 @@ impl Metric {
         })
     }
 
-    /// Whether comparing it says something under this load. An open loop gives all contestants the same
+    /// Returns true if comparing it says something under this load. An open loop gives all contestants the same
     /// deliveries; in a closed loop latency is that of a full pipe, and follows from the deliveries. At knees it is
     /// that of different rates.
     pub fn applies(self, load: &Load) -> bool {
@@ -102,7 +102,7 @@ impl Metric {
         self == Self::Fairness
     }
 
-    /// Whether less of it is better.
+    /// Returns true if less of it is better.
     pub fn less_is_better(self) -> bool {
         !matches!(self, Self::Deliveries | Self::Knee)
     }

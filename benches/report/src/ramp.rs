@@ -27,7 +27,7 @@ pub struct RampStep {
     /// 99 % of the deliveries took at most this long, in microseconds.
     #[serde(deserialize_with = "figure")]
     pub p99: f64,
-    /// Whether the server kept up with it.
+    /// True if the server kept up with it.
     #[serde(default = "kept")]
     pub kept: bool,
 }

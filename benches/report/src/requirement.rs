@@ -13,18 +13,18 @@ use crate::{MIN_PAIRS, Metric, RequirementError, Verdict};
 /// round does not move it. Whether the interval agrees is said beside it, and decides nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Requirement {
-    /// What has to keep it.
+    /// The metric that has to keep it.
     pub metric: Metric,
     at_most: bool,
     limit: f64,
 }
 
-/// What became of a requirement.
+/// The judgement of a requirement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
-    /// Whether the median keeps it. Without any ratio it is not kept.
+    /// True if the median keeps it. Without any ratio it is not kept.
     pub held: bool,
-    /// Whether the whole interval says the same.
+    /// True if the whole interval says the same.
     pub settled: bool,
     /// Both in words.
     pub text: String,

@@ -23,10 +23,10 @@ pub struct Entry {
     pub name: String,
     /// The load.
     pub load: Load,
-    /// How its server was started or where it ran; may be empty.
+    /// The command of its server, or its address; may be empty.
     #[serde(default, deserialize_with = "outside::text")]
     pub server: String,
-    /// What the server's program calls itself, where it was asked.
+    /// The version of the server's program, where it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "outside::optional_text")]
     pub version: Option<String>,
     /// One of each round.
@@ -35,7 +35,7 @@ pub struct Entry {
     /// The number of each run's round, where they are not 1, 2, 3 and so on: a round may have given no report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rounds: Vec<u64>,
-    /// What went wrong with servers of this contestant as they were stopped.
+    /// The unclean ends of this contestant's servers.
     #[serde(default, deserialize_with = "outside::texts")]
     pub unclean_ends: Vec<String>,
 }
@@ -60,17 +60,17 @@ impl Entry {
         self.numbered().filter_map(move |(number, run)| Some((run, same_round(number)?.1)))
     }
 
-    /// Whether every check held in every round, and every server ended cleanly.
+    /// Returns true if every check held in every round, and every server ended cleanly.
     pub fn passed(&self) -> bool {
         self.unclean_ends.is_empty() && self.runs.iter().all(Run::passed)
     }
 
-    /// Whether the figures of every round can be used.
+    /// Returns true if the figures of every round can be used.
     pub fn valid(&self) -> bool {
         self.runs.iter().all(Run::valid)
     }
 
-    /// Whether the figures of any round can be used.
+    /// Returns true if the figures of any round can be used.
     pub fn usable(&self) -> bool {
         self.runs.iter().any(Run::usable)
     }
@@ -174,7 +174,7 @@ impl Remark {
 }
 
 impl Results {
-    /// Whether every check held everywhere. Invalid figures change nothing here: deliveries were still verified.
+    /// Returns true if every check held everywhere. Invalid figures change nothing here: deliveries were still verified.
     pub fn passed(&self) -> bool {
         self.entries.iter().all(Entry::passed)
     }

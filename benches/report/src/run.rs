@@ -20,7 +20,7 @@ const REQUIRED_OBJECTS: [&str; 3] = ["/checks", "/settings", "/host"];
 /// Set where the figures of an invalid run were asked for.
 const KEPT: &str = "/validity/kept";
 
-/// How a server tells subscribers that stalled what they missed: no fault.
+/// The server's notices to stalled subscribers of what they missed: no fault.
 const TELLING: [&str; 4] = ["foreign", "gaps", "refusals", "reported_lost"];
 
 impl TryFrom<Value> for Run {
@@ -45,18 +45,18 @@ impl From<Run> for Value {
 }
 
 impl Run {
-    /// Whether every check held: of the deliveries, of those to subscribers that stalled, and that nobody who came
+    /// Returns true if every check held: of the deliveries, of those to subscribers that stalled, and that nobody who came
     /// again was refused. `foreign` deliveries are no fault of the server's.
     pub fn passed(&self) -> bool {
         self.wrong().is_empty()
     }
 
-    /// Whether its figures are what they claim to be.
+    /// Returns true if its figures are what they claim to be.
     pub fn valid(&self) -> bool {
         self.0.pointer("/validity/valid") == Some(&Value::Bool(true))
     }
 
-    /// Whether its figures are shown and may take part in a ratio: those of an invalid run only if it was
+    /// Returns true if its figures are shown and may take part in a ratio: those of an invalid run only if it was
     /// [kept](Self::keep).
     pub fn usable(&self) -> bool {
         self.passed() && (self.valid() || self.0.pointer(KEPT) == Some(&Value::Bool(true)))
@@ -85,7 +85,7 @@ impl Run {
         remarks
     }
 
-    /// What did not hold, each with its count.
+    /// The checks that did not hold, each with its count.
     fn wrong(&self) -> Vec<String> {
         let wrong = |pointer, allowed: &'static [&str], of| {
             let counts = self.value(pointer).and_then(Value::as_object).into_iter().flatten();
@@ -127,7 +127,7 @@ impl Run {
         self.optional("ramp")
     }
 
-    /// How connections and deliveries fell on the server's shards; empty if the server did not tell.
+    /// The connections and deliveries of each of the server's shards; empty if the server did not report them.
     ///
     /// # Errors
     /// The report has it, in another form.
@@ -148,7 +148,7 @@ impl Run {
         }
     }
 
-    /// What was asked for.
+    /// The settings of the run.
     pub fn settings(&self) -> &Map<String, Value> {
         self.object("/settings")
     }

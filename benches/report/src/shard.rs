@@ -1,4 +1,4 @@
-//! How a run's connections and deliveries fell on the server's shards.
+//! The division of a run's connections and deliveries among the server's shards.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! What the rounds say about one metric of two contestants.
+//! A verdict: the ratios of the rounds in one metric of two contestants.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::{Entry, Interval, MIN_PAIRS, Metric, interval_of_median, median};
 /// machine did meanwhile, both had, and a trend over the rounds favours neither.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// What is compared.
+    /// The metric.
     pub metric: Metric,
     /// The name of B, which A is divided by; empty where A is divided by nobody.
     pub against: String,
@@ -55,7 +55,7 @@ impl Verdict {
         median(&self.ratios)
     }
 
-    /// Whether A and B differ: there is an interval, and 1 is not in it.
+    /// Returns true if A and B differ: there is an interval, and 1 is not in it.
     pub fn differs(&self) -> bool {
         self.interval.is_some_and(|interval| !interval.holds(1.0))
     }

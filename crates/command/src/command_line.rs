@@ -134,7 +134,7 @@ pub fn reason(error: &clap::Error) -> String {
     }
 }
 
-/// What clap says and the tip that it gives, without its usage and colours, on one line.
+/// The message and the tip of clap, without its usage and colours, on one line.
 pub fn in_short(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let (said, rest) = text.split_once("\n\n").unwrap_or((&text, ""));

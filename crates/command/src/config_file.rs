@@ -18,7 +18,7 @@ use crate::reason;
 /// The flag that names the file, and so is no key of it.
 pub const CONFIG: &str = "config";
 
-/// What is wrong with a file, and where.
+/// An error in a file, and its line.
 #[derive(Debug)]
 pub struct FileError {
     path: String,

@@ -1,4 +1,4 @@
-//! Who is measured: a server to start, with any flags of `serve`, or one that runs.
+//! The contestants: a server to start, with any flags of `serve`, or one that runs.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -42,7 +42,7 @@ impl fmt::Display for Spec {
 #[derive(Clone, Debug)]
 pub(crate) struct Started {
     policy: String,
-    /// What it is spoken to in, if not what the others are.
+    /// Its protocol, if it is not that of the others.
     protocol: Option<Protocol>,
     /// Flags of `serve` without their dashes, and their values.
     flags: Vec<(String, String)>,

@@ -70,7 +70,7 @@ pub(crate) struct LoadArguments {
     #[arg(long, value_name = "TIME")]
     duration: Option<Period>,
 
-    /// How often everything is measured; every other round goes backwards [default: 1, with --a 6]
+    /// The number of times that everything is measured; every other round goes backwards [default: 1, with --a 6]
     #[arg(long, value_name = "COUNT", value_parser = count(1..=MAX_ROUNDS))]
     rounds: Option<usize>,
 
@@ -117,7 +117,7 @@ impl LoadArguments {
         Ok(self.scenario()?.ramp().filter(|_| !is_replaced))
     }
 
-    /// What all contestants have in common: address, protocol and load are each run's own.
+    /// The settings of all contestants: address, protocol and load are each run's own.
     fn settings(&self, scenario: &Scenario) -> anyhow::Result<Settings> {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut settings = Settings {

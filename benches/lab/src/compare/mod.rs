@@ -34,7 +34,7 @@ use pair::PairArguments;
 use suite::SuiteArguments;
 use table::TableArguments;
 
-/// How long a server that runs already may take to accept a connection before anything is measured.
+/// The maximum time for a running server to accept a connection before anything is measured.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The flags of `corecast-bench compare`.
@@ -87,10 +87,10 @@ pub(crate) fn run(arguments: &Arguments, command_line: &[OsString]) -> anyhow::R
     interrupt.exit_code_of(held.unwrap_or_else(|| arguments.compare(json, &mut Checked::default())))
 }
 
-/// What a plan gave.
+/// The outcome of a plan.
 struct Measured {
     results: Results,
-    /// Whether every check held.
+    /// True if every check held.
     passed: bool,
     /// Why it ended before it was through.
     ended: Option<loadgen::Error>,

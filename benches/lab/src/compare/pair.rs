@@ -16,7 +16,7 @@ use super::{Checked, measure, mostly_left_out};
 use corecast_command::SetupError;
 use corecast_command::{OutputFile, print};
 
-/// Who A and B are, and what is asked of A.
+/// The contestants A and B, and the requirements on A.
 #[derive(Args, Debug)]
 #[command(
     next_help_heading = "A against B",
@@ -53,7 +53,7 @@ pub(crate) struct PairArguments {
     save_baseline: Option<PathBuf>,
 }
 
-/// What a ratio to a baseline is worth.
+/// The remark on ratios to a baseline.
 const ACROSS_TIME: &str = "\
 The baseline was measured at another time: its ratios also hold what has changed on this machine since, and say
 less than those of A and B in turns.";

@@ -1,4 +1,4 @@
-//! What `--policies` names: policies, ways of running one, and lists of them.
+//! The names in `--policies`: policies, ways of running one, and lists of them.
 
 use super::contestant::Started;
 

@@ -9,7 +9,7 @@ use super::load::LoadArguments;
 use super::{Checked, measure, mostly_left_out, rungs};
 use corecast_command::{OutputFile, print};
 
-/// Who is in the table.
+/// The contestants of the table.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "A table of many")]
 pub(crate) struct TableArguments {

@@ -11,12 +11,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Who is measured.
+/// A contestant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contestant {
     /// The name in the table.
     pub name: String,
-    /// What it speaks.
+    /// The protocol that it speaks.
     pub protocol: Protocol,
     /// Where it comes from.
     pub origin: Origin,
@@ -60,14 +60,14 @@ impl Origin {
     }
 }
 
-/// What is measured.
+/// The plan of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Who is measured.
+    /// A contestant.
     pub contestants: Vec<Contestant>,
     /// The loads that each contestant gets, one after the other.
     pub loads: Vec<Load>,
-    /// How often; every other round goes through loads and contestants backwards.
+    /// The number of rounds; every other one goes through loads and contestants backwards.
     pub rounds: usize,
     /// All else. Address, protocol, load and server are those of the contestant and round.
     pub settings: Settings,
@@ -91,7 +91,7 @@ pub struct Entry {
     pub name: String,
     /// The load.
     pub load: Load,
-    /// How its server was started or where it ran: what the name leaves out.
+    /// The command of its server, or its address: the part that the name leaves out.
     #[serde(default)]
     pub server: String,
     /// What the program of its server calls itself, with the commit if it knows that.
@@ -99,12 +99,12 @@ pub struct Entry {
     pub version: Option<String>,
     /// One report of each round, as far as the comparison went.
     pub reports: Vec<Report>,
-    /// What went wrong with servers of this contestant as they were stopped, or why one could not be measured.
+    /// The unclean ends of this contestant's servers, or the reason why one could not be measured.
     pub unclean_ends: Vec<String>,
 }
 
 impl Entry {
-    /// Whether every check held in every round, and every server ended cleanly.
+    /// Returns true if every check held in every round, and every server ended cleanly.
     pub fn passed(&self) -> bool {
         self.unclean_ends.is_empty() && self.reports.iter().all(Report::passed)
     }
@@ -166,7 +166,7 @@ impl Comparison {
         (Self { reference, entries }, Ok(()))
     }
 
-    /// Whether every check held everywhere. An invalid run is labelled and changes nothing here: its
+    /// Returns true if every check held everywhere. An invalid run is labelled and changes nothing here: its
     /// deliveries were still verified.
     pub fn passed(&self) -> bool {
         self.entries.iter().all(Entry::passed)

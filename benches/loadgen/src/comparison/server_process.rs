@@ -15,19 +15,19 @@ use std::thread::spawn;
 use std::time::{Duration, Instant};
 use tempfile::TempPath;
 
-/// How to start a server.
+/// The command that starts a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerOptions {
     /// The program.
     pub binary: PathBuf,
     /// One listener each, on a free port of the loopback address.
     pub protocols: Vec<Protocol>,
-    /// What follows `serve --listen …`, such as `--policy mutex --cpus 0`.
+    /// The arguments after `serve --listen …`, such as `--policy mutex --cpus 0`.
     pub arguments: Vec<String>,
 }
 
 impl ServerOptions {
-    /// How long a program may take to say what it calls itself.
+    /// The maximum time for the answer to `--version`.
     pub const VERSION_TIMEOUT: Duration = Duration::from_secs(2);
 
     /// What the program calls itself: the first line of `BINARY --version`, such as `corecast 0.1.0 (702745c)`. None if it
@@ -69,9 +69,9 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// How long a server may take to say where it listens.
+    /// The maximum time until a server says where it listens.
     pub const START_TIMEOUT: Duration = Duration::from_secs(10);
-    /// How long a server may take to end after SIGTERM before it is killed.
+    /// The maximum time between SIGTERM and a server's end, before it is killed.
     pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// Starts `BINARY serve --listen PROTOCOL://127.0.0.1:0 …` and waits for a line

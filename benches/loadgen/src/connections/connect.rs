@@ -142,7 +142,7 @@ impl Newcomer for Nobody {
 
 /// Counts the answers of one connection.
 struct Greeter<'n, N> {
-    /// How many are to come.
+    /// The number that is still to come.
     answers: usize,
     refusal: Option<String>,
     newcomer: &'n mut N,

@@ -56,7 +56,7 @@ impl Connection {
         }
     }
 
-    /// How the handshake ended.
+    /// The outcome of the handshake.
     pub(crate) fn connected(&self, address: SocketAddr) -> Result<(), Error> {
         let source = match rustix::net::sockopt::socket_error(&self.socket) {
             Ok(Ok(())) => return Ok(()),

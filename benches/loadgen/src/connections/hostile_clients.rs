@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How many are there at a time; the first leaves when one more comes. At 100 a second each stays for three seconds:
+/// The number that is present at a time; the first leaves when one more comes. At 100 a second each stays for three seconds:
 /// long enough for a deadline of a second or two.
 pub(crate) const PRESENT: usize = 300;
 

@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// What became of those who left and came again.
+/// The outcome of leaves and returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reconnections {
-    /// How often one left.
+    /// The number of leaves.
     pub begun: u64,
-    /// How often one was subscribed again.
+    /// The number of renewed subscriptions.
     pub completed: u64,
     /// How often a turn was passed over because the subscriber was still on its way.
     pub skipped: u64,
@@ -36,7 +36,7 @@ pub struct Reconnections {
     pub all_subscribed_seconds: Option<f64>,
 }
 
-/// Who is on the way out or in.
+/// The subscribers that are leaving or returning.
 #[derive(Debug)]
 pub(crate) struct Membership {
     leaving: Vec<Leaver>,
@@ -68,7 +68,7 @@ impl Membership {
         }
     }
 
-    /// Whether nobody is on the way.
+    /// Returns true if nobody is on the way.
     pub(crate) fn is_settled(&self) -> bool {
         self.leaving.is_empty() && self.arriving.is_empty()
     }

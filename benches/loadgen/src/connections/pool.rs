@@ -16,7 +16,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, Shutdown, recv};
 
-/// What one receive left behind.
+/// The outcome of one receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     /// There was nothing.
@@ -29,7 +29,7 @@ pub(crate) enum Received {
     End,
 }
 
-/// What went through the sockets.
+/// The traffic of the sockets.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Traffic {
     pub(crate) receives: u64,
@@ -46,7 +46,7 @@ pub(crate) struct ConnectionPool<D> {
     pub(crate) connections: Vec<Connection>,
     pub(crate) subscribers: usize,
     pub(crate) traffic: Traffic,
-    /// Whether the thread ran when it should have.
+    /// True if the thread ran when it should have.
     pub(crate) scheduling_stall: SchedulingStall,
     epoll: OwnedFd,
 }
@@ -103,7 +103,7 @@ impl<D: Dialect> ConnectionPool<D> {
         epoll::add(&self.epoll, &connection.socket, data, flags).map_err(Error::system("epoll_ctl"))
     }
 
-    /// Whether an event is of the connection that has its index now.
+    /// Returns true if an event is of the connection that has its index now.
     pub(crate) fn is_current(&self, event: &Event) -> bool {
         let (index, _) = subject(event);
         u64::from(self.connections[index].generation) == event.data.u64() >> 32
@@ -149,7 +149,7 @@ impl<D: Dialect> ConnectionPool<D> {
         }
     }
 
-    /// Whether the index is a publisher's, and which one.
+    /// Returns true if the index is a publisher's, and which one.
     pub(crate) fn publisher(&self, index: usize) -> Option<usize> {
         index.checked_sub(self.subscribers)
     }

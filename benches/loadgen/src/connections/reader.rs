@@ -26,7 +26,7 @@ pub(crate) trait Sink {
     /// Anything else.
     fn item(&mut self, item: Item<'_>);
 
-    /// What this receive brought is through.
+    /// The bytes of this receive are through.
     fn end(&mut self) {}
 }
 
@@ -96,7 +96,7 @@ impl<D: Dialect> Reader<D> {
 #[derive(Debug)]
 struct Shapes {
     by_channel: Vec<Shape>,
-    /// Whether each connection gets one channel.
+    /// True if each connection gets one channel.
     one_each: bool,
     /// Where every payload begins.
     head_len: usize,

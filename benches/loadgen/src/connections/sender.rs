@@ -70,7 +70,7 @@ impl<'a> Sender<'a> {
         channel
     }
 
-    /// Whether the publisher's queue has room.
+    /// Returns true if the publisher's queue has room.
     pub(crate) fn has_room<D>(&self, pool: &ConnectionPool<D>, publisher: usize) -> bool {
         pool.connections[self.first_connection + publisher].outbox.len() < Self::MAX_QUEUED
     }

@@ -1,4 +1,4 @@
-//! What becomes of subscribers during the measured window, and when: one schedule for all shapes.
+//! The disturbances of subscribers during the measured window: one schedule for all shapes.
 
 use crate::connections::hostile_clients::PRESENT;
 use crate::measure::clock::duration_ns;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// What becomes of subscribers during the measured window, beside the load.
+/// A disturbance of subscribers during the measured window, beside the load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Disturbance {
@@ -17,22 +17,22 @@ pub enum Disturbance {
     /// The last of the subscribers leave and come again, one after the other. Each leaves when it has had
     /// everything that was sent before its turn.
     Churn {
-        /// How many of the subscribers.
+        /// The number of subscribers.
         subscribers: usize,
         /// Reconnections a second.
         rate: u64,
     },
     /// The last of the subscribers do not read from the start of the window to its end.
     Stall {
-        /// How many of the subscribers.
+        /// The number of subscribers.
         subscribers: usize,
     },
     /// Of the last of the subscribers some do not read in the window and the others a byte a second, while hostile
     /// clients come, say what no server should take, and go.
     Hostile {
-        /// How many of the subscribers do not read.
+        /// The number of subscribers that do not read.
         stalled: usize,
-        /// How many read a byte a second.
+        /// The number that reads a byte a second.
         trickling: usize,
         /// Hostile clients a second.
         arrivals: u64,

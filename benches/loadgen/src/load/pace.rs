@@ -39,7 +39,7 @@ impl Pace {
         self.next += 1;
     }
 
-    /// How many messages are due before a time.
+    /// The number of messages that are due before a time.
     pub(crate) fn due_before(&self, until_ns: u64) -> u64 {
         let span_ns = until_ns.saturating_sub(self.start_ns);
         let (seconds, rest) = (span_ns / SECOND_NS, span_ns % SECOND_NS);

@@ -7,7 +7,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand_distr::{Distribution, Zipf};
 use serde::{Deserialize, Serialize};
 
-/// How messages are spread over channels.
+/// The spread of messages over channels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Popularity {

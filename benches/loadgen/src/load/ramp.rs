@@ -25,7 +25,7 @@ pub struct RampPlan {
 /// The steps of a ramp, and the knee.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ramp {
-    /// What was asked for.
+    /// The plan.
     pub ramp: RampPlan,
     /// A run for each rate, in order.
     pub steps: Vec<Report>,
@@ -60,7 +60,7 @@ impl RampPlan {
         std::iter::successors(Some(self.first_rate), next).take_while(move |rate| *rate <= self.max_rate)
     }
 
-    /// Whether a step holds: every check, the schedule, the rate and the bound.
+    /// Returns true if a step holds: every check, the schedule, the rate and the bound.
     fn holds(self, step: &Report) -> bool {
         let messages = &step.messages;
         step.passed()
@@ -112,7 +112,7 @@ impl Ramp {
         Ok(Self { ramp: plan, steps, knee })
     }
 
-    /// Whether any step held.
+    /// Returns true if any step held.
     pub fn passed(&self) -> bool {
         self.knee.is_some()
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scenario {
-    /// What it is for, in a line.
+    /// The purpose, in a line.
     pub summary: String,
     subscribers: Option<usize>,
     subscriptions: Option<usize>,
@@ -139,7 +139,7 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// What no single value can be blamed for.
+    /// Checks values that are wrong only together.
     fn check(&self) -> Result<(), String> {
         let loads = [self.rate.is_some(), self.in_flight.is_some(), self.ramp.is_some(), self.curve.is_some()];
         if loads.iter().filter(|given| **given).count() > 1 {

@@ -1,4 +1,4 @@
-//! What a run does, all of it: a report carries its settings, and they are enough to repeat it.
+//! All settings of a run: a report carries them, and they are enough to repeat it.
 
 use crate::verify::payload::{self, PROBE};
 use crate::{Disturbance, Error, Load, Popularity, Protocol};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 pub struct Settings {
     /// Where the server listens.
     pub address: SocketAddr,
-    /// What it speaks there.
+    /// The protocol that it speaks there.
     pub protocol: Protocol,
     /// Connections that receive.
     pub subscribers: usize,
@@ -23,7 +23,7 @@ pub struct Settings {
     pub publishers: usize,
     /// Channels: subscriptions are spread over them round robin. In `plain` there is one.
     pub channels: usize,
-    /// How a publisher's messages are spread over them.
+    /// The spread of a publisher's messages over them.
     pub popularity: Popularity,
     /// The prefix of the channel names. The index follows it, padded to one width. Without a prefix,
     /// [`measure`](crate::measure) generates an unguessable one, which keeps the messages of other publishers off these channels,
@@ -33,7 +33,7 @@ pub struct Settings {
     pub payload_bytes: usize,
     /// When messages are sent.
     pub load: Load,
-    /// What becomes of subscribers during the measured window.
+    /// The disturbance of subscribers during the measured window.
     pub disturbance: Disturbance,
     /// Load before the measured window.
     #[serde(rename = "warmup_seconds", with = "seconds")]
@@ -44,10 +44,10 @@ pub struct Settings {
     /// One step of the timeline of the measured window.
     #[serde(rename = "interval_seconds", with = "seconds")]
     pub interval: Duration,
-    /// How long to wait behind the window for deliveries that are still under way.
+    /// The maximum wait after the window for deliveries that are still in flight.
     #[serde(rename = "drain_timeout_seconds", with = "seconds")]
     pub drain_timeout: Duration,
-    /// How long all connections together may take to be connected.
+    /// The maximum time for all connections together to open and subscribe.
     #[serde(rename = "connect_timeout_seconds", with = "seconds")]
     pub connect_timeout: Duration,
     /// The server's process on this machine, for its CPU time and memory.
@@ -55,7 +55,7 @@ pub struct Settings {
     /// The server's `--admin-socket`, for the parts of its shards.
     #[serde(skip)]
     pub admin_socket: Option<PathBuf>,
-    /// Whether that process was started for this run. Another one may have room from earlier connections, which then
+    /// True if that process was started for this run. Another one may have room from earlier connections, which then
     /// take no memory that could be seen. Not of the load, and so not in a report's settings.
     #[serde(skip)]
     pub fresh_server: bool,
@@ -118,7 +118,7 @@ impl Settings {
         self.subscribers * self.subscriptions
     }
 
-    /// How many subscriptions a channel has, by the round robin.
+    /// The number of a channel's subscriptions, by the round robin.
     pub(crate) fn audience(&self, channel: usize) -> usize {
         let all = self.all_subscriptions();
         all / self.channels + usize::from(channel < all % self.channels)
@@ -155,7 +155,7 @@ impl Settings {
         settings
     }
 
-    /// Whether the settings can be run.
+    /// Returns true if the settings can be run.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let counts = [
             ("--subscribers", self.subscribers, Self::MAX_SUBSCRIBERS),

@@ -18,7 +18,7 @@ pub(crate) struct Completion {
     streams: Vec<Stream>,
     /// Messages that are followed now.
     followed: usize,
-    /// Whether there were ever too many of them.
+    /// True if there were ever too many of them.
     pub(crate) overflowed: bool,
     /// From when a message was due to when its last subscriber had it.
     pub(crate) total: Latency,

@@ -26,7 +26,7 @@ impl Distribution {
         Self { histogram: latency.histogram().clone() }
     }
 
-    /// How many times were recorded.
+    /// The number of recorded times.
     pub fn count(&self) -> u64 {
         self.histogram.len()
     }

@@ -1,4 +1,4 @@
-//! What else had a hand in the figures: who was pinned where, and who else used the machine.
+//! The environment of a run: the CPUs of both sides, and the load of others on the machine.
 
 use crate::Error;
 use rustix::thread::{CpuSet, sched_getaffinity};

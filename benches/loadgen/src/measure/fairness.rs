@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// that stall.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fairness {
-    /// How many subscribers are compared.
+    /// The number of subscribers that are compared.
     pub subscribers: u64,
     /// The least of their means.
     pub least_mean_us: f64,

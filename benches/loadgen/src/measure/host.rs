@@ -17,7 +17,7 @@ pub struct Host {
     pub cpu: String,
     /// CPUs that this process may use.
     pub cpus: usize,
-    /// How the first CPU's frequency is governed, where the kernel says.
+    /// The governor of the first CPU's frequency, where the kernel reports it.
     pub governor: Option<String>,
     /// The commit that the generator was built from, where `CORECAST_COMMIT` named it at build time, as `make build` does.
     pub commit: Option<String>,

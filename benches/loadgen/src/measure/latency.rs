@@ -18,7 +18,7 @@ pub(crate) struct Latency {
 /// The longest time told apart, in nanoseconds.
 const LONGEST_NS: u64 = 60_000_000_000;
 pub(crate) const SIGNIFICANT_DIGITS: u8 = 3;
-/// How far a curve goes: to the 99.9999th percentile.
+/// The end of a curve: the 99.9999th percentile.
 const CURVE_DECADES: i32 = 6;
 /// The points of a curve between 90 % and 99 %, between 99 % and 99.9 %, and so on.
 const CURVE_STEPS: i32 = 10;
@@ -114,7 +114,7 @@ impl Latency {
 /// A distribution of times, in microseconds, to 3 significant digits; all zero if nothing was recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
-    /// How many times were recorded.
+    /// The number of recorded times.
     pub count: u64,
     /// The mean.
     pub mean: f64,

@@ -1,4 +1,4 @@
-//! How a server of ours divided connections and deliveries among its shards, as its administrator's socket tells it.
+//! The division of connections and deliveries among a server's shards, as its admin socket reports it.
 
 use crate::Error;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a server may take to answer.
+/// The maximum time for a server's answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// One shard's part of a run.
@@ -28,7 +28,7 @@ enum Reply {
     Error(String),
 }
 
-/// What each shard has at this time, and has delivered so far.
+/// The connections of each shard at this time, and its deliveries so far.
 pub(crate) fn status(socket: &Path) -> Result<Vec<ShardLoad>, Error> {
     let ask = || -> io::Result<Reply> {
         let mut server = UnixStream::connect(socket)?;

@@ -12,7 +12,7 @@ use std::ops::Range;
 pub struct Interval {
     /// When it begins, behind the start of the window.
     pub from_seconds: f64,
-    /// How long it is: the last one, and one in which a phase ends, are shorter.
+    /// Its length: the last one, and one in which a phase ends, are shorter.
     pub seconds: f64,
     /// Deliveries to subscribers within it.
     pub deliveries: u64,
@@ -78,7 +78,7 @@ impl Timeline {
         self.current.record_many(ns, count);
     }
 
-    /// Whether [`Timeline::advance`] has something to do.
+    /// Returns true if [`Timeline::advance`] has something to do.
     #[inline]
     pub(crate) fn is_due(&self, now_ns: u64) -> bool {
         now_ns >= self.until_ns

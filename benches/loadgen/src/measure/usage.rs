@@ -1,4 +1,4 @@
-//! What a process has cost so far, from /proc.
+//! The CPU time and memory that a process has used so far, from /proc.
 
 use crate::Error;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::{fs, io};
 pub(crate) struct CpuTime {
     /// All its threads, from the scheduler's own account.
     pub(crate) total: Duration,
-    /// How long threads of it were ready and something else had the CPU.
+    /// The time for which threads of it were ready and something else had the CPU.
     pub(crate) waited: Duration,
     /// In user space; the kernel gives it in ticks of 10 ms.
     pub(crate) user: Duration,
@@ -58,7 +58,7 @@ impl CpuTime {
 pub(crate) struct MachineTime {
     /// All CPUs together, whoever used them.
     pub(crate) busy: Duration,
-    /// What the hypervisor kept for itself.
+    /// The time that the hypervisor kept for itself.
     pub(crate) stolen: Duration,
 }
 

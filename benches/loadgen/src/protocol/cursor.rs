@@ -13,7 +13,7 @@ pub(super) struct Cursor<'a> {
 pub(super) enum Stop {
     /// The buffer ends first.
     Incomplete,
-    /// What is there is not of the protocol.
+    /// The bytes are not of the protocol.
     Fault(&'static str),
 }
 

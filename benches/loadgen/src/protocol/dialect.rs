@@ -1,4 +1,4 @@
-//! What the protocols have in common, seen from a load generator.
+//! The interface that the protocols have in common, seen from a load generator.
 //!
 //! A dialect is a pure codec: it keeps nothing between calls and does no input or output. The run is
 //! generic over it, so that nothing on the path of a delivery is called through a pointer.
@@ -14,12 +14,12 @@ pub(crate) struct Channel<'n> {
 
 /// A protocol in the client's direction.
 pub(crate) trait Dialect {
-    /// Whether publishers are sent every message too.
+    /// True if publishers are sent every message too.
     const PUBLISHERS_RECEIVE: bool;
-    /// How many [`Item::Answer`]s show that a publisher may begin.
+    /// The number of [`Item::Answer`]s that show that a publisher may begin.
     const PUBLISHER_ANSWERS: usize;
 
-    /// How many [`Item::Answer`]s prove that a subscriber has this many subscriptions. None: the protocol
+    /// The number of [`Item::Answer`]s that prove that a subscriber has this many subscriptions. None: the protocol
     /// cannot say, and the run proves it with probes.
     fn subscriber_answers(subscriptions: usize) -> usize;
 
@@ -38,11 +38,11 @@ pub(crate) trait Dialect {
     /// Appends the answer to [`Item::Ping`].
     fn pong(&self, body: &[u8], out: &mut Vec<u8>);
 
-    /// What stands at the start of `bytes`.
+    /// Decodes the item at the start of `bytes`.
     fn decode<'a>(&self, bytes: &'a [u8]) -> Result<Decoded<'a>, Fault>;
 }
 
-/// What the start of a buffer holds.
+/// The content of the start of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decoded<'a> {
     /// Not a whole item.
@@ -51,7 +51,7 @@ pub(crate) enum Decoded<'a> {
     Item(Item<'a>, usize),
 }
 
-/// What a server can say, as far as a load generator cares.
+/// An item of a server's stream, as far as a load generator cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Item<'a> {
     /// A message for a subscriber.

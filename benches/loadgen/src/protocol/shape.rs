@@ -1,4 +1,4 @@
-//! What a run's messages look like on the wire, so that they need not be parsed.
+//! The shape of a run's messages on the wire, so that they need not be parsed.
 //!
 //! All messages of a channel have one length and differ only in the payload and in what the head leaves
 //! open. Comparing the head word by word costs a third of decoding it; whatever does not fit goes to the

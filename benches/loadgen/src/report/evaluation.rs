@@ -58,7 +58,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) fairness: Option<Fairness>,
     pub(crate) completion: Percentiles,
     pub(crate) skew: Percentiles,
-    /// Whether there were too many messages under way to follow.
+    /// True if there were too many messages under way to follow.
     pub(crate) completion_overflowed: bool,
     pub(crate) intervals: Vec<Interval>,
     pub(crate) phases: Vec<Phase>,
@@ -127,7 +127,7 @@ impl Evidence<'_> {
         seconds(self.to.at_ns - self.from.at_ns)
     }
 
-    /// How far behind the ends of the window its accounts were taken: of two, the worse.
+    /// The delay of its accounts behind the ends of the window: of two, the worse.
     pub(crate) fn sampled_late(&self) -> Duration {
         let late = |sample: Sample, planned_ns| Duration::from_nanos(sample.at_ns.saturating_sub(planned_ns));
         late(self.from, self.measured.start).max(late(self.to, self.measured.end))

@@ -1,4 +1,4 @@
-//! What a run found. Rates are a second's, times in the unit of their name.
+//! The report of a run. Rates are per second, times in the unit of their name.
 
 pub(crate) mod assembly;
 pub(crate) mod evaluation;
@@ -10,20 +10,20 @@ pub(crate) mod validity;
 use crate::{Environment, Fairness, Host, Interval, Percentiles, Phase, Reconnections, Settings, ShardLoad};
 use serde::{Deserialize, Serialize};
 
-/// What a run found.
+/// The report of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The version of the generator.
     pub version: String,
     /// Where it ran.
     pub host: Host,
-    /// What else had a hand in it.
+    /// The environment of the run.
     pub environment: Environment,
-    /// What was asked for.
+    /// The settings of the run.
     pub settings: Settings,
-    /// What was sent in the measured window.
+    /// The messages that were sent in the measured window.
     pub messages: Messages,
-    /// What arrived.
+    /// The deliveries that arrived.
     pub deliveries: Deliveries,
     /// From when a message was due (open loop) or made (closed loop) to when a subscriber had it, for
     /// messages due in the measured window. Deliveries to publishers are left out.
@@ -44,25 +44,25 @@ pub struct Report {
     pub timeline: Vec<Interval>,
     /// The window before, during and after what splits it, if anything does.
     pub phases: Vec<Phase>,
-    /// What became of subscribers that left and came again, if any did.
+    /// The subscribers that left and came again, if there were any.
     pub reconnections: Option<Reconnections>,
-    /// What became of subscribers that did not read, if any did not.
+    /// The subscribers that did not read, if there were any.
     pub stalled: Option<Stalled>,
-    /// What was wrong with the deliveries of the whole run, warm-up included.
+    /// The faults of the deliveries of the whole run, warm-up included.
     pub checks: Checks,
-    /// What the server used, if its process was given.
+    /// The server's cost, if its process was given.
     pub server: Option<ServerCost>,
-    /// How the server divided connections and deliveries among its shards, if it tells.
+    /// The division of connections and deliveries among the server's shards, if it reports it.
     #[serde(default)]
     pub shards: Vec<ShardLoad>,
-    /// What the generator itself did.
+    /// The generator's own cost.
     pub generator: GeneratorCost,
-    /// Whether the figures are what they claim to be.
+    /// True if the figures are what they claim to be.
     pub validity: Validity,
 }
 
 impl Report {
-    /// Whether every check held. Says nothing about how fast it was, nor whether the figures are
+    /// Returns true if every check held. Says nothing about how fast it was, nor whether the figures are
     /// [valid](Validity::valid).
     pub fn passed(&self) -> bool {
         self.checks.all_held()
@@ -96,7 +96,7 @@ pub struct Deliveries {
     /// What the messages of the whole run make, to publishers included where they receive. Where subscribers come
     /// and go, what was owed to them.
     pub expected: u64,
-    /// How many of those came, each once.
+    /// The number of those that came, each once.
     pub arrived: u64,
     /// To subscribers, within the measured window.
     pub measured: u64,
@@ -111,7 +111,7 @@ pub struct Deliveries {
     pub received_bytes_per_second: f64,
 }
 
-/// What was wrong. Every count is of single deliveries: one message lost for 100 subscribers is 100.
+/// The counts of faults. Each is of single deliveries: one message lost for 100 subscribers is 100.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checks {
     /// Never came, and the server did not say so.
@@ -138,7 +138,7 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// Whether every message came exactly once, in order, as sent, to those and only those who asked.
+    /// Returns true if every message came exactly once, in order, as sent, to those and only those who asked.
     pub fn all_held(&self) -> bool {
         *self == Self { foreign: self.foreign, ..Self::default() }
     }
@@ -147,13 +147,13 @@ impl Checks {
 /// What became of subscribers that did not read during the window and read again behind it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stalled {
-    /// How many.
+    /// The number.
     pub subscribers: u64,
-    /// What they got, each message once.
+    /// The messages that they received, each once.
     pub delivered: u64,
-    /// How many of them the server disconnected.
+    /// The number of them that the server disconnected.
     pub disconnected: u64,
-    /// What those did not get.
+    /// The messages that those did not receive.
     pub cut_off: u64,
     /// What was wrong with the deliveries to them. `gaps` and `reported_lost` are how a server tells them what they missed,
     /// and `refusals` how it tells them that it disconnects them; `lost` is what it was silent about.
@@ -161,14 +161,14 @@ pub struct Stalled {
 }
 
 impl Stalled {
-    /// Whether they got everything, or were told that they did not.
+    /// Returns true if they got everything, or were told that they did not.
     pub fn was_told(&self) -> bool {
         let Checks { reported_lost, gaps, refusals, foreign, .. } = self.checks;
         self.checks == Checks { reported_lost, gaps, foreign, refusals, ..Checks::default() }
     }
 }
 
-/// What the server's process used.
+/// The cost of the server's process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerCost {
     /// CPU seconds in the measured window, all threads, from the scheduler's account.
@@ -179,7 +179,7 @@ pub struct ServerCost {
     pub system_seconds: f64,
     /// `cpu_seconds` over the window: 1 is one CPU fully used.
     pub cpus_used: f64,
-    /// How many of its threads were ready and had no CPU, on average over the window. They may have been
+    /// The number of its threads that were ready and had no CPU, on average over the window. They may have been
     /// in each other's way.
     pub waited_cpus: f64,
     /// CPU time for one delivery within the window, deliveries to publishers included.
@@ -198,7 +198,7 @@ pub struct ServerCost {
     pub memory_per_connection_bytes: Option<f64>,
 }
 
-/// What the generator did, to tell whether it was the bottleneck.
+/// The generator's own cost, which tells whether it was the bottleneck.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GeneratorCost {
     /// The part of the window in which its thread ran: near 1, it may have been the bottleneck.
@@ -223,13 +223,13 @@ pub struct GeneratorCost {
     pub max_queued_bytes: u64,
 }
 
-/// Whether the figures are what they claim to be.
+/// True if the figures are what they claim to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validity {
     /// False if `reasons` has any.
     pub valid: bool,
     /// Why the figures must not be used.
     pub reasons: Vec<String>,
-    /// What to bear in mind.
+    /// Notes on the figures.
     pub notes: Vec<String>,
 }

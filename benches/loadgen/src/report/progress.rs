@@ -1,13 +1,13 @@
-//! How far a run is, told while it runs.
+//! The progress of a run, reported while it runs.
 
 use crate::report::figures::float;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
-    /// What it is doing.
+    /// The stage.
     pub stage: RunStage,
     /// Since the load began.
     pub elapsed: Duration,
@@ -19,7 +19,7 @@ pub struct Progress {
     pub p99_us: f64,
 }
 
-/// What a run is doing.
+/// The stage of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunStage {
     /// Connections are being connected.

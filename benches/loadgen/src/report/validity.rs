@@ -1,4 +1,4 @@
-//! Whether the figures of a run are those of the load that was asked for.
+//! True if the figures of a run are those of the load that was asked for.
 
 use crate::measure::clock::duration_ns;
 use crate::measure::scheduling_stall::LONGEST_SLEEP;

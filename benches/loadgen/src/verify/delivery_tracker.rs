@@ -1,4 +1,4 @@
-//! What every subscription should have had from every publisher, and what it had.
+//! The sequences that every subscription should have received from every publisher, and those that it received.
 //!
 //! The cost of a delivery in order is one load, two compares and one store. Everything else is kept only
 //! for what went wrong: the ranges of sequences that were skipped, until they come late or never.
@@ -36,7 +36,7 @@ const JOINING: u64 = u64::MAX - 1;
 /// Not told on at all.
 const UNTOLD: u64 = u64::MAX;
 
-/// How a delivery stands to the one before it.
+/// The relation of a delivery to the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
     /// The next one.
@@ -148,13 +148,13 @@ impl DeliveryTracker {
         (told, missing)
     }
 
-    /// Whether a row has come up to a sequence, or was never to.
+    /// Returns true if a row has come up to a sequence, or was never to.
     pub(crate) fn has_reached(&self, row: usize, sequence: u64) -> bool {
         let Row { expected, told } = self.rows[row];
         if expected == JOINING { told >= sequence } else { expected >= sequence }
     }
 
-    /// Whether the sequence was skipped; it no longer is.
+    /// Returns true if the sequence was skipped; it no longer is.
     fn take_skipped(&mut self, row: usize, sequence: u64) -> bool {
         let Some(ranges) = self.skipped.get_mut(&row) else { return false };
         let Some((&from, &to)) = ranges.range(..=sequence).next_back() else { return false };
@@ -172,7 +172,7 @@ impl DeliveryTracker {
         true
     }
 
-    /// How many messages before the sequence `until` a row never had.
+    /// The number of messages before the sequence `until` that a row never received.
     pub(crate) fn missing_in(&self, row: usize, until: u64) -> u64 {
         let Row { expected, told } = self.rows[row];
         let tail = until.saturating_sub(if expected == JOINING { told } else { expected });

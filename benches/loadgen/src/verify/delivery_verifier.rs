@@ -123,7 +123,7 @@ impl<'a> DeliveryVerifier<'a> {
         self.rows(connection).map(|(_, publisher, channel)| sent(publisher, channel)).collect()
     }
 
-    /// Whether a connection has what is owed to it.
+    /// Returns true if a connection has what is owed to it.
     pub(crate) fn has_reached(&self, connection: usize, owed: &[u64]) -> bool {
         self.rows(connection).zip(owed).all(|((row, ..), sequence)| self.tracker.has_reached(row, *sequence))
     }
@@ -272,7 +272,7 @@ impl<'a> DeliveryVerifier<'a> {
         missing.saturating_sub(self.accounted.get(&connection).copied().unwrap_or_default())
     }
 
-    /// What was wrong, once nothing more will come; with those who stall left out.
+    /// The faults, once nothing more will come, without those of stalled subscribers.
     pub(crate) fn checks(&self, sent: impl Fn(usize, usize) -> u64) -> Checks {
         let counting = (0..self.receivers.len()).filter(|index| self.receivers[*index].role != Role::Stalled);
         let lost: u64 = counting.map(|connection| self.missing(connection, &sent)).sum();

@@ -1,4 +1,4 @@
-//! Who gets what, and how the deliveries to it count.
+//! The receivers: the messages that each connection gets, and how they count.
 
 use crate::Settings;
 use crate::verify::payload::Header;
@@ -14,7 +14,7 @@ pub(crate) enum Role {
     Stalled,
 }
 
-/// What a connection gets.
+/// The messages that a connection gets.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Receiver {
     pub(crate) role: Role,
@@ -43,7 +43,7 @@ impl Receiver {
     }
 }
 
-/// What the deliveries of one receive have in common.
+/// The facts that the deliveries of one receive have in common.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) connection: usize,
@@ -51,7 +51,7 @@ pub(crate) struct Batch {
     pub(crate) first_subscription: usize,
     pub(crate) channels: u16,
     pub(crate) now_ns: u64,
-    /// How many there are so far.
+    /// The number so far.
     pub(crate) deliveries: u64,
     /// Of these, to a subscriber and of a message that was not due in the measured window.
     pub(crate) untimed: u64,

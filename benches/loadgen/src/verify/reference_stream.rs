@@ -1,4 +1,4 @@
-//! What is alike for many subscribers of a channel is verified for one of them and compared for the others.
+//! Messages that are equal for many subscribers of a channel are verified for one of them and compared for the others.
 //!
 //! The first connection that gets a message has it verified, and it is appended to a reference stream. Whoever is in step
 //! with the reference stream has what it receives compared with it, many messages at a time, and gets the headers that were
@@ -66,7 +66,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// What of it is within the numbers.
+    /// The part of it that is within the numbers.
     fn within(&self, numbers: &Range<u64>) -> Self {
         let (begin, end) = (self.begin.max(numbers.start), (self.begin + self.count).min(numbers.end));
         let header = Header { sequence: self.header.sequence + (begin - self.begin), ..self.header };
@@ -191,7 +191,7 @@ impl ReferenceStreams {
         Recognised { order, numbers: next..end, len }
     }
 
-    /// What these messages say.
+    /// The runs of these messages.
     pub(crate) fn runs(&self, channel: usize, recognised: Recognised) -> impl Iterator<Item = Run> {
         let Recognised { order, numbers, .. } = recognised;
         let runs = &self.all[channel * Self::ORDERS + order].runs;

@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::spawn;
 
-/// What goes wrong.
+/// The errors of result files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
     /// Nothing.
@@ -31,7 +31,7 @@ pub(crate) struct RedisLike {
 
 struct Hub {
     wrong: Wrong,
-    /// How many subscribers there are before the first returns.
+    /// The number of subscribers before the first returns.
     first: usize,
     subscribed: usize,
     accepted: usize,

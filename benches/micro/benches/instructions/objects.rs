@@ -1,4 +1,4 @@
-//! What an uncontended call and cast of an object cost under each policy of `corecast_subjector`.
+//! The cost of an uncontended call and cast of an object under each policy of `corecast_subjector`.
 //!
 //! Caller and executor are on one thread, so that the counts are the same in every run: a policy on a named executor
 //! is counted with what that executor does, and without the wake-ups of threads, which are the kernel's.
@@ -11,7 +11,7 @@ use std::rc::Rc;
 use subjector::executor::{Mailbox, mailbox};
 use subjector::{Alone, Channel, Mutex, Policy, Portal, Spin, Subjector};
 
-/// How many of them are counted together.
+/// The number of them that are counted together.
 const TIMES: u64 = 64;
 
 /// Makes its calls or casts whenever it is run.

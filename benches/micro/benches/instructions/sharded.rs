@@ -1,4 +1,4 @@
-//! What the `sharded` policy does for a message and for a subscription, with a transport that takes everything.
+//! The `sharded` policy's work for a message and for a subscription, with a transport that takes everything.
 
 use corecast_fanout::Parcel;
 use corecast_micro::Shard;

@@ -1,4 +1,4 @@
-//! What a delivery costs the load generator behind the system call, and what its decoders would cost on that path.
+//! The load generator's cost of a delivery behind the system call, and the cost that its decoders would have on that path.
 
 use corecast_loadgen::{Protocol, ReceiveBenchmark};
 use gungraun::{library_benchmark, library_benchmark_group};

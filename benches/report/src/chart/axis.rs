@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-/// How values lie along an axis.
+/// The scale of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scale {
     Linear,
@@ -89,7 +89,7 @@ impl Axis {
         ((self.scale.place(value) - low) / (high - low)).clamp(0.0, 1.0)
     }
 
-    /// Whether a value has a place: zero has none on a logarithmic axis, nor has 100 % among nines.
+    /// Returns true if a value has a place: zero has none on a logarithmic axis, nor has 100 % among nines.
     pub(crate) fn shows(&self, value: f64) -> bool {
         self.scale.place(value).is_finite()
     }

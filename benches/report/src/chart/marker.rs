@@ -1,4 +1,4 @@
-//! What tells contestants apart beside their colour, and the legend of it.
+//! The markers that tell contestants apart beside their colour, and the legend.
 
 use maud::{Markup, html};
 

@@ -28,7 +28,7 @@ pub(crate) const CHART_STYLE: &str = include_str!("chart.css");
 /// The width of every drawing, in its own units.
 const WIDTH: f64 = 480.0;
 
-/// How many contestants have a colour and a dash of their own: classes `s0` to `s11` of the style sheet.
+/// The number of contestants with a colour and a dash of their own: classes `s0` to `s11` of the style sheet.
 const SERIES_CLASSES: usize = 12;
 
 /// What every drawing says beside what it draws.
@@ -37,7 +37,7 @@ pub(crate) struct Caption {
     /// Unique on the page; letters, digits and dashes.
     pub(crate) id: String,
     pub(crate) title: String,
-    /// What the drawing shows, in words.
+    /// The description of the drawing, in words.
     pub(crate) description: String,
 }
 

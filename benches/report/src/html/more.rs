@@ -1,4 +1,4 @@
-//! What the charts and the table of figures leave out: a row for each, a column for each contestant, behind a fold.
+//! The figures that charts and table leave out: a row for each, a column for each contestant, behind a fold.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What is read from result files and baselines, and what is refused.
+//! The result files and baselines that are read, and those that are refused.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What the crate says of results, through its public surface.
+//! The crate's tests, through its public surface.
 
 mod colours;
 mod curve;

@@ -1,4 +1,4 @@
-//! What is said of two contestants, and whether a bound is kept.
+//! Verdicts on two contestants, and requirements.
 
 use crate::support::{entry, paced, report, results, rounds, with};
 use corecast_report::{Entry, Metric, Requirement, Verdict};

@@ -27,7 +27,7 @@ use std::net::SocketAddr;
 /// listens, and serves until it is killed.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How bytes leave: a system call for each send, or a ring that takes 64 sends into the kernel at once
+    /// The way bytes leave: a system call for each send, or a ring that takes 64 sends into the kernel at once
     #[arg(long, value_enum, default_value_t = Way::Call)]
     sends: Way,
     /// Where to listen, as 127.0.0.1:7000; port 0 takes a free one

@@ -72,7 +72,7 @@ fn send_by_ring(ring: &mut Ring, connections: &mut Connections, bytes: &[u8]) {
     }
 }
 
-/// How long a full socket may take nothing.
+/// The maximum time for which a full socket may take nothing.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// Sends what a full socket did not take, when it takes more; false if it does not, or is broken.

@@ -38,7 +38,7 @@ impl Comparison {
         Self { rows: names.into_iter().map(row).collect(), tolerance }
     }
 
-    /// Whether nothing has grown and nothing is missing.
+    /// Returns true if nothing has grown and nothing is missing.
     pub(crate) fn holds(&self) -> bool {
         self.rows.iter().all(|row| self.verdict(row).is_empty())
     }

@@ -1,4 +1,4 @@
-//! What counts depend on beside the code.
+//! The conditions that counts depend on beside the code.
 
 use crate::tools::version_of;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What counting needs beside cargo: valgrind, and gungraun's runner in the version of the library.
+//! The tools that counting needs beside cargo: valgrind, and gungraun's runner in the version of the library.
 
 use anyhow::{Context as _, bail, ensure};
 use std::io::ErrorKind;
