@@ -247,7 +247,7 @@ fn what_cannot_be_compared_is_refused_before_anything_runs() {
         (&["--a=sharded", "--baseline=absent.json"], "absent.json: No such file"),
         (&["--rate=0", "--closed-loop=0"], "nothing is left to measure"),
         (&["--rounds=0"], "--rounds"),
-        (&["--scenario=ramp"], "'corecast-bench run' runs it"),
+        (&["--a=sharded", "--b=mutex", "--scenario=ramp"], "a ramp is compared in a table"),
         (&["--scenario=absent"], "it is not one of light"),
         (&["--policies=sharded+owner"], "--handoff is for the policies with a shared registry"),
         (&["--policies=mutex+thief"], "'thief' is none of direct, owner"),

@@ -22,16 +22,20 @@ fn of_run() {
     });
 }
 
+/// A suite whose load is that of the command line.
+const SUITE: &str = "policies = \"mutex\"\n[[comparison]]\nname = \"one\"\n";
+
 #[test]
 fn of_compare() {
     let load = ["--subscribers=4", "--publishers=2", "--warmup=0s", "--duration=20ms", "--rate=0", "--closed-loop=2"];
     let load = [&load[..], &["--keep-invalid", "--rounds=1"]].concat();
     each_case(flag_cases(BINARY, "compare"), |case, directory| {
+        fs::write(directory.join("suite.toml"), SUITE).expect("a writable file");
         let contestants: &[&str] = match case.flag.as_str() {
             "--a" | "--a-bin" | "--b" | "--b-bin" | "--require" => &["--a=mutex", "--b=mutex"],
             "--baseline" | "--save-baseline" => &["--a=mutex"],
             "--suite" => &["--out=results"],
-            "--out" | "--only" => &["--suite=absent.toml", "--out=results"],
+            "--out" | "--only" => &["--suite=suite.toml", "--out=results"],
             _ => &["--policies=mutex"],
         };
         case.ends_or_is_refused(directory, BINARY, "compare", &[&load, contestants].concat());

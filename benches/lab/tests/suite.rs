@@ -141,7 +141,10 @@ fn what_is_wrong_with_a_suite_is_named_before_anything_runs() {
         ("[[comparison]]\nname = \"x\"\nkeep_invalid = 1\n", "suite.toml:3: keep_invalid: takes true or false"),
         ("comparison = [\"paced\"]\n", "suite.toml:1: a comparison is a table"),
         ("rounds = \n", "suite.toml:1: rounds: "),
-        ("policies = \"shraded\"\n[[comparison]]\nscenario = \"paced\"\n", "paced: shraded: "),
+        (
+            "policies = \"shraded\"\n[[comparison]]\nscenario = \"paced\"\n",
+            "paced: --policies: 'shraded': --policy: 'shraded' is none of sharded",
+        ),
         (&format!("{scenario}{scenario}"), "suite.toml:3: there are two comparisons 'paced'"),
     ] {
         let suite = Suite::new(text);
@@ -173,7 +176,9 @@ fn every_suite_of_the_sources_can_be_read() {
 fn the_server_is_found_or_the_ways_to_name_it_are_told() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let alone = directory.path().join("corecast-bench");
-    fs::copy(BINARY, &alone).expect("a copy");
+    // Not by this process: a descriptor that writes the file would be inherited by what other tests start.
+    let copied = Process::start("cp", [Path::new(BINARY), &alone]).finish(Deadline::start());
+    assert_eq!(copied.code, 0, "{copied:?}");
     let server = beside(BINARY, "corecast");
     let load = ["--policies=sharded", "--rate=0", "--closed-loop=8", "--subscribers=4", "--duration=50ms"];
     let compare = |set: &dyn Fn(&mut std::process::Command)| {
@@ -187,12 +192,20 @@ fn the_server_is_found_or_the_ways_to_name_it_are_told() {
     let complaint = missing.complaint(2);
     assert!(complaint.starts_with("no server to start: there is no program at "), "{complaint}");
     assert!(complaint.ends_with("name one with --corecast FILE or the variable CORECAST"), "{complaint}");
-    let named = compare(&|command| drop(command.args(["--corecast", "/absent/corecast"])));
+    let named = compare(&|command| {
+        command.args(["--corecast", "/absent/corecast"]);
+    });
     assert_eq!(named.complaint(2), "--corecast: /absent/corecast: No such file or directory (os error 2)");
     let ways: [&dyn Fn(&mut std::process::Command); 3] = [
-        &|command| drop(command.arg("--corecast").arg(&server)),
-        &|command| drop(command.env("CORECAST", &server)),
-        &|command| drop(command.env("PATH", server.parent().expect("a directory"))),
+        &|command| {
+            command.arg("--corecast").arg(&server);
+        },
+        &|command| {
+            command.env("CORECAST", &server);
+        },
+        &|command| {
+            command.env("PATH", server.parent().expect("a directory"));
+        },
     ];
     for way in ways {
         let finished = compare(way);

@@ -69,6 +69,10 @@ impl Arguments {
         }
     }
 
+    fn form(&self) -> Form {
+        if self.pair.a().is_some() { Form::Pair } else { Form::Table }
+    }
+
     /// Measures and prints one comparison: true if every check and requirement held and the figures can be used.
     fn compare(&self, json: Option<OutputFile>, checked: &mut Checked) -> anyhow::Result<bool> {
         match self.pair.a() {
@@ -107,11 +111,11 @@ impl Measured {
 ///
 /// # Errors
 /// Nothing at all could be measured.
-fn measure(plan: &Plan, load: &LoadArguments, checked: &mut Checked) -> anyhow::Result<Measured> {
+fn measure(plan: &Plan, form: Form, load: &LoadArguments, checked: &mut Checked) -> anyhow::Result<Measured> {
     if plan.loads.is_empty() || plan.contestants.is_empty() {
         return Err(SetupError("with --rate 0 and --closed-loop 0 nothing is left to measure".to_owned()).into());
     }
-    checked.check(plan)?;
+    checked.check(plan, form)?;
     let live = Live::on_terminal();
     let (mut results, ended) = match load.ramp()? {
         Some(ramp) => ramps::run(plan, ramp, live.as_ref())?,
@@ -159,20 +163,49 @@ fn mostly_left_out(entry: &Entry) -> Option<String> {
     })
 }
 
+/// The form of a comparison, which says what flag names a contestant.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    /// `--policies` and `--peer`.
+    Table,
+    /// `--a` and `--b`.
+    Pair,
+}
+
+impl Form {
+    /// The flag that names the contestant at this index of a plan.
+    fn flag_of(self, index: usize, contestant: &Contestant) -> &'static str {
+        match (self, index, &contestant.origin) {
+            (Self::Pair, 0, _) => "--a",
+            (Self::Pair, ..) => "--b",
+            (Self::Table, _, Origin::Started(_)) => "--policies",
+            (Self::Table, _, Origin::Running { .. }) => "--peer",
+        }
+    }
+}
+
 /// Finds out whether a contestant can be measured at all, before another one is. A server that is to be started is
 /// started once, so that its own refusal of a flag is the error.
-fn check(contestant: &Contestant) -> Result<(), SetupError> {
-    let found = match &contestant.origin {
+fn check(contestant: &Contestant) -> Result<(), String> {
+    let name = &contestant.name;
+    match &contestant.origin {
         Origin::Running { address, .. } => TcpStream::connect_timeout(address, CONNECT_TIMEOUT)
             .map(drop)
-            .map_err(|error| format!("{} at {address}: {error}", contestant.name)),
-        Origin::Started(options) => is_program(&options.binary)
-            .map_err(|error| format!("{}: {error} (see --corecast, --a-bin and --b-bin)", options.binary.display()))
-            .and_then(|()| {
-                ServerProcess::start(options).map(drop).map_err(|error| format!("{}: {error}", contestant.name))
-            }),
-    };
-    found.map_err(SetupError)
+            .map_err(|error| format!("{name} at {address}: {error}")),
+        Origin::Started(options) => {
+            let program = options.binary.display();
+            is_program(&options.binary)
+                .map_err(|error| format!("{program}: {error} (see --corecast, --a-bin and --b-bin)"))?;
+            ServerProcess::start(options).map(drop).map_err(|error| format!("'{name}': {}", refusal(&error)))
+        }
+    }
+}
+
+/// The last words of a server that does not start, without the name that it gives itself; or else the whole error.
+fn refusal(error: &loadgen::Error) -> String {
+    let text = error.to_string();
+    let said = text.lines().skip(1).last().map(str::trim);
+    said.map_or(text.as_str(), |said| said.strip_prefix("corecast: ").unwrap_or(said)).to_owned()
 }
 
 /// The contestants that can be measured, so that each is checked once.
@@ -184,10 +217,11 @@ impl Checked {
     ///
     /// # Errors
     /// One of them cannot be measured.
-    fn check(&mut self, plan: &Plan) -> Result<(), SetupError> {
-        for contestant in &plan.contestants {
+    fn check(&mut self, plan: &Plan, form: Form) -> Result<(), SetupError> {
+        for (index, contestant) in plan.contestants.iter().enumerate() {
             if !self.0.contains(&contestant.origin) {
-                check(contestant)?;
+                let flag = form.flag_of(index, contestant);
+                check(contestant).map_err(|reason| SetupError(format!("{flag}: {reason}")))?;
                 self.0.push(contestant.origin.clone());
             }
         }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::contestant::Spec;
 use super::load::LoadArguments;
-use super::{Checked, measure, mostly_left_out};
+use super::{Checked, Form, measure, mostly_left_out};
 use corecast_command::SetupError;
 use corecast_command::{OutputFile, print};
 
@@ -83,7 +83,7 @@ impl PairArguments {
 
         let save_baseline = self.save_baseline.as_deref().map(OutputFile::open).transpose()?;
 
-        let mut measured = measure(&plan, load, checked)?;
+        let mut measured = measure(&plan, Form::Pair, load, checked)?;
         let results = &mut measured.results;
         let of_a: Vec<Entry> =
             results.entries.iter().filter(|entry| entry.name == name && !entry.runs.is_empty()).cloned().collect();

@@ -72,7 +72,7 @@ fn run(suite: &Path, out: &Path, only: &[String], command_line: &[OsString]) -> 
     is_free(out)?;
     let mut checked = Checked::default();
     for Comparison { name, arguments } in &comparisons {
-        let plan = arguments.plan().and_then(|plan| Ok(checked.check(&plan)?));
+        let plan = arguments.plan().and_then(|plan| Ok(checked.check(&plan, arguments.form())?));
         plan.map_err(|error| SetupError(format!("{path}: {name}: {error:#}")))?;
     }
     fs::create_dir_all(out).map_err(|error| SetupError(format!("--out: {}: {error}", out.display())))?;
@@ -120,8 +120,7 @@ fn read(path: &str, text: &str, command_line: &[OsString]) -> anyhow::Result<Vec
         if comparisons.iter().any(|other| other.name == name) {
             return Err(at(format!("there are two comparisons '{name}'; give one another name")).into());
         }
-        let arguments = arguments(&source, [&defaults, &own], command_line)
-            .map_err(|error| SetupError(format!("{path}: {name}: {error}")))?;
+        let arguments = arguments(&source, [&defaults, &own], &name, command_line)?;
         comparisons.push(Comparison { name, arguments });
     }
     if comparisons.is_empty() {
@@ -145,14 +144,15 @@ fn named<'t>(table: &DeTable<'t>) -> Result<(String, DeTable<'t>), String> {
     Ok((name, own.map(|(key, value)| (key.clone(), value.clone())).collect()))
 }
 
-/// The flags of `compare` with the tables' values as its defaults, the last table's first.
+/// The flags of `compare` with the tables' values as its defaults; the last table beats the first.
 fn arguments(
     source: &Source<'_>,
     tables: [&DeTable<'_>; 2],
+    name: &str,
     command_line: &[OsString],
 ) -> Result<Arguments, SetupError> {
+    let mut applied = Ok(());
     let change = |command: Command| {
-        let mut applied = Ok(());
         let changed = command.mut_subcommand("compare", |compare| {
             let all = tables.iter().try_fold(compare.clone(), |compare, table| source.apply(compare, table));
             all.unwrap_or_else(|error| {
@@ -160,12 +160,14 @@ fn arguments(
                 compare
             })
         });
-        applied.map(|()| changed)
+        Ok(changed)
     };
-    match parse_with_defaults::<CommandLine>(command_line, change) {
+    let parsed = parse_with_defaults::<CommandLine>(command_line, change);
+    applied?;
+    match parsed {
         Ok(CommandLine { command: crate::Command::Compare(arguments) }) => Ok(*arguments),
         Ok(_) | Err(NotParsed::Answered(_)) => unreachable!("the same command line named a suite"),
-        Err(NotParsed::Wrong(error)) => Err(error),
+        Err(NotParsed::Wrong(error)) => Err(SetupError(format!("{}: {name}: {error}", source.path))),
     }
 }
 

@@ -6,7 +6,7 @@ use corecast_report::{Entry, shown};
 
 use super::contestant::Running;
 use super::load::LoadArguments;
-use super::{Checked, measure, mostly_left_out, rungs};
+use super::{Checked, Form, measure, mostly_left_out, rungs};
 use corecast_command::{OutputFile, print};
 
 /// The contestants of the table.
@@ -41,7 +41,7 @@ impl TableArguments {
         checked: &mut Checked,
     ) -> anyhow::Result<bool> {
         let plan = self.plan(load)?;
-        let measured = measure(&plan, load, checked)?;
+        let measured = measure(&plan, Form::Table, load, checked)?;
         if let Some(file) = json {
             file.write(&serde_json::to_string_pretty(&measured.results)?)?;
         }
