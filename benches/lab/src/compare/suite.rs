@@ -26,7 +26,7 @@ pub(crate) struct SuiteArguments {
     /// Run the comparisons that this TOML file names, instead of one.
     ///
     /// Its keys are the flags of this command, with underscores: those at the top are for every comparison, and
-    /// each [[comparison]] adds its own and may have a 'name'. A flag on the command line beats the file.
+    /// each comparison table adds its own and may have a 'name'. A flag on the command line beats the file.
     #[arg(long, value_name = "FILE", requires = "out")]
     #[arg(conflicts_with_all = ["json", "scenario", "a", "b", "baseline", "save_baseline", "requirements"])]
     suite: Option<PathBuf>,
