@@ -3,10 +3,11 @@
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CORECAST := $(TARGET_DIR)/release/corecast
+CORECAST_BENCH := $(TARGET_DIR)/release/corecast-bench
 SIMULATE := $(TARGET_DIR)/checked/corecast-simulate
 
-# What `make demo` passes to `corecast compare`, and `make bench` and `make bench-peers` to scripts/bench.sh, such as
-# `make demo ARGS="--subscribers 100"` and `make bench ARGS="--scenarios paced,saturate --rounds 3"`.
+# Further flags of `corecast-bench compare`, for `make demo`, `make bench`, `make bench-peers` and `make ladder`, such as
+# `make demo ARGS="--subscribers 100"` and `make bench ARGS="--only paced,saturate --rounds 3"`.
 # `make bench-micro` passes them to the comparison (ARGS="--tolerance 0.5"), `make bench-criterion` to criterion (ARGS=crc32).
 ARGS ?=
 
@@ -32,48 +33,48 @@ help: ## List the targets
 build: export CORECAST_COMMIT := $(shell git describe --always --exclude '*' --dirty=-changed 2>/dev/null)
 
 .PHONY: build
-build: ## Build the corecast binary in release
-	$(CARGO) build --release --locked --bin corecast
+build: ## Build the binaries corecast and corecast-bench in release
+	$(CARGO) build --release --locked --bin corecast --bin corecast-bench
 
 .PHONY: demo
 demo: build ## Compare the policies under 1,000 subscribers and 8 publishers (ARGS=... for compare's flags)
-	$(CORECAST) compare --keep-invalid $(ARGS)
+	$(CORECAST_BENCH) compare --keep-invalid $(ARGS)
 
 .PHONY: bench
-bench: build ## Measure the policies in every scenario, into results/ (ARGS=... for scripts/bench.sh)
-	CORECAST=$(CORECAST) scripts/bench.sh $(ARGS)
+bench: build ## Measure the policies in every scenario, into results/ (ARGS=... for compare's flags)
+	CORECAST_BENCH=$(CORECAST_BENCH) scripts/bench.sh $(ARGS)
 
 .PHONY: bench-peers
 bench-peers: build ## The same with redis-server and nats-server beside them
-	CORECAST=$(CORECAST) scripts/peers.sh scripts/bench.sh --peer @redis --peer @nats $(ARGS)
+	CORECAST_BENCH=$(CORECAST_BENCH) scripts/peers.sh scripts/bench.sh --peer @redis --peer @nats $(ARGS)
 
 .PHONY: ladder
-ladder: build ## Measure every rung of docs/LADDER.md in turns, into results/, and print the table (ARGS=... for compare's flags)
-	CORECAST=$(CORECAST) scripts/ladder.sh $(ARGS)
+ladder: build ## Measure every rung of docs/LADDER.md in turns, into results/ (ARGS=... for compare's flags)
+	CORECAST_BENCH=$(CORECAST_BENCH) scripts/ladder.sh $(ARGS)
 
 .PHONY: report
 report: build ## Draw the latest results as an HTML page (RESULTS=results/DIRECTORY for others)
 	@test -n "$(RESULTS)" || { echo "there are no results: make bench" >&2; exit 2; }
-	$(CORECAST) report $$(find $(RESULTS) -name '*.json' | sort -V) --title "Corecast measured: $(notdir $(patsubst %/,%,$(RESULTS)))" \
+	$(CORECAST_BENCH) report $$(find $(RESULTS) -name '*.json' | sort -V) --title "Corecast measured: $(notdir $(patsubst %/,%,$(RESULTS)))" \
 		--html $(patsubst %/,%,$(RESULTS))/report.html
 	@echo $(patsubst %/,%,$(RESULTS))/report.html
 
 .PHONY: bench-micro
 bench-micro: ## Count the hot path's instructions under callgrind and compare them with the baseline
-	$(CARGO) run --quiet --locked -p corecast-benches --bin instructions -- $(ARGS)
+	$(CARGO) run --quiet --locked -p corecast-micro --bin instructions -- $(ARGS)
 
 .PHONY: bench-micro-baseline
 bench-micro-baseline: ## Write the counts of `bench-micro` as the new baseline
-	$(CARGO) run --quiet --locked -p corecast-benches --bin instructions -- --write
+	$(CARGO) run --quiet --locked -p corecast-micro --bin instructions -- --write
 
 .PHONY: bench-criterion
 bench-criterion: ## Time the hot path's parts with criterion (ARGS=... for its filter and flags)
-	$(CARGO) bench --locked -p corecast-benches --bench timings -- $(ARGS)
+	$(CARGO) bench --locked -p corecast-micro --bench timings -- $(ARGS)
 
 .PHONY: bench-subjector
 bench-subjector: ## Time calls of the subjector crate under contention and draw them (ARGS=... for criterion's filter)
 	$(CARGO) bench --locked -p corecast-subjector -- $(ARGS)
-	$(CARGO) run --quiet --locked -p corecast-benches --bin contention -- $(TARGET_DIR)/criterion $(TARGET_DIR)/subjector.html
+	$(CARGO) run --quiet --locked -p corecast-micro --bin contention -- $(TARGET_DIR)/criterion $(TARGET_DIR)/subjector.html
 
 .PHONY: test
 test: ## Run every test, the documentation's examples included
@@ -109,7 +110,7 @@ mutants: ## Change wire, session and fanout one place at a time; fail if no test
 
 .PHONY: soak
 soak: build ## Hold a server under hostile clients against a quiet one, and judge (SECONDS=..., by default 240)
-	CORECAST=$(CORECAST) scripts/soak.sh $(if $(filter-out file,$(origin SECONDS)),$(SECONDS),240)
+	CORECAST=$(CORECAST) CORECAST_BENCH=$(CORECAST_BENCH) scripts/soak.sh $(if $(filter-out file,$(origin SECONDS)),$(SECONDS),240)
 
 .PHONY: loom
 loom: ## Explore every interleaving of the subjector crate's Spin, Mutex and Alone

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Runs a command beside redis-server and nats-server on loopback, and ends both with it.
 #
-#   scripts/peers.sh target/release/corecast compare --peer @redis --peer @nats ...
+#   scripts/peers.sh target/release/corecast-bench compare --peer @redis --peer @nats ...
 #
 # @redis and @nats in the command become redis=127.0.0.1:PORT,pid=PID and nats=127.0.0.1:PORT,pid=PID, as
-# `corecast compare --peer` takes them. PEER_CPUS pins the peers (a list for taskset, such as 0); by default they run
-# anywhere. Both have their default settings, except that redis keeps nothing on disk, does not disconnect
+# `corecast-bench compare --peer` takes them. PEER_CPUS pins the peers (a list for taskset, such as 0); by default they
+# have all CPUs but the last, as the servers that `compare` starts. Both have their default settings, except that redis keeps nothing on disk, does not disconnect
 # subscribers that are behind, and takes 16,000 connections, of which the scenario `idle` has 10,001. What is not
 # installed is installed with apt-get.
 set -euo pipefail
@@ -24,8 +24,8 @@ fi
 with_us=()
 ! setpriv --pdeathsig TERM true 2>/dev/null || with_us=(setpriv --pdeathsig TERM)
 
-pin=()
-[ -z "${PEER_CPUS:-}" ] || pin=(taskset -c "$PEER_CPUS")
+allowed=$(python3 -c 'import os; cpus = sorted(os.sched_getaffinity(0)); print(*(cpus[:-1] or cpus), sep=",")')
+pin=(taskset -c "${PEER_CPUS:-$allowed}")
 
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'

@@ -6,19 +6,21 @@
 #   SECONDS   of load, in rounds of 30 seconds each, half of them quiet; default: 240, at least 120
 #
 # Every round has 1,000 subscribers. In a hostile one 50 stop reading and 50 read a byte a second, while 100 clients a
-# second come, send garbage or half a frame, or reset (`corecast bench --scenario hostile`). The exit code is 0 if in
+# second come, send garbage or half a frame, or reset (`corecast-bench run --scenario hostile`). The exit code is 0 if in
 # every round the healthy lost nothing, those who did not read were told what they missed, and the median p99 of
 # the hostile rounds is below 1.5 times that of the quiet ones; 1 if not; 2 if it could not be judged.
-# CORECAST is the binary (default: target/release/corecast).
+# CORECAST is the server (default: target/release/corecast), CORECAST_BENCH the load (default: corecast-bench beside it).
 set -euo pipefail
 
 bound=1.5 round=30
 seconds=${1:-240}
 root=$(cd "$(dirname "$0")/.." && pwd)
 corecast=${CORECAST:-${CARGO_TARGET_DIR:-$root/target}/release/corecast}
+bench=${CORECAST_BENCH:-$(dirname "$corecast")/corecast-bench}
 fail() { echo "soak.sh: $1" >&2; exit 2; }
 [[ $seconds =~ ^[0-9]+$ ]] && [ "$seconds" -ge $((4 * round)) ] || fail "'$seconds': at least $((4 * round)) seconds"
 [ -x "$corecast" ] || fail "there is no $corecast: make build, or set CORECAST"
+[ -x "$bench" ] || fail "there is no $bench: make build, or set CORECAST_BENCH"
 command -v jq >/dev/null || fail "jq is not installed"
 
 work=$(mktemp -d)
@@ -56,7 +58,7 @@ load() { # KIND SCENARIO ROUND
     local report=$work/$1.$3.json
     # Its exit code is that of the report, which is judged here.
     local status=0
-    "${with_us[@]}" "$corecast" bench --json --address "$address" --scenario "$2" --duration ${round}s --server-pid "$server" \
+    "${with_us[@]}" "$bench" run --json --address "$address" --scenario "$2" --duration ${round}s --server-pid "$server" \
         >"$report" || status=$?
     [ "$status" -lt 128 ] || exit "$status"
     jq -er "\"round $3, $1: p99 \(.latency_us.p99) us, \(.deliveries.arrived) delivered\"" "$report" ||

@@ -6,10 +6,10 @@ use clap::Args;
 use corecast_client::{Client, Error, Options, ReconnectOptions, ReconnectingClient};
 use corecast_wire::{ChannelName, InvalidChannel};
 
-use crate::command_line::SetupError;
-use crate::period::{self, Period};
 use crate::settings::{GREATEST_FRAME, LEAST_FRAME, LONGEST_WAIT};
-use crate::size::{self, Size};
+use corecast_command::SetupError;
+use corecast_command::period::{self, Period};
+use corecast_command::size::{self, Size};
 
 /// The shortest of the waits: a millisecond is the kernel's.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);

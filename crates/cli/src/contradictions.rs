@@ -7,8 +7,8 @@ use std::time::Duration;
 use corecast_engine::{Config, Limits, OverRate, PolicyKind, Protocol};
 
 use crate::listen::ListenAddress;
-use crate::period::Period;
-use crate::size::Size;
+use corecast_command::period::Period;
+use corecast_command::size::Size;
 
 /// Each contradiction in a sentence that names the flags.
 pub(crate) fn contradictions(config: &Config) -> Vec<String> {

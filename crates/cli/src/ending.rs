@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use corecast_engine::Limits;
 
-use crate::period::{self, Period};
 use crate::settings::LONGEST_WAIT;
+use corecast_command::period::{self, Period};
 
 /// How connections end.
 #[derive(Args, Debug)]

@@ -16,8 +16,8 @@ use tempfile::NamedTempFile;
 
 use crate::admin::DisconnectLine;
 use crate::logging::Log;
-use crate::output::write_by;
-use crate::printable::printable_json;
+use corecast_command::printable_json;
+use corecast_command::write_by;
 
 /// The maximum time for writing a journal to a FIFO, a device or standard error.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use corecast_engine::{Lag, Listener, Protocol, UnknownName};
 use corecast_wire::ChannelName;
 
-use crate::period::{self, Period};
 use crate::settings::LONGEST_WAIT;
+use corecast_command::period::{self, Period};
 
 /// A listener as it is written on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]

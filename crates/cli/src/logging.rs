@@ -14,7 +14,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
-use crate::printable::{printable, printable_json};
+use corecast_command::{printable, printable_json};
 
 pub(crate) use queue::Log;
 

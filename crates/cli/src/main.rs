@@ -9,47 +9,31 @@
 
 mod admin;
 mod base64;
-mod bench;
-mod command_line;
-mod compare;
-mod config_file;
 #[cfg(test)]
 mod configuration;
 mod connection;
 mod contradictions;
-mod cpus;
 mod doctor;
 mod ending;
-mod interrupt;
 mod journal;
 mod listen;
-mod live;
 mod logging;
-mod output;
-mod period;
 mod policy;
-mod printable;
 mod publish;
-mod report;
 mod serve;
 mod settings;
 mod signals;
-mod size;
 mod subscribe;
 mod tuning;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
+use corecast_command::{NotParsed, VERSION, failed, parse};
 
-use command_line::{EXIT_SETUP, NotParsed, SetupError, one_line};
-use output::complain;
-use printable::printable;
-
-/// The maximum length of an error message in characters.
-const MAX_ERROR: usize = 4096;
+/// The name of this program in its error messages.
+const PROGRAM: &str = "corecast";
 
 /// A thread-per-core broadcast server: publishers send messages to channels, and every subscriber of a
 /// channel gets every message, at once and in order, or is told exactly what it missed.
@@ -74,28 +58,10 @@ enum Command {
     /// Show and close connections of a running server, or end it
     #[command(after_long_help = ADMIN_HELP)]
     Admin(admin::Arguments),
-    /// Put load on a running server and measure it
-    #[command(after_long_help = BENCH_HELP)]
-    Bench(Box<bench::Arguments>),
-    /// Measure policies, settings, binaries and other servers against each other on this machine
-    #[command(after_long_help = COMPARE_HELP)]
-    Compare(Box<compare::Arguments>),
-    /// Show result files as text or as an HTML page
-    #[command(after_long_help = REPORT_HELP)]
-    Report(report::Arguments),
     /// Examine what of this machine a server depends on
     #[command(after_long_help = DOCTOR_HELP)]
     Doctor(doctor::Arguments),
 }
-
-/// The version, with the commit where `CORECAST_COMMIT` named it at build time, as `make build` does.
-static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let version = env!("CARGO_PKG_VERSION");
-    match option_env!("CORECAST_COMMIT").filter(|commit| !commit.is_empty()) {
-        Some(commit) => format!("{version} ({commit})"),
-        None => version.to_owned(),
-    }
-});
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 a clean end; 2 a problem to fix first (flags, configuration, start, an unreachable server); \
@@ -186,103 +152,19 @@ Examples:
     corecast doctor
     corecast doctor --cpus 2-5 --connections 100000 --json";
 
-const BENCH_HELP: &str = "\
-Exit codes: 0 every check held and the figures are valid; 1 otherwise; 2 a problem to fix first, such as a flag or \
-an unreachable server; 128 plus the number of the signal, such as 130 for Ctrl-C, if a signal ended the load early: the \
-report then covers the time until the signal, and is INVALID. A second signal ends the process at once.
-
-Examples:
-    corecast bench
-    corecast bench --scenario paced --json > paced.json
-    corecast bench --address 10.0.0.1:6379 --protocol redis --rate 1000";
-
-const COMPARE_HELP: &str = "\
-Without --a, the policies and peers run in turns, and a table has the medians. With --a and --b, two \
-contestants run in rounds A B, B A, A B and so on; each round gives one ratio A ÷ B of each metric. A verdict \
-is the median of the ratios with a 95 % interval (percentile bootstrap over the rounds, Efron 1979), which \
-needs 6 rounds; an interval that holds 1 shows no difference.
-
---require holds the median against a bound; whether the interval settles it is said beside it. Metrics: \
-deliveries, p50, p99, p99.9, max, completion-p99, fairness, cpu. Latencies and fairness are compared under --rate, \
-deliveries under --closed-loop, CPU time under both, and a requirement holds only if it holds under each, at every rate. \
-Fairness is the greatest mean latency of a single subscriber ÷ the median of these means; --require bounds A's own.
-
-'--scenario curve' measures latency at each rate of a list. It takes about 20 s for each contestant and round; \
-'report --svg' draws the result.
-
-A SPEC is a policy with flags of serve, or a server that runs: POLICY[,FLAG=VALUE...] or \
-NAME=HOST:PORT[,protocol=PROTOCOL][,pid=PID][,admin-socket=FILE].
-
-Exit codes: 0 every check and requirement held, and the figures rest on valid runs; 1 otherwise, or a measurement \
-could not be made, which ends the comparison; 2 a problem to fix first, such as a file that cannot be \
-written or an unreachable server; 128 plus the number of the signal, such as 130 for Ctrl-C, if a signal ended the \
-comparison early: everything measured before the signal is shown and written. A second signal ends the process at once. \
-INVALID rounds are left out of tables and verdicts. If less than half of the rounds are left, the exit code is 1, \
-unless --keep-invalid includes them.
-
-Examples:
-    corecast compare --rounds 3
-    corecast compare --policies all --rounds 6
-    corecast compare --policies mutex,mutex+owner,mutex@1,sharded
-    corecast compare --a sharded --b mutex --require 'p99<=0.8' --require 'cpu<=0.9'
-    corecast compare --a sharded,flush-pause=0 --b sharded --closed-loop 0
-    corecast compare --a sharded --a-bin new/corecast --b sharded --b-bin old/corecast
-    corecast compare --a sharded --b redis=127.0.0.1:6379,pid=123
-    corecast compare --scenario curve --rounds 6 --peer redis=127.0.0.1:6379,pid=123 --json curve.json
-    corecast compare --a sharded --b mutex --scenario curve --require 'p99<=0.8' --require 'fairness<=1.25'
-    corecast compare --a sharded --save-baseline before.json
-    corecast compare --a sharded --baseline before.json";
-
-const REPORT_HELP: &str = "\
-A FILE is what 'compare --json', 'compare --save-baseline' or 'bench --json' wrote. Runs of bench that lie in \
-one directory are shown together: the file's name is the contestant, and sharded.1.json, sharded.2.json are \
-its rounds.
-
-Results at several open-loop rates are shown in one table of all rates, and in a chart on the page.
-
-Examples:
-    corecast report results/today/*.json --html today.html
-    corecast report results/today/paced/*.json --reference sharded
-    corecast report results/today/ladder.json --markdown
-    corecast report curve.json --svg curve.svg";
-
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let command = match command_line::parse::<CommandLine>(&arguments) {
+    let command = match parse::<CommandLine>(&arguments) {
         Ok(CommandLine { command }) => command,
         Err(NotParsed::Answered(code)) => return code,
-        Err(NotParsed::Wrong(error)) => return failed(&error.into()),
+        Err(NotParsed::Wrong(error)) => return failed(PROGRAM, &error.into()),
     };
     let outcome = match command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Subscribe(arguments) => subscribe::run(&arguments),
         Command::Admin(arguments) => admin::run(&arguments),
-        Command::Bench(arguments) => bench::run(*arguments),
-        Command::Compare(arguments) => compare::run(*arguments),
-        Command::Report(arguments) => report::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
     };
-    outcome.unwrap_or_else(|error| failed(&error))
-}
-
-fn failed(error: &anyhow::Error) -> ExitCode {
-    say(error);
-    if error.is::<SetupError>() { ExitCode::from(EXIT_SETUP) } else { ExitCode::FAILURE }
-}
-
-/// Prints the error on one line.
-fn say(error: &anyhow::Error) {
-    complain(&format!("corecast: {}\n", printable(&one_line(&with_causes(error)), MAX_ERROR)));
-}
-
-/// An error with its causes, each that its effect does not name already.
-fn with_causes(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.ends_with(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
+    outcome.unwrap_or_else(|error| failed(PROGRAM, &error))
 }

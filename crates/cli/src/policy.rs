@@ -4,7 +4,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use corecast_engine::{Config, PolicyKind};
 
-use crate::command_line::SetupError;
+use corecast_command::SetupError;
 
 /// The policy, and what goes with some of them.
 #[derive(Args, Debug)]
@@ -40,7 +40,7 @@ pub(crate) struct PolicySettings {
         long,
         env = "CORECAST_HANDOFF",
         value_name = "WRITER",
-        value_parser = crate::settings::one_of(corecast_engine::Handoff::ALL)
+        value_parser = corecast_command::one_of(corecast_engine::Handoff::ALL)
     )]
     handoff: Option<corecast_engine::Handoff>,
 }

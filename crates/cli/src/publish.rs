@@ -15,7 +15,7 @@ use corecast_client::{Error, Event, PublishOptions, Publisher, Subscriber};
 use corecast_wire::Code;
 
 use crate::connection::{Connection, channel};
-use crate::period::Period;
+use corecast_command::period::Period;
 
 /// Messages that may wait for their acknowledgement before the next is sent.
 const MAX_UNACKNOWLEDGED: usize = 256;

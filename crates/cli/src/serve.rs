@@ -12,15 +12,15 @@ use corecast_engine::{Config, Listener, Server, open_files_needed};
 use rustix::process::{Resource, getrlimit};
 
 use crate::admin::AdminSocket;
-use crate::command_line::{SetupError, one_line};
 use crate::contradictions::contradictions;
-use crate::cpus;
 use crate::journal::JournalOutput;
 use crate::logging::{self, Log};
-use crate::output::complain;
-use crate::printable::{MAX_TEXT, printable};
 use crate::settings::Settings;
 use crate::signals;
+use corecast_command::complain;
+use corecast_command::cpus;
+use corecast_command::{MAX_TEXT, printable};
+use corecast_command::{SetupError, one_line};
 
 /// The flags of `corecast serve`.
 pub(crate) type Arguments = Settings;

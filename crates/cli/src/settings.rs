@@ -4,25 +4,23 @@
 //! come from it.
 
 use std::collections::HashSet;
-use std::fmt::Display;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use corecast_command::{count, one_of};
 use corecast_engine::{Config, Lag, Limits, OverRate, RateLimit};
 
 use crate::admin::AdminSettings;
-use crate::command_line::SetupError;
-use crate::cpus::{self, CpuRange, MAX_SHARDS};
 use crate::ending::EndingSettings;
 use crate::listen::ListenAddress;
 use crate::logging::{Format, Level};
-use crate::period::{self, Period};
 use crate::policy::PolicySettings;
-use crate::size::{self, Size};
 use crate::tuning::TuningSettings;
+use corecast_command::SetupError;
+use corecast_command::cpus::{self, CpuRange, MAX_SHARDS};
+use corecast_command::period::{self, Period};
+use corecast_command::size::{self, Size};
 
 /// The least of a frame's limit: a frame that cannot hold a small message serves nobody.
 pub(crate) const LEAST_FRAME: u64 = 64;
@@ -405,19 +403,6 @@ fn frame(size: Size) -> u32 {
 
 fn buffer(size: Size) -> usize {
     usize::try_from(size.0).expect("parsed as at most GREATEST_BUFFER, on 64 bits")
-}
-
-/// A parser of the values of one of the engine's enums, by the names that it shows.
-pub(crate) fn one_of<T>(all: &'static [T]) -> impl TypedValueParser<Value = T>
-where
-    T: Copy + Display + FromStr<Err: std::error::Error + Send + Sync + 'static> + Send + Sync + 'static,
-{
-    PossibleValuesParser::new(all.iter().map(ToString::to_string)).try_map(|name| name.parse())
-}
-
-/// A parser of counts within these bounds.
-pub(crate) fn count(range: std::ops::RangeInclusive<u64>) -> impl TypedValueParser<Value = usize> {
-    clap::value_parser!(u64).range(range).map(|count| usize::try_from(count).expect("64 bits"))
 }
 
 #[cfg(test)]

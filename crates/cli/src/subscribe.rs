@@ -8,17 +8,17 @@ use std::thread;
 use anyhow::Context;
 use clap::Args;
 use corecast_client::{Event, Publisher, ReconnectOptions};
+use corecast_command::counted;
 use corecast_engine::Lag;
-use corecast_figures::counted;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::base64;
 use crate::connection::{Connection, channel};
-use crate::output::Stdout;
-use crate::printable::{printable_json, printable_message};
-use crate::settings::one_of;
+use corecast_command::Stdout;
+use corecast_command::one_of;
+use corecast_command::{printable_json, printable_message};
 
 /// The flags of `corecast sub`.
 #[derive(Args, Debug)]

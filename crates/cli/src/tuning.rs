@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use corecast_engine::{Affinity, Scheduling, Tuning};
 
-use crate::period::{self, Period};
-use crate::settings::{count, one_of};
+use corecast_command::period::{self, Period};
+use corecast_command::{count, one_of};
 
 /// The longest pause or spin: more would be felt.
 const LONGEST: Duration = Duration::from_millis(10);

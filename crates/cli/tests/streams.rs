@@ -267,23 +267,12 @@ fn a_journal_does_not_replace_a_device() {
     server.stops();
 }
 
-/// A run as `corecast bench --json` writes it, with made-up figures.
-const RUN: &str = r#"{
-    "host": { "kernel": "6.1.0", "cpu": "Test CPU", "cpus": 4 },
-    "settings": { "load": { "paced": { "rate": 100 } }, "subscribers": 1000 },
-    "deliveries": { "measured_per_second": 100000.0 },
-    "latency_us": { "p50": 1.0, "p99": 2.0, "p999": 3.0, "max": 4.0 },
-    "checks": { "lost": 0 },
-    "validity": { "valid": true, "reasons": [], "notes": [] }
-}"#;
-
 #[test]
 fn a_full_non_blocking_standard_output_gets_everything() {
     let server = Server::start(Stdio::piped(), &[]);
     let address = server.address().to_string();
     for (arguments, end) in [
-        (&["bench", "--list-scenarios"][..], "\n"),
-        (&["doctor", "--json"], "}\n"),
+        (&["doctor", "--json"][..], "}\n"),
         (&["sub", "--address", &address, "--count", "1", "lobby"], "\nthe message\n"),
     ] {
         let (mut reader, writer) = full_pipe(OFlags::NONBLOCK);
@@ -305,18 +294,11 @@ fn a_full_non_blocking_standard_output_gets_everything() {
 
 #[test]
 fn a_closed_standard_output_ends_a_command_quietly() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let file = directory.path().join("sharded.json");
-    std::fs::write(&file, RUN).expect("a writable file");
-    let file = file.to_str().expect("UTF-8");
     let server = Server::start(Stdio::piped(), &[]);
     let (socket, address) = (server.directory.path().join("admin.sock"), server.address().to_string());
     for arguments in [
-        &["report", file][..],
-        &["report", file, "--markdown"],
-        &["doctor", "--json"],
+        &["doctor", "--json"][..],
         &["doctor"],
-        &["bench", "--list-scenarios"],
         &["admin", "--socket", socket.to_str().expect("UTF-8"), "status"],
         &["sub", "--address", &address, "lobby"],
         &["--help"],
@@ -327,11 +309,9 @@ fn a_closed_standard_output_ends_a_command_quietly() {
         let errors: Vec<_> = finished.stderr.lines().filter(|line| *line != "subscribed lobby").collect();
         assert_eq!((finished.code, errors.len()), (0, 0), "{arguments:?}: {finished:?}");
     }
-    for arguments in [&["report", file][..], &["bench", "--list-scenarios"]] {
-        let mut command = Process::command(BINARY);
-        command.args(arguments);
-        let full = File::options().write(true).open("/dev/full").expect("a device");
-        let finished = Process::spawn_onto(command, full, Stdio::piped()).finish(Deadline::start());
-        assert!(finished.complaint(1).contains("cannot write to standard output"), "{finished:?}");
-    }
+    let mut command = Process::command(BINARY);
+    command.args(["doctor", "--json"]);
+    let full = File::options().write(true).open("/dev/full").expect("a device");
+    let finished = Process::spawn_onto(command, full, Stdio::piped()).finish(Deadline::start());
+    assert!(finished.complaint(1).contains("cannot write to standard output"), "{finished:?}");
 }

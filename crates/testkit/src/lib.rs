@@ -23,15 +23,19 @@
 #![forbid(unsafe_code)]
 
 mod deadline;
+mod flags;
 mod local;
 mod peer;
 mod process;
+mod program;
 mod server;
 mod usage;
 
 pub use deadline::{DEADLINE, Deadline, wait_until};
+pub use flags::{FlagCase, each_case, flag_cases, start_in};
 pub use local::{LocalServer, everywhere};
 pub use peer::Peer;
 pub use process::{Finished, Process};
+pub use program::beside;
 pub use server::ServerProcess;
 pub use usage::{Memory, allow_descriptors};

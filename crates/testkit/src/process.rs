@@ -181,7 +181,7 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// The one line on standard error of a `corecast` that ended with this exit code and said nothing else.
+    /// The one line on standard error of a program that ended with this exit code and said nothing else.
     ///
     /// # Panics
     /// If it ended or spoke otherwise.
@@ -189,7 +189,9 @@ impl Finished {
     pub fn complaint(&self, code: i32) -> &str {
         let lines: Vec<&str> = self.stderr.lines().collect();
         assert_eq!((self.code, lines.len(), self.stdout.len()), (code, 1, 0), "{self:?}");
-        lines[0].strip_prefix("corecast: ").unwrap_or_else(|| panic!("{self:?} does not say who complains"))
+        let programs = ["corecast: ", "corecast-bench: "];
+        let complaint = programs.iter().find_map(|program| lines[0].strip_prefix(program));
+        complaint.unwrap_or_else(|| panic!("{self:?} does not say who complains"))
     }
 }
 

@@ -17,8 +17,8 @@ use corecast_engine::ConnectionId;
 use corecast_wire::native::MAX_REASON;
 use serde::Serialize;
 
-use crate::output::{complain, print};
-use crate::printable::{MAX_TEXT, printable, printable_json};
+use corecast_command::{MAX_TEXT, printable, printable_json};
+use corecast_command::{complain, print};
 use message::{ConnectionLine, Reply, Request, ShardLine};
 
 pub(crate) use message::DisconnectLine;
@@ -75,7 +75,7 @@ struct Output {
 /// Asks the server, and prints its answer.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Some(path) = &arguments.socket else {
-        bail!(crate::command_line::SetupError("--socket FILE is missing: the --admin-socket of the server".to_owned()))
+        bail!(corecast_command::SetupError("--socket FILE is missing: the --admin-socket of the server".to_owned()))
     };
     let reply = match &arguments.command {
         Command::Status(_) => ask(path, &Request::Status),

@@ -7,7 +7,7 @@
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -16,8 +16,6 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, Mode, OFlags, fchmod, flock, open};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with};
-
-use crate::output::is_same_file;
 
 /// The time for which binding a socket in use is retried: the kernel may close the socket of a killed server late.
 const RETRY_WINDOW: Duration = Duration::from_secs(1);
@@ -114,6 +112,11 @@ fn is_stale(path: &Path) -> bool {
         Ok::<_, Errno>(connect(&client, &SocketAddrUnix::new(path)?) == Err(Errno::CONNREFUSED))
     };
     is_socket(path) && refused() == Ok(true)
+}
+
+/// Returns true if both belong to the same inode.
+fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use corecast_command::counted;
 use corecast_engine::open_files_needed;
-use corecast_figures::counted;
 use serde::Serialize;
 
 use super::Level;
 use super::machine::Machine;
-use crate::cpus::compact;
+use corecast_command::cpus::compact;
 
 /// What a server is to do here.
 #[derive(Clone, Debug)]

@@ -111,7 +111,7 @@ fn siblings(root: &Path) -> BTreeMap<usize, Vec<usize>> {
         let cpu: usize = entry.file_name().to_str()?.strip_prefix("cpu")?.parse().ok()?;
         let list = fs::read_to_string(entry.path().join("topology/thread_siblings_list")).ok()?;
         let ranges = list.trim().split(',').map(str::parse).collect::<Result<Vec<_>, _>>().ok()?;
-        Some((cpu, crate::cpus::flatten(&ranges).into_iter().filter(|other| *other != cpu).collect()))
+        Some((cpu, corecast_command::cpus::flatten(&ranges).into_iter().filter(|other| *other != cpu).collect()))
     });
     siblings.collect()
 }

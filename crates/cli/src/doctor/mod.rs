@@ -10,11 +10,12 @@ use clap::Args;
 use corecast_engine::Limits;
 use serde::Serialize;
 
-use crate::command_line::SetupError;
-use crate::cpus::{self, CpuRange, MAX_SHARDS};
-use crate::output::print;
-use crate::printable::{MAX_TEXT, printable, printable_json};
-use crate::settings::{GREATEST_COUNT, count};
+use crate::settings::GREATEST_COUNT;
+use corecast_command::SetupError;
+use corecast_command::count;
+use corecast_command::cpus::{self, CpuRange, MAX_SHARDS};
+use corecast_command::print;
+use corecast_command::{MAX_TEXT, printable, printable_json};
 use examine::{Finding, Wanted, examine};
 use machine::Machine;
 

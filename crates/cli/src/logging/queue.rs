@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use flume::{Receiver, Sender};
 use nix::sys::signal::SigSet;
 
-use crate::output::write_fully;
+use corecast_command::write_fully;
 
 /// The capacity of the queue in lines: about 40 s of disconnects of one shard at the default `--disconnect-lines`.
 const CAPACITY: usize = 4096;

@@ -1,0 +1,70 @@
+//! Signals that end a measurement: the first ends it early, with what it has; a second ends the process at once.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Context as _;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use corecast_command::say;
+
+use crate::PROGRAM;
+
+/// The base of the exit code after a signal: a shell adds the signal's number to it.
+const SIGNALLED: usize = 128;
+
+/// Notes whether one of these signals has come.
+pub(crate) struct Interrupt {
+    signal: Arc<AtomicUsize>,
+}
+
+impl Interrupt {
+    /// Looks out for SIGINT, SIGTERM and SIGHUP, but for those that this process was started to ignore.
+    pub(crate) fn watch() -> anyhow::Result<Self> {
+        let signal = Arc::new(AtomicUsize::new(0));
+        register(&signal).context("cannot watch for signals")?;
+        Ok(Self { signal })
+    }
+
+    /// The exit code of a measurement: 128 and the number of the signal if one has come, else by whether all held.
+    pub(crate) fn exit_code_of(&self, held: anyhow::Result<bool>) -> anyhow::Result<ExitCode> {
+        match (self.signal.load(Ordering::Relaxed), held) {
+            (0, Ok(true)) => Ok(ExitCode::SUCCESS),
+            (0, Ok(false)) => Ok(ExitCode::FAILURE),
+            (0, Err(error)) => Err(error),
+            (signal, held) => {
+                if let Err(error) = held {
+                    say(PROGRAM, &error);
+                }
+                Ok(u8::try_from(signal + SIGNALLED).map_or(ExitCode::FAILURE, ExitCode::from))
+            }
+        }
+    }
+}
+
+fn register(signal: &Arc<AtomicUsize>) -> io::Result<()> {
+    let interruption = corecast_loadgen::interruption();
+    let ignored = ignored();
+    for number in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|number| ignored >> (number - 1) & 1 == 0) {
+        let shown = usize::try_from(number).expect("a small number");
+        // In this order, so that only a second one finds the flag set.
+        flag::register_conditional_shutdown(
+            number,
+            i32::try_from(SIGNALLED).expect("128") + number,
+            Arc::clone(&interruption),
+        )?;
+        flag::register_usize(number, Arc::clone(signal), shown)?;
+        flag::register(number, Arc::clone(&interruption))?;
+    }
+    Ok(())
+}
+
+/// The signals that are ignored, a bit each, as nohup and shells leave them to those who run in the background.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}

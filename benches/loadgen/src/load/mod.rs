@@ -1,0 +1,62 @@
+//! When messages are sent.
+
+pub(crate) mod curve;
+pub(crate) mod disturbance;
+pub(crate) mod in_flight_window;
+pub(crate) mod pace;
+pub(crate) mod popularity;
+pub(crate) mod ramp;
+pub(crate) mod scenario;
+pub(crate) mod settings;
+
+use crate::Error;
+use corecast_command::counted;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// When messages are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Load {
+    /// Open loop: on a fixed schedule, whatever the server does.
+    Paced {
+        /// Messages a second, all publishers together.
+        rate: u64,
+    },
+    /// Closed loop: a fixed number of messages is always under way.
+    Saturate {
+        /// Messages under way, all publishers together. Where they do not divide it, some have one more than others.
+        in_flight: usize,
+    },
+}
+
+impl Load {
+    /// The greatest rate, in messages a second: one a microsecond.
+    pub const MAX_RATE: u64 = 1_000_000;
+    /// The most messages under way.
+    pub const MAX_IN_FLIGHT: usize = 1_000_000;
+
+    pub(crate) fn check(self, publishers: usize) -> Result<(), Error> {
+        match self {
+            Self::Paced { rate } if !(1..=Self::MAX_RATE).contains(&rate) => {
+                Err(Error::setting("--rate", format!("1 to {} messages a second are possible", Self::MAX_RATE)))
+            }
+            Self::Saturate { in_flight } if !(publishers..=Self::MAX_IN_FLIGHT).contains(&in_flight) => {
+                let range = format!("{publishers} (one a publisher) to {} are possible", Self::MAX_IN_FLIGHT);
+                Err(Error::setting("--closed-loop", range))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Paced { rate } => write!(formatter, "paced, {} a second", counted(*rate, "message")),
+            Self::Saturate { in_flight } => {
+                write!(formatter, "saturate, {} in flight", counted(*in_flight as u64, "message"))
+            }
+        }
+    }
+}

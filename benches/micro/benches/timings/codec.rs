@@ -1,0 +1,42 @@
+//! Both protocols: a message to bytes, and bytes to frames, also where each read ends inside a frame.
+
+use corecast_fanout::{Encode as _, Encoding};
+use corecast_micro::{Protocols, frames};
+use corecast_wire::{Decode, Limits, native, plain};
+use criterion::{Criterion, Throughput};
+use std::hint::black_box;
+
+/// Frames of the decoded buffer, which is of the size that one read brings under load.
+const FRAMES: usize = 256;
+/// Bytes of one read that ends inside a frame: above the size of one frame of either protocol, below that of two.
+const PIECE: usize = 100;
+
+pub(crate) fn measure(criterion: &mut Criterion) {
+    encode(criterion, "native", Protocols::NATIVE);
+    encode(criterion, "plain", Protocols::PLAIN);
+    let decoder = native::Decoder::new(Limits::NATIVE);
+    decode(criterion, "native", &decoder, &frames::native_publishes(FRAMES));
+    decode(criterion, "plain", &plain::Decoder { limits: Limits::PLAIN }, &frames::plain_messages(FRAMES));
+}
+
+fn encode(criterion: &mut Criterion, protocol: &str, encoding: Encoding) {
+    let mut out = Vec::new();
+    criterion.benchmark_group("encode").throughput(Throughput::Elements(1)).bench_function(protocol, |bencher| {
+        bencher.iter(|| {
+            out.clear();
+            Protocols.message(encoding, frames::CHANNEL, black_box(&frames::PAYLOAD), &mut out);
+            black_box(&out);
+        });
+    });
+}
+
+fn decode<D: Decode>(criterion: &mut Criterion, protocol: &str, decoder: &D, stream: &[u8]) {
+    let mut group = criterion.benchmark_group("decode");
+    group.throughput(Throughput::Elements(FRAMES as u64));
+    for (reads, piece) in [("whole", stream.len()), ("cut", PIECE)] {
+        group.bench_function(format!("{protocol}/{reads}"), |bencher| {
+            bencher.iter(|| assert_eq!(frames::reassemble(decoder, black_box(stream), piece), FRAMES));
+        });
+    }
+    group.finish();
+}

@@ -1,0 +1,19 @@
+//! The material of the micro-benchmarks: shards with subscribers, and frames.
+//!
+//! Owns [`Shard`], a shard of the `sharded` policy whose transport takes everything and keeps nothing, and
+//! [`frames`], which makes the bytes that a decoder is given.
+//!
+//! Invariants: everything is the same in every run, but for the keys of the standard library's hash tables; a shard
+//! is warm when it is handed out, so that what is measured is the steady state.
+//!
+//! Absent here: sockets, clocks, and the measuring itself, which is criterion's and callgrind's.
+#![forbid(unsafe_code)]
+
+pub mod frames;
+mod protocols;
+mod shard;
+mod sink;
+
+pub use protocols::Protocols;
+pub use shard::Shard;
+pub use sink::Sink;

@@ -1,0 +1,48 @@
+//! A figure over several rounds.
+
+use crate::bootstrap::median;
+
+/// The least, the middle and the greatest of a figure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The least.
+    pub least: f64,
+    /// The middle; of an even number, the mean of the two in the middle.
+    pub median: f64,
+    /// The greatest.
+    pub greatest: f64,
+}
+
+impl Spread {
+    /// Of these figures; of none, none.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let least = values.iter().copied().min_by(f64::total_cmp)?;
+        let greatest = values.iter().copied().max_by(f64::total_cmp)?;
+        Some(Self { least, median: median(values)?, greatest })
+    }
+
+    /// `429 to 492 µs`, or the one figure that both are.
+    pub(crate) fn range(self, format: fn(f64) -> String) -> String {
+        let (least, greatest) = (format(self.least), format(self.greatest));
+        let (number, unit) = least.split_once(' ').unwrap_or((&least, ""));
+        match greatest.split_once(' ') {
+            _ if least == greatest => least,
+            Some((_, same)) if same == unit => format!("{number} to {greatest}"),
+            _ => format!("{least} to {greatest}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use corecast_command::figures::time;
+
+    #[test]
+    fn a_range_names_a_unit_that_both_ends_have_once() {
+        let range = |least, greatest| Spread { least, median: least, greatest }.range(time);
+        assert_eq!(range(429.0, 492.0), "429 to 492 µs");
+        assert_eq!(range(429.0, 20_000.0), "429 µs to 20.0 ms");
+        assert_eq!(range(429.0, 429.0), "429 µs");
+    }
+}

@@ -1,0 +1,151 @@
+//! From the arguments, the variables and the file to parsed flags; what is wrong with them in one line.
+
+use std::error::Error as _;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgMatches, Command, Parser};
+
+use crate::config_file::{self, CONFIG};
+use crate::visible;
+
+/// Exit code of a command line, configuration or start that cannot work.
+pub const EXIT_SETUP: u8 = 2;
+
+/// Something that the user has to put right before there is anything to run; ends the process with
+/// [`EXIT_SETUP`].
+#[derive(Debug)]
+pub struct SetupError(pub String);
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SetupError {}
+
+/// Why there are no parsed flags.
+#[derive(Debug)]
+pub enum NotParsed {
+    /// Help or version was asked for and printed.
+    Answered(ExitCode),
+    /// Something is wrong.
+    Wrong(SetupError),
+}
+
+/// Parses the arguments; a flag beats its variable, which beats the file, which beats the default.
+///
+/// # Errors
+/// There is nothing to run, see [`NotParsed`].
+pub fn parse<P: Parser>(arguments: &[OsString]) -> Result<P, NotParsed> {
+    parse_with_defaults(arguments, Ok)
+}
+
+/// As [`parse`], for a command whose defaults `change` has replaced.
+///
+/// # Errors
+/// As [`parse`]; also the error of `change`.
+pub fn parse_with_defaults<P: Parser>(
+    arguments: &[OsString],
+    change: impl FnOnce(Command) -> Result<Command, SetupError>,
+) -> Result<P, NotParsed> {
+    let command = change(P::command()).map_err(NotParsed::Wrong)?;
+    let explain = |error: clap::Error| explain(&error, &command, arguments);
+    let mut matches = command.clone().try_get_matches_from(arguments).map_err(explain)?;
+    if let Some((name, path)) = configuration(&matches) {
+        let name = name.to_owned();
+        let mut applied = Ok(());
+        let command = command.clone().mut_subcommand(&name, |subcommand| {
+            config_file::apply(subcommand.clone(), &path).unwrap_or_else(|error| {
+                applied = Err(error);
+                subcommand
+            })
+        });
+        applied.map_err(|error| NotParsed::Wrong(SetupError(error.to_string())))?;
+        matches = command.try_get_matches_from(arguments).map_err(explain)?;
+    }
+    P::from_arg_matches(&matches).map_err(explain)
+}
+
+/// The subcommand with a configuration file, and the file.
+fn configuration(matches: &ArgMatches) -> Option<(&str, PathBuf)> {
+    let (name, matches) = matches.subcommand()?;
+    let path = matches.try_get_one::<PathBuf>(CONFIG).ok()??;
+    Some((name, path.clone()))
+}
+
+fn explain(error: &clap::Error, command: &Command, arguments: &[OsString]) -> NotParsed {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // The reader of the help has gone, as in `--help | head`: nothing is left to do.
+            let _ = error.print();
+            NotParsed::Answered(ExitCode::SUCCESS)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            NotParsed::Answered(ExitCode::from(EXIT_SETUP))
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            NotParsed::Wrong(SetupError(format!("{}: {}", origin(error, command, arguments), reason(error))))
+        }
+        _ => NotParsed::Wrong(SetupError(format!("{}; --help lists what there is", in_short(error)))),
+    }
+}
+
+/// Where a bad value stands: its flag, or the variable if the flag is not on the command line.
+fn origin(error: &clap::Error, command: &Command, arguments: &[OsString]) -> String {
+    let Some(ContextValue::String(usage)) = error.get(ContextKind::InvalidArg) else {
+        return "the command line".into();
+    };
+    let flag = usage.split(' ').next().unwrap_or(usage);
+    let given = arguments.iter().filter_map(|argument| argument.to_str());
+    if given.into_iter().any(|argument| argument.split('=').next() == Some(flag)) {
+        return flag.to_owned();
+    }
+    let mut flags = command.get_subcommands().flat_map(Command::get_arguments);
+    let same = flags.find(|arg| arg.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long)));
+    match same.and_then(clap::Arg::get_env) {
+        Some(variable) => variable.to_string_lossy().into_owned(),
+        None => flag.to_owned(),
+    }
+}
+
+/// Why a value is bad, without its flag: the parser's own words, or the values there are.
+pub fn reason(error: &clap::Error) -> String {
+    let value = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => value.as_str(),
+        _ => "",
+    };
+    if let Some(ContextValue::Strings(known)) = error.get(ContextKind::ValidValue)
+        && !known.is_empty()
+    {
+        return format!("'{value}' is none of {}", known.join(", "));
+    }
+    match error.source() {
+        Some(source) => {
+            let words = source.to_string();
+            if words.contains(&format!("'{value}'")) { words } else { format!("'{value}': {words}") }
+        }
+        None => in_short(error),
+    }
+}
+
+/// The message and the tip of clap, without its usage and colours, on one line.
+pub fn in_short(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let (said, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let tips = rest.split("\n\n").filter(|paragraph| paragraph.trim_start().starts_with("tip: "));
+    let paragraphs: Vec<String> = std::iter::once(said).chain(tips).map(one_line).collect();
+    let line = paragraphs.join("; ");
+    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
+}
+
+/// The text without its line breaks and what is indented behind them, and with escapes for what a terminal would obey:
+/// parts of it may be a server's, a file's or a peer's.
+pub fn one_line(text: &str) -> String {
+    visible(&text.lines().map(str::trim).collect::<Vec<_>>().join(" ")).into_owned()
+}

@@ -1,0 +1,12 @@
+//! The version that a program prints.
+
+use std::sync::LazyLock;
+
+/// The version, with the commit where `CORECAST_COMMIT` named it at build time, as `make build` does.
+pub static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let version = env!("CARGO_PKG_VERSION");
+    match option_env!("CORECAST_COMMIT").filter(|commit| !commit.is_empty()) {
+        Some(commit) => format!("{version} ({commit})"),
+        None => version.to_owned(),
+    }
+});
