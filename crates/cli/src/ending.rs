@@ -7,6 +7,7 @@ use corecast_engine::Limits;
 
 use crate::settings::LONGEST_WAIT;
 use corecast_command::period::{self, Period};
+use corecast_command::whole;
 
 /// How connections end.
 #[derive(Args, Debug)]
@@ -56,7 +57,7 @@ pub(crate) struct EndingSettings {
         long,
         env = "CORECAST_DISCONNECT_LINES",
         value_name = "COUNT",
-        value_parser = clap::value_parser!(u32),
+        value_parser = whole(0..=u32::MAX),
         default_value_t = Limits::default().disconnect_lines
     )]
     disconnect_lines: u32,

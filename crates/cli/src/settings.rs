@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use corecast_command::{count, one_of};
+use corecast_command::{count, one_of, whole};
 use corecast_engine::{Config, Lag, Limits, OverRate, RateLimit};
 
 use crate::admin::AdminSettings;
@@ -100,7 +100,7 @@ pub(crate) struct Settings {
         long,
         env = "CORECAST_MAX_FRAME_RATE",
         value_name = "COUNT",
-        value_parser = clap::value_parser!(u64),
+        value_parser = whole(0..=u64::MAX),
         default_value_t = Limits::default().rate.frames,
         help_heading = "Limits"
     )]

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::base64;
 use crate::connection::{Connection, channel};
 use corecast_command::Stdout;
-use corecast_command::one_of;
+use corecast_command::{one_of, whole};
 use corecast_command::{printable_json, printable_message};
 
 /// The flags of `corecast sub`.
@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// End after this many messages, of all channels together; a gap is none.
     ///
     /// Default: go on until the server ends the connection, or nobody reads the output.
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "COUNT", value_parser = whole(1..=u64::MAX))]
     count: Option<u64>,
 
     /// What falling behind in these channels by more than the server keeps does.

@@ -6,7 +6,7 @@ use clap::Args;
 use corecast_engine::{Affinity, Scheduling, Tuning};
 
 use corecast_command::period::{self, Period};
-use corecast_command::{count, one_of};
+use corecast_command::{count, one_of, whole};
 
 /// The longest pause or spin: more would be felt.
 const LONGEST: Duration = Duration::from_millis(10);
@@ -35,7 +35,7 @@ pub(crate) struct TuningSettings {
         long,
         env = "CORECAST_FLUSH_PAUSE",
         value_name = "PERCENT",
-        value_parser = clap::value_parser!(u32).range(0..=1000),
+        value_parser = whole(0..=1000),
         default_value_t = Tuning::default().flush_pause_percent
     )]
     flush_pause: u32,

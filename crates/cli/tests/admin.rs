@@ -190,7 +190,8 @@ fn a_socket_that_a_dead_server_left_is_replaced_and_anything_else_is_not() {
     let server = ServerProcess::start(BINARY, &["--admin-socket", text(&socket)]);
     assert_eq!(server.stop().code, 0);
     std::fs::write(&socket, "a file of somebody's").expect("it is gone");
-    assert!(refused().contains("--admin-socket"));
+    let complaint = refused();
+    assert!(complaint.contains("--admin-socket") && complaint.contains("not a socket"), "{complaint}");
     assert_eq!(std::fs::read(&socket).expect("it is still there"), b"a file of somebody's");
 }
 

@@ -309,9 +309,11 @@ fn a_closed_standard_output_ends_a_command_quietly() {
         let errors: Vec<_> = finished.stderr.lines().filter(|line| *line != "subscribed lobby").collect();
         assert_eq!((finished.code, errors.len()), (0, 0), "{arguments:?}: {finished:?}");
     }
-    let mut command = Process::command(BINARY);
-    command.args(["doctor", "--json"]);
-    let full = File::options().write(true).open("/dev/full").expect("a device");
-    let finished = Process::spawn_onto(command, full, Stdio::piped()).finish(Deadline::start());
-    assert!(finished.complaint(1).contains("cannot write to standard output"), "{finished:?}");
+    for arguments in [["doctor", "--json"].as_slice(), &["--help"], &["serve", "--help"], &["--version"]] {
+        let mut command = Process::command(BINARY);
+        command.args(arguments);
+        let full = File::options().write(true).open("/dev/full").expect("a device");
+        let finished = Process::spawn_onto(command, full, Stdio::piped()).finish(Deadline::start());
+        assert!(finished.complaint(1).contains("cannot write to standard output"), "{arguments:?}: {finished:?}");
+    }
 }

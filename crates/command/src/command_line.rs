@@ -2,14 +2,15 @@
 
 use std::error::Error as _;
 use std::ffi::OsString;
-use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::{fmt, io};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command, Parser};
 
 use crate::config_file::{self, CONFIG};
+use crate::failure::failed;
 use crate::visible;
 
 /// Exit code of a command line, configuration or start that cannot work.
@@ -81,9 +82,14 @@ fn configuration(matches: &ArgMatches) -> Option<(&str, PathBuf)> {
 fn explain(error: &clap::Error, command: &Command, arguments: &[OsString]) -> NotParsed {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // The reader of the help has gone, as in `--help | head`: nothing is left to do.
-            let _ = error.print();
-            NotParsed::Answered(ExitCode::SUCCESS)
+            // The reader of the help may have gone, as in `--help | head`: then nothing is left to do.
+            match error.print() {
+                Err(failure) if failure.kind() != io::ErrorKind::BrokenPipe => {
+                    let failure = anyhow::Error::new(failure).context("cannot write to standard output");
+                    NotParsed::Answered(failed(command.get_name(), &failure))
+                }
+                _ => NotParsed::Answered(ExitCode::SUCCESS),
+            }
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = error.print();

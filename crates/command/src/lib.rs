@@ -50,6 +50,6 @@ pub use figures::counted;
 pub use output::{Stdout, complain, print, write_by, write_fully};
 pub use output_file::OutputFile;
 pub use printable::{MAX_TEXT, printable, printable_json, printable_message};
-pub use values::{count, one_of};
+pub use values::{count, one_of, whole};
 pub use version::VERSION;
 pub use visible::{is_hidden, visible};

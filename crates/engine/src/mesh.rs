@@ -103,8 +103,11 @@ pub(crate) struct Mesh<I> {
     finished: Vec<Cell<bool>>,
 }
 
-/// The mesh of so many shards: their mailboxes, and each one's end. An error is a lack of descriptors.
-pub(crate) fn mesh<I: Clone>(shards: ShardId, capacity: usize) -> io::Result<(Vec<Mailbox<I>>, Vec<Mesh<I>>)> {
+/// The mailboxes of all shards, and each shard's end of the mesh.
+type Mailboxes<I> = (Vec<Mailbox<I>>, Vec<Mesh<I>>);
+
+/// The mesh of so many shards. An error is a lack of descriptors.
+pub(crate) fn mesh<I: Clone>(shards: ShardId, capacity: usize) -> io::Result<Mailboxes<I>> {
     let mut mailboxes: Vec<Mailbox<I>> = Vec::new();
     let mut inboxes = Vec::new();
     for _ in 0..shards {

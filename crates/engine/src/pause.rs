@@ -115,6 +115,10 @@ impl Pause {
 
     /// A flush took from `begin` to `end` for these sends; `behind` says that it did not catch up with what came meanwhile.
     pub(crate) fn after_flush(&mut self, begin: Instant, end: Instant, sends: Sends, behind: bool) {
+        if sends.messages == 0 {
+            self.until = None;
+            return;
+        }
         let worth = end.saturating_duration_since(begin) * self.percent / 100 * sends.room_percent() / 100;
         let pause = worth.min(self.most);
         self.until = (pause >= LEAST && self.pays(end, behind && sends.are_many())).then(|| end + pause);
@@ -211,6 +215,11 @@ mod tests {
         assert_eq!(pause(Duration::from_micros(30), 0, 1), None);
         assert_eq!(pause(Duration::from_micros(400), 0, 1), Some(Duration::from_micros(200)));
         assert_eq!(pause(Duration::from_millis(10), 0, 1), Some(Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn a_flush_without_messages_is_followed_by_no_pause() {
+        assert_eq!(pause(Duration::from_millis(10), 100, 0), None);
     }
 
     #[test]

@@ -58,6 +58,9 @@ impl SocketFile {
                     drop(lock);
                     thread::sleep(RETRY_DELAY);
                 }
+                Err(error) if error.kind() == ErrorKind::AddrInUse && !is_socket(path) => {
+                    return Err(io::Error::new(ErrorKind::AlreadyExists, "a file that is not a socket has this name"));
+                }
                 Err(error) => return Err(error),
             }
         }

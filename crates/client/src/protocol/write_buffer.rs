@@ -39,7 +39,8 @@ enum Failure {
 /// When an appended frame is written.
 #[derive(Clone, Copy)]
 pub(crate) enum Priority<'a> {
-    /// As soon as the writer is idle, with everything before it.
+    /// As soon as the writer is idle, with everything before it. The blocking client writes such frames itself.
+    #[cfg(any(feature = "tokio", test))]
     AtOnce,
     /// As the options say.
     Buffered(&'a BufferOptions),
@@ -87,6 +88,7 @@ impl WriteBuffer {
         self.bytes.extend_from_slice(frames);
         self.messages += messages;
         let due = match priority {
+            #[cfg(any(feature = "tokio", test))]
             Priority::AtOnce => Some(Due::Now),
             Priority::Buffered(options) if self.bytes.len() >= options.flush_bytes => Some(Due::Now),
             // A delay that no clock reaches is for ever: size or a call flushes.

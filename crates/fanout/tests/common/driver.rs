@@ -2,7 +2,7 @@
 
 use super::{FakeOutlet, Frame, PolicyFactory, answer};
 use corecast_fanout::{
-    ConnectionId, Counters, Effect, Encoding, Hooks as _, Lag, Limits, Policy, Publication, ShardBatch, ShardId,
+    ConnectionId, Counters, Effect, Encoding, Hooks, Lag, Limits, Policy, Publication, ShardBatch, ShardId,
     TooManySubscriptions,
 };
 use std::collections::VecDeque;
@@ -189,7 +189,7 @@ impl<F: PolicyFactory> Driver<F> {
 
     /// Whether a shard waits for the registry.
     pub(crate) fn is_pending(&self) -> bool {
-        self.shards.iter().any(|policy| policy.is_pending())
+        self.shards.iter().any(Hooks::is_pending)
     }
 
     pub(crate) fn shard_ids(&self) -> std::ops::Range<ShardId> {
