@@ -1,6 +1,6 @@
 //! What a server is told at its start.
 
-use crate::tick::SWEEPS_FOR_ALL;
+use corecast_shard::SWEEPS_FOR_ALL;
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;

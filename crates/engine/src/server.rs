@@ -4,12 +4,13 @@ use crate::accept::BoundListener;
 use crate::affinity::{self, CpuPlacement};
 use crate::config::{Config, Lag, Limits, Listener, PolicyKind, Protocol};
 use crate::control::Control;
+use crate::driver::{Driver, Engine, run};
 use crate::error::{RunError, StartError};
 use crate::mesh::{Mesh, mesh};
-use crate::shard::{Engine, Shard, ShardStats, run};
 use crate::{io_uring, listener, open_files, policy};
 use corecast_fanout::{Counters, ShardId};
 use corecast_session::{Native, Plain};
+use corecast_shard::ShardStats;
 use corecast_wire::{ChannelName, Code};
 use flume::{Receiver, Sender};
 use glommio::{LocalExecutorBuilder, Placement};
@@ -322,7 +323,7 @@ impl<M> ShardThread<M> {
             let id = mesh.shard();
             let bound = |listener| bound_listener(listener, &config.limits);
             let listeners = listeners.into_iter().map(bound).collect();
-            let shard = Shard::new(policy(), mesh, config.limits.clone(), config.tuning)
+            let driver = Driver::new(policy(), mesh, &config.limits, config.tuning)
                 .map_err(|error| StartError::Shard { shard: id, reason: error.to_string() })?;
             ready();
             let on_stop = || {
@@ -330,7 +331,7 @@ impl<M> ShardThread<M> {
                     unblock_signals();
                 }
             };
-            Ok(run(shard, placement, listeners, on_stop).await)
+            Ok(run(driver, placement, listeners, on_stop).await)
         })
     }
 }
