@@ -179,6 +179,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         let Some(local) = self.connections.get_mut(id).filter(may_begin) else { return };
         if local.owes_lag_notice(id, &self.effects) {
             local.phase = Phase::LAGGED;
+            // As below: there is no close frame that could have left.
+            self.effects.retain(|effect| *effect != Effect::Drained(id));
             return;
         }
         local.final_backlog = Some(local.backlog());
@@ -196,6 +198,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         let Some(local) = self.connections.get_mut(id) else { return };
         if local.owes_lag_notice(id, &self.effects) {
             local.phase = Phase::LAGGED;
+            // As below: there is no close frame that could have left.
+            self.effects.retain(|effect| *effect != Effect::Drained(id));
             return;
         }
         local.phase = Phase::Ended;

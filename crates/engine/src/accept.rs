@@ -1,8 +1,8 @@
 //! Accepting connections.
 
 use crate::connection;
+use crate::driver::{Driver, Engine};
 use crate::listener;
-use crate::shard::{Engine, Shard};
 use crate::socket::Socket;
 use corecast_session::Session;
 use rustix::io::Errno;
@@ -29,7 +29,7 @@ pub(crate) struct BoundListener<P: Engine> {
     admit: Box<Admit<P>>,
 }
 
-type Admit<P> = dyn Fn(&Rc<Shard<P>>, (Socket, SocketAddr));
+type Admit<P> = dyn Fn(&Rc<Driver<P>>, (Socket, SocketAddr));
 
 impl<P: Engine> BoundListener<P> {
     /// A listener whose connections have such sessions, and may be silent for the idle timeout, or for ever if that is zero.
@@ -38,19 +38,19 @@ impl<P: Engine> BoundListener<P> {
         idle_timeout: Duration,
         session: impl Fn() -> S + 'static,
     ) -> Self {
-        let admit = move |shard: &_, accepted| connection::admit(shard, accepted, session(), idle_timeout);
+        let admit = move |driver: &_, accepted| connection::admit(driver, accepted, session(), idle_timeout);
         Self { descriptor, admit: Box::new(admit) }
     }
 
     /// Accepts what the kernel has completed, up to so many; how many, and why no more.
-    fn accept(&self, shard: &Rc<Shard<P>>, most: usize) -> (usize, Errno) {
+    fn accept(&self, driver: &Rc<Driver<P>>, most: usize) -> (usize, Errno) {
         for accepted in 0..most {
             match rustix::net::acceptfrom_with(&self.descriptor, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
                 Ok((descriptor, peer)) => {
                     // The kernel names the peer of every TCP connection.
                     let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
                     let peer = peer.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into());
-                    (self.admit)(shard, (Socket::new(descriptor), peer));
+                    (self.admit)(driver, (Socket::new(descriptor), peer));
                 }
                 Err(error) => return (accepted, error),
             }
@@ -60,8 +60,8 @@ impl<P: Engine> BoundListener<P> {
 
     /// Accepts what the kernel has queued, so that those are told why they cannot stay, and closes the address: what
     /// connects later is refused by the kernel. Who comes between the two is reset.
-    pub(crate) fn close(self: Rc<Self>, shard: &Rc<Shard<P>>) {
-        self.accept(shard, LAST_BATCH);
+    pub(crate) fn close(self: Rc<Self>, driver: &Rc<Driver<P>>) {
+        self.accept(driver, LAST_BATCH);
         debug_assert_eq!(Rc::strong_count(&self), 1, "dropping it closes the descriptor");
     }
 }
@@ -73,20 +73,20 @@ impl<P: Engine> AsRawFd for BoundListener<P> {
 }
 
 /// Accepts until the shard stops.
-pub(crate) async fn accept<P: Engine>(shard: Rc<Shard<P>>, listener: Rc<BoundListener<P>>) {
-    let watch = shard.reactor.watch(&*listener);
+pub(crate) async fn accept<P: Engine>(driver: Rc<Driver<P>>, listener: Rc<BoundListener<P>>) {
+    let watch = driver.reactor.watch(&*listener);
     let mut short = false;
-    while !shard.is_stopping() {
-        let (accepted, outcome) = listener.accept(&shard, BATCH);
+    while !driver.is_stopping() {
+        let (accepted, outcome) = listener.accept(&driver, BATCH);
         match outcome {
             Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => {
                 if !std::mem::replace(&mut short, true) {
                     tracing::warn!(error = %outcome, "cannot accept: retrying every {SHORTAGE_PAUSE:?}");
                 }
-                shard.reactor.sleep_until(Instant::now() + SHORTAGE_PAUSE).await;
+                driver.reactor.sleep_until(Instant::now() + SHORTAGE_PAUSE).await;
                 continue;
             }
-            _ if accepted == BATCH => shard.reactor.let_others_in().await,
+            _ if accepted == BATCH => driver.reactor.let_others_in().await,
             Errno::AGAIN => {
                 watch.readable().await;
             }

@@ -1,9 +1,9 @@
 //! What a server is told at its start.
 
-use crate::tick::SWEEPS_FOR_ALL;
 #[cfg(feature = "baselines")]
 use corecast_baselines::Handoff;
 use corecast_fanout::{Lag, named};
+use corecast_shard::SWEEPS_FOR_ALL;
 use std::net::SocketAddr;
 use std::time::Duration;
 

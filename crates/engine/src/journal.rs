@@ -4,7 +4,6 @@
 //! journal has them all. Who is refused at the listener has no identity and is only counted.
 
 use corecast_fanout::{Backlog, ConnectionId};
-use corecast_session::End;
 use corecast_wire::Code;
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -72,17 +71,6 @@ impl Journal {
 }
 
 impl DisconnectRecord {
-    /// What is known of a connection that leaves now.
-    pub(crate) fn now(
-        connection: ConnectionId,
-        peer: SocketAddr,
-        age: Duration,
-        End { code, text, .. }: &End,
-        backlog: Backlog,
-    ) -> Self {
-        Self { at: SystemTime::now(), connection, peer, age, code: *code, reason: text.clone(), backlog }
-    }
-
     fn log(&self) {
         let Backlog { channels, bytes_behind } = self.backlog;
         tracing::info!(
@@ -141,8 +129,15 @@ mod tests {
 
     fn record(slot: u32) -> DisconnectRecord {
         let connection = ConnectionId { shard: 0, slot, generation: 0 };
-        let end = End::new(Code::Normal, "gone");
-        DisconnectRecord::now(connection, ([127, 0, 0, 1], 1).into(), Duration::ZERO, &end, Backlog::default())
+        DisconnectRecord {
+            at: SystemTime::now(),
+            connection,
+            peer: ([127, 0, 0, 1], 1).into(),
+            age: Duration::ZERO,
+            code: Code::Normal,
+            reason: "gone".into(),
+            backlog: Backlog::default(),
+        }
     }
 
     #[test]

@@ -1,15 +1,12 @@
-//! The mesh: bounded mailboxes, the only way from one shard to another.
+//! The mesh: bounded mailboxes of flume, the only way from one shard to another.
 //!
-//! What a full mailbox does not take stays in the policy's shard batch for that shard and grows there, while
-//! publishers are not read; so no shard waits for another, and two that are full for each other both go
-//! on draining.
+//! The shard keeps what a full mailbox does not take (`corecast_shard`). The owner of the mailbox wakes it when there is room.
 
 use crate::control::{ControlMailbox, Request};
-use crate::shard::{Engine, Shard};
 use crate::waker::ShardWaker;
-use corecast_fanout::{ShardBatch, ShardId};
+use corecast_fanout::ShardId;
+use corecast_shard::{Mailboxes, ShardMessage};
 use flume::{Receiver, Sender, TrySendError};
-use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::pin::Pin;
@@ -17,18 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// What is put into a shard's mailbox. `I` is what the policy's shards tell each other.
-#[derive(Debug)]
-pub(crate) enum MailboxMessage<I> {
-    /// From another shard's policy.
-    Batch(ShardId, ShardBatch<I>),
-    /// Stop serving.
-    Stop,
-    /// A question from outside.
-    Request(Request),
-    /// This shard has posted everything that it will ever publish.
-    Finished(ShardId),
-}
+/// A message for a shard. `I` is what the policy's shards tell each other.
+pub(crate) type MailboxMessage<I> = corecast_shard::MailboxMessage<Request, I>;
 
 /// Where a shard is sent to, from any thread.
 #[derive(Clone, Debug)]
@@ -97,17 +84,13 @@ pub(crate) struct Mesh<I> {
     shard: ShardId,
     mailboxes: Vec<Mailbox<I>>,
     inbox: Receiver<MailboxMessage<I>>,
-    /// For each shard, a message that waits for room in its mailbox.
-    waiting: Vec<RefCell<Option<MailboxMessage<I>>>>,
-    /// For each shard, whether it was told that nothing more will be published here.
-    finished: Vec<Cell<bool>>,
 }
 
 /// The mailboxes of all shards, and each shard's end of the mesh.
-type Mailboxes<I> = (Vec<Mailbox<I>>, Vec<Mesh<I>>);
+type Ends<I> = (Vec<Mailbox<I>>, Vec<Mesh<I>>);
 
 /// The mesh of so many shards. An error is a lack of descriptors.
-pub(crate) fn mesh<I: Clone>(shards: ShardId, capacity: usize) -> io::Result<Mailboxes<I>> {
+pub(crate) fn mesh<I: Clone>(shards: ShardId, capacity: usize) -> io::Result<Ends<I>> {
     let mut mailboxes: Vec<Mailbox<I>> = Vec::new();
     let mut inboxes = Vec::new();
     for _ in 0..shards {
@@ -117,13 +100,7 @@ pub(crate) fn mesh<I: Clone>(shards: ShardId, capacity: usize) -> io::Result<Mai
             .push(Mailbox { sender, state: Arc::new(MailboxState { waker, room_wanted: AtomicBool::new(false) }) });
         inboxes.push(inbox);
     }
-    let ends = inboxes.into_iter().zip(0..).map(|(inbox, shard)| Mesh {
-        shard,
-        mailboxes: mailboxes.clone(),
-        inbox,
-        waiting: (0..shards).map(|_| RefCell::default()).collect(),
-        finished: (0..shards).map(|_| Cell::new(false)).collect(),
-    });
+    let ends = inboxes.into_iter().zip(0..).map(|(inbox, shard)| Mesh { shard, mailboxes: mailboxes.clone(), inbox });
     let ends = ends.collect();
     Ok((mailboxes, ends))
 }
@@ -149,13 +126,8 @@ impl<I> Mesh<I> {
         &self.own().state.waker
     }
 
-    /// Whether something could not be posted yet.
-    pub(crate) fn is_congested(&self) -> bool {
-        self.waiting.iter().any(|waiting| waiting.borrow().is_some())
-    }
-
     /// The next message, without waiting.
-    pub(crate) fn try_take(&self) -> Option<MailboxMessage<I>> {
+    fn try_take(&self) -> Option<MailboxMessage<I>> {
         let message = self.inbox.try_recv().ok();
         if self.own().state.room_wanted.load(Ordering::SeqCst)
             && self.own().state.room_wanted.swap(false, Ordering::SeqCst)
@@ -170,12 +142,9 @@ impl<I> Mesh<I> {
         !self.inbox.is_empty()
     }
 
-    /// Returns true if a waiting message may have room now.
-    pub(crate) fn has_room(&self) -> bool {
-        let has_room = |(mailbox, waiting): (&Mailbox<I>, &RefCell<Option<MailboxMessage<I>>>)| {
-            waiting.borrow().is_some() && !mailbox.sender.is_full()
-        };
-        self.mailboxes.iter().zip(&self.waiting).any(has_room)
+    /// Returns true if the mailbox of this shard has room.
+    pub(crate) fn has_room(&self, to: ShardId) -> bool {
+        !self.mailboxes[usize::from(to)].sender.is_full()
     }
 
     fn own(&self) -> &Mailbox<I> {
@@ -183,30 +152,24 @@ impl<I> Mesh<I> {
     }
 }
 
-impl<P: Engine> Shard<P> {
-    /// Posts what the policy has for other shards, as far as their mailboxes have room.
-    pub(crate) fn dispatch(&self, policy: &mut P) {
-        for to in self.mesh.others() {
-            let mut waiting = self.mesh.waiting[usize::from(to)].borrow_mut();
-            loop {
-                let shard_batch = policy.shard_batch(to);
-                let message = if let Some(message) = waiting.take() {
-                    message
-                } else if !shard_batch.is_empty() {
-                    MailboxMessage::Batch(self.mesh.shard, std::mem::take(shard_batch))
-                } else if self.is_stopping()
-                    && !policy.is_pending()
-                    && !self.mesh.finished[usize::from(to)].replace(true)
-                {
-                    MailboxMessage::Finished(self.mesh.shard)
-                } else {
-                    break;
-                };
-                if let Err(message) = self.mesh.mailboxes[usize::from(to)].put_or_wait(message) {
-                    *waiting = Some(message);
-                    break;
-                }
-            }
+impl<I> Mailboxes for &Mesh<I> {
+    type Request = Request;
+    type Item = I;
+
+    fn put(&mut self, to: ShardId, message: ShardMessage<I>) -> Result<(), ShardMessage<I>> {
+        let message = MailboxMessage::Shard(self.shard, message);
+        match self.mailboxes[usize::from(to)].put_or_wait(message) {
+            Err(MailboxMessage::Shard(_, message)) => Err(message),
+            Err(_) => unreachable!("a mailbox gives back what it was given"),
+            Ok(()) => Ok(()),
         }
+    }
+
+    fn take(&mut self) -> Option<MailboxMessage<I>> {
+        self.try_take()
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.has_message()
     }
 }

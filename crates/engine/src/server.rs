@@ -5,12 +5,13 @@ use crate::affinity::{self, CpuPlacement};
 use crate::builder::ServerBuilder;
 use crate::config::{Config, Limits, Listener, Protocol};
 use crate::control::{Control, ControlMailbox};
+use crate::driver::{Driver, Engine, run};
 use crate::error::{RunError, StartError};
 use crate::mesh::{Mailbox, Mesh, mesh};
-use crate::shard::{Engine, Shard, ShardStats, run};
 use crate::{io_uring, listener, open_files, policy};
 use corecast_fanout::{Counters, ShardId};
 use corecast_session::{Native, Plain};
+use corecast_shard::ShardStats;
 use corecast_wire::{ChannelName, Code};
 use flume::{Receiver, Sender};
 use glommio::{LocalExecutorBuilder, Placement};
@@ -331,7 +332,7 @@ impl<M, I> ShardThread<M, I> {
             let id = mesh.shard();
             let bound = |listener| bound_listener(listener, &config.limits);
             let listeners = listeners.into_iter().map(bound).collect();
-            let shard = Shard::new(policy(), mesh, config.limits.clone(), config.tuning)
+            let driver = Driver::new(policy(), mesh, &config.limits, config.tuning)
                 .map_err(|error| StartError::Shard { shard: id, reason: error.to_string() })?;
             ready();
             let on_stop = || {
@@ -339,7 +340,7 @@ impl<M, I> ShardThread<M, I> {
                     unblock_signals();
                 }
             };
-            Ok(run(shard, placement, listeners, on_stop).await)
+            Ok(run(driver, placement, listeners, on_stop).await)
         })
     }
 }

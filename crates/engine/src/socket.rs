@@ -43,6 +43,11 @@ impl Socket {
         Self(Arc::new(descriptor))
     }
 
+    /// Returns true if somebody else has the socket too.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Receives what is there, up to the length of `buffer`.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> Received {
         self.receive_with(buffer, RecvFlags::empty())
@@ -116,6 +121,12 @@ impl Outlet for Socket {
 
     fn send_each(batch: &mut [Outgoing<'_, Self>]) {
         batch::send_each(batch);
+    }
+}
+
+impl AsRef<Socket> for Socket {
+    fn as_ref(&self) -> &Socket {
+        self
     }
 }
 

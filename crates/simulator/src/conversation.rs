@@ -2,16 +2,20 @@
 //!
 //! What fuzzing drives: where a scenario's clients mostly say what makes sense, these say anything.
 
+use crate::driver::Driver;
 use crate::mailbox::mesh;
 use crate::observer::Observer;
 use crate::scenario::Settings;
-use crate::shard::{Drain, Shard};
 use crate::transport::Received;
 use crate::{PolicyFactory as _, Promise, Scenario, ShardedFactory, Transport, Violation};
 use corecast_fanout::{ConnectionId, Lag, Policy, ShardId};
 use corecast_wire::native::{self, Frame};
 use corecast_wire::{ChannelName, Code, Limits, Reassembly, plain};
 use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// The time of the whole conversation: no deadline passes in it.
+const NOW: Duration = Duration::ZERO;
 
 /// Rounds after which what has not ended never will.
 const PATIENCE: usize = 100;
@@ -29,18 +33,25 @@ pub fn converse<'a>(plain: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> 
         shard_log_bytes: usize::MAX,
         control_bytes: 256,
         max_subscriptions: 4,
+        frames_per_second: 0,
+        close_over_rate: false,
+        hello_timeout: Duration::ZERO,
+        frame_timeout: Duration::ZERO,
+        idle_timeout: Duration::ZERO,
+        write_timeout: Duration::ZERO,
+        linger: Duration::from_secs(1),
         native_lag: Lag::Skip,
         rests: true,
         stubborn: false,
     };
     let policies = ShardedFactory.shards(2, &settings.fanout_limits());
     let shards = (0..).zip(policies).zip(mesh(2, 1));
-    let mut shards: Vec<_> = shards.map(|((id, policy), end)| Shard::new(id, policy, end, settings.clone())).collect();
+    let mut shards: Vec<_> = shards.map(|((id, policy), end)| Driver::new(id, policy, end, &settings)).collect();
     let (listener, speaker) = (Transport::new(None), Transport::new(None));
-    let listening = shards[1].open(0, listener.clone(), false);
+    let listening = shards[1].open(0, listener.clone(), false, NOW, &mut Nobody)?;
     listener.write(&encoded(&[Frame::Hello { version: 1 }, Frame::Subscribe(first_channel().into())]));
     settle(&mut shards, &[listening])?;
-    let speaking = shards[0].open(1, speaker.clone(), plain);
+    let speaking = shards[0].open(1, speaker.clone(), plain, NOW, &mut Nobody)?;
     for piece in pieces {
         speaker.write(piece);
         settle(&mut shards, &[listening, speaking])?;
@@ -53,25 +64,23 @@ pub fn converse<'a>(plain: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> 
     listener.end_stream();
     settle(&mut shards, &[listening])?;
     check_listener(&listener.take_unchecked())?;
-    let channel_logs: usize = shards.iter().map(|shard| ShardedFactory::channel_logs(&shard.policy)).sum();
+    let channel_logs: usize = shards.iter().map(|shard| ShardedFactory::channel_logs(shard.shard.policy())).sum();
     Promise::CleanEnd.demand(channel_logs == 0, || format!("{channel_logs} channel logs are kept for nobody"))
 }
 
-fn settle<P: Policy<Transport>>(shards: &mut [Shard<P>], ids: &[ConnectionId]) -> Result<(), Violation> {
+fn settle<P: Policy<Transport>>(shards: &mut [Driver<P>], ids: &[ConnectionId]) -> Result<(), Violation> {
     for _ in 0..PATIENCE {
         let mut busy = false;
         for shard in &mut *shards {
-            busy |= shard.mailboxes.deliver() | shard.mailboxes.has_message();
-            shard.exchange(256, &mut Nobody);
-            busy |= shard.flush(64, &mut Nobody)?;
+            busy |= shard.tick(NOW, &mut Nobody)?;
         }
         for id in ids {
-            busy |= shards[usize::from(id.shard)].serve(*id, usize::MAX, &mut Nobody)?;
+            busy |= shards[usize::from(id.shard)].serve(*id, usize::MAX, NOW, &mut Nobody)?;
         }
         // What the end of a flush had to ask of the other shard.
-        busy |= shards.iter().any(|shard| shard.mailboxes.has_message() || shard.mailboxes.is_congested());
+        busy |= shards.iter().any(|shard| shard.mesh.has_message() || shard.shard.is_congested());
         if !busy {
-            debug_assert!(shards.iter().all(|shard| shard.drain == Drain::Serving), "nobody stops them");
+            debug_assert!(shards.iter().all(|shard| !shard.shard.is_stopping()), "nobody stops them");
             return Ok(());
         }
     }
@@ -156,6 +165,12 @@ impl Observer for Nobody {
     fn flushed(&mut self, _shard: ShardId) -> Result<(), Violation> {
         Ok(())
     }
+
+    fn begins_turn(&mut self, _client: usize) -> Result<(), Violation> {
+        Ok(())
+    }
+
+    fn swept(&mut self, _shard: ShardId, _at: Duration) {}
 
     fn accept(&mut self, _client: usize, _bytes: usize, _ended: Option<Code>) -> Result<(), Violation> {
         Ok(())

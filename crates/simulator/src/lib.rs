@@ -12,17 +12,17 @@
 //! Absent here: sockets, clocks, threads, glommio. What only they can show is tested in `corecast_engine`.
 #![forbid(unsafe_code)]
 
-mod connection;
 mod conversation;
+mod driver;
 mod mailbox;
 mod model;
 mod observer;
 mod policy_factory;
 mod run;
 mod scenario;
-mod shard;
 mod step;
 mod step_weights;
+mod task;
 mod transport;
 mod violation;
 mod world;

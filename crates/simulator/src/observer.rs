@@ -4,6 +4,7 @@ use crate::Violation;
 use crate::transport::Received;
 use corecast_fanout::ShardId;
 use corecast_wire::Code;
+use std::time::Duration;
 
 /// Hears of everything that a model must know, and may find it wrong.
 pub(crate) trait Observer {
@@ -18,6 +19,12 @@ pub(crate) trait Observer {
 
     /// A shard has completed a flush: what it has sent is out, the rest is held.
     fn flushed(&mut self, shard: ShardId) -> Result<(), Violation>;
+
+    /// The task of a client's connection has its turn: what it was sent before is owed no more.
+    fn begins_turn(&mut self, client: usize) -> Result<(), Violation>;
+
+    /// A sweep of a shard begins at this time of the world's.
+    fn swept(&mut self, shard: ShardId, at: Duration);
 
     /// The server has received so many bytes of a client, and ends the connection if there is a code.
     fn accept(&mut self, client: usize, bytes: usize, ended: Option<Code>) -> Result<(), Violation>;

@@ -17,6 +17,10 @@ pub struct Report {
     pub deliveries: u64,
     pub missed: u64,
     pub lagged: u64,
+    /// Connections that ended for a deadline.
+    pub timeouts: u64,
+    /// Connections that ended for their rate.
+    pub over_rate: u64,
     pub short_sends: u64,
     /// Ticks with a message that waited for room.
     pub congested: u64,
@@ -41,6 +45,8 @@ impl AddAssign for Report {
         self.deliveries += other.deliveries;
         self.missed += other.missed;
         self.lagged += other.lagged;
+        self.timeouts += other.timeouts;
+        self.over_rate += other.over_rate;
         self.short_sends += other.short_sends;
         self.congested += other.congested;
         self.saturated += other.saturated;
@@ -57,6 +63,8 @@ impl fmt::Display for Report {
             deliveries,
             missed,
             lagged,
+            timeouts,
+            over_rate,
             short_sends,
             congested,
             saturated,
@@ -64,7 +72,8 @@ impl fmt::Display for Report {
         write!(
             formatter,
             "{connections} connections, {reused_slots} in a slot used again, {published} messages, {deliveries} \
-             deliveries, {missed} missed, {lagged} connections lagged, {short_sends} short sends, {congested} ticks \
+             deliveries, {missed} missed, {lagged} connections lagged, {timeouts} timed out, \
+             {over_rate} over their rate, {short_sends} short sends, {congested} ticks \
              congested, {saturated} saturated"
         )
     }

@@ -4,7 +4,9 @@ use crate::Step;
 use crate::step_weights::StepWeights;
 use corecast_fanout::{Lag, Limits};
 use corecast_session::NATIVE;
+use corecast_shard::ShardLimits;
 use fastrand::Rng;
+use std::time::Duration;
 
 /// The settings of a simulated server, and what happens to it.
 #[derive(Clone, Debug)]
@@ -32,6 +34,20 @@ pub struct Settings {
     pub control_bytes: usize,
     /// Subscriptions of one connection.
     pub max_subscriptions: usize,
+    /// Frames that a client may send in a second; 0 for any number.
+    pub frames_per_second: u64,
+    /// Whether a client that sends faster is closed; otherwise it is not read.
+    pub close_over_rate: bool,
+    /// The time for HELLO.
+    pub hello_timeout: Duration,
+    /// The time for a frame.
+    pub frame_timeout: Duration,
+    /// The time for which a `native` client may be silent.
+    pub idle_timeout: Duration,
+    /// The time for which a transport may take nothing.
+    pub write_timeout: Duration,
+    /// The time for an orderly end.
+    pub linger: Duration,
     /// What lagging means in `native`.
     pub native_lag: Lag,
     /// Whether everything comes to rest before the server is stopped.
@@ -46,6 +62,11 @@ impl Scenario {
         let mut rng = Rng::with_seed(seed);
         // What is drawn from this one leaves what earlier seeds stand for the same in all else.
         let mut apart = Rng::with_seed(!seed);
+        let has_deadlines = apart.bool();
+        let deadline = |rng: &mut Rng| {
+            let is_set = has_deadlines && rng.u32(..4) > 0;
+            Duration::from_millis(if is_set { rng.u64(200..4000) } else { 0 })
+        };
         let settings = Settings {
             shards: rng.u16(1..=3),
             mailbox_capacity: if rng.bool() { 1 } else { rng.usize(1..=8) },
@@ -53,6 +74,13 @@ impl Scenario {
             shard_log_bytes: bound_of_all_logs(&mut apart),
             control_bytes: if rng.bool() { 64 * 1024 } else { rng.usize(50..300) },
             max_subscriptions: rng.usize(1..=Self::CHANNELS.len()),
+            frames_per_second: if apart.u32(..8) == 0 { apart.u64(5..50) } else { 0 },
+            close_over_rate: apart.bool(),
+            hello_timeout: deadline(&mut apart),
+            frame_timeout: deadline(&mut apart),
+            idle_timeout: deadline(&mut apart),
+            write_timeout: deadline(&mut apart),
+            linger: Duration::from_millis(apart.u64(1000..3000)),
             native_lag: if rng.u32(..4) == 0 { Lag::Disconnect } else { Lag::Skip },
             rests: rng.bool(),
             stubborn: rng.u32(..4) == 0,
@@ -73,12 +101,41 @@ impl Scenario {
     pub const CHANNELS: [&str; 3] = ["lobby", "météo", "z"];
 }
 
+/// The time in which a stopping server delivers what it has accepted: longer than clients that read need.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// In one of two runs low enough to be reached.
 fn bound_of_all_logs(rng: &mut Rng) -> usize {
     if rng.bool() { usize::MAX } else { rng.usize(80..400) }
 }
 
+/// The interval between two sweeps.
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
+
 impl Settings {
+    /// A time after which every deadline has passed that was running before it.
+    pub(crate) fn longest_deadline(&self) -> Duration {
+        let silence = [self.hello_timeout, self.frame_timeout, self.idle_timeout, self.write_timeout];
+        2 * silence.into_iter().max().unwrap_or_default() + 2 * self.linger
+    }
+
+    pub(crate) fn shard_limits(&self) -> ShardLimits {
+        ShardLimits {
+            connections: 1000,
+            control_bytes: self.control_bytes,
+            frames_per_second: self.frames_per_second,
+            bytes_per_second: 0,
+            close_over_rate: self.close_over_rate,
+            hello_timeout: self.hello_timeout,
+            frame_timeout: self.frame_timeout,
+            write_timeout: self.write_timeout,
+            linger: self.linger,
+            reconnect_spread: Duration::from_secs(5),
+            drain_timeout: DRAIN_TIMEOUT,
+            sweep_interval: SWEEP_INTERVAL,
+        }
+    }
+
     pub(crate) fn fanout_limits(&self) -> Limits {
         let mut limits = Limits {
             log_bytes: self.log_bytes,

@@ -74,20 +74,20 @@ pub enum Step {
         /// Subscribers that are visited at most.
         budget: usize,
     },
-    /// The task that watches an idle shard's mailbox has its turn.
-    Watch {
+    /// A shard sweeps.
+    Sweep {
         /// Which shard.
         shard: u16,
     },
-    /// The tasks that wait for room in mailboxes have theirs.
-    Deliver {
-        /// Whose posts.
-        shard: u16,
+    /// Time passes, and all shards sweep as often as they should.
+    Elapse {
+        /// How many times.
+        sweeps: u32,
     },
-    /// The time for an orderly end of a connection is over, if it is ending.
-    Expire {
-        /// Whose.
-        client: usize,
+    /// Time passes while all shards stand still.
+    StandStill {
+        /// How long.
+        millis: u64,
     },
 }
 

@@ -11,7 +11,7 @@ use fastrand::Rng;
 pub(crate) const RECENT: usize = 8;
 
 /// How often each kind of step comes, before a seed's taste is applied.
-const STEPS: [u32; 13] = [3, 26, 1, 1, 6, 4, 30, 6, 10, 12, 2, 3, 1];
+const STEPS: [u32; 13] = [3, 26, 1, 1, 6, 4, 30, 6, 10, 12, 2, 2, 1];
 /// Likewise each command.
 const COMMANDS: [u32; 6] = [25, 7, 50, 12, 2, 2];
 
@@ -56,9 +56,9 @@ impl StepWeights {
             7 => Step::Writable { shard, nth: rng.usize(..8) },
             8 => Step::Exchange { shard, posts: rng.usize(..=self.posts) },
             9 => Step::Flush { shard, budget: rng.usize(..=self.budget) },
-            10 => Step::Watch { shard },
-            11 => Step::Deliver { shard },
-            _ => Step::Expire { client },
+            10 => Step::Sweep { shard },
+            11 => Step::Elapse { sweeps: rng.u32(1..20) },
+            _ => Step::StandStill { millis: rng.u64(1..8000) },
         }
     }
 

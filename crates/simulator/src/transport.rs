@@ -23,6 +23,8 @@ struct State {
     inbound: Vec<u8>,
     client_ended: bool,
     broken: bool,
+    /// The server broke it off before its client had ended.
+    broken_off: bool,
 }
 
 /// What a receive brought.
@@ -77,6 +79,18 @@ impl Transport {
         self.state().broken = true;
     }
 
+    /// The server gives it up.
+    pub(crate) fn break_off_by_server(&self) {
+        let mut state = self.state();
+        state.broken_off |= !state.broken && !state.client_ended;
+        state.broken = true;
+    }
+
+    /// Returns true if the server gave it up before its client had ended.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        self.state().broken_off
+    }
+
     pub(crate) fn is_broken(&self) -> bool {
         self.state().broken
     }
@@ -109,6 +123,20 @@ impl Transport {
     /// Bytes that the server has not received.
     pub(crate) fn unreceived(&self) -> usize {
         self.state().inbound.len()
+    }
+
+    /// Bytes that it took and the client has not read.
+    pub(crate) fn unread(&self) -> usize {
+        self.state().unread
+    }
+
+    /// As [`receive`](Self::receive), and leaves the bytes there.
+    pub(crate) fn peek(&self, bytes: usize) -> Received {
+        let received = self.receive(bytes);
+        if let Received::Bytes(bytes) = &received {
+            self.state().inbound.splice(..0, bytes.iter().copied());
+        }
+        received
     }
 
     /// The server receives at most so many bytes.

@@ -19,6 +19,8 @@ pub enum Promise {
     Answers,
     /// A connection ends with a reason, behind which nothing comes.
     CloseFrame,
+    /// A connection ends for a deadline if and only if its client has missed it in time in which the shard could have heard it.
+    Deadlines,
     /// The shards come to rest and to an end, and leave nothing behind.
     CleanEnd,
     /// What a peer sends never panics, and no invariant breaks.

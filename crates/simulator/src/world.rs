@@ -1,30 +1,31 @@
 //! The shards and the clients of a scenario, step by step to the end.
 
+use crate::driver::{Driver, WHOLE};
 use crate::mailbox::mesh;
 use crate::model::{Client, Model};
-use crate::scenario::Settings;
-use crate::shard::{Drain, Shard};
+use crate::scenario::{SWEEP_INTERVAL, Settings};
 use crate::step::{Arrival, Command, Offence, Step};
 use crate::step_weights::RECENT;
 use crate::{PolicyFactory, Promise, Report, Transport, Violation};
-use corecast_fanout::Counters;
-use corecast_fanout::Policy as _;
+use corecast_fanout::{Counters, Policy as _, ShardId};
+use corecast_shard::Drain;
+use corecast_wire::Code;
+use std::time::Duration;
 
 /// Rounds over all shards after which what has not come to rest never will. A few clients need some ten.
 const PATIENCE: usize = 500;
 
-/// Of those, how many clients that stall are waited for.
-const DEADLINE: usize = 200;
+/// Rounds between two sweeps of a server that stops.
+const ROUNDS_PER_SWEEP: usize = 2;
 
 /// Rounds in which shards hear that all connections have gone.
 const LAST_ROUNDS: usize = 8;
 
-/// Bytes that a connection receives at once when everything is to come to rest.
-const WHOLE: usize = 64 * 1024;
-
 pub(crate) struct World<F: PolicyFactory> {
     settings: Settings,
-    shards: Vec<Shard<F::Policy>>,
+    shards: Vec<Driver<F::Policy>>,
+    /// The time of this world.
+    at: Duration,
     model: Model,
     stalling: Vec<bool>,
     report: Report,
@@ -35,10 +36,11 @@ impl<F: PolicyFactory> World<F> {
         let policies = factory.shards(settings.shards, &settings.fanout_limits());
         let ends = mesh(settings.shards, settings.mailbox_capacity);
         let shards = (0..).zip(policies).zip(ends);
-        let shards = shards.map(|((id, policy), end)| Shard::new(id, policy, end, settings.clone()));
+        let shards = shards.map(|((id, policy), end)| Driver::new(id, policy, end, settings));
         Self {
             settings: settings.clone(),
             shards: shards.collect(),
+            at: Duration::ZERO,
             model: Model::new(settings.clone(), factory.posts(), factory.keeps_batches()),
             stalling: Vec::new(),
             report: Report::default(),
@@ -48,7 +50,7 @@ impl<F: PolicyFactory> World<F> {
     /// Does one step, and holds what came of it against the model.
     pub(crate) fn take(&mut self, step: Step) -> Result<(), Violation> {
         match step {
-            Step::Open { shard, arrival, capacity } => self.open(shard, arrival, capacity),
+            Step::Open { shard, arrival, capacity } => self.open(shard, arrival, capacity)?,
             Step::Write { client, command } => self.with(client, |world, client| world.write(client, command)),
             Step::EndStream { client } => self.with(client, |world, client| world.transport(client).end_stream()),
             Step::Reset { client } => self.with(client, |world, client| world.transport(client).break_off()),
@@ -59,30 +61,54 @@ impl<F: PolicyFactory> World<F> {
                     self.serve(client, bytes)?;
                 }
             }
-            Step::Writable { shard, nth } => drop(self.shard(shard).writable(nth)),
+            Step::Writable { shard, nth } => {
+                let shard = usize::from(shard) % self.shards.len();
+                self.shards[shard].writable(nth, &mut self.model)?;
+            }
             Step::Exchange { shard, posts } => {
                 let shard = usize::from(shard) % self.shards.len();
-                self.shards[shard].exchange(posts, &mut self.model);
-                self.report.congested += u64::from(self.shards[shard].mailboxes.is_congested());
-                self.report.saturated += u64::from(self.shards[shard].policy.is_saturated());
+                self.shards[shard].exchange(posts, &mut self.model)?;
+                self.report.congested += u64::from(self.shards[shard].shard.is_congested());
+                self.report.saturated += u64::from(self.shards[shard].shard.policy().is_saturated());
             }
             Step::Flush { shard, budget } => {
                 let shard = usize::from(shard) % self.shards.len();
-                self.shards[shard].flush(budget, &mut self.model)?;
+                self.shards[shard].flush(budget, self.at, &mut self.model)?;
             }
-            Step::Watch { shard } => self.shard(shard).mailboxes.watch(),
-            Step::Deliver { shard } => drop(self.shard(shard).mailboxes.deliver()),
-            Step::Expire { client } => self.with(client, |world, client| {
-                let id = world.model.clients[client].id;
-                world.shards[usize::from(id.shard)].expire(id);
-            }),
+            Step::Sweep { shard } => {
+                let shard = usize::from(shard) % self.shards.len();
+                self.shards[shard].sweep(self.at, &mut self.model)?;
+            }
+            Step::Elapse { sweeps } => (0..sweeps).try_for_each(|_| self.elapse())?,
+            Step::StandStill { millis } => self.at += Duration::from_millis(millis),
         }
-        self.model.check()
+        self.model.check()?;
+        self.answer_pings();
+        Ok(())
     }
 
-    fn shard(&mut self, shard: u16) -> &mut Shard<F::Policy> {
-        let shards = self.shards.len();
-        &mut self.shards[usize::from(shard) % shards]
+    /// Time passes up to the next sweep, of all shards.
+    fn elapse(&mut self) -> Result<(), Violation> {
+        self.at += SWEEP_INTERVAL;
+        for shard in &mut self.shards {
+            shard.sweep(self.at, &mut self.model)?;
+        }
+        self.model.check()?;
+        self.answer_pings();
+        Ok(())
+    }
+
+    /// Clients that read answer.
+    fn answer_pings(&mut self) {
+        for (client, stalls) in self.model.clients.iter_mut().zip(&self.stalling) {
+            if *stalls || client.closed || client.transport.has_client_ended() {
+                continue;
+            }
+            for _ in 0..std::mem::take(&mut client.pings) {
+                let pong = client.requests.pong();
+                client.transport.write(&pong);
+            }
+        }
     }
 
     /// Mostly the latest: the others have often been closed.
@@ -101,19 +127,21 @@ impl<F: PolicyFactory> World<F> {
         &self.model.clients[client].transport
     }
 
-    fn open(&mut self, shard: u16, arrival: Arrival, capacity: Option<usize>) {
+    fn open(&mut self, shard: u16, arrival: Arrival, capacity: Option<usize>) -> Result<(), Violation> {
         let number = self.model.clients.len();
         let transport = Transport::new(capacity);
         let plain = arrival == Arrival::Plain;
-        let id = self.shard(shard).open(number, transport.clone(), plain);
+        let shard = usize::from(shard) % self.shards.len();
+        let id = self.shards[shard].open(number, transport.clone(), plain, self.at, &mut self.model)?;
         self.report.reused_slots +=
             u64::from(self.model.clients.iter().any(|other| (other.id.shard, other.id.slot) == (id.shard, id.slot)));
-        let mut client = Client::new(number, id, transport, arrival, &self.model.record);
+        let mut client = Client::new(number, id, transport, arrival, &self.model.record, self.model.time_of(id.shard));
         let hello = client.requests.greet(arrival);
         client.transport.write(&hello);
         self.model.clients.push(client);
         self.stalling.push(capacity.is_some());
         self.report.connections += 1;
+        Ok(())
     }
 
     fn write(&mut self, client: usize, command: Command) {
@@ -135,7 +163,7 @@ impl<F: PolicyFactory> World<F> {
 
     fn serve(&mut self, client: usize, bytes: usize) -> Result<bool, Violation> {
         let id = self.model.clients[client].id;
-        self.shards[usize::from(id.shard)].serve(id, bytes, &mut self.model)
+        self.shards[usize::from(id.shard)].serve(id, bytes, self.at, &mut self.model)
     }
 
     /// Everything comes to rest, the server is stopped, and all is over.
@@ -146,6 +174,7 @@ impl<F: PolicyFactory> World<F> {
         }
         if self.settings.rests {
             self.come_to_rest(&cut_off)?;
+            self.outlive_deadlines(&cut_off)?;
         }
         self.stop(&cut_off)?;
         for (client, cut_off) in self.model.clients.iter().zip(cut_off) {
@@ -157,7 +186,12 @@ impl<F: PolicyFactory> World<F> {
     /// Until nobody has anything to do; then nothing that a client has written may be left.
     fn come_to_rest(&mut self, cut_off: &[bool]) -> Result<(), Violation> {
         for _ in 0..PATIENCE {
-            if !self.round()? {
+            let mut is_busy = self.round()?;
+            while !is_busy && self.shards.iter().any(Driver::is_sleeping) {
+                self.elapse()?;
+                is_busy = self.round()?;
+            }
+            if !is_busy {
                 for (client, cut_off) in self.model.clients.iter().zip(cut_off) {
                     let unread = client.transport.unreceived();
                     let excused = client.ended.is_some() || client.transport.is_broken() || *cut_off;
@@ -171,17 +205,26 @@ impl<F: PolicyFactory> World<F> {
         Err(Promise::CleanEnd.broken("the shards never come to rest"))
     }
 
+    /// Until all that anybody had to do in time must have been done.
+    fn outlive_deadlines(&mut self, cut_off: &[bool]) -> Result<(), Violation> {
+        let end = self.at + self.settings.longest_deadline();
+        while self.at < end {
+            self.elapse()?;
+            self.round()?;
+            self.leave(cut_off);
+        }
+        self.model.check_deadlines(&self.stalling)
+    }
+
     /// Everybody has a turn, the full transports first; whether anybody had something to do.
     fn round(&mut self) -> Result<bool, Violation> {
         let mut busy = false;
         for shard in 0..self.shards.len() {
             let shard = &mut self.shards[shard];
-            while shard.writable(0) {
+            while shard.writable(0, &mut self.model)? {
                 busy = true;
             }
-            busy |= shard.mailboxes.deliver() | shard.mailboxes.has_message();
-            shard.exchange(256, &mut self.model);
-            busy |= shard.flush(64, &mut self.model)?;
+            busy |= shard.tick(self.at, &mut self.model)?;
             busy |= shard.full.iter().any(|(_, transport)| transport.is_writable());
         }
         for client in 0..self.model.clients.len() {
@@ -194,30 +237,38 @@ impl<F: PolicyFactory> World<F> {
 
     fn stop(&mut self, cut_off: &[bool]) -> Result<(), Violation> {
         self.model.stopping = true;
-        let mut stops: Vec<_> = self.shards.iter().map(|shard| shard.mailboxes.stop(shard.id)).collect();
-        for round in 0..PATIENCE {
-            for stop in &mut stops {
-                stop.deliver();
+        let had_ended: Vec<_> = self.model.clients.iter().map(|client| client.ended.is_some()).collect();
+        let mut unasked: Vec<ShardId> = self.shards.iter().map(|shard| shard.id).collect();
+        for _ in 0..PATIENCE {
+            unasked.retain(|shard| !self.shards[0].mesh.try_stop(*shard));
+            for _ in 0..ROUNDS_PER_SWEEP {
+                self.round()?;
+                self.leave(cut_off);
             }
-            self.round()?;
-            let deadline_is_over = round > DEADLINE && cut_off.contains(&true);
-            self.shards.iter_mut().for_each(|shard| shard.drain(deadline_is_over));
-            self.leave(deadline_is_over, cut_off);
-            if self.shards.iter().all(|shard| shard.drain == Drain::Done) {
-                return Ok(());
+            self.elapse()?;
+            if self.shards.iter().all(|shard| shard.shard.drain_stage() == Drain::Done) {
+                return self.check_given_up(&had_ended, cut_off);
             }
         }
-        let stages: Vec<_> = self.shards.iter().map(|shard| shard.drain).collect();
+        let stages: Vec<_> = self.shards.iter().map(|shard| shard.shard.drain_stage()).collect();
         Err(Promise::CleanEnd.broken(format!("the shards never end: {stages:?}")))
     }
 
-    /// Clients that have been told leave; those that do not listen are given up.
-    fn leave(&mut self, deadline_is_over: bool, cut_off: &[bool]) {
+    /// A client that reads and leaves when it is told is not given up while the server stops.
+    fn check_given_up(&self, had_ended: &[bool], cut_off: &[bool]) -> Result<(), Violation> {
+        for ((client, had_ended), cut_off) in self.model.clients.iter().zip(had_ended).zip(cut_off) {
+            let is_told = !had_ended && client.ended == Some(Code::GoingAway);
+            let is_given_up = is_told && !cut_off && client.transport.is_broken_off();
+            Promise::CleanEnd.demand(!is_given_up, || format!("client {} is broken off", client.number))?;
+        }
+        Ok(())
+    }
+
+    /// Clients that have been told leave, but those that do not listen.
+    fn leave(&mut self, cut_off: &[bool]) {
         for (client, cut_off) in self.model.clients.iter().zip(cut_off) {
             if client.transport.is_finished() && !*cut_off {
                 client.transport.end_stream();
-            } else if deadline_is_over && *cut_off {
-                self.shards[usize::from(client.id.shard)].expire(client.id);
             }
         }
     }
@@ -229,9 +280,9 @@ impl<F: PolicyFactory> World<F> {
             self.round()?;
         }
         let mut counters = Counters::default();
-        self.shards.iter().for_each(|shard| counters += shard.policy.counters());
+        self.shards.iter().for_each(|shard| counters += shard.shard.policy().counters());
         self.model.check_accounts(&counters)?;
-        let channel_logs: usize = self.shards.iter().map(|shard| F::channel_logs(&shard.policy)).sum();
+        let channel_logs: usize = self.shards.iter().map(|shard| F::channel_logs(shard.shard.policy())).sum();
         Promise::CleanEnd.demand(channel_logs == 0, || format!("{channel_logs} channel logs are kept for nobody"))?;
         drop(self.shards);
         for client in &self.model.clients {
@@ -242,6 +293,13 @@ impl<F: PolicyFactory> World<F> {
         self.report.deliveries = counters.deliveries;
         self.report.missed = counters.missed;
         self.report.lagged = counters.lagged;
+        for client in &self.model.clients {
+            let code = client.ended.unwrap_or(Code::Normal);
+            let is_timeout =
+                matches!(code, Code::HelloTimeout | Code::FrameTimeout | Code::IdleTimeout | Code::WriteTimeout);
+            self.report.timeouts += u64::from(is_timeout);
+            self.report.over_rate += u64::from(code == Code::RateExceeded);
+        }
         self.report.short_sends = counters.short_sends;
         Ok(self.report)
     }

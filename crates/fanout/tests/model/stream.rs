@@ -29,7 +29,7 @@ pub(crate) struct Connection {
     /// By channel, the current subscription and those before it.
     pub(crate) subscriptions: [Vec<Subscription>; 3],
     pub(crate) life: Life,
-    farewell_came: bool,
+    close_frame_came: bool,
     /// It was reported full, and has not been found writable since.
     pub(crate) full: bool,
     may_drain: bool,
@@ -78,7 +78,7 @@ impl Connection {
             answers: HashMap::new(),
             subscriptions: Default::default(),
             life: Life::Open,
-            farewell_came: false,
+            close_frame_came: false,
             full: false,
             may_drain: false,
             lagged: false,
@@ -98,7 +98,7 @@ impl Connection {
 
     /// Messages of a subscription published before this one must have come when everything has, or been counted.
     pub(crate) fn complete_until(&self, subscription: &Subscription) -> usize {
-        let has_ended = subscription.finished || self.farewell_came;
+        let has_ended = subscription.finished || self.close_frame_came;
         match subscription.left {
             Some(left) if has_ended && self.is_lossless() => left,
             None if self.life == Life::Open && self.is_lossless() => usize::MAX,
@@ -155,10 +155,10 @@ impl Connection {
                 assert!(!self.full && self.may_drain, "drained without having been full or ended");
                 self.may_drain = false;
                 self.check_stream(published);
-                assert!(self.life != Life::Ended || self.farewell_came, "drained before the close_frame left");
+                assert!(self.life != Life::Ended || self.close_frame_came, "drained before the close_frame left");
             }
             Effect::Lagged(_) => {
-                assert!(!self.lagged && !self.farewell_came && self.life != Life::Closed, "lagged once");
+                assert!(!self.lagged && !self.close_frame_came && self.life != Life::Closed, "lagged once");
                 assert_eq!(self.peer.encoding.index(), 1, "only who is disconnected then");
                 self.lagged = true;
             }
@@ -181,7 +181,7 @@ impl Connection {
         self.received = self.parsed + taken.len();
         self.parsed += length;
         for frame in frames {
-            assert!(!self.farewell_came, "sent behind the close_frame: {frame:?}");
+            assert!(!self.close_frame_came, "sent behind the close_frame: {frame:?}");
             match frame {
                 Frame::Answer(text) => self.check_answer(&text, published),
                 Frame::Message { channel, payload } => {
@@ -203,7 +203,7 @@ impl Connection {
     fn check_answer(&mut self, text: &str, published: usize) {
         if text == "bye" {
             assert_eq!(self.life, Life::Ended);
-            self.farewell_came = true;
+            self.close_frame_came = true;
             let last = self.subscriptions.iter_mut().filter_map(|subscriptions| subscriptions.last_mut());
             last.for_each(|subscription| subscription.until = subscription.until.or(Some(published)));
             return;

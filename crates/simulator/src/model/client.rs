@@ -1,5 +1,6 @@
 //! One client: what the server owes it, and what has come.
 
+use super::deadlines::Deadlines;
 use super::record::{Message, Record};
 use super::requests::{Act, Requests, name};
 use super::subscription::{Event, Subscriber, Subscription};
@@ -11,6 +12,7 @@ use corecast_wire::native::{self, Frame, Reason};
 use corecast_wire::{Code, Limits, Reassembly, plain};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 /// A connection, as its client sees it.
 #[expect(clippy::struct_excessive_bools, reason = "each is something that has happened, or not")]
@@ -26,6 +28,9 @@ pub(crate) struct Client {
     /// Its messages that the server has accepted, by sequence.
     accepted: Vec<usize>,
     owed: Answers,
+    pub(crate) deadlines: Deadlines,
+    /// PINGs of the server that it has not answered.
+    pub(crate) pings: usize,
     subscriptions: [Vec<Subscription>; Scenario::CHANNELS.len()],
     reassembly: Reassembly,
     /// Why the server ended the connection.
@@ -53,6 +58,7 @@ impl Client {
         transport: Transport,
         arrival: Arrival,
         record: &Record,
+        now: Duration,
     ) -> Self {
         let plain = arrival == Arrival::Plain;
         let mut client = Self {
@@ -65,6 +71,8 @@ impl Client {
             terminal: None,
             accepted: Vec::new(),
             owed: Answers::default(),
+            deadlines: Deadlines::new(now),
+            pings: 0,
             subscriptions: Default::default(),
             reassembly: Reassembly::new(),
             ended: None,
@@ -132,7 +140,7 @@ impl Client {
             Act::Close => self.terminal = Some(Code::Normal),
             Act::Undecodable(code) => self.terminal = Some(code),
             Act::Hello | Act::Outdated | Act::ServersFrame => self.terminal = Some(Code::UnexpectedKind),
-            Act::Fragment => {}
+            Act::Fragment | Act::Pong => {}
         }
     }
 
@@ -173,8 +181,21 @@ impl Client {
     }
 
     /// The server ends the connection, for a reason that must be one.
-    pub(crate) fn end(&mut self, code: Code, stopping: bool, record: &Record) -> Result<(), Violation> {
+    pub(crate) fn end(
+        &mut self,
+        code: Code,
+        stopping: bool,
+        record: &Record,
+        settings: &Settings,
+        now: Duration,
+    ) -> Result<(), Violation> {
         let justified = match code {
+            Code::HelloTimeout if self.greeted || self.plain => false,
+            Code::WriteTimeout if !self.transport.was_full() => false,
+            Code::HelloTimeout | Code::FrameTimeout | Code::IdleTimeout | Code::WriteTimeout => {
+                self.deadlines.justify(code, settings, now)
+            }
+            Code::RateExceeded => settings.close_over_rate && settings.frames_per_second > 0,
             Code::Reset => self.transport.is_broken(),
             Code::Lagged => self.may_lag(),
             Code::GoingAway => stopping,
@@ -215,11 +236,12 @@ impl Client {
     }
 
     /// Checks what has come since the last call.
-    pub(crate) fn check(&mut self, record: &Record, log_bytes: usize) -> Result<(), Violation> {
+    pub(crate) fn check(&mut self, record: &Record, log_bytes: usize, now: Duration) -> Result<(), Violation> {
         let bytes = self.transport.take_unchecked();
         if bytes.is_empty() {
             return Ok(());
         }
+        self.deadlines.take(now);
         Promise::Crosstalk.demand(!self.closed, || format!("client {}: sent behind the close", self.number))?;
         let mut outcome = Ok(());
         let mut reassembly = std::mem::take(&mut self.reassembly);
@@ -276,6 +298,10 @@ impl Client {
             .demand(self.close_frame.is_none(), || format!("client {number}: {frame:?} behind the close frame"))?;
         let expected = match *frame {
             Frame::Welcome { .. } => self.owed.welcomes.checked_sub(1).map(|left| self.owed.welcomes = left).is_some(),
+            Frame::Ping(&[]) => {
+                self.pings += 1;
+                self.greeted
+            }
             Frame::Pong(body) => self.owed.pongs.pop_front().is_some_and(|owed| owed == body),
             Frame::Published { token } => self.owed.published.pop_front() == Some(token),
             Frame::Subscribed(channel) => self.take_subscribed(channel.as_str(), record),
@@ -371,6 +397,20 @@ impl Client {
         self.close_frame = code;
         Promise::CloseFrame
             .demand(expected, || format!("client {}: {reason:?}, expected {:?}", self.number, self.ended))
+    }
+
+    /// Every deadline has passed, and the client has done nothing but answer PINGs, unless it is silent.
+    pub(crate) fn check_deadlines(&self, settings: &Settings, is_silent: bool) -> Result<(), Violation> {
+        if self.ended.is_some() || self.transport.is_broken() {
+            return Ok(());
+        }
+        let met = |limit: Duration, missed: bool, what: &str| {
+            Promise::Deadlines.demand(limit.is_zero() || !missed, || format!("client {}: {what}", self.number))
+        };
+        met(settings.hello_timeout, !self.plain && !self.greeted, "was never told that its HELLO was late")?;
+        met(settings.frame_timeout, self.deadlines.is_mid_frame(), "never had to end its frame")?;
+        let is_asked = self.pings > 0 && self.transport.is_writable();
+        met(settings.idle_timeout, is_silent && is_asked, "never had to answer")
     }
 
     /// Nothing more will come.

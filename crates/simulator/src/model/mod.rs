@@ -4,6 +4,7 @@
 //! policies. Everything that leaves the server is decoded and held against it.
 
 mod client;
+mod deadlines;
 mod gaps;
 mod record;
 mod requests;
@@ -18,6 +19,10 @@ use crate::transport::Received;
 use crate::{Promise, Violation};
 use corecast_fanout::{Counters, ShardId};
 use corecast_wire::{Code, native};
+use std::time::Duration;
+
+/// The most time between two sweeps that a deadline may count: in the rest the shard stood still.
+const MOST_COUNTED: Duration = Duration::from_millis(500);
 
 /// All clients, all messages.
 pub(crate) struct Model {
@@ -25,18 +30,24 @@ pub(crate) struct Model {
     pub(crate) record: Record,
     pub(crate) stopping: bool,
     settings: Settings,
+    /// For each shard, the time that counts for its deadlines, and the world's time of its last sweep.
+    time: Vec<(Duration, Duration)>,
 }
 
 impl Model {
     pub(crate) fn new(settings: Settings, posts: bool, keeps_batches: bool) -> Self {
         let record = Record::new(settings.shards, posts, keeps_batches);
-        Self { clients: Vec::new(), record, stopping: false, settings }
+        let time = vec![Default::default(); usize::from(settings.shards)];
+        Self { clients: Vec::new(), record, stopping: false, settings, time }
     }
 
     /// Checks everything that has come since the last call.
     pub(crate) fn check(&mut self) -> Result<(), Violation> {
-        let Self { clients, record, settings, .. } = self;
-        clients.iter_mut().try_for_each(|client| client.check(record, settings.log_bytes))
+        let Self { clients, record, settings, time, .. } = self;
+        clients.iter_mut().try_for_each(|client| {
+            let now = time[usize::from(client.id.shard)].0;
+            client.check(record, settings.log_bytes, now)
+        })
     }
 
     /// Holds what was counted in the end against what each subscription was to have.
@@ -54,6 +65,24 @@ impl Model {
                 "{deliveries} delivered, {missed} missed and {undelivered} undelivered are {counted}, not {least} to {most}"
             )
         })
+    }
+}
+
+impl Model {
+    /// The time that counts for the deadlines of a client.
+    pub(crate) fn now(&self, client: usize) -> Duration {
+        self.time_of(self.clients[client].id.shard)
+    }
+
+    /// The time that counts for deadlines of a shard.
+    pub(crate) fn time_of(&self, shard: ShardId) -> Duration {
+        self.time[usize::from(shard)].0
+    }
+
+    /// Every deadline of every client has passed: those that have missed one must have been ended.
+    pub(crate) fn check_deadlines(&self, silent: &[bool]) -> Result<(), Violation> {
+        let mut clients = self.clients.iter().zip(silent);
+        clients.try_for_each(|(client, is_silent)| client.check_deadlines(&self.settings, *is_silent))
     }
 }
 
@@ -78,12 +107,27 @@ impl Observer for Model {
         Ok(())
     }
 
+    fn begins_turn(&mut self, client: usize) -> Result<(), Violation> {
+        let now = self.now(client);
+        self.clients[client].check(&self.record, self.settings.log_bytes, now)
+    }
+
+    fn swept(&mut self, shard: ShardId, at: Duration) {
+        let (time, swept) = &mut self.time[usize::from(shard)];
+        *time += at.saturating_sub(*swept).min(MOST_COUNTED);
+        *swept = at;
+    }
+
     fn accept(&mut self, client: usize, bytes: usize, ended: Option<Code>) -> Result<(), Violation> {
+        let now = self.now(client);
         let Self { clients, record, settings, .. } = self;
         let client = &mut clients[client];
+        client.deadlines.hear(now);
         let (owed_before, first) = (client.owed_bytes(), record.next());
         let refused = ended == Some(Code::TooManySubscriptions);
-        for act in client.requests.receive(bytes) {
+        let acts = client.requests.receive(bytes);
+        client.deadlines.note_frame(now, client.requests.is_mid_frame(), !acts.is_empty());
+        for act in acts {
             client.act(act, refused, settings, record);
         }
         let read: usize = record.messages[first..].iter().map(|message| message.payload_len() + 32).sum();
@@ -107,7 +151,8 @@ impl Observer for Model {
     }
 
     fn ends(&mut self, client: usize, code: Code) -> Result<(), Violation> {
-        self.clients[client].end(code, self.stopping, &self.record)
+        let now = self.now(client);
+        self.clients[client].end(code, self.stopping, &self.record, &self.settings, now)
     }
 
     fn accounted(&mut self, client: usize, fully: bool) {
@@ -115,7 +160,8 @@ impl Observer for Model {
     }
 
     fn closed(&mut self, client: usize) -> Result<(), Violation> {
-        self.clients[client].check(&self.record, self.settings.log_bytes)?;
+        let now = self.now(client);
+        self.clients[client].check(&self.record, self.settings.log_bytes, now)?;
         self.clients[client].closed = true;
         Ok(())
     }

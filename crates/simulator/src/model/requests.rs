@@ -1,9 +1,9 @@
 //! What a client writes, and what it means to the server once it is received.
 
 use super::record::Message;
-use crate::connection::MAX_FRAME;
 use crate::scenario::Scenario;
 use crate::step::{Arrival, Command, Offence};
+use crate::task::MAX_FRAME;
 use corecast_wire::native::{self, Frame, Lag, Publish, Subscribe};
 use corecast_wire::{ChannelName, Code, plain};
 use std::collections::VecDeque;
@@ -27,6 +27,7 @@ pub(crate) enum Act {
         no_echo: bool,
     },
     Ping(Vec<u8>),
+    Pong,
     Close,
     /// No frame: the decoder says this.
     Undecodable(Code),
@@ -120,6 +121,13 @@ impl Requests {
             }
             Command::Violate(offence) => self.violate(offence, &mut out),
         }
+        out
+    }
+
+    /// The answer to a PING of the server.
+    pub(crate) fn pong(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.frame(&Frame::Pong(&[]), Act::Pong, &mut out);
         out
     }
 

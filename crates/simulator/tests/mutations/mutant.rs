@@ -187,10 +187,10 @@ impl<P: Policy<Tap, Item: MutableItem>> Policy<Transport> for Mutant<P> {
     fn end(&mut self, id: ConnectionId, close_frame: &[u8]) {
         self.mute(id);
         match self.mutation {
-            Mutation::FarewellLost => self.inner.end(id, &[]),
+            Mutation::CloseFrameLost => self.inner.end(id, &[]),
             // One that is given up goes on as if nothing had happened.
             Mutation::CloseHandsOver if close_frame.is_empty() && self.taps.contains_key(&id) => {}
-            Mutation::FarewellTooEarly => {
+            Mutation::CloseFrameTooEarly => {
                 self.inner.answer(id, close_frame);
                 self.late_ends.push(id);
             }
@@ -323,7 +323,7 @@ impl<P: Policy<Tap, Item: MutableItem>> Policy<Transport> for Mutant<P> {
         for item in shard_batch.into_items() {
             item.mutate(self.mutation, || self.now(), &self.by_slot, &mut items);
         }
-        if self.mutation == Mutation::ParcelReversed {
+        if self.mutation == Mutation::BatchReversed {
             items.reverse();
         }
         let mut mutated = ShardBatch::default();

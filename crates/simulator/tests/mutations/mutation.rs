@@ -29,7 +29,7 @@ pub(crate) enum Mutation {
     MessagesLost,
     MessagesDoubled,
     /// What another shard posted is taken from its end.
-    ParcelReversed,
+    BatchReversed,
     /// That another shard has passed a barrier is never heard.
     NeverPassed,
     /// A shard that is asked for a barrier when a subscription ends is taken to have passed it, and all behind it.
@@ -52,9 +52,9 @@ pub(crate) enum Mutation {
     LagOfSubscriptionIgnored,
     /// Connections that do not lag are said to.
     LaggedForNothing,
-    FarewellLost,
+    CloseFrameLost,
     /// Messages leave behind the close frame.
-    FarewellTooEarly,
+    CloseFrameTooEarly,
     /// A connection is never forgotten.
     CloseForgotten,
     /// What is sent to a connection that has gone reaches the next one.

@@ -7,8 +7,6 @@
 //! Lingering matters: closing a socket with unread bytes makes the kernel reset the connection, and a reset
 //! may overtake the close frame.
 
-use std::cell::Cell;
-
 /// How far the life of a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
@@ -83,16 +81,16 @@ impl State {
 
 /// The state of one connection.
 #[derive(Debug)]
-pub(crate) struct Lifecycle(Cell<State>);
+pub(crate) struct Lifecycle(State);
 
 impl Lifecycle {
     /// The life of a connection that has to introduce itself, or of one whose protocol has no handshake.
     pub(crate) fn begin(has_handshake: bool) -> Self {
-        Self(Cell::new(if has_handshake { State::Opening } else { State::Open }))
+        Self(if has_handshake { State::Opening } else { State::Open })
     }
 
     pub(crate) fn state(&self) -> State {
-        self.0.get()
+        self.0
     }
 
     /// Whether it is served: nobody has ended it.
@@ -101,11 +99,11 @@ impl Lifecycle {
     }
 
     /// Goes on to the state behind an event, which must be possible: a state that cannot be is a mistake of ours.
-    pub(crate) fn apply(&self, event: Event) {
+    pub(crate) fn apply(&mut self, event: Event) {
         let state = self.state();
         let next = state.after(event);
         debug_assert!(next.is_some(), "{event:?} of a connection that is {}", state.name());
-        self.0.set(next.unwrap_or(state));
+        self.0 = next.unwrap_or(state);
     }
 }
 
@@ -155,7 +153,7 @@ mod tests {
 
     #[test]
     fn an_orderly_life_visits_every_state() {
-        let life = Lifecycle::begin(true);
+        let mut life = Lifecycle::begin(true);
         let mut visited = vec![life.state()];
         for event in EVENTS {
             life.apply(event);
@@ -167,7 +165,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "CloseFrame of a connection that is open")]
     fn an_impossible_event_is_a_mistake_of_ours() {
-        let life = Lifecycle::begin(true);
+        let mut life = Lifecycle::begin(true);
         life.apply(Event::Introduced);
         life.apply(Event::CloseFrame);
     }

@@ -4,8 +4,7 @@
 //! one token of the first bucket and its length of the second, or, if it is larger than a bucket, a full one, which it
 //! leaves in debt. What does not pass is not received: it stays in the kernel until the buckets have filled.
 
-use crate::config::RateLimit;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The tokens of one kind.
 #[derive(Debug)]
@@ -50,27 +49,23 @@ impl Bucket {
 pub(crate) struct Rate {
     frames: Bucket,
     bytes: Bucket,
-    filled_at: Instant,
+    /// The driver's time.
+    filled_at: Duration,
 }
 
 impl Rate {
     /// `None` where nothing is limited: then no clock is read either.
-    pub(crate) fn new(limit: &RateLimit) -> Option<Self> {
-        (limit.frames > 0 || limit.bytes > 0).then(|| Self {
-            frames: Bucket::new(limit.frames),
-            bytes: Bucket::new(limit.bytes),
-            filled_at: Instant::now(),
+    pub(crate) fn new(frames: u64, bytes: u64, at: Duration) -> Option<Self> {
+        (frames > 0 || bytes > 0).then(|| Self {
+            frames: Bucket::new(frames),
+            bytes: Bucket::new(bytes),
+            filled_at: at,
         })
     }
 
     /// Lets a frame of so many bytes pass, or says how long it has to wait: zero if it has passed.
-    pub(crate) fn admit(&mut self, bytes: usize) -> Duration {
-        self.admit_at(bytes, Instant::now())
-    }
-
-    fn admit_at(&mut self, bytes: usize, now: Instant) -> Duration {
-        let elapsed = now.saturating_duration_since(self.filled_at);
-        self.filled_at = now;
+    pub(crate) fn admit(&mut self, bytes: usize, at: Duration) -> Duration {
+        let elapsed = at.saturating_sub(std::mem::replace(&mut self.filled_at, at));
         self.frames.fill(elapsed);
         self.bytes.fill(elapsed);
         let wait = self.frames.wait(1).max(self.bytes.wait(bytes));
@@ -85,17 +80,15 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::OverRate;
 
-    fn rate(frames: u64, bytes: u64) -> (Rate, Instant) {
-        let rate = Rate::new(&RateLimit { frames, bytes, over: OverRate::Pause }).expect("a limit");
-        let now = rate.filled_at;
-        (rate, now)
+    fn rate(frames: u64, bytes: u64) -> (Rate, Duration) {
+        let now = Duration::from_secs(1000);
+        (Rate::new(frames, bytes, now).expect("a limit"), now)
     }
 
     /// How many frames of this length pass at once.
-    fn passing(rate: &mut Rate, bytes: usize, now: Instant) -> usize {
-        (0..1_000_000).take_while(|_| rate.admit_at(bytes, now).is_zero()).count()
+    fn passing(rate: &mut Rate, bytes: usize, now: Duration) -> usize {
+        (0..1_000_000).take_while(|_| rate.admit(bytes, now).is_zero()).count()
     }
 
     #[test]
@@ -103,7 +96,7 @@ mod tests {
         for frames in [1, 3, 6, 7, 10, 1000, 99_991] {
             let (mut rate, now) = rate(frames, 0);
             assert_eq!(passing(&mut rate, 20, now), usize::try_from(frames).expect("a few"), "{frames}");
-            let wait = rate.admit_at(20, now);
+            let wait = rate.admit(20, now);
             assert_eq!(passing(&mut rate, 20, now + wait), 1, "{frames}");
             assert_eq!(wait.as_micros(), u128::from(1_000_000 / frames), "{frames}");
         }
@@ -119,9 +112,9 @@ mod tests {
     fn a_frame_over_the_bucket_needs_a_full_one_and_leaves_it_in_debt() {
         let (mut rate, now) = rate(0, 100);
         assert_eq!(passing(&mut rate, 250, now), 1);
-        assert_eq!(rate.admit_at(1, now).as_millis(), 1510);
+        assert_eq!(rate.admit(1, now).as_millis(), 1510);
         let full = now + Duration::from_millis(2500);
-        assert_eq!(rate.admit_at(250, now + Duration::from_millis(2499)).as_millis(), 1);
+        assert_eq!(rate.admit(250, now + Duration::from_millis(2499)).as_millis(), 1);
         assert_eq!(passing(&mut rate, 250, full), 1);
     }
 
@@ -134,9 +127,9 @@ mod tests {
 
     #[test]
     fn no_rate_is_no_limit() {
-        assert!(Rate::new(&RateLimit::default()).is_none());
+        assert!(Rate::new(0, 0, Duration::ZERO).is_none());
         let (mut rate, now) = rate(0, 1);
         assert_eq!(rate.frames.wait(usize::MAX), Duration::ZERO);
-        assert_eq!(rate.admit_at(0, now), Duration::ZERO);
+        assert_eq!(rate.admit(0, now), Duration::ZERO);
     }
 }

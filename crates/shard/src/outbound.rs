@@ -1,0 +1,111 @@
+//! The mailboxes between shards, the only way from one to another.
+//!
+//! The messages that a full mailbox does not take stay with the sender: one waits here, the rest grows in the policy's batch
+//! for that shard while publishers are not read. So no shard waits for another, and two that are full for each other both go on
+//! emptying theirs.
+//!
+//! Invariant: `Finished` is the last message to a shard, behind everything that was accepted for it.
+
+use corecast_fanout::{Outlet, Policy, ShardBatch, ShardId};
+
+/// The content of a shard's mailbox. `R` is what the driver's clients ask of a shard, `I` what the policy's shards tell each
+/// other.
+#[derive(Debug)]
+pub enum MailboxMessage<R, I> {
+    /// From another shard.
+    Shard(ShardId, ShardMessage<I>),
+    /// Stop serving.
+    Stop,
+    /// A question from outside.
+    Request(R),
+}
+
+/// A message from one shard to another.
+#[derive(Debug)]
+pub enum ShardMessage<I> {
+    /// From its policy.
+    Batch(ShardBatch<I>),
+    /// The sender has posted everything that it will ever publish.
+    Finished,
+}
+
+/// The mailboxes of all shards, as one shard sees them.
+pub trait Mailboxes {
+    /// What may be asked of a shard from outside.
+    type Request;
+    /// What the policy's shards tell each other.
+    type Item;
+
+    /// Puts a message into another shard's mailbox, or gives it back if there is no room; then the driver has the shard tick
+    /// when there is.
+    ///
+    /// # Errors
+    /// The message, if there is no room.
+    fn put(&mut self, to: ShardId, message: ShardMessage<Self::Item>) -> Result<(), ShardMessage<Self::Item>>;
+
+    /// Takes the next message out of the shard's own mailbox.
+    fn take(&mut self) -> Option<MailboxMessage<Self::Request, Self::Item>>;
+
+    /// Returns true if there is nothing to take.
+    fn is_empty(&self) -> bool;
+}
+
+/// The messages of one shard to all others that wait for room.
+#[derive(Debug)]
+pub(crate) struct Outbound<I> {
+    own: ShardId,
+    waiting: Vec<Option<ShardMessage<I>>>,
+    told_finished: Vec<bool>,
+}
+
+impl<I> Outbound<I> {
+    pub(crate) fn new(own: ShardId, shards: ShardId) -> Self {
+        Self { own, waiting: (0..shards).map(|_| None).collect(), told_finished: vec![false; usize::from(shards)] }
+    }
+
+    pub(crate) fn others(&self) -> impl Iterator<Item = ShardId> + use<I> {
+        let own = self.own;
+        (0..ShardId::try_from(self.waiting.len()).expect("made from a shard id")).filter(move |shard| *shard != own)
+    }
+
+    /// Returns true if a message waits for room.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.waiting.iter().any(Option::is_some)
+    }
+
+    /// Returns true if a message to this shard waits for room.
+    pub(crate) fn is_waiting(&self, to: ShardId) -> bool {
+        self.waiting[usize::from(to)].is_some()
+    }
+
+    /// Posts what the policy has for other shards, as far as their mailboxes have room, and the end of a shard that stops.
+    pub(crate) fn dispatch<O: Outlet, P: Policy<O, Item = I>, M: Mailboxes<Item = I>>(
+        &mut self,
+        policy: &mut P,
+        is_stopping: bool,
+        mailboxes: &mut M,
+    ) {
+        for to in self.others() {
+            let waiting = &mut self.waiting[usize::from(to)];
+            loop {
+                let batch = policy.shard_batch(to);
+                let message = if let Some(message) = waiting.take() {
+                    message
+                } else if !batch.is_empty() {
+                    ShardMessage::Batch(std::mem::take(batch))
+                } else if is_stopping
+                    && !policy.is_pending()
+                    && !std::mem::replace(&mut self.told_finished[usize::from(to)], true)
+                {
+                    ShardMessage::Finished
+                } else {
+                    break;
+                };
+                if let Err(message) = mailboxes.put(to, message) {
+                    *waiting = Some(message);
+                    break;
+                }
+            }
+        }
+    }
+}

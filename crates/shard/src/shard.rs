@@ -1,0 +1,312 @@
+//! The shard: its parts, and the tick.
+//!
+//! A tick has two halves. The first exchanges messages with the other shards, so that they begin meanwhile; the second
+//! flushes and then closes what has ended. The driver calls them in this order and may let connections read between them.
+
+use crate::activity::Activity;
+use crate::clock::Clock;
+use crate::connection::Connection;
+use crate::connections::{ConnectionState, Connections, Endpoint};
+use crate::drain::Drain;
+use crate::effect::{Disconnect, ShardEffect};
+use crate::lifecycle::{Event, Lifecycle};
+use crate::limits::ShardLimits;
+use crate::outbound::{MailboxMessage, Mailboxes, Outbound, ShardMessage};
+use crate::stats::ShardStats;
+use crate::sweep::Deadlines;
+use corecast_fanout::{ConnectionId, Effect, Policy, ShardId};
+use corecast_session::{Context, End, Session};
+use corecast_wire::Code;
+use fastrand::Rng;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Messages taken from the mailbox in one tick.
+pub const MAX_MAILBOX_MESSAGES: usize = 256;
+
+/// A shard with its policy. `E` is the driver's end of a connection.
+#[derive(Debug)]
+pub struct Shard<P: Policy<E::Outlet>, E: Endpoint> {
+    pub(crate) policy: P,
+    pub(crate) limits: ShardLimits,
+    pub(crate) clock: Clock,
+    pub(crate) connections: Connections<E>,
+    pub(crate) outbound: Outbound<P::Item>,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) stats: ShardStats,
+    pub(crate) drain: Drain,
+    /// There is something for a tick to do.
+    pub(crate) wants_tick: bool,
+    /// Connections that are not read, or whose end waits, until the other shards and the flush have caught up.
+    pub(crate) paused: Vec<ConnectionId>,
+    /// Full transports that the driver waits for.
+    pub(crate) blocked: usize,
+    /// Other shards that will post nothing more.
+    pub(crate) finished: usize,
+    pub(crate) random: Rng,
+    /// Connections whose transports have become full in this flush.
+    full: Vec<ConnectionId>,
+    /// Connections to close at the end of the tick.
+    to_reap: Vec<ConnectionId>,
+    effects: VecDeque<ShardEffect<E>>,
+    /// Where sessions encode their answers.
+    answer: Vec<u8>,
+}
+
+impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
+    /// The shard `own` of so many. `at` is the driver's time now: any that never goes back. `seed` is for the delays after
+    /// which the peers of a stopping server are asked to return.
+    pub fn new(own: ShardId, shards: ShardId, policy: P, limits: ShardLimits, at: Duration, seed: u64) -> Self {
+        Self {
+            policy,
+            clock: Clock::start(at, limits.sweep_interval),
+            connections: Connections::new(limits.connections),
+            outbound: Outbound::new(own, shards),
+            deadlines: Deadlines::default(),
+            stats: ShardStats::default(),
+            drain: Drain::Serving,
+            wants_tick: false,
+            paused: Vec::new(),
+            blocked: 0,
+            finished: 0,
+            random: Rng::with_seed(seed),
+            full: Vec::new(),
+            to_reap: Vec::new(),
+            effects: VecDeque::new(),
+            answer: Vec::new(),
+            limits,
+        }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &P {
+        &self.policy
+    }
+
+    /// The policy, for what the driver asks of it directly: to be woken, for example.
+    pub fn policy_mut(&mut self) -> &mut P {
+        &mut self.policy
+    }
+
+    /// The statistics so far.
+    pub fn stats(&self) -> ShardStats {
+        ShardStats { counters: self.policy.counters(), ..self.stats.clone() }
+    }
+
+    /// The next thing for the driver to do. The driver takes all of them after every call that may have left some, and before
+    /// the next tick.
+    pub fn take_effect(&mut self) -> Option<ShardEffect<E>> {
+        self.effects.pop_front()
+    }
+
+    /// Returns true if there is something for a tick to do, and forgets it.
+    pub fn take_tick_request(&mut self) -> bool {
+        std::mem::take(&mut self.wants_tick)
+    }
+
+    /// Returns true if a message to this shard waits for room in its mailbox.
+    pub fn is_waiting_for(&self, to: ShardId) -> bool {
+        self.outbound.is_waiting(to)
+    }
+
+    /// Returns true if a message waits for room in any mailbox.
+    pub fn is_congested(&self) -> bool {
+        self.outbound.is_congested()
+    }
+
+    /// All connections that have not been reaped.
+    pub fn connections(&self) -> impl Iterator<Item = &ConnectionState<E>> {
+        self.connections.iter()
+    }
+
+    /// The number of connections.
+    pub fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// The connection of this name, unless it is gone.
+    pub fn connection(&self, id: ConnectionId) -> Option<&ConnectionState<E>> {
+        self.connections.get(id)
+    }
+
+    /// Returns true if there is no room for another connection: then [`refuse`](Self::refuse) it.
+    pub fn is_full(&self) -> bool {
+        self.connections.is_full()
+    }
+
+    /// Takes a connection in that has come now, by the driver's time. It may be silent for `idle_timeout`, or for ever if that
+    /// is zero.
+    pub fn open<S: Session>(
+        &mut self,
+        endpoint: E,
+        mut session: S,
+        idle_timeout: Duration,
+        at: Duration,
+    ) -> Connection<S> {
+        let id = self.policy.open(endpoint.outlet(), S::ENCODING);
+        let activity = Activity::begin(S::PING, idle_timeout, self.clock.read(at));
+        self.connections.insert(id, endpoint, Lifecycle::begin(S::HAS_HANDSHAKE), activity);
+        self.stats.accepted += 1;
+        self.with_context(id, |context| session.opened(context));
+        Connection::new(id, session, &self.limits, at)
+    }
+
+    /// Refuses a connection, and says what to tell its peer.
+    pub fn refuse<S: Session>(&mut self, session: &S) -> Vec<u8> {
+        let end = End::new(Code::Full, "the server has as many connections as it may");
+        let mut refusal = Vec::new();
+        session.refusal(&end, &mut refusal);
+        self.stats.count_closed(end.code);
+        refusal
+    }
+
+    /// Ends a connection: its peer is told why, behind everything that was accepted for it before. The first reason counts;
+    /// returns true if this is it.
+    pub fn end(&mut self, id: ConnectionId, end: End) -> bool {
+        self.effects.push_back(ShardEffect::Wake(id));
+        self.connections.get_mut(id).is_some_and(|connection| connection.end(end))
+    }
+
+    /// Ends a connection at once: its peer is told nothing. Returns true if it was not ending already.
+    pub fn reset(&mut self, id: ConnectionId, end: End) -> bool {
+        let first = self.end(id, end);
+        self.effects.push_back(ShardEffect::ResetOnClose(id));
+        self.expire(id);
+        first
+    }
+
+    /// Breaks a connection off that is ending: nothing more is expected of its peer.
+    pub(crate) fn expire(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.lifecycle.apply(Event::Finish);
+        self.effects.push_back(ShardEffect::BreakOff(id));
+        self.effects.push_back(ShardEffect::Wake(id));
+    }
+
+    /// The transport of a connection takes bytes again, or never will: the driver has waited for it as
+    /// [`ShardEffect::WaitWritable`] said.
+    pub fn writable(&mut self, id: ConnectionId) {
+        self.blocked -= 1;
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.activity.unblock();
+        }
+        self.policy.writable(id);
+        self.wants_tick = true;
+    }
+
+    /// The first half of a tick: what was read goes to the other shards, what they have posted is taken, answers leave.
+    /// `answer` answers the requests from outside.
+    pub fn exchange<M: Mailboxes<Item = P::Item>>(&mut self, mailboxes: &mut M, answer: impl FnMut(&mut Self, M::Request)) {
+        self.policy.post();
+        // Before anything else, so that the other shards begin meanwhile.
+        self.dispatch(mailboxes);
+        self.take_messages(mailboxes, answer);
+        self.dispatch(mailboxes);
+        self.policy.flush(0);
+    }
+
+    /// The second half: messages leave to about `budget` subscribers, and what has ended is closed. Returns true if there is
+    /// more to do.
+    pub fn flush<M: Mailboxes<Item = P::Item>>(&mut self, budget: usize, mailboxes: &mut M) -> bool {
+        let more = self.policy.flush(budget);
+        while let Some(effect) = self.policy.take_effect() {
+            self.carry_out(effect);
+        }
+        let is_saturated = self.policy.is_saturated();
+        for id in std::mem::take(&mut self.to_reap) {
+            self.policy.close(id);
+            if let Some(endpoint) = self.connections.remove(id) {
+                self.effects.push_back(ShardEffect::Close(endpoint));
+            }
+        }
+        // A subscription that ended in the flush may have something to ask of the other shards.
+        self.dispatch(mailboxes);
+        self.wait_for_full();
+        if !is_saturated && !self.outbound.is_congested() {
+            self.effects.extend(self.paused.drain(..).map(ShardEffect::Wake));
+        }
+        more || (!is_saturated && !mailboxes.is_empty())
+    }
+
+    fn dispatch<M: Mailboxes<Item = P::Item>>(&mut self, mailboxes: &mut M) {
+        let is_stopping = self.is_stopping();
+        self.outbound.dispatch(&mut self.policy, is_stopping, mailboxes);
+    }
+
+    fn take_messages<M: Mailboxes<Item = P::Item>>(&mut self, mailboxes: &mut M, mut answer: impl FnMut(&mut Self, M::Request)) {
+        if self.policy.is_saturated() {
+            return;
+        }
+        for _ in 0..MAX_MAILBOX_MESSAGES {
+            match mailboxes.take() {
+                Some(MailboxMessage::Shard(from, ShardMessage::Batch(batch))) => self.policy.receive(from, batch),
+                Some(MailboxMessage::Shard(from, ShardMessage::Finished)) => {
+                    self.finished += 1;
+                    self.policy.finished(from);
+                }
+                Some(MailboxMessage::Stop) => self.stop(),
+                Some(MailboxMessage::Request(request)) => answer(self, request),
+                None => return,
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        let (Effect::Full(id) | Effect::Drained(id) | Effect::Lagged(id) | Effect::Gone(id)) = effect;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        match effect {
+            Effect::Full(_) => {
+                connection.full = true;
+                self.full.push(id);
+            }
+            Effect::Drained(_) => {
+                connection.full = false;
+                // Of one that has lagged since it was given a close frame, that frame was dropped and has yet to leave.
+                if !connection.lagged {
+                    connection.lifecycle.apply(Event::Drained);
+                }
+                self.effects.push_back(ShardEffect::Wake(id));
+            }
+            Effect::Lagged(_) => {
+                connection.end_lagged(End::new(Code::Lagged, "the subscriber fell behind by more than the log holds"));
+                self.effects.push_back(ShardEffect::Wake(id));
+            }
+            Effect::Gone(_) => {
+                self.end(id, End::new(Code::Reset, "the connection is broken"));
+                self.expire(id);
+            }
+        }
+    }
+
+    /// Waits for the transports that have become full, unless they have been closed.
+    fn wait_for_full(&mut self) {
+        let now = self.clock.now();
+        for id in self.full.drain(..) {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            connection.activity.block(now);
+            self.blocked += 1;
+            self.effects.push_back(ShardEffect::WaitWritable(id));
+        }
+    }
+
+    /// Lets a connection act on the policy, and ends its batch.
+    pub(crate) fn with_context<T>(&mut self, id: ConnectionId, act: impl FnOnce(&mut Context<'_, P>) -> T) -> T {
+        let mut context = Context { policy: &mut self.policy, id, answer: &mut self.answer, published: false };
+        let result = act(&mut context);
+        if context.published {
+            self.policy.commit(id);
+        }
+        self.wants_tick = true;
+        result
+    }
+
+    /// Has the connection closed at the end of the tick.
+    pub(crate) fn reap(&mut self, id: ConnectionId) {
+        let Some(end) = self.connections.get(id).and_then(|connection| connection.reason()).cloned() else { return };
+        self.stats.count_closed(end.code);
+        let backlog = self.policy.backlog(id);
+        self.effects.push_back(ShardEffect::Disconnected(Disconnect { id, end, backlog }));
+        self.to_reap.push(id);
+        self.wants_tick = true;
+    }
+}
