@@ -26,13 +26,18 @@ pub(super) struct Registry {
     pub(super) channel_logs: ChannelLogs,
     pub(super) subscriptions: Slab<Subscription>,
     /// The subscription of a connection (by slot) to a channel log (by key).
-    by_pair: HashMap<(u32, u32), u32>,
+    by_pair: HashMap<u64, u32>,
+}
+
+/// A connection (by slot) and a channel log (by key) as one number, which takes half as long to hash as two.
+fn pair(slot: u32, channel_log: u32) -> u64 {
+    u64::from(slot) << 32 | u64::from(channel_log)
 }
 
 impl Registry {
     /// The subscription of a connection to a channel log.
     pub(super) fn subscription_to(&self, slot: u32, channel_log: u32) -> Option<u32> {
-        self.by_pair.get(&(slot, channel_log)).copied()
+        self.by_pair.get(&pair(slot, channel_log)).copied()
     }
 
     /// The subscription of a connection to a channel in its encoding.
@@ -57,7 +62,7 @@ impl Registry {
         });
         let key = u32::try_from(key).expect("below 2^32 subscriptions");
         of.subscribers.push(key);
-        let replaced = self.by_pair.insert((slot, channel_log), key);
+        let replaced = self.by_pair.insert(pair(slot, channel_log), key);
         debug_assert!(replaced.is_none(), "a connection has one subscription to a channel log");
         key
     }
@@ -65,7 +70,7 @@ impl Registry {
     /// Removes a subscription; the round under way passes nobody over for it.
     pub(super) fn remove(&mut self, key: u32) -> Subscription {
         let gone = self.subscriptions.remove(key as usize);
-        self.by_pair.remove(&(gone.slot, gone.channel_log));
+        self.by_pair.remove(&pair(gone.slot, gone.channel_log));
         self.channel_logs[gone.channel_log].remove_subscriber(gone.index_in_channel_log, &mut self.subscriptions);
         gone
     }
