@@ -9,7 +9,7 @@
 
 mod admin;
 mod base64;
-#[cfg(test)]
+#[cfg(all(test, feature = "baselines"))]
 mod configuration;
 mod connection;
 mod contradictions;

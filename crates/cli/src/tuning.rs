@@ -35,7 +35,7 @@ pub(crate) struct TuningSettings {
         long,
         env = "CORECAST_FLUSH_PAUSE",
         value_name = "PERCENT",
-        value_parser = whole(0..=1000),
+        value_parser = whole(0..=1000_u32),
         default_value_t = Tuning::default().flush_pause_percent
     )]
     flush_pause: u32,

@@ -128,12 +128,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 
     fn add_subscription(&mut self, slot: u32, channel_log: u32, lag: Lag) {
-        if self.registry.subscription_to(slot, channel_log).is_some() {
-            return;
-        }
         let (_, connection) = self.connections.at(slot);
-        let key = self.registry.add(slot, channel_log, connection.subscriptions.len(), lag);
-        connection.subscriptions.push(key);
+        connection.subscriptions.extend(self.registry.add(slot, channel_log, connection.subscriptions.len(), lag));
     }
 
     fn remove_subscription(&mut self, key: u32) {

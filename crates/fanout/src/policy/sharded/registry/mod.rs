@@ -18,6 +18,7 @@ pub(super) use subscription::Subscription;
 use crate::{Encoding, Lag};
 use slab::Slab;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 /// The channel logs and the subscriptions of a shard, each by its key.
@@ -26,22 +27,31 @@ pub(super) struct Registry {
     pub(super) channel_logs: ChannelLogs,
     pub(super) subscriptions: Slab<Subscription>,
     /// The subscription of a connection (by slot) to a channel log (by key).
-    by_pair: HashMap<(u32, u32), u32>,
+    by_pair: HashMap<u64, u32>,
+}
+
+/// A connection (by slot) and a channel log (by key) as one number, which takes half as long to hash as two.
+fn pair(slot: u32, channel_log: u32) -> u64 {
+    u64::from(slot) << 32 | u64::from(channel_log)
 }
 
 impl Registry {
     /// The subscription of a connection to a channel log.
+    #[inline]
     pub(super) fn subscription_to(&self, slot: u32, channel_log: u32) -> Option<u32> {
-        self.by_pair.get(&(slot, channel_log)).copied()
+        self.by_pair.get(&pair(slot, channel_log)).copied()
     }
 
     /// The subscription of a connection to a channel in its encoding.
+    #[inline]
     pub(super) fn find(&self, slot: u32, channel: &str, encoding: Encoding) -> Option<u32> {
         self.subscription_to(slot, self.channel_logs.find(channel, encoding)?)
     }
 
-    /// Adds a subscription from the head of the log on, which its connection lists at this index; there must be none yet.
-    pub(super) fn add(&mut self, slot: u32, channel_log: u32, index_in_connection: usize, lag: Lag) -> u32 {
+    /// Adds a subscription from the head of the log on, which its connection lists at this index, unless there is one.
+    #[inline]
+    pub(super) fn add(&mut self, slot: u32, channel_log: u32, index_in_connection: usize, lag: Lag) -> Option<u32> {
+        let Entry::Vacant(vacant) = self.by_pair.entry(pair(slot, channel_log)) else { return None };
         let of = &mut self.channel_logs[channel_log];
         let key = self.subscriptions.insert(Subscription {
             slot,
@@ -57,15 +67,15 @@ impl Registry {
         });
         let key = u32::try_from(key).expect("below 2^32 subscriptions");
         of.subscribers.push(key);
-        let replaced = self.by_pair.insert((slot, channel_log), key);
-        debug_assert!(replaced.is_none(), "a connection has one subscription to a channel log");
-        key
+        vacant.insert(key);
+        Some(key)
     }
 
     /// Removes a subscription; the round under way passes nobody over for it.
+    #[inline]
     pub(super) fn remove(&mut self, key: u32) -> Subscription {
         let gone = self.subscriptions.remove(key as usize);
-        self.by_pair.remove(&(gone.slot, gone.channel_log));
+        self.by_pair.remove(&pair(gone.slot, gone.channel_log));
         self.channel_logs[gone.channel_log].remove_subscriber(gone.index_in_channel_log, &mut self.subscriptions);
         gone
     }
@@ -123,7 +133,8 @@ mod tests {
         let mut registry = Registry::default();
         let log = registry.channel_logs.find_or_create("news", ENCODING);
         append(&mut registry, log, b"early");
-        let key = registry.add(7, log, 0, Lag::Skip);
+        let key = registry.add(7, log, 0, Lag::Skip).expect("there is none");
+        assert_eq!(registry.add(7, log, 0, Lag::Skip), None, "a connection has one subscription to a channel log");
         assert_eq!(registry.unsent(key), b"");
         assert_eq!(registry.take_unsent_count(key), 0);
         append(&mut registry, log, b"one");
@@ -138,7 +149,7 @@ mod tests {
     fn whoever_takes_a_place_in_the_list_knows_it() {
         let mut registry = Registry::default();
         let log = registry.channel_logs.find_or_create("news", ENCODING);
-        let keys: Vec<u32> = (0..5).map(|slot| registry.add(slot, log, 0, Lag::Skip)).collect();
+        let keys: Vec<u32> = (0..5).filter_map(|slot| registry.add(slot, log, 0, Lag::Skip)).collect();
         assert_eq!(registry.remove(keys[1]).slot, 1);
         assert_eq!(registry.remove(keys[4]).slot, 4);
         let subscribers = &registry.channel_logs[log].subscribers;
@@ -157,7 +168,7 @@ mod tests {
         let mut registry = Registry::default();
         let log = registry.channel_logs.find_or_create("news", ENCODING);
         assert_eq!(registry.lowest_cursor_of_all(log), 0);
-        let first = registry.add(0, log, 0, Lag::Skip);
+        let first = registry.add(0, log, 0, Lag::Skip).expect("there is none");
         append(&mut registry, log, b"one");
         registry.add(1, log, 0, Lag::Skip);
         assert_eq!((registry.lowest_cursor_of_all(log), registry.lowest_cursor(log, 1..2)), (0, 1));
