@@ -269,7 +269,7 @@ impl Connection {
         match self.life {
             Life::Open => assert!(self.answers.values().all(VecDeque::is_empty), "every answer has come"),
             Life::Ended => {
-                assert!(self.farewell_came && !self.may_drain, "the close frame has left, and that was told");
+                assert!(self.close_frame_came && !self.may_drain, "the close frame has left, and that was told");
             }
             Life::Closed => {}
         }
