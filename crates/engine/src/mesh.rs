@@ -1,6 +1,6 @@
 //! The mesh: bounded mailboxes, the only way from one shard to another.
 //!
-//! What a full mailbox does not take stays in the policy's shard batch for that shard and grows there, while
+//! Messages that a full mailbox does not take stay in the policy's shard batch for that shard, which grows while
 //! publishers are not read; so no shard waits for another, and two that are full for each other both go
 //! on draining.
 
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// What is put into a shard's mailbox. `I` is what the policy's shards tell each other.
+/// The content of a shard's mailbox. `I` is what the policy's shards tell each other.
 #[derive(Debug)]
 pub(crate) enum MailboxMessage<I> {
     /// From another shard's policy.

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Waker};
 
-/// What is put into a mailbox. `I` is what the policy's shards tell each other.
+/// The content of a mailbox. `I` is what the policy's shards tell each other.
 #[derive(Debug)]
 pub(crate) enum MailboxMessage<I> {
     Batch {

@@ -127,8 +127,8 @@ impl ReconnectingClient {
     /// connection.
     ///
     /// # Errors
-    /// What ended the wait, or the connection if the message is not sent again. [`Error::TimedOut`] also if an event has
-    /// told before what became of the message.
+    /// The error that ended the wait, or the connection if the message is not sent again. [`Error::TimedOut`] also if an
+    /// event has told before what became of the message.
     pub fn wait_published(&mut self, token: u32) -> Result<(), Error> {
         loop {
             if self.recovery.take_published(token)? {

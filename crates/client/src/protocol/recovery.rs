@@ -1,4 +1,4 @@
-//! What outlives a connection: subscriptions, unacknowledged messages, and the time of the next attempt.
+//! The state that outlives a connection: subscriptions, unacknowledged messages, and the time of the next attempt.
 
 use super::backoff::Backoff;
 use super::frames::{LENGTH_LEN, append, encode_publish};
