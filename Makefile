@@ -82,7 +82,7 @@ test: ## Run every test, the documentation's examples included
 
 .PHONY: test-sharded
 test-sharded: ## Test the binary that is built without the baselines
-	$(CARGO) test -p corecast --no-default-features --locked --test policies
+	$(CARGO) test -p corecast --no-default-features --locked --test policies --target-dir $(TARGET_DIR)/sharded
 
 .PHONY: configuration
 configuration: ## Write the settings in docs/CONFIGURATION.md from the definitions of the flags

@@ -16,11 +16,10 @@ mod report;
 mod run;
 mod scenarios;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use corecast_command::{NotParsed, VERSION, failed, parse};
+use corecast_command::{VERSION, run_program};
 
 /// The name of this program in its error messages.
 const PROGRAM: &str = "corecast-bench";
@@ -141,17 +140,10 @@ Examples:
     corecast-bench run --scenario own.toml";
 
 fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    let command = match parse::<CommandLine>(&arguments) {
-        Ok(CommandLine { command }) => command,
-        Err(NotParsed::Answered(code)) => return code,
-        Err(NotParsed::Wrong(error)) => return failed(PROGRAM, &error.into()),
-    };
-    let outcome = match command {
+    run_program(PROGRAM, |CommandLine { command }, arguments| match command {
         Command::Run(arguments) => run::run(*arguments),
-        Command::Compare(compared) => compare::run(&compared, &arguments),
+        Command::Compare(compared) => compare::run(&compared, arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Scenarios(arguments) => scenarios::run(&arguments),
-    };
-    outcome.unwrap_or_else(|error| failed(PROGRAM, &error))
+    })
 }

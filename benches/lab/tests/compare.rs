@@ -1,11 +1,10 @@
 //! `corecast-bench compare`: who is compared, what is printed, and the exit codes.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use corecast_engine::{PolicyKind, Protocol};
-use corecast_testkit::{Deadline, Finished, Process, ServerProcess, beside};
+use corecast_testkit::{Deadline, Finished, Process, ServerProcess, beside, write_program};
 use serde_json::Value;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast-bench");
@@ -164,8 +163,7 @@ fn what_was_measured_before_a_server_fails_is_shown_and_written() {
          [ ! -e \"$0.checked\" ] || touch \"$0.ran\"\ntouch \"$0.checked\"\nfi\nexec '{}' \"$@\"\n",
         corecast().display()
     );
-    std::fs::write(&once, script).unwrap();
-    std::fs::set_permissions(&once, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&once, &script);
     let files = ["--json", json.to_str().unwrap(), "--b-bin", once.to_str().unwrap()];
     let finished = compare(&[&SMALL[..], &["--a=sharded", "--b=sharded", "--rounds=3"], &files].concat());
     let text = String::from_utf8(finished.stdout.clone()).expect("UTF-8");
@@ -272,8 +270,7 @@ fn each_binary_is_named_with_its_own_version() {
         "#!/bin/sh\n[ \"$1\" != --version ] || {{ echo 'corecast 0.0.9 (0ld)'; exit; }}\nexec '{}' \"$@\"\n",
         corecast().display()
     );
-    std::fs::write(&other, script).unwrap();
-    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&other, &script);
     let (other, file) = (other.to_str().unwrap(), json.to_str().unwrap());
     let text = measured(&["--a=mutex", "--b=mutex", "--b-bin", other, "--rounds=1", "--json", file], 0);
     assert!(text.contains(": corecast 0.0.9 (0ld)\n"), "{text}");

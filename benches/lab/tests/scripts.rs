@@ -1,9 +1,8 @@
 //! The scripts that run suites, with a stand-in for the program: what they ask for, and where they leave the results.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use corecast_testkit::{Deadline, Finished, Process};
+use corecast_testkit::{Deadline, Finished, Process, write_program};
 use tempfile::TempDir;
 
 /// Notes its arguments, and fails as it is told to.
@@ -17,8 +16,7 @@ impl Script {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let program = directory.path().join("corecast-bench");
-        std::fs::write(&program, STAND_IN).expect("a writable file");
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a file of our own");
+        write_program(&program, STAND_IN);
         Self { directory }
     }
 

@@ -59,7 +59,7 @@ pub use load::settings::Settings;
 pub use measure::distribution::Distribution;
 pub use measure::environment::Environment;
 pub use measure::fairness::Fairness;
-pub use measure::host::{Host, allowed_cpus};
+pub use measure::host::Host;
 pub use measure::latency::Percentiles;
 pub use measure::shards::ShardLoad;
 pub use measure::timeline::{Interval, Phase};

@@ -21,7 +21,7 @@ use crate::measure::usage::{CpuTime, MachineTime, resident_bytes};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::{Native, Nats, Plain, Redis};
 use crate::report::assembly::Outcome;
-use crate::report::evaluation::Sample;
+use crate::report::evaluation::{Observed, Sample};
 use crate::report::progress::Reporter;
 use crate::verify::delivery_verifier::DeliveryVerifier;
 use crate::verify::payload::Stamp;
@@ -151,7 +151,7 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
     run.drain()?;
     let shards_drained = shards()?.unwrap_or_default();
     let Run { pool, drive, verifier, sender, lateness, membership, .. } = run;
-    let outcome = Outcome {
+    let observed = Observed {
         settings,
         host,
         environment,
@@ -163,13 +163,8 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
         measured,
         memory: memory_before.zip(memory_connected).zip(memory_loaded),
         shards: shards::parts(&shards_connected, &shards_drained),
-        pool,
-        verifier,
-        sender,
-        lateness,
-        membership,
     };
-    Ok(outcome.into_measurement())
+    Ok(Outcome { observed, pool, verifier, sender, lateness, membership }.into_measurement())
 }
 
 /// Tells this run's payloads from those of any other, and from anything else.

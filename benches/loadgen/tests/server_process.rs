@@ -1,15 +1,13 @@
 //! A server as a child process: found by what it says, ended by a signal, explained when it fails.
 
 use corecast_loadgen::{Error, Protocol, ServerOptions, ServerProcess};
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use corecast_testkit::write_program;
 use std::path::{Path, PathBuf};
 
 /// A script in place of the server.
 fn script(name: &str, body: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&path, format!("#!/bin/sh\n{body}\n")).expect("a scratch directory");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("our own file");
+    write_program(&path, &format!("#!/bin/sh\n{body}\n"));
     path
 }
 

@@ -1,4 +1,4 @@
-//! What one shard of a baseline tells another.
+//! The items that the shards of a baseline tell each other.
 
 use crate::Delivery;
 use corecast_fanout::ConnectionId;
@@ -16,7 +16,7 @@ pub enum Item {
     Passed(u64),
 }
 
-/// What befell a connection while another shard wrote to it.
+/// An event of a connection that another shard met while it wrote to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// It is full: wait until it is writable.

@@ -36,7 +36,7 @@ fn reference() -> String {
     page
 }
 
-fn heading<'a>(setting: &'a Arg) -> &'a str {
+fn heading(setting: &Arg) -> &str {
     setting.get_help_heading().unwrap_or("Configuration file")
 }
 

@@ -26,11 +26,10 @@ mod signals;
 mod subscribe;
 mod tuning;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use corecast_command::{NotParsed, VERSION, failed, parse};
+use corecast_command::{VERSION, run_program};
 
 /// The name of this program in its error messages.
 const PROGRAM: &str = "corecast";
@@ -153,18 +152,11 @@ Examples:
     corecast doctor --cpus 2-5 --connections 100000 --json";
 
 fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    let command = match parse::<CommandLine>(&arguments) {
-        Ok(CommandLine { command }) => command,
-        Err(NotParsed::Answered(code)) => return code,
-        Err(NotParsed::Wrong(error)) => return failed(PROGRAM, &error.into()),
-    };
-    let outcome = match command {
+    run_program(PROGRAM, |CommandLine { command }, _| match command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Subscribe(arguments) => subscribe::run(&arguments),
         Command::Admin(arguments) => admin::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
-    };
-    outcome.unwrap_or_else(|error| failed(PROGRAM, &error))
+    })
 }

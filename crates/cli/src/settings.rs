@@ -121,7 +121,7 @@ pub(crate) struct Settings {
     )]
     max_byte_rate: Size,
 
-    /// What happens to a connection that exceeds its rate.
+    /// Effect on a connection that exceeds its rate.
     ///
     /// pause: the server does not receive its next frame until the rate allows it. close: the server closes the
     /// connection with code 209 (rate exceeded).
@@ -202,7 +202,7 @@ pub(crate) struct Settings {
     )]
     shard_log_bytes: Size,
 
-    /// What happens to a native subscriber whose backlog exceeds --log-bytes, unless it chose for itself.
+    /// Effect on a native subscriber whose backlog exceeds --log-bytes, unless it chose for itself.
     ///
     /// skip: it receives a GAP that counts the messages it missed, and continues with the messages after them.
     /// disconnect: the server closes it with code 202 (lagged). Plain has no GAP: a lagging plain connection is

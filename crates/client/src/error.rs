@@ -44,7 +44,7 @@ pub enum Error {
     /// Wait or take less: what is kept for the server has reached its limit. Nothing was sent.
     #[error("{buffered_bytes} bytes are buffered, too close to the limit of {limit}")]
     BufferFull {
-        /// What is kept: [`BufferOptions`](crate::BufferOptions) and [`ReconnectOptions`](crate::ReconnectOptions) say of what.
+        /// Bytes kept, of what [`BufferOptions`](crate::BufferOptions) or [`ReconnectOptions`](crate::ReconnectOptions) limits.
         buffered_bytes: usize,
         /// [`BufferOptions::max_bytes`](crate::BufferOptions::max_bytes), or
         /// [`ReconnectOptions::max_unacknowledged_bytes`](crate::ReconnectOptions::max_unacknowledged_bytes).

@@ -144,7 +144,7 @@ pub struct BufferOptions {
     pub when_full: WhenFull,
 }
 
-/// What publishing into a full buffer does.
+/// The effect of publishing into a full buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenFull {

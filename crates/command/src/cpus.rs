@@ -1,9 +1,9 @@
 //! Which CPU each shard is pinned to.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
-use anyhow::Context;
 use rustix::thread::CpuSet;
 
 /// The most shards of one process: one for every CPU that an affinity mask can name.
@@ -45,9 +45,12 @@ impl fmt::Display for CpuRange {
 /// The CPUs that this process may run on, ascending.
 ///
 /// # Errors
-/// The kernel does not tell.
-pub fn allowed() -> anyhow::Result<Vec<usize>> {
-    let set = rustix::thread::sched_getaffinity(None).context("cannot read this process's CPU affinity")?;
+/// The kernel does not tell. The text says that it is the affinity which cannot be read.
+pub fn allowed() -> io::Result<Vec<usize>> {
+    let set = rustix::thread::sched_getaffinity(None).map_err(|error| {
+        let error = io::Error::from(error);
+        io::Error::new(error.kind(), format!("cannot read this process's CPU affinity: {error}"))
+    })?;
     Ok((0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect())
 }
 

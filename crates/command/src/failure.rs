@@ -1,11 +1,27 @@
 //! The end of a program that fails: one line on standard error, and an exit code.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::{EXIT_SETUP, SetupError, complain, one_line, printable};
+use clap::Parser;
+
+use crate::{EXIT_SETUP, NotParsed, SetupError, complain, one_line, parse, printable};
 
 /// The maximum length of an error message in characters.
 const MAX_ERROR: usize = 4096;
+
+/// Runs a program with its command line, and with the arguments as they were given; an error is reported as [`failed`] does.
+pub fn run_program<P: Parser>(
+    program: &str,
+    body: impl FnOnce(P, &[OsString]) -> anyhow::Result<ExitCode>,
+) -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    match parse(&arguments) {
+        Ok(line) => body(line, &arguments).unwrap_or_else(|error| failed(program, &error)),
+        Err(NotParsed::Answered(code)) => code,
+        Err(NotParsed::Wrong(error)) => failed(program, &error.into()),
+    }
+}
 
 /// Prints an error as [`say`] does. The exit code is 2 for a [`SetupError`] and 1 for any other error.
 pub fn failed(program: &str, error: &anyhow::Error) -> ExitCode {

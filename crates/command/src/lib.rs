@@ -45,7 +45,7 @@ mod version;
 mod visible;
 
 pub use command_line::{EXIT_SETUP, NotParsed, SetupError, in_short, one_line, parse, parse_with_defaults, reason};
-pub use failure::{failed, say};
+pub use failure::{failed, run_program, say};
 pub use figures::counted;
 pub use output::{Stdout, complain, print, write_by, write_fully};
 pub use output_file::OutputFile;

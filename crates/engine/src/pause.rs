@@ -115,13 +115,10 @@ impl Pause {
 
     /// A flush took from `begin` to `end` for these sends; `behind` says that it did not catch up with what came meanwhile.
     pub(crate) fn after_flush(&mut self, begin: Instant, end: Instant, sends: Sends, behind: bool) {
-        if sends.messages == 0 {
-            self.until = None;
-            return;
-        }
         let worth = end.saturating_duration_since(begin) * self.percent / 100 * sends.room_percent() / 100;
         let pause = worth.min(self.most);
-        self.until = (pause >= LEAST && self.pays(end, behind && sends.are_many())).then(|| end + pause);
+        self.until =
+            (sends.messages > 0 && pause >= LEAST && self.pays(end, behind && sends.are_many())).then(|| end + pause);
     }
 
     /// Until when the next flush must wait, if it must.

@@ -26,7 +26,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What is kept, with the number of the oldest.
+/// The messages that are kept, with the number of the oldest.
 #[derive(Default)]
 struct Model {
     first: u64,

@@ -58,7 +58,7 @@ enum Policy {
     SubjectorAloneByOwner,
 }
 
-/// What is done on a policy factory, whichever it is.
+/// An action on a policy factory, whichever it is.
 trait Act<T> {
     fn on(self, factory: &impl PolicyFactory) -> T;
 }

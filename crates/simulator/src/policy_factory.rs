@@ -11,7 +11,7 @@ pub trait PolicyFactory {
     /// A shard's side of it.
     type Policy: Policy<Transport>;
 
-    /// Whether messages cross shards in shard batches; if not, a message is everywhere as soon as it is published.
+    /// Returns true if messages cross shards in shard batches; if not, a message is everywhere as soon as it is published.
     fn posts(&self) -> bool;
 
     /// Whether a subscriber that is behind is kept whole batches, of which the last may be beyond the bound; if not, it

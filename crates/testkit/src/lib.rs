@@ -36,6 +36,6 @@ pub use flags::{FlagCase, each_case, flag_cases, start_in};
 pub use local::{LocalServer, everywhere};
 pub use peer::Peer;
 pub use process::{Finished, Process};
-pub use program::beside;
+pub use program::{beside, write_program};
 pub use server::ServerProcess;
 pub use usage::{Memory, allow_descriptors};

@@ -1,6 +1,7 @@
 //! A program of the workspace beside the one under test.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The program of this name in the directory of another one. `cargo test --workspace` builds all of them.
 ///
@@ -11,4 +12,18 @@ pub fn beside(binary: impl AsRef<Path>, name: &str) -> PathBuf {
     let path = binary.as_ref().with_file_name(name);
     assert!(path.is_file(), "{} is not built; run: cargo build --bin {name}", path.display());
     path
+}
+
+/// Writes a program, such as a script that stands in for a server, and lets it be executed.
+///
+/// Another process writes the file. A test that wrote it could not always start it: a child that another thread starts at that
+/// moment inherits the open file until its `exec`, and the kernel refuses to execute a file that is open for writing
+/// (`ETXTBSY`).
+///
+/// # Panics
+/// If the file cannot be written.
+pub fn write_program(path: &Path, text: &str) {
+    let writing = "printf %s \"$1\" >\"$0\" && chmod 755 \"$0\"";
+    let status = Command::new("sh").arg("-c").arg(writing).arg(path).arg(text).status().expect("a shell");
+    assert!(status.success(), "{} can be written", path.display());
 }

@@ -58,7 +58,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// What is to be measured.
+    /// The plan of what is measured.
     ///
     /// # Errors
     /// A contestant or the load cannot be as it was asked for.

@@ -1,6 +1,7 @@
 //! The environment of a run: the CPUs of both sides, and the load of others on the machine.
 
 use crate::Error;
+use corecast_command::cpus;
 use rustix::thread::{CpuSet, sched_getaffinity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -26,7 +27,7 @@ impl Environment {
     /// As it is before the load; called on the generator's thread.
     pub(crate) fn here(server_pid: Option<u32>) -> Result<Self, Error> {
         Ok(Self {
-            generator_cpus: crate::allowed_cpus()?,
+            generator_cpus: cpus::allowed().map_err(Error::system("sched_getaffinity"))?,
             server_cpus: server_pid.map(cpus_of).transpose()?.unwrap_or_default(),
             load_average: fs::read_to_string("/proc/loadavg").ok().and_then(|text| load_average(&text)),
             others_cpus: None,

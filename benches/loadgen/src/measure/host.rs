@@ -2,7 +2,7 @@
 
 use crate::Error;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::num::NonZeroU64;
@@ -40,15 +40,6 @@ impl Host {
             commit: option_env!("CORECAST_COMMIT").filter(|commit| !commit.is_empty()).map(str::to_owned),
         }
     }
-}
-
-/// The CPUs that this thread may use, ascending.
-///
-/// # Errors
-/// [`Error::System`] if the kernel does not say.
-pub fn allowed_cpus() -> Result<Vec<usize>, Error> {
-    let set = sched_getaffinity(None).map_err(Error::system("sched_getaffinity"))?;
-    Ok((0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect())
 }
 
 /// Keeps this thread on these CPUs; an empty list changes nothing.

@@ -5,26 +5,14 @@ use crate::connections::membership::Membership;
 use crate::connections::pool::ConnectionPool;
 use crate::connections::sender::Sender;
 use crate::measure::latency::Latency;
-use crate::report::evaluation::{Evidence, Sample, evaluate};
+use crate::report::evaluation::{Evidence, Observed, evaluate};
 use crate::run::Measurement;
 use crate::verify::delivery_verifier::DeliveryVerifier;
-use crate::{Distribution, Disturbance, Environment, Host, Settings, ShardLoad, Stalled};
-use std::ops::Range;
-use std::time::Duration;
+use crate::{Distribution, Disturbance, Stalled};
 
-/// A run that has ended: its parts, and what was noted beside them. The fields are those of [`Evidence`].
+/// A run that has ended: its parts, and what was noted beside them.
 pub(crate) struct Outcome<'a, D> {
-    pub(crate) settings: &'a Settings,
-    pub(crate) host: Host,
-    pub(crate) environment: Environment,
-    pub(crate) from: Sample,
-    pub(crate) to: Sample,
-    pub(crate) measured: Range<u64>,
-    pub(crate) scheduling_stall: Duration,
-    pub(crate) offered: Option<u64>,
-    pub(crate) interrupted: bool,
-    pub(crate) memory: Option<((u64, u64), u64)>,
-    pub(crate) shards: Vec<ShardLoad>,
+    pub(crate) observed: Observed<'a>,
     pub(crate) pool: ConnectionPool<D>,
     pub(crate) verifier: DeliveryVerifier<'a>,
     pub(crate) sender: Sender<'a>,
@@ -36,23 +24,14 @@ impl<D> Outcome<'_, D> {
     /// The report, with the distributions.
     pub(crate) fn into_measurement(self) -> Measurement {
         let (disconnected, stalled) = (self.disconnected(), self.stalled());
-        let Self { settings, sender, mut verifier, mut lateness, membership, .. } = self;
+        let Self { observed, sender, mut verifier, mut lateness, membership, pool } = self;
+        let is_storm = matches!(observed.settings.disturbance, Disturbance::Storm { .. });
         let checks = verifier.checks(|publisher, channel| sender.sent(publisher, channel));
         let (mut latency, intervals, phases) = verifier.timeline.finish(verifier.counts.measured_to_subscribers);
         let report = evaluate(Evidence {
-            settings,
-            host: self.host,
-            environment: self.environment,
-            from: self.from,
-            to: self.to,
-            scheduling_stall: self.scheduling_stall,
-            offered: self.offered,
-            interrupted: self.interrupted,
-            measured: self.measured,
+            observed,
             total_messages: sender.messages,
             expected: sender.expected,
-            memory: self.memory,
-            shards: self.shards,
             disconnected,
             stalled,
             checks,
@@ -65,10 +44,10 @@ impl<D> Outcome<'_, D> {
             skew: verifier.completion.skew.summary(),
             completion_overflowed: verifier.completion.overflowed,
             lateness: lateness.summary(),
-            traffic: self.pool.traffic,
+            traffic: pool.traffic,
             intervals,
             phases,
-            reconnections: membership.finish(matches!(settings.disturbance, Disturbance::Storm { .. })),
+            reconnections: membership.finish(is_storm),
         });
         let completion = Distribution::of(&mut verifier.completion.total);
         Measurement { report, latency: Distribution::of(&mut latency), completion }
@@ -76,14 +55,14 @@ impl<D> Outcome<'_, D> {
 
     /// Subscribers that are not connected in the end, without those that stall.
     fn disconnected(&self) -> usize {
-        let stalled = self.settings.disturbance.stalled(self.settings.subscribers);
+        let stalled = self.observed.settings.disturbance.stalled(self.observed.settings.subscribers);
         let others = &self.pool.connections[..stalled.start];
         others.iter().filter(|connection| connection.stage != Stage::Connected).count()
     }
 
     /// The deliveries of the subscribers that stalled; none without such subscribers.
     fn stalled(&self) -> Option<Stalled> {
-        let range = self.settings.disturbance.stalled(self.settings.subscribers);
+        let range = self.observed.settings.disturbance.stalled(self.observed.settings.subscribers);
         let subscribers = range.len() as u64;
         let mut stalled = Stalled {
             subscribers,

@@ -28,9 +28,9 @@ pub(crate) struct Sample {
     pub(crate) machine: Option<MachineTime>,
 }
 
-/// All that a run saw.
+/// The accounts and circumstances of a run, as it noted them.
 #[derive(Debug)]
-pub(crate) struct Evidence<'a> {
+pub(crate) struct Observed<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) host: Host,
     pub(crate) environment: Environment,
@@ -44,12 +44,18 @@ pub(crate) struct Evidence<'a> {
     pub(crate) offered: Option<u64>,
     /// True if the run was asked to end early.
     pub(crate) interrupted: bool,
-    pub(crate) total_messages: u64,
-    pub(crate) expected: u64,
     /// Before connecting and connected, and under load.
     pub(crate) memory: Option<((u64, u64), u64)>,
-    pub(crate) checks: Checks,
     pub(crate) shards: Vec<ShardLoad>,
+}
+
+/// All that a run saw.
+#[derive(Debug)]
+pub(crate) struct Evidence<'a> {
+    pub(crate) observed: Observed<'a>,
+    pub(crate) total_messages: u64,
+    pub(crate) expected: u64,
+    pub(crate) checks: Checks,
     pub(crate) disconnected: usize,
     pub(crate) last_arrival_ns: u64,
     pub(crate) counts: Counts,
@@ -77,7 +83,7 @@ pub(crate) fn evaluate(evidence: Evidence<'_>) -> Report {
     let checks = Checks { disconnected: evidence.disconnected as u64, ..evidence.checks.clone() };
     Report {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        settings: evidence.settings.clone(),
+        settings: evidence.observed.settings.clone(),
         validity: judge(&evidence, &messages, server.as_ref(), &generator, &environment),
         environment,
         messages,
@@ -89,7 +95,7 @@ pub(crate) fn evaluate(evidence: Evidence<'_>) -> Report {
             measured_to_publishers: counts.measured_to_publishers,
             payload_bytes_per_second: evidence.payload_a_second(counts.measured_to_subscribers),
             received_bytes_per_second: evidence
-                .a_second(evidence.to.traffic.received_bytes - evidence.from.traffic.received_bytes),
+                .a_second(evidence.observed.to.traffic.received_bytes - evidence.observed.from.traffic.received_bytes),
         },
         latency_us: evidence.latency,
         latency_curve: evidence.latency_curve,
@@ -102,16 +108,16 @@ pub(crate) fn evaluate(evidence: Evidence<'_>) -> Report {
         stalled: evidence.stalled,
         server,
         checks,
-        shards: evidence.shards,
+        shards: evidence.observed.shards,
         generator,
-        host: evidence.host,
+        host: evidence.observed.host,
     }
 }
 
 impl Evidence<'_> {
     /// Deliveries and messages are counted against it.
     pub(crate) fn window_seconds(&self) -> f64 {
-        seconds(self.measured.end - self.measured.start)
+        seconds(self.observed.measured.end - self.observed.measured.start)
     }
 
     fn a_second(&self, count: u64) -> f64 {
@@ -119,18 +125,18 @@ impl Evidence<'_> {
     }
 
     fn payload_a_second(&self, count: u64) -> f64 {
-        self.a_second(count) * float(self.settings.payload_bytes as u64)
+        self.a_second(count) * float(self.observed.settings.payload_bytes as u64)
     }
 
     /// The time between the two samples, which CPU times are held against.
     fn sampled_seconds(&self) -> f64 {
-        seconds(self.to.at_ns - self.from.at_ns)
+        seconds(self.observed.to.at_ns - self.observed.from.at_ns)
     }
 
     /// The delay of its accounts behind the ends of the window: of two, the worse.
     pub(crate) fn sampled_late(&self) -> Duration {
         let late = |sample: Sample, planned_ns| Duration::from_nanos(sample.at_ns.saturating_sub(planned_ns));
-        late(self.from, self.measured.start).max(late(self.to, self.measured.end))
+        late(self.observed.from, self.observed.measured.start).max(late(self.observed.to, self.observed.measured.end))
     }
 
     /// The server's work in the window.
@@ -142,7 +148,7 @@ impl Evidence<'_> {
 /// Deliveries that were owed: where everybody stays, what the messages make.
 fn expected(evidence: &Evidence<'_>) -> u64 {
     if matches!(
-        evidence.settings.disturbance,
+        evidence.observed.settings.disturbance,
         Disturbance::None | Disturbance::Stall { .. } | Disturbance::Hostile { .. }
     ) {
         return evidence.expected;
@@ -152,7 +158,7 @@ fn expected(evidence: &Evidence<'_>) -> u64 {
 
 /// With what else ran while the window did.
 fn environment(evidence: &Evidence<'_>) -> Environment {
-    let (from, to) = (&evidence.from, &evidence.to);
+    let (from, to) = (&evidence.observed.from, &evidence.observed.to);
     let machine = to.machine.zip(from.machine).map(|(to, from)| to.since(from));
     let ours = to.process.since(from.process).total;
     let servers = to.server.zip(from.server).map_or(Duration::ZERO, |(to, from)| to.since(from).total);
@@ -160,13 +166,13 @@ fn environment(evidence: &Evidence<'_>) -> Environment {
     Environment {
         others_cpus: machine.map(|machine| cpus(machine.busy.saturating_sub(ours + servers))),
         stolen_cpus: machine.map(|machine| cpus(machine.stolen)),
-        ..evidence.environment.clone()
+        ..evidence.observed.environment.clone()
     }
 }
 
 fn messages(evidence: &Evidence<'_>) -> Messages {
-    let achieved = evidence.to.written - evidence.from.written;
-    let offered = evidence.offered.unwrap_or(achieved);
+    let achieved = evidence.observed.to.written - evidence.observed.from.written;
+    let offered = evidence.observed.offered.unwrap_or(achieved);
     Messages {
         offered,
         achieved,
@@ -179,8 +185,8 @@ fn messages(evidence: &Evidence<'_>) -> Messages {
 }
 
 fn server(evidence: &Evidence<'_>) -> Option<ServerCost> {
-    let used = evidence.to.server?.since(evidence.from.server?);
-    let ((before, connected), loaded) = evidence.memory?;
+    let used = evidence.observed.to.server?.since(evidence.observed.from.server?);
+    let ((before, connected), loaded) = evidence.observed.memory?;
     let cpu_seconds = used.total.as_secs_f64();
     let per_delivery = ratio(cpu_seconds * 1e6, evidence.deliveries());
     // The two are sampled in ticks, the total is exact.
@@ -199,22 +205,23 @@ fn server(evidence: &Evidence<'_>) -> Option<ServerCost> {
         memory_connected_bytes: connected,
         memory_loaded_bytes: loaded,
         memory_per_connection_bytes: evidence
+            .observed
             .settings
             .fresh_server
-            .then(|| (float(connected) - float(before)) / float(evidence.settings.connections() as u64)),
+            .then(|| (float(connected) - float(before)) / float(evidence.observed.settings.connections() as u64)),
     })
 }
 
 fn generator(evidence: &Evidence<'_>) -> GeneratorCost {
-    let used = evidence.to.generator.since(evidence.from.generator);
-    let receives = evidence.to.traffic.receives - evidence.from.traffic.receives;
+    let used = evidence.observed.to.generator.since(evidence.observed.from.generator);
+    let receives = evidence.observed.to.traffic.receives - evidence.observed.from.traffic.receives;
     GeneratorCost {
         cpu_share: used.total.as_secs_f64() / evidence.sampled_seconds(),
         waited_share: used.waited.as_secs_f64() / evidence.sampled_seconds(),
         cpu_ns_per_delivery: ratio(used.total.as_secs_f64() * 1e9, evidence.deliveries()),
         receives,
         deliveries_per_receive: ratio(float(evidence.deliveries()), receives),
-        longest_scheduling_stall_us: evidence.scheduling_stall.as_secs_f64() * 1e6,
+        longest_scheduling_stall_us: evidence.observed.scheduling_stall.as_secs_f64() * 1e6,
         lateness_us: evidence.lateness,
         blocked_sends: evidence.traffic.blocked_sends,
         max_queued_bytes: evidence.traffic.max_queued_bytes as u64,

@@ -194,7 +194,7 @@ pub struct ServerCost {
     pub memory_connected_bytes: u64,
     /// Resident memory at the end of the window.
     pub memory_loaded_bytes: u64,
-    /// What connecting added, for each connection; none if the server was not started for this run.
+    /// The resident memory that connecting added, for each connection; none if the server was not started for this run.
     pub memory_per_connection_bytes: Option<f64>,
 }
 

@@ -44,23 +44,23 @@ pub(crate) fn judge(
 
 fn reasons(evidence: &Evidence<'_>, messages: &Messages) -> Vec<String> {
     let mut reasons = Vec::new();
-    if evidence.interrupted {
-        let (done, all) = (evidence.window_seconds(), evidence.settings.duration.as_secs_f64());
+    if evidence.observed.interrupted {
+        let (done, all) = (evidence.window_seconds(), evidence.observed.settings.duration.as_secs_f64());
         reasons.push(format!("interrupted: {done:.1} of {all} s were measured"));
     }
     let lateness = evidence.lateness;
     if lateness.p99 > LATENESS_BOUND_US {
         reasons.push(format!("generator late: p99 {:.0} µs, bound {LATENESS_BOUND_US} µs", lateness.p99));
     }
-    let bound = scheduling_stall_bound(evidence.settings.duration);
+    let bound = scheduling_stall_bound(evidence.observed.settings.duration);
     let sampled_late = evidence.sampled_late();
     if sampled_late > bound {
         let (late, bound) = (milliseconds(sampled_late), milliseconds(bound));
         reasons
             .push(format!("the window was not kept: its accounts were taken {late:.0} ms late, bound {bound:.0} ms"));
     }
-    if evidence.scheduling_stall > bound {
-        let (scheduling_stall, bound) = (milliseconds(evidence.scheduling_stall), milliseconds(bound));
+    if evidence.observed.scheduling_stall > bound {
+        let (scheduling_stall, bound) = (milliseconds(evidence.observed.scheduling_stall), milliseconds(bound));
         reasons
             .push(format!("the generator did not run for {scheduling_stall:.0} ms of the window, bound {bound:.0} ms"));
     }
@@ -69,7 +69,7 @@ fn reasons(evidence: &Evidence<'_>, messages: &Messages) -> Vec<String> {
     }
     if evidence.deliveries() == 0 {
         reasons.push("nothing arrived in the measured window".to_owned());
-    } else if matches!(evidence.settings.load, Load::Saturate { .. }) && stalled(evidence) {
+    } else if matches!(evidence.observed.settings.load, Load::Saturate { .. }) && stalled(evidence) {
         reasons.push("stalled: the messages in flight were never completed".to_owned());
     }
     reasons
@@ -111,8 +111,8 @@ fn milliseconds(time: Duration) -> f64 {
 }
 
 fn stalled(evidence: &Evidence<'_>) -> bool {
-    let silence_ns = evidence.to.at_ns.saturating_sub(evidence.last_arrival_ns);
-    silence_ns > duration_ns(evidence.settings.duration) / STALL_DIVISOR
+    let silence_ns = evidence.observed.to.at_ns.saturating_sub(evidence.last_arrival_ns);
+    silence_ns > duration_ns(evidence.observed.settings.duration) / STALL_DIVISOR
 }
 
 #[cfg(test)]
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::connections::pool::Traffic;
     use crate::measure::usage::{CpuTime, MachineTime};
-    use crate::report::evaluation::{Sample, evaluate};
+    use crate::report::evaluation::{Observed, Sample, evaluate};
     use crate::verify::receiver::Counts;
     use crate::{Checks, Host, Percentiles, Protocol, Settings};
 
@@ -143,20 +143,22 @@ mod tests {
             machine: Some(MachineTime::default()),
         };
         Evidence {
-            settings,
-            host: Host::here(),
-            environment: Environment::default(),
-            from: sample(SECOND_NS, 100),
-            to: sample(6 * SECOND_NS, 600),
-            measured: SECOND_NS..6 * SECOND_NS,
-            scheduling_stall: Duration::from_millis(2),
-            offered: matches!(settings.load, Load::Paced { .. }).then_some(500),
-            interrupted: false,
+            observed: Observed {
+                settings,
+                host: Host::here(),
+                environment: Environment::default(),
+                from: sample(SECOND_NS, 100),
+                to: sample(6 * SECOND_NS, 600),
+                measured: SECOND_NS..6 * SECOND_NS,
+                scheduling_stall: Duration::from_millis(2),
+                offered: matches!(settings.load, Load::Paced { .. }).then_some(500),
+                interrupted: false,
+                memory: None,
+                shards: Vec::new(),
+            },
             total_messages: 600,
             expected: 60_000,
-            memory: None,
             checks: Checks::default(),
-            shards: Vec::new(),
             disconnected: 0,
             last_arrival_ns: 6 * SECOND_NS,
             counts: Counts { to_subscribers: 60_000, measured_to_subscribers: 50_000, ..Counts::default() },
@@ -209,9 +211,12 @@ mod tests {
     #[test]
     fn an_account_taken_late_at_either_end_invalidates() {
         for load in [PACED, CLOSED] {
-            assert!(changed(load, |run| run.from.at_ns += 50_000_000).valid, "a hundredth is allowed");
-            assert_invalid(&changed(load, |run| run.from.at_ns += 51_000_000), "taken 51 ms late, bound 50 ms");
-            assert_invalid(&changed(load, |run| run.to.at_ns += 60_000_000), "taken 60 ms late");
+            assert!(changed(load, |run| run.observed.from.at_ns += 50_000_000).valid, "a hundredth is allowed");
+            assert_invalid(
+                &changed(load, |run| run.observed.from.at_ns += 51_000_000),
+                "taken 51 ms late, bound 50 ms",
+            );
+            assert_invalid(&changed(load, |run| run.observed.to.at_ns += 60_000_000), "taken 60 ms late");
         }
     }
 
@@ -219,10 +224,10 @@ mod tests {
     fn a_generator_that_did_not_run_invalidates() {
         for load in [PACED, CLOSED] {
             assert!(
-                changed(load, |run| run.scheduling_stall = Duration::from_millis(50)).valid,
+                changed(load, |run| run.observed.scheduling_stall = Duration::from_millis(50)).valid,
                 "a hundredth is allowed"
             );
-            let absent = changed(load, |run| run.scheduling_stall = Duration::from_millis(400));
+            let absent = changed(load, |run| run.observed.scheduling_stall = Duration::from_millis(400));
             assert_invalid(&absent, "the generator did not run for 400 ms of the window, bound 50 ms");
         }
         assert_eq!(scheduling_stall_bound(Duration::from_millis(100)), LONGEST_SLEEP);
@@ -230,8 +235,8 @@ mod tests {
 
     #[test]
     fn a_schedule_that_was_not_kept_invalidates() {
-        assert!(changed(PACED, |run| run.to.written -= 5).valid, "99 % are enough");
-        assert_invalid(&changed(PACED, |run| run.to.written -= 6), "494 of 500 messages offered were sent");
+        assert!(changed(PACED, |run| run.observed.to.written -= 5).valid, "99 % are enough");
+        assert_invalid(&changed(PACED, |run| run.observed.to.written -= 6), "494 of 500 messages offered were sent");
     }
 
     #[test]
@@ -253,11 +258,11 @@ mod tests {
     fn what_only_belongs_to_a_run_is_a_note() {
         let seconds = Duration::from_secs_f64;
         let notes: [(&str, Change, Duration); 5] = [
-            ("the generator used 96 % of its CPU", |run, time| run.to.generator.total = time, seconds(4.8)),
-            ("for 4 % of the time", |run, time| run.to.generator.waited = time, seconds(0.2)),
+            ("the generator used 96 % of its CPU", |run, time| run.observed.to.generator.total = time, seconds(4.8)),
+            ("for 4 % of the time", |run, time| run.observed.to.generator.waited = time, seconds(0.2)),
             (
                 "used 0.20 CPUs",
-                |run, time| run.to.machine = Some(MachineTime { busy: time, ..MachineTime::default() }),
+                |run, time| run.observed.to.machine = Some(MachineTime { busy: time, ..MachineTime::default() }),
                 seconds(1.0),
             ),
             ("too many messages were under way", |run, _| run.completion_overflowed = true, Duration::ZERO),

@@ -13,7 +13,7 @@ use delivery::Recipient;
 use std::sync::Arc;
 
 corecast_fanout::named! {
-    /// Who writes to the sockets of a channel's members.
+    /// The thread that writes to the sockets of a channel's members.
     #[derive(Default)]
     Handoff, "handoff" {
         /// Whoever does the fan-out: the publisher's thread, or the thread on which the registry lives.

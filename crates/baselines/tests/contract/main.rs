@@ -1,4 +1,4 @@
-//! What every policy does, for the baselines: the tests of `crates/fanout/tests/contract`, each for each of them.
+//! The contract of every policy, for the baselines: the tests of `crates/fanout/tests/contract`, each for each of them.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 #[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]

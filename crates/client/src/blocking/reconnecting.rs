@@ -2,7 +2,7 @@
 
 use super::reader::deadline;
 use super::subscriber::SHORTEST_WAIT;
-use crate::protocol::{Recovery, Step, encode_publish};
+use crate::protocol::{Recovery, Step};
 use crate::{Client, Error, Event, Options, PublishOptions, Publisher, ReconnectOptions, error};
 use corecast_wire::native::Lag;
 use std::thread::sleep;
@@ -114,27 +114,21 @@ impl ReconnectingClient {
     ) -> Result<Option<u32>, Error> {
         self.connect_again(None)?;
         let Some(client) = &mut self.client else { return Err(Error::Disconnected) };
-        if options.acknowledge {
-            self.recovery.check_room(payload.len())?;
-        }
-        let mut frame = Vec::new();
-        let max_frame = client.max_frame();
-        let token = encode_publish((channel, payload), options, max_frame, || self.recovery.next_token(), &mut frame)?;
+        let (frame, token) = self.recovery.encode((channel, payload), options, client.max_frame())?;
         let sent = client.publisher.outbox.send_encoded(&frame, 1);
         let failure = sent.err().map(|error| client.subscriber.explain(error));
-        let kept = token.filter(|_| failure.as_ref().is_none_or(|error| self.recovery.resends(error)));
-        kept.inspect(|token| self.recovery.published(*token, &frame));
+        let is_kept = self.recovery.sent(&frame, token, failure.as_ref());
         let Some(error) = failure else { return Ok(token) };
         self.lose(&error);
-        if kept.is_some() { Ok(token) } else { Err(error) }
+        if is_kept { Ok(token) } else { Err(error) }
     }
 
     /// Waits for the acknowledgement of a message. With [`ReconnectOptions::resend_unacknowledged`] it may come over a later
     /// connection.
     ///
     /// # Errors
-    /// What ended the wait, or the connection if the message is not sent again. [`Error::TimedOut`] also if an event has
-    /// told before what became of the message.
+    /// The error that ended the wait, or the connection if the message is not sent again. [`Error::TimedOut`] also if an
+    /// event has told before what became of the message.
     pub fn wait_published(&mut self, token: u32) -> Result<(), Error> {
         loop {
             if self.recovery.take_published(token)? {

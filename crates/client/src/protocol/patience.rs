@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// What shows that the server goes on.
+/// Counts that grow while the server goes on.
 #[derive(Clone, Copy)]
 pub(crate) struct Progress {
     /// PUBLISHED frames so far.

@@ -1,8 +1,8 @@
-//! What outlives a connection: subscriptions, unacknowledged messages, and the time of the next attempt.
+//! The state that outlives a connection: subscriptions, unacknowledged messages, and the time of the next attempt.
 
 use super::backoff::Backoff;
-use super::frames::{LENGTH_LEN, append};
-use crate::{Error, Event, ReconnectOptions, error};
+use super::frames::{LENGTH_LEN, append, encode_publish};
+use crate::{Error, Event, PublishOptions, ReconnectOptions, error};
 use corecast_wire::native::{Frame, Lag, Subscribe};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -203,8 +203,32 @@ impl Recovery {
         self.subscriptions.retain(|(subscribed, _)| subscribed != channel);
     }
 
+    /// Encodes a message, and gives it a token if it asks for an acknowledgement.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`], [`Error::BufferFull`]: there is no message.
+    pub(crate) fn encode(
+        &mut self,
+        (channel, payload): (&str, &[u8]),
+        options: PublishOptions,
+        max_frame: u32,
+    ) -> Result<(Vec<u8>, Option<u32>), Error> {
+        if options.acknowledge {
+            self.check_room(payload.len())?;
+        }
+        let mut frame = Vec::new();
+        let token = encode_publish((channel, payload), options, max_frame, || self.next_token(), &mut frame)?;
+        Ok((frame, token))
+    }
+
+    /// Takes in that a message was sent, or why it could not be. Returns true if its acknowledgement may still come.
+    pub(crate) fn sent(&mut self, frame: &[u8], token: Option<u32>, failure: Option<&Error>) -> bool {
+        let kept = token.filter(|_| failure.is_none_or(|error| self.resends(error)));
+        kept.inspect(|token| self.published(*token, frame)).is_some()
+    }
+
     /// The token of the next message that asks for an acknowledgement.
-    pub(crate) fn next_token(&mut self) -> u32 {
+    fn next_token(&mut self) -> u32 {
         let token = self.next_token;
         self.next_token = token.wrapping_add(1);
         token
@@ -214,7 +238,7 @@ impl Recovery {
     ///
     /// # Errors
     /// [`Error::BufferFull`].
-    pub(crate) fn check_room(&self, payload_len: usize) -> Result<(), Error> {
+    fn check_room(&self, payload_len: usize) -> Result<(), Error> {
         let kept = if self.options.resend_unacknowledged { payload_len } else { 0 };
         let (held, limit) = (self.unacknowledged_bytes, self.options.max_unacknowledged_bytes);
         if held > 0 && held + Unacknowledged::OVERHEAD + kept > limit {
@@ -224,7 +248,7 @@ impl Recovery {
     }
 
     /// Takes in a message that asks for an acknowledgement.
-    pub(crate) fn published(&mut self, token: u32, frame: &[u8]) {
+    fn published(&mut self, token: u32, frame: &[u8]) {
         let frame = if self.options.resend_unacknowledged { frame.to_vec() } else { Vec::new() };
         let message = Unacknowledged { token, frame };
         self.unacknowledged_bytes += message.weight();
@@ -255,7 +279,7 @@ impl Recovery {
     }
 
     /// Says whether unacknowledged messages are sent again after this end of the connection.
-    pub(crate) fn resends(&self, error: &Error) -> bool {
+    fn resends(&self, error: &Error) -> bool {
         self.options.resend_unacknowledged && error.is_temporary()
     }
 

@@ -1,7 +1,7 @@
 //! The client for tasks of a tokio runtime, behind the cargo feature `tokio`.
 //!
 //! The types and calls are those of the blocking variant, which this page does not repeat; both drive the same protocol code.
-//! What differs:
+//! Differences:
 //!
 //! - **Writing.** A task of its own writes what a connection sends. [`Publisher::publish`] returns when the message is in the
 //!   buffer of that task, and waits only while the buffer is full ([`Options::max_unwritten_bytes`]). The error of a write is

@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What is appended here is written by a task, whole and in order. Dropping it lets the task write the rest and end.
+/// Frames for a task that writes them, whole and in order. Dropping it lets the task write the rest and end.
 pub(super) struct Outbox {
     shared: Arc<Shared>,
     max_unwritten_bytes: usize,
 }
 
 struct Shared {
-    /// What the server announced.
+    /// The limit that the server announced.
     max_frame: u32,
     next_token: AtomicU32,
     /// Messages that were written whole.

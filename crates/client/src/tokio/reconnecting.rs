@@ -1,7 +1,7 @@
 //! A client that connects again.
 
 use super::Client;
-use crate::protocol::{Recovery, Step, encode_publish};
+use crate::protocol::{Recovery, Step};
 use crate::{Error, Event, Options, PublishOptions, ReconnectOptions, error};
 use ::tokio::task::JoinHandle;
 use ::tokio::time::sleep_until;
@@ -107,23 +107,17 @@ impl ReconnectingClient {
     ) -> Result<Option<u32>, Error> {
         self.connect_again().await?;
         let Some(client) = &mut self.client else { return Err(Error::Disconnected) };
-        if options.acknowledge {
-            self.recovery.check_room(payload.len())?;
-        }
-        let mut frame = Vec::new();
-        let max_frame = client.max_frame();
-        let token = encode_publish((channel, payload), options, max_frame, || self.recovery.next_token(), &mut frame)?;
+        let (frame, token) = self.recovery.encode((channel, payload), options, client.max_frame())?;
         let sent = client.publisher.outbox.send_encoded(&frame, 1).await;
         let failure = match sent {
             Ok(()) => None,
             Err(error) => Some(client.subscriber.explain(error).await),
         };
         // Nothing waits from here on, so that no cancelled call leaves a message behind that was not recorded.
-        let kept = token.filter(|_| failure.as_ref().is_none_or(|error| self.recovery.resends(error)));
-        kept.inspect(|token| self.recovery.published(*token, &frame));
+        let is_kept = self.recovery.sent(&frame, token, failure.as_ref());
         let Some(error) = failure else { return Ok(token) };
         self.lose(&error);
-        if kept.is_some() { Ok(token) } else { Err(error) }
+        if is_kept { Ok(token) } else { Err(error) }
     }
 
     /// Waits for the acknowledgement of a message. With [`ReconnectOptions::resend_unacknowledged`] it may come over a later

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 /// Subscribes and reads, answering the server's PINGs as it does.
 ///
-/// What comes while a request waits for its answer is kept and given by [`next_event`](Self::next_event) in the order of its
-/// arrival.
+/// Events that arrive while a request waits for its answer are kept. [`next_event`](Self::next_event) gives them in the order
+/// of their arrival.
 pub struct Subscriber {
     reader: Reader,
     pub(super) outbox: Arc<Outbox>,
@@ -68,7 +68,7 @@ impl Subscriber {
     /// Sends a PING, waits for its PONG and returns the time between.
     ///
     /// # Errors
-    /// What ended the wait or the connection.
+    /// The error that ended the wait or the connection.
     pub async fn ping(&mut self) -> Result<Duration, Error> {
         let number = self.next_ping.to_be_bytes();
         self.next_ping = self.next_ping.wrapping_add(1);
@@ -80,7 +80,7 @@ impl Subscriber {
     /// Waits for the PUBLISHED that carries `token`, which may have come already. Cancelled, it has taken nothing.
     ///
     /// # Errors
-    /// What ended the wait or the connection.
+    /// The error that ended the wait or the connection.
     pub async fn wait_published(&mut self, token: u32) -> Result<(), Error> {
         self.request(Request::Published(token)).await
     }
@@ -135,7 +135,7 @@ impl Subscriber {
         }
     }
 
-    /// What a failed write means: the server's reason for ending the connection if it gave one, else
+    /// The meaning of a failed write: the server's reason for ending the connection if it gave one, else
     /// `error`. Reads no more than may be kept.
     pub(super) async fn explain(&mut self, error: Error) -> Error {
         if !matches!(error, Error::Io(_) | Error::Disconnected) {

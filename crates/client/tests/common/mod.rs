@@ -48,7 +48,7 @@ pub(crate) fn greeted(options: &Options, script: impl FnOnce(&mut Peer) + Send +
     (Client::connect(address, options).unwrap(), thread)
 }
 
-/// What a server does on one connection.
+/// The script of a server on one connection.
 pub(crate) type Script = Box<dyn FnOnce(&mut Peer) + Send>;
 
 /// A script behind HELLO and WELCOME.

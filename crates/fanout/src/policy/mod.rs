@@ -162,7 +162,7 @@ pub trait Policy<O: Outlet>: Hooks {
     /// The next thing to do for a connection.
     fn take_effect(&mut self) -> Option<Effect>;
 
-    /// What was done so far.
+    /// Counts of the work done so far.
     fn counters(&self) -> Counters;
 }
 

@@ -7,7 +7,7 @@ use corecast_fanout::{
 };
 use std::collections::VecDeque;
 
-/// What the shards of a policy tell each other.
+/// The items that the shards of a policy tell each other.
 type Item<F> = <<F as PolicyFactory>::Policy as Policy<FakeOutlet>>::Item;
 
 /// The shards, and the mailboxes between them.

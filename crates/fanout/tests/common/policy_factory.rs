@@ -8,7 +8,7 @@ use corecast_fanout::{Limits, Policy, ShardId};
 pub(crate) trait PolicyFactory {
     type Policy: Policy<FakeOutlet>;
 
-    /// Whether what a shard's subscriber gets is a stretch of what any other gets that was there before and stays.
+    /// Returns true if a shard's subscriber gets a stretch of what any other gets that was there before and stays.
     /// Where the owner writes it is not: a message of another shard, published before a subscription, may reach
     /// those who were there behind later ones of this shard.
     const STRETCHES: bool = true;
@@ -21,7 +21,7 @@ pub(crate) trait PolicyFactory {
         false
     }
 
-    /// What a shard still keeps of channels, where that can be told.
+    /// The number of channel logs that a shard still keeps, where that can be told.
     fn channel_logs(_policy: &Self::Policy) -> usize {
         0
     }

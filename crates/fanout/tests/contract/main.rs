@@ -1,4 +1,4 @@
-//! What every policy does, whatever it is made of: each test here runs for the policy of this crate, and from
+//! The contract of every policy, whatever it is made of: each test here runs for the policy of this crate, and from
 //! `crates/baselines/tests/contract` for those of that crate.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 

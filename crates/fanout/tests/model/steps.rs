@@ -1,4 +1,4 @@
-//! What may happen to a server, and a run of it.
+//! The steps that a server may take, and a run of them.
 
 use crate::common::PolicyFactory;
 use crate::world::World;

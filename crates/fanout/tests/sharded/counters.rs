@@ -1,4 +1,4 @@
-//! What a shard has done, counted.
+//! The counters of a shard's work.
 
 use crate::Driver;
 use crate::common::{FIRST, SECOND, message_bytes};

@@ -4,7 +4,7 @@ use crate::Driver;
 use crate::common::{FIRST, Peer, limits, message_bytes};
 use corecast_fanout::Policy;
 
-/// What one message of one byte takes of the bounds.
+/// The bytes that one message of one byte takes of the bounds.
 fn message() -> usize {
     message_bytes("news", b"1") + size_of::<usize>()
 }

@@ -1,4 +1,4 @@
-//! What one shard waits for from the others, and what it posts to them.
+//! The barriers for which a shard waits, and the batches that it posts.
 
 use crate::Driver;
 use crate::common::{FIRST, SECOND, message_bytes};

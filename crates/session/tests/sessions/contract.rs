@@ -1,4 +1,4 @@
-//! What holds for the session of every protocol.
+//! The contract of the session of every protocol.
 
 use crate::harness::{Connection, Shard};
 use corecast_session::{End, Session, Taken};

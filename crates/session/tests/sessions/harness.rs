@@ -113,7 +113,7 @@ impl<S> Connection<S> {
         self.transport.state().is_stalled = true;
     }
 
-    /// What the client has received since the last call.
+    /// The bytes that the client has received since the last call.
     pub(crate) fn take_received(&self) -> Vec<u8> {
         std::mem::take(&mut self.transport.state().received)
     }

@@ -51,7 +51,7 @@ pub(crate) struct Record {
     arrived: Vec<Vec<usize>>,
     /// For each shard, to each shard: shard batches that have not arrived.
     under_way: Vec<Vec<usize>>,
-    /// Whether messages cross shards in shard batches.
+    /// True if messages cross shards in shard batches.
     posts: bool,
     /// Whether a subscriber that is behind is kept whole batches.
     keeps_batches: bool,

@@ -106,7 +106,7 @@ mod tests {
         append(&mut budget, &mut logs[key], 20);
         budget.review(true);
         assert!(budget.is_saturated() && !budget.is_exceeded());
-        // Everybody who takes any has been offered it: what is kept for the others is no reason to read less.
+        // Every subscriber whose socket is not full has been offered it. A backlog of the others is no reason to read less.
         logs[key].offered = logs[key].log.head();
         budget.note_size(&mut logs[key]);
         budget.review(true);

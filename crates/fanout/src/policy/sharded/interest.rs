@@ -11,7 +11,7 @@ use crate::{Encode, EncodedBatch, Encoding, Item, Lag, Outlet, ShardId};
 use std::sync::Arc;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
-    /// Whether all other shards post a channel log's messages here; if not, asks them to.
+    /// Returns true if all other shards post a channel log's messages here; if not, asks them to.
     pub(super) fn ask_for(&mut self, key: u32) -> bool {
         if self.registry.channel_logs[key].interest == Interest::Absent {
             if self.outbound.is_alone() {

@@ -1,4 +1,4 @@
-//! What this shard has for the others: their batches, the channel logs that are to be posted, and the barriers it asks for.
+//! The outbound side of a shard: the others' batches, the channel logs that are to be posted, and the barriers it asks for.
 //!
 //! Invariants: the batch for this shard stays empty. Everything is posted before anything is received, so only what was published
 //! here is posted. Operations that wait for barriers are done in their order.

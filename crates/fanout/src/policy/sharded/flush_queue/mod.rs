@@ -17,7 +17,7 @@ use rounds::Rounds;
 pub(super) struct FlushQueue {
     /// Channel logs with messages that some subscriber has not had.
     rounds: Rounds,
-    /// Who is sent to at the end of the round.
+    /// Connections that are sent to at the end of the round.
     pub(super) coalescing: Coalescing,
     /// The last flush ended a round.
     is_between_rounds: bool,

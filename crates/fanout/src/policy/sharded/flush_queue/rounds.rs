@@ -43,7 +43,7 @@ impl Rounds {
         self.number
     }
 
-    /// Whether every channel log of this round has had its turn.
+    /// Returns true if every channel log of this round has had its turn.
     pub(super) fn is_over(&self) -> bool {
         self.current.is_empty()
     }
@@ -55,7 +55,7 @@ impl Rounds {
         self.number += 1;
     }
 
-    /// Whether no channel log is listed.
+    /// Returns true if no channel log is listed.
     pub(super) fn is_empty(&self) -> bool {
         self.current.is_empty() && self.next.is_empty()
     }

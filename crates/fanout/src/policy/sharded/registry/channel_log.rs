@@ -18,9 +18,9 @@ pub(crate) struct ChannelLog {
     pub(crate) subscribers: Vec<u32>,
     /// The other shards that have subscribers.
     pub(crate) interested: Vec<ShardId>,
-    /// Whether the other shards know of our subscribers.
+    /// How far the other shards know of our subscribers.
     pub(crate) interest: Interest,
-    /// Who gets an answer when they do.
+    /// Connections that get an answer when they do.
     pub(crate) waiting: Vec<Waiting>,
     /// Messages before this one were posted, or came from another shard.
     pub(crate) posted: u64,
@@ -30,7 +30,7 @@ pub(crate) struct ChannelLog {
     pub(crate) to_flush: bool,
     /// The round in which its subscribers were all visited last, 0 if they never were.
     pub(crate) completed: u64,
-    /// Messages before this one were offered to everybody who takes any.
+    /// Messages before this one were offered to every subscriber whose socket was not full.
     pub(crate) offered: u64,
     /// There is more to send than the log may keep.
     pub(crate) oversize: bool,
@@ -44,7 +44,7 @@ pub(crate) struct ChannelLog {
     pub(crate) outdated: bool,
 }
 
-/// Whether the other shards post this channel's messages to us.
+/// The state of our interest in this channel: do the other shards post its messages to us?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interest {
     /// No.
@@ -86,7 +86,7 @@ impl ChannelLog {
         }
     }
 
-    /// Whether anybody, here or elsewhere, wants what is published.
+    /// Returns true if any shard has a subscriber.
     pub(crate) fn is_wanted(&self) -> bool {
         !self.subscribers.is_empty() || !self.interested.is_empty()
     }
@@ -96,7 +96,7 @@ impl ChannelLog {
         self.log.slice(self.offered.max(self.log.first()), self.log.head()).len()
     }
 
-    /// Whether nobody here has or awaits a subscription.
+    /// Returns true if no connection here has or awaits a subscription.
     pub(crate) fn is_deserted(&self) -> bool {
         self.subscribers.is_empty() && self.waiting.is_empty()
     }
