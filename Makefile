@@ -76,6 +76,10 @@ bench-subjector: ## Time calls of the subjector crate under contention and draw 
 test: ## Run every test, the documentation's examples included
 	$(CARGO) test --workspace --locked
 
+.PHONY: test-sharded
+test-sharded: ## Test the binary that is built without the baselines
+	$(CARGO) test -p corecast --no-default-features --locked --test policies
+
 .PHONY: simulate
 simulate: ## Run simulated seeds against the model (SEEDS=..., ARGS=... for its flags, e.g. ARGS="--seed 7")
 	$(CARGO) build --profile checked --locked -p corecast-simulator
@@ -98,7 +102,7 @@ loom: ## Explore every interleaving of the subjector crate's Spin, Mutex and Alo
 		--target-dir $(TARGET_DIR)/loom --test loom
 
 .PHONY: check
-check: fmt-check clippy test doc deny ## Everything that must hold before a change goes in
+check: fmt-check clippy test test-sharded doc deny ## Everything that must hold before a change goes in
 
 .PHONY: fmt
 fmt: ## Format the code

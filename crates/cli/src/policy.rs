@@ -1,10 +1,10 @@
 //! The flags that say how a message finds its subscribers, and who writes to them.
 
 use clap::Args;
-use corecast_engine::{Handoff, PolicyKind};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use corecast_engine::{Config, PolicyKind};
 
 use crate::command_line::SetupError;
-use crate::settings::one_of;
 
 /// The policy, and what goes with some of them.
 #[derive(Args, Debug)]
@@ -12,16 +12,21 @@ use crate::settings::one_of;
 pub(crate) struct PolicySettings {
     /// How a message finds its subscribers.
     ///
-    /// sharded: each shard has its own registry and sends to its own subscribers, without a lock. The others
-    /// are baselines to compare with: mutex, one registry behind a lock that is held for the whole fan-out;
-    /// snapshot, one registry that is copied on every join and leave; subjector-…, one registry that is called
-    /// through a spin lock, an asynchronous lock, a thread of its own (portal), whoever is in (alone), or an actor's
-    /// mailbox (channel). portal and channel have one thread more, which is not pinned.
+    /// sharded: each shard has its own registry and sends to its own subscribers, without a lock.
+    #[cfg_attr(
+        feature = "baselines",
+        doc = "The others are baselines to compare with: mutex, one registry behind a lock that is held for the whole \
+               fan-out; snapshot, one copy-on-write registry, copied by a join or leave while a fan-out uses it; \
+               subjector-…, one registry that is called through a spin lock, an asynchronous lock, a thread of its own \
+               (portal), whoever is in (alone), or an actor's mailbox (channel). portal and channel have one thread \
+               more, which is not pinned."
+    )]
+    #[cfg_attr(not(feature = "baselines"), doc = "This build has no other policy.")]
     #[arg(
         long,
         env = "CORECAST_POLICY",
         value_name = "POLICY",
-        value_parser = one_of(PolicyKind::ALL),
+        value_parser = policies(),
         default_value_t = PolicyKind::Sharded
     )]
     policy: PolicyKind,
@@ -30,29 +35,54 @@ pub(crate) struct PolicySettings {
     ///
     /// direct: the thread that does the fan-out. owner: the shard that owns the subscriber, to which the fan-out
     /// only names it. Under sharded the owning shard always writes, and the flag is refused.
-    #[arg(long, env = "CORECAST_HANDOFF", value_name = "WRITER", value_parser = one_of(Handoff::ALL))]
-    handoff: Option<Handoff>,
+    #[cfg(feature = "baselines")]
+    #[arg(
+        long,
+        env = "CORECAST_HANDOFF",
+        value_name = "WRITER",
+        value_parser = crate::settings::one_of(corecast_engine::Handoff::ALL)
+    )]
+    handoff: Option<corecast_engine::Handoff>,
+}
+
+/// A parser of policies. The help names those of this build; [`PolicySettings::apply`] says why it has no other.
+fn policies() -> impl TypedValueParser<Value = PolicyKind> {
+    let value = |policy: &PolicyKind| PossibleValue::new(policy.name()).hide(!PolicyKind::AVAILABLE.contains(policy));
+    PossibleValuesParser::new(PolicyKind::ALL.iter().map(value)).try_map(|name| name.parse::<PolicyKind>())
 }
 
 impl PolicySettings {
-    /// What the engine is to run.
+    /// Sets them for the engine.
     ///
     /// # Errors
-    /// Flags that do not go together.
-    pub(crate) fn engine(&self) -> Result<(PolicyKind, Option<Handoff>), SetupError> {
-        if self.policy == PolicyKind::Sharded && self.handoff.is_some() {
-            let reason = "--handoff is for the policies with a shared registry, and --policy is sharded: there the \
-                          owning shard always writes";
-            return Err(SetupError(reason.to_owned()));
+    /// Flags that do not go together, or a policy that this build does not have.
+    pub(crate) fn apply(&self, config: &mut Config) -> Result<(), SetupError> {
+        let policy = self.policy;
+        if !PolicyKind::AVAILABLE.contains(&policy) {
+            return Err(SetupError(format!(
+                "--policy {policy} has a shared registry, and this build has sharded alone: build corecast with its \
+                 default features, or with --features baselines"
+            )));
         }
-        Ok((self.policy, self.handoff))
+        config.policy = policy;
+        #[cfg(feature = "baselines")]
+        {
+            if policy == PolicyKind::Sharded && self.handoff.is_some() {
+                let reason = "--handoff is for the policies with a shared registry, and --policy is sharded: there the \
+                              owning shard always writes";
+                return Err(SetupError(reason.to_owned()));
+            }
+            config.handoff = self.handoff;
+        }
+        Ok(())
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "baselines"))]
 mod tests {
     use super::*;
     use clap::{Command, FromArgMatches as _};
+    use corecast_engine::Handoff;
 
     #[test]
     fn a_handoff_is_for_a_shared_registry() {
@@ -60,7 +90,9 @@ mod tests {
             let command = PolicySettings::augment_args(Command::new("serve"))
                 .mut_args(|arg| arg.env(clap::builder::Resettable::Reset))
                 .no_binary_name(true);
-            PolicySettings::from_arg_matches(&command.get_matches_from(arguments)).unwrap().engine()
+            let mut config = Config::new(Vec::new(), Vec::new());
+            let settings = PolicySettings::from_arg_matches(&command.get_matches_from(arguments)).unwrap();
+            settings.apply(&mut config).map(|()| (config.policy, config.handoff))
         };
         let owner = engine(&["--policy=subjector-alone", "--handoff=owner"]).unwrap();
         assert_eq!(owner, (PolicyKind::SubjectorAlone, Some(Handoff::Owner)));

@@ -347,8 +347,9 @@ impl Settings {
         let listeners = self.listen.iter().map(|address| address.0.clone()).collect();
         let limits = self.limits()?;
         let tuning = self.tuning.engine();
-        let (policy, handoff) = self.policy.engine()?;
-        Ok(Config { policy, handoff, limits, tuning, stop_on_signals: true, ..Config::new(listeners, cpus) })
+        let mut config = Config { limits, tuning, stop_on_signals: true, ..Config::new(listeners, cpus) };
+        self.policy.apply(&mut config)?;
+        Ok(config)
     }
 
     /// The kernel would let one process listen twice on an address, and share out its clients between both.

@@ -23,7 +23,7 @@ const BATCH: usize = 64;
 const LAST_BATCH: usize = listener::BACKLOG as usize;
 
 /// One address of one shard.
-pub(crate) struct BoundListener<P> {
+pub(crate) struct BoundListener<P: Engine> {
     descriptor: OwnedFd,
     /// Serves a socket in the protocol of the listener, or refuses it.
     admit: Box<Admit<P>>,
@@ -66,7 +66,7 @@ impl<P: Engine> BoundListener<P> {
     }
 }
 
-impl<P> AsRawFd for BoundListener<P> {
+impl<P: Engine> AsRawFd for BoundListener<P> {
     fn as_raw_fd(&self) -> RawFd {
         self.descriptor.as_raw_fd()
     }

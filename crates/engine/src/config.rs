@@ -1,9 +1,10 @@
 //! What a server is told at its start.
 
+#[cfg(feature = "baselines")]
+use corecast_baselines::Handoff;
+use corecast_fanout::{Lag, named};
 use corecast_shard::SWEEPS_FOR_ALL;
-use std::fmt;
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// Everything that a server needs to know.
@@ -16,6 +17,7 @@ pub struct Config {
     /// How a message finds its subscribers.
     pub policy: PolicyKind,
     /// Who writes, where the registry is shared; `None` is `Direct`. With `Sharded`, anything but `None` is an error.
+    #[cfg(feature = "baselines")]
     pub handoff: Option<Handoff>,
     /// The bounds.
     pub limits: Limits,
@@ -33,6 +35,7 @@ impl Config {
             listeners,
             cpus,
             policy: PolicyKind::Sharded,
+            #[cfg(feature = "baselines")]
             handoff: None,
             limits: Limits::default(),
             tuning: Tuning::default(),
@@ -57,53 +60,6 @@ pub struct Listener {
     pub idle_timeout: Option<Duration>,
 }
 
-/// A name that none of the choices has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what} '{name}': one of {choices}")]
-pub struct UnknownName {
-    what: &'static str,
-    name: String,
-    choices: String,
-}
-
-macro_rules! named {
-    ($(#[$doc:meta])* $type:ident, $what:literal { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $type {
-            $($(#[$variant_doc])* $variant,)*
-        }
-
-        impl $type {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// Its name, as flags and logs have it.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(self.name())
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = UnknownName;
-
-            fn from_str(name: &str) -> Result<Self, UnknownName> {
-                Self::ALL.iter().copied().find(|choice| choice.name() == name).ok_or_else(|| UnknownName {
-                    what: $what,
-                    name: name.to_owned(),
-                    choices: Self::ALL.iter().map(|choice| choice.name()).collect::<Vec<_>>().join(", "),
-                })
-            }
-        }
-    };
-}
-
 named! {
     /// What is spoken on a listener.
     Protocol, "protocol" {
@@ -115,7 +71,8 @@ named! {
 }
 
 named! {
-    /// How a published message finds its subscribers: the engine's own way, and the baselines.
+    /// How a published message finds its subscribers: the engine's own way, and the baselines, which a build without the
+    /// feature `baselines` does not have.
     PolicyKind, "policy" {
         /// One registry a shard, no lock; the owning shard writes, once per tick.
         Sharded = "sharded",
@@ -136,33 +93,9 @@ named! {
     }
 }
 
-named! {
-    /// Who writes to the sockets of a message's subscribers where the registry of subscribers is shared.
-    Handoff, "handoff" {
-        /// The thread on which the fan-out runs.
-        Direct = "direct",
-        /// The shard that owns the subscriber.
-        Owner = "owner",
-    }
-}
-
-named! {
-    /// What happens to a subscriber that is behind by more than the log holds.
-    Lag, "lag rule" {
-        /// It is closed with code 202.
-        Disconnect = "disconnect",
-        /// It is told how many messages it missed, if its protocol can, and goes on behind them.
-        Skip = "skip",
-    }
-}
-
-impl Lag {
-    pub(crate) fn of_fanout(self) -> corecast_fanout::Lag {
-        match self {
-            Self::Skip => corecast_fanout::Lag::Skip,
-            Self::Disconnect => corecast_fanout::Lag::Disconnect,
-        }
-    }
+impl PolicyKind {
+    /// The policies that this build has.
+    pub const AVAILABLE: &'static [Self] = if cfg!(feature = "baselines") { Self::ALL } else { &[Self::Sharded] };
 }
 
 named! {

@@ -2,7 +2,6 @@
 
 use crate::driver::{Driver, Engine, SocketShard};
 use crate::journal::DisconnectRecord;
-use crate::mesh::{Mailbox, MailboxMessage};
 use crate::pause::PauseReport;
 use corecast_fanout::{Backlog, ConnectionId, Counters, ShardId};
 use corecast_session::End;
@@ -11,7 +10,10 @@ use corecast_wire::Code;
 use flume::{Receiver, Sender};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a shard may take to answer. One that is busy answers in its next tick.
@@ -20,7 +22,19 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A way to ask things of a server, from any thread but its shards'.
 #[derive(Clone, Debug)]
 pub struct Control {
-    mailboxes: Vec<Mailbox>,
+    mailboxes: Vec<Arc<dyn ControlMailbox>>,
+}
+
+/// A shard's mailbox, whatever the policy's shards put into it.
+pub(crate) trait ControlMailbox: fmt::Debug + Send + Sync {
+    /// Asks the shard to stop, waiting for room until the deadline. Returns whether there was room.
+    fn stop(&self, deadline: Instant) -> bool;
+
+    /// As [`stop`](Self::stop), on a shard's own thread and for as long as it takes.
+    fn stop_from_shard(&self) -> Pin<Box<dyn Future<Output = ()> + '_>>;
+
+    /// Asks something of the shard, waiting for room until the deadline. Returns whether there was room.
+    fn ask(&self, request: Request, deadline: Instant) -> bool;
 }
 
 /// A connection that a server has.
@@ -72,7 +86,7 @@ pub(crate) enum Request {
 }
 
 impl Control {
-    pub(crate) fn new(mailboxes: Vec<Mailbox>) -> Self {
+    pub(crate) fn new(mailboxes: Vec<Arc<dyn ControlMailbox>>) -> Self {
         Self { mailboxes }
     }
 
@@ -80,14 +94,14 @@ impl Control {
     /// stopped already.
     pub fn stop(&self) {
         for mailbox in &self.mailboxes {
-            mailbox.put(MailboxMessage::Stop, Instant::now() + ANSWER_TIMEOUT);
+            mailbox.stop(Instant::now() + ANSWER_TIMEOUT);
         }
     }
 
     /// As [`stop`](Self::stop), on a shard's own thread.
     pub(crate) async fn stop_from_shard(&self) {
         for mailbox in &self.mailboxes {
-            mailbox.put_from_shard(MailboxMessage::Stop).await;
+            mailbox.stop_from_shard().await;
         }
     }
 
@@ -101,7 +115,7 @@ impl Control {
         let Some(mailbox) = self.mailboxes.get(usize::from(id.shard)) else { return Ok(false) };
         let (reply, answer) = flume::bounded(1);
         let deadline = Instant::now() + ANSWER_TIMEOUT;
-        ask(mailbox, Request::Close(id, End::new(code, text), reply), deadline)?;
+        ask(&**mailbox, Request::Close(id, End::new(code, text), reply), deadline)?;
         answer.recv_deadline(deadline).map_err(|_| NoAnswer)
     }
 
@@ -135,9 +149,9 @@ impl Control {
     /// What every shard answers.
     fn gather<T>(&self, request: impl Fn(Sender<Vec<T>>) -> Request) -> Result<Vec<T>, NoAnswer> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
-        let ask = |mailbox| -> Result<Receiver<Vec<T>>, NoAnswer> {
+        let ask = |mailbox: &Arc<dyn ControlMailbox>| -> Result<Receiver<Vec<T>>, NoAnswer> {
             let (reply, answer) = flume::bounded(1);
-            ask(mailbox, request(reply), deadline)?;
+            ask(&**mailbox, request(reply), deadline)?;
             Ok(answer)
         };
         let answers = self.mailboxes.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
@@ -149,8 +163,8 @@ impl Control {
     }
 }
 
-fn ask(mailbox: &Mailbox, request: Request, deadline: Instant) -> Result<(), NoAnswer> {
-    if mailbox.put(MailboxMessage::Request(request), deadline) { Ok(()) } else { Err(NoAnswer) }
+fn ask(mailbox: &dyn ControlMailbox, request: Request, deadline: Instant) -> Result<(), NoAnswer> {
+    if mailbox.ask(request, deadline) { Ok(()) } else { Err(NoAnswer) }
 }
 
 impl<P: Engine> Driver<P> {

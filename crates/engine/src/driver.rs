@@ -35,9 +35,9 @@ impl<P: Policy<Socket> + 'static> Engine for P {}
 pub(crate) type SocketShard<P> = Shard<P, Rc<ConnectionIo>>;
 
 /// The driver of one shard. No borrow lives across an `.await`.
-pub(crate) struct Driver<P> {
+pub(crate) struct Driver<P: Engine> {
     pub(crate) shard: RefCell<SocketShard<P>>,
-    pub(crate) mesh: Mesh,
+    pub(crate) mesh: Mesh<P::Item>,
     pub(crate) reactor: Rc<Reactor>,
     pub(crate) tuning: Tuning,
     /// There is something for the tick to do.
@@ -59,7 +59,7 @@ pub(crate) struct Driver<P> {
 
 impl<P: Engine> Driver<P> {
     /// Must be called on the shard's own executor. An error is a lack of descriptors.
-    pub(crate) fn new(policy: P, mesh: Mesh, limits: &Limits, tuning: Tuning) -> io::Result<Self> {
+    pub(crate) fn new(policy: P, mesh: Mesh<P::Item>, limits: &Limits, tuning: Tuning) -> io::Result<Self> {
         let always_ready = eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let shard_limits = shard_limits(limits, &tuning, &mesh);
         let seed = fastrand::u64(..);
@@ -177,7 +177,7 @@ impl<P: Engine> Driver<P> {
     }
 }
 
-fn shard_limits(limits: &Limits, tuning: &Tuning, mesh: &Mesh) -> ShardLimits {
+fn shard_limits<I>(limits: &Limits, tuning: &Tuning, mesh: &Mesh<I>) -> ShardLimits {
     ShardLimits {
         connections: limits.connections_of(mesh.shard().into(), mesh.shards().into()),
         control_bytes: limits.control_bytes,

@@ -1,5 +1,6 @@
 //! Why a server could not start, or ended otherwise than it was told to.
 
+use crate::config::PolicyKind;
 use std::io;
 use std::net::SocketAddr;
 
@@ -9,6 +10,12 @@ pub enum StartError {
     /// The configuration cannot be.
     #[error("{0}")]
     Invalid(String),
+    /// The policy is a baseline, and this build has none.
+    #[error(
+        "the policy {0} has a shared registry, and this build has only sharded: build with the feature 'baselines', \
+         which is on by default, or run with the policy sharded"
+    )]
+    NoBaselines(PolicyKind),
     /// Somebody listens there.
     #[error("{address} is in use: end the process that listens there, or choose another port (0 picks a free one)")]
     AddressInUse {

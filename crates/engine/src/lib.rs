@@ -8,6 +8,8 @@
 //! of a tick. No borrow lives across an `.await`. No shard ever waits for another: what a full mailbox
 //! does not take stays with the sender, which stops reading its publishers until it can go.
 //!
+//! The policies with a shared registry (`corecast_baselines`) are there with the feature `baselines`, which is on by default.
+//!
 //! Absent here: protocols' layouts (`corecast_wire`), configuration files and logs' formats (the binary).
 #![deny(unsafe_code)]
 
@@ -37,12 +39,11 @@ mod tick;
 mod timers;
 mod waker;
 
-pub use config::{
-    Affinity, Config, Handoff, Lag, Limits, Listener, OverRate, PolicyKind, Protocol, RateLimit, Scheduling, Tuning,
-    UnknownName,
-};
+pub use config::{Affinity, Config, Limits, Listener, OverRate, PolicyKind, Protocol, RateLimit, Scheduling, Tuning};
 pub use control::{ConnectionInfo, Control, NoAnswer, ShardInfo};
-pub use corecast_fanout::{Backlog, ConnectionId, Counters, ParseConnectionIdError, ShardId};
+#[cfg(feature = "baselines")]
+pub use corecast_baselines::Handoff;
+pub use corecast_fanout::{Backlog, ConnectionId, Counters, Lag, ParseConnectionIdError, ShardId, UnknownName};
 pub use corecast_shard::State;
 pub use error::{RunError, StartError};
 pub use journal::{DisconnectRecord, JOURNAL_LENGTH};

@@ -2,23 +2,25 @@
 //!
 //! The shard keeps what a full mailbox does not take (`corecast_shard`). The owner of the mailbox wakes it when there is room.
 
-use crate::control::Request;
+use crate::control::{ControlMailbox, Request};
 use crate::waker::ShardWaker;
 use corecast_fanout::ShardId;
-use corecast_shard::{Mailboxes, ShardMessage};
+use corecast_shard::ShardMessage;
 use flume::{Receiver, Sender, TrySendError};
+use std::fmt;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// A message for a shard.
-pub(crate) type MailboxMessage = corecast_shard::MailboxMessage<Request>;
+/// A message for a shard. `I` is what the policy's shards tell each other.
+pub(crate) type MailboxMessage<I> = corecast_shard::MailboxMessage<I, Request>;
 
 /// Where a shard is sent to, from any thread.
 #[derive(Clone, Debug)]
-pub(crate) struct Mailbox {
-    sender: Sender<MailboxMessage>,
+pub(crate) struct Mailbox<I> {
+    sender: Sender<MailboxMessage<I>>,
     state: Arc<MailboxState>,
 }
 
@@ -29,10 +31,10 @@ struct MailboxState {
     room_wanted: AtomicBool,
 }
 
-impl Mailbox {
+impl<I> Mailbox<I> {
     /// Puts something into the mailbox, or gives it back if there is no room. A shard that has ended takes everything and
     /// does nothing with it.
-    fn try_put(&self, message: MailboxMessage) -> Result<(), MailboxMessage> {
+    fn try_put(&self, message: MailboxMessage<I>) -> Result<(), MailboxMessage<I>> {
         let outcome = match self.sender.try_send(message) {
             Err(TrySendError::Full(message)) => Err(message),
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
@@ -42,7 +44,7 @@ impl Mailbox {
     }
 
     /// The same, but asks to be woken if there is no room.
-    fn put_or_wait(&self, message: MailboxMessage) -> Result<(), MailboxMessage> {
+    fn put_or_wait(&self, message: MailboxMessage<I>) -> Result<(), MailboxMessage<I>> {
         self.try_put(message).or_else(|message| {
             self.state.room_wanted.store(true, Ordering::SeqCst);
             // It may have been emptied before it could see that.
@@ -51,31 +53,45 @@ impl Mailbox {
     }
 
     /// Puts something into the mailbox, waiting for room until the deadline; whether it is there.
-    pub(crate) fn put(&self, message: MailboxMessage, deadline: Instant) -> bool {
+    fn put(&self, message: MailboxMessage<I>, deadline: Instant) -> bool {
         let sent = self.sender.send_deadline(message, deadline).is_ok();
         self.state.waker.wake();
         sent
     }
+}
 
-    /// As [`put`](Self::put), on a shard's own thread and for as long as it takes.
-    pub(crate) async fn put_from_shard(&self, message: MailboxMessage) {
-        // An error means that the shard has ended.
-        let _ = self.sender.send_async(message).await;
-        self.state.waker.wake();
+impl<I: fmt::Debug + Send + 'static> ControlMailbox for Mailbox<I> {
+    fn stop(&self, deadline: Instant) -> bool {
+        self.put(MailboxMessage::Stop, deadline)
+    }
+
+    fn stop_from_shard(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(async {
+            // An error means that the shard has ended.
+            let _ = self.sender.send_async(MailboxMessage::Stop).await;
+            self.state.waker.wake();
+        })
+    }
+
+    fn ask(&self, request: Request, deadline: Instant) -> bool {
+        self.put(MailboxMessage::Request(request), deadline)
     }
 }
 
 /// The mailboxes of all shards, as one shard sees them.
 #[derive(Debug)]
-pub(crate) struct Mesh {
+pub(crate) struct Mesh<I> {
     shard: ShardId,
-    mailboxes: Vec<Mailbox>,
-    inbox: Receiver<MailboxMessage>,
+    mailboxes: Vec<Mailbox<I>>,
+    inbox: Receiver<MailboxMessage<I>>,
 }
 
-/// The mesh of so many shards: each one's end. An error is a lack of descriptors.
-pub(crate) fn mesh(shards: ShardId, capacity: usize) -> io::Result<(Vec<Mailbox>, Vec<Mesh>)> {
-    let mut mailboxes = Vec::new();
+/// The mailboxes of all shards, and each shard's end of the mesh.
+type Mailboxes<I> = (Vec<Mailbox<I>>, Vec<Mesh<I>>);
+
+/// The mesh of so many shards. An error is a lack of descriptors.
+pub(crate) fn mesh<I: Clone>(shards: ShardId, capacity: usize) -> io::Result<Mailboxes<I>> {
+    let mut mailboxes: Vec<Mailbox<I>> = Vec::new();
     let mut inboxes = Vec::new();
     for _ in 0..shards {
         let (sender, inbox) = flume::bounded(capacity);
@@ -89,7 +105,7 @@ pub(crate) fn mesh(shards: ShardId, capacity: usize) -> io::Result<(Vec<Mailbox>
     Ok((mailboxes, ends))
 }
 
-impl Mesh {
+impl<I> Mesh<I> {
     pub(crate) fn shard(&self) -> ShardId {
         self.shard
     }
@@ -100,7 +116,7 @@ impl Mesh {
     }
 
     /// The others.
-    pub(crate) fn others(&self) -> impl Iterator<Item = ShardId> + use<> {
+    pub(crate) fn others(&self) -> impl Iterator<Item = ShardId> + use<I> {
         let own = self.shard;
         (0..self.shards()).filter(move |shard| *shard != own)
     }
@@ -111,7 +127,7 @@ impl Mesh {
     }
 
     /// The next message, without waiting.
-    fn try_take(&self) -> Option<MailboxMessage> {
+    fn try_take(&self) -> Option<MailboxMessage<I>> {
         let message = self.inbox.try_recv().ok();
         if self.own().state.room_wanted.load(Ordering::SeqCst)
             && self.own().state.room_wanted.swap(false, Ordering::SeqCst)
@@ -131,15 +147,16 @@ impl Mesh {
         !self.mailboxes[usize::from(to)].sender.is_full()
     }
 
-    fn own(&self) -> &Mailbox {
+    fn own(&self) -> &Mailbox<I> {
         &self.mailboxes[usize::from(self.shard)]
     }
 }
 
-impl Mailboxes for &Mesh {
+impl<I> corecast_shard::Mailboxes for &Mesh<I> {
+    type Item = I;
     type Request = Request;
 
-    fn put(&mut self, to: ShardId, message: ShardMessage) -> Result<(), ShardMessage> {
+    fn put(&mut self, to: ShardId, message: ShardMessage<I>) -> Result<(), ShardMessage<I>> {
         let message = MailboxMessage::Shard(self.shard, message);
         match self.mailboxes[usize::from(to)].put_or_wait(message) {
             Err(MailboxMessage::Shard(_, message)) => Err(message),
@@ -148,7 +165,7 @@ impl Mailboxes for &Mesh {
         }
     }
 
-    fn take(&mut self) -> Option<MailboxMessage> {
+    fn take(&mut self) -> Option<MailboxMessage<I>> {
         self.try_take()
     }
 

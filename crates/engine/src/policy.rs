@@ -1,73 +1,41 @@
 //! From the configuration to the policy of each shard.
 
-use crate::config::{Config, Handoff, PolicyKind};
+#[cfg(feature = "baselines")]
+mod baselines;
+
+use crate::config::{Config, PolicyKind};
+use crate::control::Control;
 use crate::error::StartError;
 use crate::server::Start;
-use crate::socket::Socket;
-use corecast_fanout::policy::{
-    self, Directory, MutexDirectory, Sharded, Shared, SnapshotDirectory, SubjectorDirectory,
-};
-use corecast_fanout::{Limits, ShardId};
+use corecast_fanout::Limits;
+use corecast_fanout::policy::Sharded;
 use corecast_session::{Codec, NATIVE};
-use subjector::executor::{self, Mailbox};
-use subjector::{Alone, Channel, Mutex, Portal, Spin};
 
-/// Starts all shards with the policy that is configured.
-pub(crate) fn start(start: Start<'_>) -> Result<(), StartError> {
-    let config = start.config;
-    let all = Shards { handoff: handoff(config), limits: fanout_limits(config), count: start.shards(), start };
-    match config.policy {
-        PolicyKind::Sharded => all.apart(),
-        PolicyKind::Mutex => all.with(&MutexDirectory::default()),
-        PolicyKind::Snapshot => all.with(&SnapshotDirectory::default()),
-        PolicyKind::SubjectorSpin => all.with(&SubjectorDirectory::new(Spin)),
-        PolicyKind::SubjectorMutex => all.with(&SubjectorDirectory::new(Mutex)),
-        PolicyKind::SubjectorPortal => all.with(&SubjectorDirectory::new(Portal::on(own_thread()?))),
-        PolicyKind::SubjectorAlone => all.with(&SubjectorDirectory::new(Alone::default())),
-        PolicyKind::SubjectorChannel => all.with(&SubjectorDirectory::new(Channel::on(own_thread()?))),
+/// Refuses a policy that this build does not have, and settings that contradict the policy.
+pub(crate) fn validate(config: &Config) -> Result<(), StartError> {
+    if !PolicyKind::AVAILABLE.contains(&config.policy) {
+        return Err(StartError::NoBaselines(config.policy));
     }
+    #[cfg(feature = "baselines")]
+    baselines::validate(config)?;
+    Ok(())
 }
 
-/// The shards, before they have a policy.
-struct Shards<'a> {
-    start: Start<'a>,
-    handoff: policy::Handoff,
-    limits: Limits,
-    count: ShardId,
+/// Starts all shards with the policy that is configured, which is valid.
+pub(crate) fn start(start: Start<'_>) -> Result<Control, StartError> {
+    #[cfg(feature = "baselines")]
+    return baselines::start(start);
+    #[cfg(not(feature = "baselines"))]
+    sharded(start)
 }
 
-impl Shards<'_> {
-    /// Each with its own registry.
-    fn apart(self) -> Result<(), StartError> {
-        let Self { start, limits, count, .. } = self;
-        start.all(|shard| {
-            let limits = limits.clone();
-            move || Sharded::new(shard, count, limits, Codec)
-        })
-    }
-
-    /// All with one registry.
-    fn with(self, directory: &impl Directory<Socket>) -> Result<(), StartError> {
-        let Self { start, handoff, limits, count } = self;
-        start.all(|shard| {
-            let (limits, directory) = (limits.clone(), directory.clone());
-            move || Shared::new(shard, count, limits, Codec, directory).with_handoff(handoff)
-        })
-    }
-}
-
-fn handoff(config: &Config) -> policy::Handoff {
-    match config.handoff.unwrap_or(Handoff::Direct) {
-        Handoff::Direct => policy::Handoff::Direct,
-        Handoff::Owner => policy::Handoff::Owner,
-    }
-}
-
-/// A thread for the registry. It is not pinned: the scheduler places it among the CPUs that the process may use. It
-/// ends when the last shard has.
-fn own_thread() -> Result<Mailbox, StartError> {
-    executor::thread("registry")
-        .map_err(|error| StartError::Invalid(format!("cannot start a thread for the registry: {error}")))
+/// Starts all shards, each with its own registry.
+fn sharded(start: Start<'_>) -> Result<Control, StartError> {
+    let (limits, shards) = (fanout_limits(start.config), start.shards);
+    start.all(|shard| {
+        let limits = limits.clone();
+        move || Sharded::new(shard, shards, limits, Codec)
+    })
 }
 
 fn fanout_limits(config: &Config) -> Limits {
@@ -78,6 +46,6 @@ fn fanout_limits(config: &Config) -> Limits {
         max_subscriptions: config.limits.max_subscriptions,
         ..Limits::default()
     };
-    limits.lag[NATIVE.index()] = config.limits.native_lag.of_fanout();
+    limits.lag[NATIVE.index()] = config.limits.native_lag;
     limits
 }

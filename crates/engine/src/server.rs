@@ -2,11 +2,11 @@
 
 use crate::accept::BoundListener;
 use crate::affinity::{self, CpuPlacement};
-use crate::config::{Config, Lag, Limits, Listener, PolicyKind, Protocol};
-use crate::control::Control;
+use crate::config::{Config, Limits, Listener, Protocol};
+use crate::control::{Control, ControlMailbox};
 use crate::driver::{Driver, Engine, run};
 use crate::error::{RunError, StartError};
-use crate::mesh::{Mesh, mesh};
+use crate::mesh::{Mailbox, Mesh, mesh};
 use crate::{io_uring, listener, open_files, policy};
 use corecast_fanout::{Counters, ShardId};
 use corecast_session::{Native, Plain};
@@ -21,6 +21,7 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -86,7 +87,7 @@ impl Server {
     /// Starts it with the policy that `run_policy` starts.
     fn start_with(
         config: &Config,
-        run_policy: impl FnOnce(Start<'_>) -> Result<(), StartError>,
+        run_policy: impl FnOnce(Start<'_>) -> Result<Control, StartError>,
     ) -> Result<Self, StartError> {
         validate(config)?;
         open_files::check(config)?;
@@ -105,12 +106,8 @@ impl Server {
             glommio::signal::block(&STOPPING_SIGNALS.map(|signal| signal as i32))
                 .map_err(|error| StartError::Invalid(format!("cannot block signals: {error}")))?;
         }
-        let (mailboxes, meshes) = mesh(shards, config.limits.mailbox_capacity)
-            .map_err(|error| StartError::Invalid(format!("cannot make the shards' mailboxes: {error}")))?;
-        let control = Control::new(mailboxes);
         let (report, events) = flume::unbounded();
-        let start = Start { config, control: &control, report, listeners: bound, meshes };
-        run_policy(start)?;
+        let control = run_policy(Start { config, shards, report, listeners: bound })?;
         let server = Self { listeners, control, shards: config.cpus.len(), events };
         server.wait_until_ready()?;
         Ok(server)
@@ -211,11 +208,7 @@ fn validate(config: &Config) -> Result<(), StartError> {
     if config.cpus.is_empty() {
         return invalid("there is no shard: give at least one CPU");
     }
-    if config.policy == PolicyKind::Sharded && config.handoff.is_some() {
-        return invalid(
-            "a handoff is for the policies with a shared registry: under sharded the owning shard always writes",
-        );
-    }
+    policy::validate(config)?;
     if config.limits.max_connections < config.cpus.len() {
         let (connections, shards) = (config.limits.max_connections, config.cpus.len());
         return invalid(&format!(
@@ -236,25 +229,24 @@ fn validate(config: &Config) -> Result<(), StartError> {
 /// What starting the shards takes.
 pub(crate) struct Start<'a> {
     pub(crate) config: &'a Config,
-    control: &'a Control,
+    /// How many there are.
+    pub(crate) shards: ShardId,
     report: Sender<(ShardId, ShardEvent)>,
     listeners: Vec<Vec<(Listener, OwnedFd)>>,
-    meshes: Vec<Mesh>,
 }
 
 impl Start<'_> {
-    /// How many there are.
-    pub(crate) fn shards(&self) -> ShardId {
-        ShardId::try_from(self.meshes.len()).expect("numbered when they were made")
-    }
-
     /// Starts a thread for each shard, with the policy that `policy` makes there.
-    pub(crate) fn all<P, M>(self, policy: impl Fn(ShardId) -> M) -> Result<(), StartError>
+    pub(crate) fn all<P, M>(self, policy: impl Fn(ShardId) -> M) -> Result<Control, StartError>
     where
         P: Engine,
         M: FnOnce() -> P + Send + 'static,
     {
-        let Self { config, control, report, listeners, meshes } = self;
+        let Self { config, shards, report, listeners } = self;
+        let (mailboxes, meshes) = mesh::<P::Item>(shards, config.limits.mailbox_capacity)
+            .map_err(|error| StartError::Invalid(format!("cannot make the shards' mailboxes: {error}")))?;
+        let erase = |mailbox: Mailbox<P::Item>| -> Arc<dyn ControlMailbox> { Arc::new(mailbox) };
+        let control = Control::new(mailboxes.into_iter().map(erase).collect());
         for ((mesh, listeners), cpu) in meshes.into_iter().zip(listeners).zip(&config.cpus) {
             let shard = mesh.shard();
             let thread = ShardThread {
@@ -284,14 +276,14 @@ impl Start<'_> {
                 return Err(StartError::Shard { shard, reason: error.to_string() });
             }
         }
-        Ok(())
+        Ok(control)
     }
 }
 
 /// What a shard's thread is given.
-struct ShardThread<M> {
+struct ShardThread<M, I> {
     cpu: usize,
-    mesh: Mesh,
+    mesh: Mesh<I>,
     listeners: Vec<(Listener, OwnedFd)>,
     config: Config,
     /// If this shard is the one that waits for signals.
@@ -299,11 +291,11 @@ struct ShardThread<M> {
     policy: M,
 }
 
-impl<M> ShardThread<M> {
+impl<M, I> ShardThread<M, I> {
     /// Runs the shard on this thread until it is stopped.
     fn run<P>(self, ready: impl FnOnce() + 'static) -> Result<ShardStats, StartError>
     where
-        P: Engine,
+        P: Engine<Item = I>,
         M: FnOnce() -> P + 'static,
     {
         let Self { cpu, mesh, listeners, config, control, policy } = self;
@@ -344,7 +336,7 @@ fn bound_listener<P: Engine>((listener, descriptor): (Listener, OwnedFd), limits
                 Some(channel) => channel.into(),
                 None => format!("{}:{}", listener.protocol, listener.address).into(),
             };
-            let lag = listener.lag.map(Lag::of_fanout);
+            let lag = listener.lag;
             let limits = corecast_wire::Limits { max_frame: limits.plain_max_frame };
             let session = move || Plain { channel: Rc::clone(&channel), limits, lag };
             BoundListener::new(descriptor, listener.idle_timeout.unwrap_or_default(), session)

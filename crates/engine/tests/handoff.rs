@@ -1,4 +1,5 @@
 //! Who writes, where the registry is shared: whoever it is, what the promises say of order, answers and the end holds.
+#![cfg(feature = "baselines")]
 
 use corecast_engine::{Handoff, PolicyKind, Protocol, Server};
 use corecast_testkit::{LocalServer, Peer};

@@ -77,6 +77,7 @@ fn a_busy_shard_looks_into_its_mailbox() {
     });
 }
 
+#[cfg(feature = "baselines")]
 #[test]
 fn an_idle_shard_is_woken_for_what_its_registry_has_done() {
     for policy in [PolicyKind::SubjectorPortal, PolicyKind::SubjectorChannel] {

@@ -45,8 +45,8 @@ impl AddAssign for Counters {
 }
 
 impl Counters {
-    /// Counts a send.
-    pub(crate) fn sent(&mut self, sent: Sent) {
+    /// Counts a send that carried messages.
+    pub fn sent(&mut self, sent: Sent) {
         self.sends += 1;
         self.sent_bytes += sent.taken() as u64;
     }

@@ -2,13 +2,14 @@
 
 use crate::{Encoding, MAX_ENCODINGS};
 
-/// What happens to a subscriber that is behind by more than the log holds, or by the most where all logs are too large.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lag {
-    /// Its connection is closed ([`Effect::Lagged`](crate::Effect::Lagged)).
-    Disconnect,
-    /// It is told how many messages it missed, if its encoding can say so, and goes on behind them.
-    Skip,
+crate::named! {
+    /// The effect on a subscriber that is behind by more than the log holds, or by the most where all logs are too large.
+    Lag, "lag rule" {
+        /// Its connection is closed ([`Effect::Lagged`](crate::Effect::Lagged)).
+        Disconnect = "disconnect",
+        /// It is told how many messages it missed, if its encoding can say so, and goes on behind them.
+        Skip = "skip",
+    }
 }
 
 /// Bounds, and what reaching them does.
@@ -16,12 +17,11 @@ pub enum Lag {
 pub struct Limits {
     /// Bytes of messages kept of one channel in one encoding for subscribers that are behind
     /// (8 bytes of index a message included). Beyond it, when all subscribers that take bytes have had
-    /// theirs, the oldest go, and `lag` says what that means for those who have not had them. The baselines
-    /// keep so many bytes for each connection that is behind, and one batch more. Default 4 MiB.
+    /// theirs, the oldest go, and `lag` says what that means for those who have not had them. Default 4 MiB.
     pub log_bytes: usize,
     /// Bytes of messages kept of all channels together, counted likewise. Beyond it, when all subscribers that take bytes
     /// have had theirs, whoever is behind by the most bytes does without all that it has not had, as if its log were
-    /// over its bound, then the next. The baselines do not keep to it. Default 256 MiB.
+    /// over its bound, then the next. Default 256 MiB.
     pub shard_log_bytes: usize,
     /// What lagging means, by encoding, for a subscription that does not say it. Default: disconnect.
     pub lag: [Lag; MAX_ENCODINGS],

@@ -1,17 +1,18 @@
 //! What one shard posts to another.
 
-use crate::policy::Delivery;
-use crate::{ConnectionId, Encoding};
+use crate::Encoding;
 use bytes::Bytes;
 use std::sync::Arc;
 
 /// Everything that one shard has for another since it last posted, in order.
-#[derive(Clone, Debug, Default)]
-pub struct ShardBatch {
-    items: Vec<Item>,
+///
+/// Each policy has items of its own ([`Policy::Item`](crate::Policy::Item)); those of `sharded` are [`Item`].
+#[derive(Clone, Debug)]
+pub struct ShardBatch<I = Item> {
+    items: Vec<I>,
 }
 
-/// One thing that a shard tells another.
+/// One thing that a shard of the `sharded` policy tells another.
 #[derive(Clone, Debug)]
 pub enum Item {
     /// Messages of a channel that the receiver is interested in.
@@ -34,21 +35,6 @@ pub enum Item {
     Barrier(u64),
     /// The answer: all that the sender had accepted when it was asked has been posted.
     Passed(u64),
-    /// Messages for connections of the receiver, which writes to them (the baselines, if so told).
-    Delivery(Delivery),
-    /// Something befell a connection of the receiver while the sender wrote to it (the baselines).
-    Notice(ConnectionId, Notice),
-}
-
-/// What befell a connection while another shard wrote to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// It is full: wait until it is writable.
-    Full,
-    /// It fell behind by more than the bound.
-    Lagged,
-    /// Its peer is gone.
-    Gone,
 }
 
 /// Consecutive messages of one channel, encoded.
@@ -64,24 +50,30 @@ pub struct EncodedBatch {
     pub lengths: Arc<[u32]>,
 }
 
-impl ShardBatch {
-    /// Whether there is nothing to say.
+impl<I> Default for ShardBatch<I> {
+    fn default() -> Self {
+        Self { items: Vec::new() }
+    }
+}
+
+impl<I> ShardBatch<I> {
+    /// Returns true if there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
     /// Adds one item at the end.
-    pub fn push(&mut self, item: Item) {
+    pub fn push(&mut self, item: I) {
         self.items.push(item);
     }
 
     /// Adds all items of another shard batch at the end.
-    pub fn append(&mut self, mut later: ShardBatch) {
+    pub fn append(&mut self, mut later: Self) {
         self.items.append(&mut later.items);
     }
 
     /// The items, in order.
-    pub fn into_items(self) -> impl Iterator<Item = Item> {
+    pub fn into_items(self) -> impl Iterator<Item = I> {
         self.items.into_iter()
     }
 }

@@ -27,7 +27,6 @@ impl Shard {
 
     fn publish(&mut self, from: ConnectionId, channel: &str, payload: &[u8]) {
         self.policy.publish(from, &Publication { channel, payload, no_echo: false });
-        self.policy.commit(from);
     }
 }
 

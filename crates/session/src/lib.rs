@@ -78,7 +78,7 @@ pub struct Context<'a, P> {
     pub id: ConnectionId,
     /// For encoding answers: the last one's bytes, or none.
     pub answer: &'a mut Vec<u8>,
-    /// Set when something was published: then the owner ends the batch ([`Policy::commit`]).
+    /// Set when something was published: then the owner ends the batch ([`Hooks::commit`](corecast_fanout::Hooks::commit)).
     pub published: bool,
 }
 

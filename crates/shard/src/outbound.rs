@@ -8,11 +8,12 @@
 
 use corecast_fanout::{Outlet, Policy, ShardBatch, ShardId};
 
-/// The content of a shard's mailbox. `R` is what the driver's clients ask of a shard.
+/// The content of a shard's mailbox. `I` is what the policy's shards tell each other, `R` what the driver's clients
+/// ask of a shard.
 #[derive(Debug)]
-pub enum MailboxMessage<R> {
+pub enum MailboxMessage<I, R> {
     /// From another shard.
-    Shard(ShardId, ShardMessage),
+    Shard(ShardId, ShardMessage<I>),
     /// Stop serving.
     Stop,
     /// A question from outside.
@@ -21,15 +22,18 @@ pub enum MailboxMessage<R> {
 
 /// A message from one shard to another.
 #[derive(Debug)]
-pub enum ShardMessage {
+pub enum ShardMessage<I> {
     /// From its policy.
-    Batch(ShardBatch),
+    Batch(ShardBatch<I>),
     /// The sender has posted everything that it will ever publish.
     Finished,
 }
 
 /// The mailboxes of all shards, as one shard sees them.
 pub trait Mailboxes {
+    /// What the policy's shards tell each other.
+    type Item;
+
     /// What may be asked of a shard from outside.
     type Request;
 
@@ -38,10 +42,10 @@ pub trait Mailboxes {
     ///
     /// # Errors
     /// The message, if there is no room.
-    fn put(&mut self, to: ShardId, message: ShardMessage) -> Result<(), ShardMessage>;
+    fn put(&mut self, to: ShardId, message: ShardMessage<Self::Item>) -> Result<(), ShardMessage<Self::Item>>;
 
     /// Takes the next message out of the shard's own mailbox.
-    fn take(&mut self) -> Option<MailboxMessage<Self::Request>>;
+    fn take(&mut self) -> Option<MailboxMessage<Self::Item, Self::Request>>;
 
     /// Returns true if there is nothing to take.
     fn is_empty(&self) -> bool;
@@ -49,18 +53,18 @@ pub trait Mailboxes {
 
 /// The messages of one shard to all others that wait for room.
 #[derive(Debug)]
-pub(crate) struct Outbound {
+pub(crate) struct Outbound<I> {
     own: ShardId,
-    waiting: Vec<Option<ShardMessage>>,
+    waiting: Vec<Option<ShardMessage<I>>>,
     told_finished: Vec<bool>,
 }
 
-impl Outbound {
+impl<I> Outbound<I> {
     pub(crate) fn new(own: ShardId, shards: ShardId) -> Self {
         Self { own, waiting: (0..shards).map(|_| None).collect(), told_finished: vec![false; usize::from(shards)] }
     }
 
-    pub(crate) fn others(&self) -> impl Iterator<Item = ShardId> + use<> {
+    pub(crate) fn others(&self) -> impl Iterator<Item = ShardId> + use<I> {
         let own = self.own;
         (0..ShardId::try_from(self.waiting.len()).expect("made from a shard id")).filter(move |shard| *shard != own)
     }
@@ -76,7 +80,7 @@ impl Outbound {
     }
 
     /// Posts what the policy has for other shards, as far as their mailboxes have room, and the end of a shard that stops.
-    pub(crate) fn dispatch<O: Outlet, P: Policy<O>, M: Mailboxes>(
+    pub(crate) fn dispatch<O: Outlet, P: Policy<O, Item = I>, M: Mailboxes<Item = I>>(
         &mut self,
         policy: &mut P,
         is_stopping: bool,

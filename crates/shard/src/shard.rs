@@ -26,12 +26,12 @@ pub const MAX_MAILBOX_MESSAGES: usize = 256;
 
 /// A shard with its policy. `E` is the driver's end of a connection.
 #[derive(Debug)]
-pub struct Shard<P, E> {
+pub struct Shard<P: Policy<E::Outlet>, E: Endpoint> {
     pub(crate) policy: P,
     pub(crate) limits: ShardLimits,
     pub(crate) clock: Clock,
     pub(crate) connections: Connections<E>,
-    pub(crate) outbound: Outbound,
+    pub(crate) outbound: Outbound<P::Item>,
     pub(crate) deadlines: Deadlines,
     pub(crate) stats: ShardStats,
     pub(crate) drain: Drain,
@@ -196,7 +196,11 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
 
     /// The first half of a tick: what was read goes to the other shards, what they have posted is taken, answers leave.
     /// `answer` answers the requests from outside.
-    pub fn exchange<M: Mailboxes>(&mut self, mailboxes: &mut M, answer: impl FnMut(&mut Self, M::Request)) {
+    pub fn exchange<M: Mailboxes<Item = P::Item>>(
+        &mut self,
+        mailboxes: &mut M,
+        answer: impl FnMut(&mut Self, M::Request),
+    ) {
         self.policy.post();
         // Before anything else, so that the other shards begin meanwhile.
         self.dispatch(mailboxes);
@@ -207,7 +211,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
 
     /// The second half: messages leave to about `budget` subscribers, and what has ended is closed. Returns true if there is
     /// more to do.
-    pub fn flush<M: Mailboxes>(&mut self, budget: usize, mailboxes: &mut M) -> bool {
+    pub fn flush<M: Mailboxes<Item = P::Item>>(&mut self, budget: usize, mailboxes: &mut M) -> bool {
         let more = self.policy.flush(budget);
         while let Some(effect) = self.policy.take_effect() {
             self.carry_out(effect);
@@ -228,12 +232,16 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         more || (!is_saturated && !mailboxes.is_empty())
     }
 
-    fn dispatch<M: Mailboxes>(&mut self, mailboxes: &mut M) {
+    fn dispatch<M: Mailboxes<Item = P::Item>>(&mut self, mailboxes: &mut M) {
         let is_stopping = self.is_stopping();
         self.outbound.dispatch(&mut self.policy, is_stopping, mailboxes);
     }
 
-    fn take_messages<M: Mailboxes>(&mut self, mailboxes: &mut M, mut answer: impl FnMut(&mut Self, M::Request)) {
+    fn take_messages<M: Mailboxes<Item = P::Item>>(
+        &mut self,
+        mailboxes: &mut M,
+        mut answer: impl FnMut(&mut Self, M::Request),
+    ) {
         if self.policy.is_saturated() {
             return;
         }

@@ -17,10 +17,10 @@ pub(crate) const WHOLE: usize = 64 * 1024;
 const MOST_TURNS: usize = 10_000;
 
 /// A shard, and the tasks of its connections by slot.
-pub(crate) struct Driver<P> {
+pub(crate) struct Driver<P: Policy<Transport>> {
     pub(crate) id: ShardId,
     pub(crate) shard: SimulatedShard<P>,
-    pub(crate) mesh: Mesh,
+    pub(crate) mesh: Mesh<P::Item>,
     /// Full transports that it waits for.
     pub(crate) full: Vec<(ConnectionId, Transport)>,
     tasks: Vec<Option<Task>>,
@@ -30,7 +30,7 @@ pub(crate) struct Driver<P> {
 }
 
 impl<P: Policy<Transport>> Driver<P> {
-    pub(crate) fn new(id: ShardId, policy: P, mesh: Mesh, settings: &Settings) -> Self {
+    pub(crate) fn new(id: ShardId, policy: P, mesh: Mesh<P::Item>, settings: &Settings) -> Self {
         let shard = Shard::new(id, mesh.shards(), policy, settings.shard_limits(), Duration::ZERO, u64::from(id));
         Self {
             id,

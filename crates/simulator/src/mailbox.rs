@@ -6,30 +6,30 @@ use corecast_shard::{MailboxMessage, Mailboxes, ShardMessage};
 use flume::{Receiver, Sender, TrySendError};
 
 /// What is put into a mailbox.
-struct Letter {
-    message: MailboxMessage<()>,
+struct Letter<I> {
+    message: MailboxMessage<I, ()>,
     /// Messages that the server had accepted when it was posted: what the sender accepted of them is in it, or was posted
     /// before.
     horizon: usize,
 }
 
 /// One shard's end of the mesh.
-pub(crate) struct Mesh {
+pub(crate) struct Mesh<I> {
     own: ShardId,
-    senders: Vec<Sender<Letter>>,
-    inbox: Receiver<Letter>,
+    senders: Vec<Sender<Letter<I>>>,
+    inbox: Receiver<Letter<I>>,
     /// For each shard, the horizon of the message that waits for room.
     horizons: Vec<Option<usize>>,
 }
 
 /// The mesh of so many shards: each one's end.
-pub(crate) fn mesh(shards: ShardId, capacity: usize) -> Vec<Mesh> {
+pub(crate) fn mesh<I>(shards: ShardId, capacity: usize) -> Vec<Mesh<I>> {
     let (senders, inboxes): (Vec<_>, Vec<_>) = (0..shards).map(|_| flume::bounded(capacity)).unzip();
     let end = |(own, inbox)| Mesh { own, senders: senders.clone(), inbox, horizons: vec![None; usize::from(shards)] };
     (0..).zip(inboxes).map(end).collect()
 }
 
-impl Mesh {
+impl<I> Mesh<I> {
     pub(crate) fn shards(&self) -> ShardId {
         ShardId::try_from(self.senders.len()).expect("made from a shard id")
     }
@@ -49,21 +49,22 @@ impl Mesh {
     }
 
     /// The mesh as the shard sees it in one half of a tick, in which it takes so many messages at most.
-    pub(crate) fn for_tick<'a, M>(&'a mut self, messages: usize, model: &'a mut M) -> TickMailboxes<'a, M> {
+    pub(crate) fn for_tick<'a, M>(&'a mut self, messages: usize, model: &'a mut M) -> TickMailboxes<'a, I, M> {
         TickMailboxes { mesh: self, messages, model }
     }
 }
 
-pub(crate) struct TickMailboxes<'a, M> {
-    mesh: &'a mut Mesh,
+pub(crate) struct TickMailboxes<'a, I, M> {
+    mesh: &'a mut Mesh<I>,
     messages: usize,
     model: &'a mut M,
 }
 
-impl<M: Observer> Mailboxes for TickMailboxes<'_, M> {
+impl<I, M: Observer> Mailboxes for TickMailboxes<'_, I, M> {
+    type Item = I;
     type Request = ();
 
-    fn put(&mut self, to: ShardId, message: ShardMessage) -> Result<(), ShardMessage> {
+    fn put(&mut self, to: ShardId, message: ShardMessage<I>) -> Result<(), ShardMessage<I>> {
         let own = self.mesh.own;
         let horizon = self.mesh.horizons[usize::from(to)].take();
         let horizon = horizon.unwrap_or_else(|| match message {
@@ -80,7 +81,7 @@ impl<M: Observer> Mailboxes for TickMailboxes<'_, M> {
         }
     }
 
-    fn take(&mut self) -> Option<MailboxMessage<()>> {
+    fn take(&mut self) -> Option<MailboxMessage<I, ()>> {
         self.messages = self.messages.checked_sub(1)?;
         let Letter { message, horizon } = self.mesh.inbox.try_recv().ok()?;
         if let MailboxMessage::Shard(from, ShardMessage::Batch(_)) = &message {

@@ -6,8 +6,8 @@
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum};
-use corecast_fanout::policy::Handoff::{Direct, Owner};
-use corecast_fanout::policy::{Directory, Handoff, MutexDirectory, SnapshotDirectory, SubjectorDirectory};
+use corecast_baselines::Handoff::{Direct, Owner};
+use corecast_baselines::{Directory, Handoff, MutexDirectory, SnapshotDirectory, SubjectorDirectory};
 use corecast_simulator::{
     Failure, PolicyFactory, Report, Scenario, ShardedFactory, SharedFactory, Transport, run, shrink,
 };

@@ -1,7 +1,8 @@
 //! All policies, to run a scenario on any of them.
 
 use crate::Transport;
-use corecast_fanout::policy::{Directory, Handoff, Sharded, Shared};
+use corecast_baselines::{Directory, Handoff, Shared};
+use corecast_fanout::policy::Sharded;
 use corecast_fanout::{Limits, Policy, ShardId};
 use corecast_session::Codec;
 

@@ -1,6 +1,6 @@
 //! Some thousand seeds on every policy, always the same ones, hold, reach what they are for, and always run the same way.
 
-use corecast_fanout::policy::{Directory, Handoff, MutexDirectory, SnapshotDirectory, SubjectorDirectory};
+use corecast_baselines::{Directory, Handoff, MutexDirectory, SnapshotDirectory, SubjectorDirectory};
 use corecast_simulator::{PolicyFactory, Report, Scenario, ShardedFactory, SharedFactory, Transport, run, shrink};
 use subjector::{Alone, Mutex, Spin};
 

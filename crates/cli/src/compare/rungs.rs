@@ -24,7 +24,7 @@ pub(super) fn expand(names: &[String]) -> Vec<String> {
     let mut rungs: Vec<String> = Vec::new();
     for name in names {
         let of_name: Vec<&str> = match name.as_str() {
-            "all" => PolicyKind::ALL.iter().map(|policy| policy.name()).collect(),
+            "all" => PolicyKind::AVAILABLE.iter().map(|policy| policy.name()).collect(),
             "ladder" => LADDER.to_vec(),
             rung => vec![rung],
         };
@@ -53,7 +53,7 @@ mod tests {
         let names = |text: &str| expand(&text.split(',').map(str::to_owned).collect::<Vec<_>>());
         assert_eq!(names("mutex,sharded,mutex"), ["mutex", "sharded"]);
         let all = names("sharded,all");
-        assert_eq!((all.len(), all[0].as_str()), (PolicyKind::ALL.len(), "sharded"));
+        assert_eq!((all.len(), all[0].as_str()), (PolicyKind::AVAILABLE.len(), "sharded"));
         assert!(all.iter().all(|policy| LADDER.contains(&policy.as_str())), "{all:?}");
     }
 

@@ -5,7 +5,7 @@ use crate::config::{Config, Listener, Protocol};
 use crate::error::RunError;
 use crate::socket::Socket;
 use corecast_fanout::{
-    Backlog, ConnectionId, Counters, Effect, Encoding, Lag, Policy, Publication, ShardBatch, ShardId,
+    Backlog, ConnectionId, Counters, Effect, Encoding, Hooks, Item, Lag, Policy, Publication, ShardBatch, ShardId,
     TooManySubscriptions,
 };
 use std::net::{Ipv4Addr, TcpStream};
@@ -15,7 +15,11 @@ use std::time::Duration;
 #[derive(Default)]
 struct Panicking(ShardBatch);
 
+impl Hooks for Panicking {}
+
 impl Policy<Socket> for Panicking {
+    type Item = Item;
+
     fn open(&mut self, _: Socket, _: Encoding) -> ConnectionId {
         panic!("an invariant is broken")
     }
@@ -77,7 +81,6 @@ impl Policy<Socket> for Panicking {
     fn answer(&mut self, _: ConnectionId, _: &[u8]) {}
     fn unsubscribe(&mut self, _: ConnectionId, _: &str, _: &[u8]) {}
     fn publish(&mut self, _: ConnectionId, _: &Publication<'_>) {}
-    fn commit(&mut self, _: ConnectionId) {}
     fn writable(&mut self, _: ConnectionId) {}
     fn post(&mut self) {}
     fn receive(&mut self, _: ShardId, _: ShardBatch) {}

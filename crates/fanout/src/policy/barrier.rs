@@ -12,7 +12,7 @@ use crate::ShardId;
 
 /// The barriers that one shard asks the others to pass, numbered from 0.
 #[derive(Debug)]
-pub(super) struct Barriers {
+pub struct Barriers {
     /// The number of the next.
     next: u64,
     /// Something waits for the next.
@@ -24,35 +24,39 @@ pub(super) struct Barriers {
 
 impl Barriers {
     /// A barrier that is never passed.
-    pub(super) const NEVER: u64 = u64::MAX;
+    pub const NEVER: u64 = u64::MAX;
 
-    pub(super) fn new(shard: ShardId, shards: ShardId) -> Self {
+    /// Of this shard, of so many.
+    pub fn new(shard: ShardId, shards: ShardId) -> Self {
         let passed = (0..shards).map(|other| if other == shard { u64::MAX } else { 0 });
         Self { next: 0, is_wanted: false, passed: passed.collect() }
     }
 
     /// The number of a barrier behind all that has been accepted anywhere until now.
-    pub(super) fn want(&mut self) -> u64 {
+    pub fn want(&mut self) -> u64 {
         self.is_wanted = true;
         self.next
     }
 
     /// The barrier that the others are to be asked for now.
-    pub(super) fn take_wanted(&mut self) -> Option<u64> {
+    pub fn take_wanted(&mut self) -> Option<u64> {
         std::mem::take(&mut self.is_wanted).then(|| {
             self.next += 1;
             self.next - 1
         })
     }
 
-    /// A shard has passed this barrier, and all before it.
-    pub(super) fn pass(&mut self, shard: ShardId, number: u64) {
+    /// Notes that a shard has passed this barrier and all before it; `u64::MAX` for one that accepts nothing more.
+    ///
+    /// # Panics
+    /// If there is no such shard.
+    pub fn pass(&mut self, shard: ShardId, number: u64) {
         let passed = &mut self.passed[usize::from(shard)];
         *passed = (*passed).max(number.saturating_add(1));
     }
 
     /// Returns true if every shard has passed this barrier.
-    pub(super) fn is_passed(&self, number: u64) -> bool {
+    pub fn is_passed(&self, number: u64) -> bool {
         self.passed.iter().all(|passed| *passed > number)
     }
 }

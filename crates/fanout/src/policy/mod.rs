@@ -1,29 +1,23 @@
-//! How a published message finds its subscribers: one file or folder a policy.
+//! How a published message finds its subscribers: the trait, the `sharded` policy, and parts that policies share.
 //!
-//! | policy | registry of subscribers | who writes the socket |
-//! | --- | --- | --- |
-//! | [`Sharded`] | one per shard, no lock | the owning shard, from its log, once per tick |
-//! | [`Mutex`] | one for the process, locked for the whole fan-out | the publisher's thread, once per subscriber and read batch |
-//! | [`Snapshot`] | one for the process, copy-on-write, locked to clone an `Arc` | the publisher's thread, likewise |
-//! | [`Subjected`] | one for the process, an object under a policy of `corecast_subjector` | the thread on which the fan-out runs, likewise |
+//! A policy has one side on each shard. Its owner, the driver of the shard, calls [`Policy`], and [`Hooks`] at the points
+//! that they name. The sides tell each other only what their owners carry in [`ShardBatch`]es.
 //!
-//! All but the first are the baselines. They are the one exception to the rule that only shard batches cross
-//! shards. Under [`Handoff::Owner`] they only name the subscribers, and the owning shard writes.
+//! A policy outside this crate implements both traits, with items of its own. [`Barriers`], [`Leaving`] and [`PendingWrites`]
+//! are there for it to use: they hold what the promises ask of every policy.
 
 mod barrier;
 mod leaving;
 mod pending_writes;
-mod ranges;
 mod sharded;
-mod shared;
 
+pub use barrier::Barriers;
+pub use leaving::{Leaving, Request};
+pub use pending_writes::PendingWrites;
 pub use sharded::Sharded;
-pub use shared::{
-    Delivery, Directory, FanOut, Handoff, Members, Membership, Mutex, MutexDirectory, Outcome, Registry, Shared,
-    Snapshot, SnapshotDirectory, Subjected, SubjectorDirectory, Writer,
-};
 
 use crate::{ConnectionId, Counters, Encoding, Lag, Outlet, ShardBatch, ShardId};
+use std::fmt;
 use std::task::Waker;
 
 /// A message on its way in.
@@ -74,7 +68,10 @@ pub struct TooManySubscriptions {
 /// The owner drains [`take_effect`](Self::take_effect) after any call, posts every non-empty
 /// [`shard_batch`](Self::shard_batch), and never calls a method for a connection after closing it; such a call
 /// does nothing.
-pub trait Policy<O: Outlet> {
+pub trait Policy<O: Outlet>: Hooks {
+    /// One thing that a shard of this policy tells another.
+    type Item: Clone + fmt::Debug + Send + 'static;
+
     /// A connection has come; it reads this encoding.
     fn open(&mut self, outlet: O, encoding: Encoding) -> ConnectionId;
 
@@ -132,11 +129,8 @@ pub trait Policy<O: Outlet> {
     /// meanwhile is done behind that.
     fn unsubscribe(&mut self, id: ConnectionId, channel: &str, answer: &[u8]);
 
-    /// Takes a message. It is on its way when [`commit`](Self::commit) has been called, at the latest.
+    /// Takes a message. It is on its way when [`Hooks::commit`] has been called, at the latest.
     fn publish(&mut self, from: ConnectionId, publication: &Publication<'_>);
-
-    /// Ends the batch of messages that one read of this connection brought.
-    fn commit(&mut self, from: ConnectionId);
 
     /// The transport of a connection can take bytes again.
     fn writable(&mut self, id: ConnectionId);
@@ -145,10 +139,10 @@ pub trait Policy<O: Outlet> {
     fn post(&mut self);
 
     /// What is to be posted to a shard; the owner takes it when the mailbox can have it.
-    fn shard_batch(&mut self, to: ShardId) -> &mut ShardBatch;
+    fn shard_batch(&mut self, to: ShardId) -> &mut ShardBatch<Self::Item>;
 
     /// Takes a shard batch that another shard posted.
-    fn receive(&mut self, from: ShardId, shard_batch: ShardBatch);
+    fn receive(&mut self, from: ShardId, shard_batch: ShardBatch<Self::Item>);
 
     /// Another shard accepts nothing more, and all its shard batches have been received: it is not waited for any more.
     fn finished(&mut self, from: ShardId);
@@ -165,25 +159,30 @@ pub trait Policy<O: Outlet> {
     /// shard batches received, until a flush has changed that.
     fn is_saturated(&self) -> bool;
 
-    /// Whether it pays to wait a little with the next flush, because what comes meanwhile leaves in the same sends.
-    fn merges(&self) -> bool {
-        true
-    }
-
-    /// Whether something that was asked for here is still to be done by others (the baselines whose registry is
-    /// asynchronous). It may yet fill shard batches; every call of [`flush`](Self::flush) looks whether it is done.
-    fn is_pending(&self) -> bool {
-        false
-    }
-
-    /// Takes what is to be woken when a flush would find something done that was pending; whether that ever happens.
-    fn wake_with(&mut self, _waker: Waker) -> bool {
-        false
-    }
-
     /// The next thing to do for a connection.
     fn take_effect(&mut self) -> Option<Effect>;
 
     /// What was done so far.
     fn counters(&self) -> Counters;
+}
+
+/// Points at which a policy may do more than [`Policy`] asks. `sharded` does nothing there, which is what each method does by
+/// default; a registry that shards share, perhaps on another thread, needs them.
+pub trait Hooks {
+    /// Every message that one read of this connection brought has been published.
+    fn commit(&mut self, _from: ConnectionId) {}
+
+    /// Returns true if a short wait before the next flush pays, because what comes meanwhile leaves in the same sends.
+    fn merges(&self) -> bool {
+        true
+    }
+
+    /// Returns true if something that was asked for here is still to be done elsewhere. It may yet fill shard batches;
+    /// every call of [`Policy::post`] and [`Policy::flush`] looks for it.
+    fn is_pending(&self) -> bool {
+        false
+    }
+
+    /// Takes the waker to wake when the next flush would find something done that was pending.
+    fn wake_with(&mut self, _waker: Waker) {}
 }

@@ -3,32 +3,35 @@
 /// Bytes that leave before anything else, in order. Holds no memory while empty, and never more than about
 /// twice of what has not left.
 #[derive(Debug, Default)]
-pub(super) struct PendingWrites {
+pub struct PendingWrites {
     bytes: Vec<u8>,
     /// So many at the front have left.
     sent: usize,
 }
 
 impl PendingWrites {
-    pub(super) fn is_empty(&self) -> bool {
+    /// Returns true if every byte has left.
+    pub fn is_empty(&self) -> bool {
         self.unsent().is_empty()
     }
 
-    pub(super) fn unsent(&self) -> &[u8] {
+    /// The bytes that have not left.
+    pub fn unsent(&self) -> &[u8] {
         &self.bytes[self.sent..]
     }
 
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    /// Adds bytes at the end.
+    pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Adds what `write` appends to the buffer.
-    pub(super) fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.bytes);
     }
 
     /// So many of the unsent bytes have left.
-    pub(super) fn advance(&mut self, taken: usize) {
+    pub fn advance(&mut self, taken: usize) {
         self.sent += taken;
         if self.is_empty() {
             *self = Self::default();

@@ -2,15 +2,18 @@
 
 use super::{FakeOutlet, Frame, PolicyFactory, answer};
 use corecast_fanout::{
-    ConnectionId, Counters, Effect, Encoding, Lag, Limits, Policy, Publication, ShardBatch, ShardId,
+    ConnectionId, Counters, Effect, Encoding, Hooks, Lag, Limits, Policy, Publication, ShardBatch, ShardId,
     TooManySubscriptions,
 };
 use std::collections::VecDeque;
 
+/// What the shards of a policy tell each other.
+type Item<F> = <<F as PolicyFactory>::Policy as Policy<FakeOutlet>>::Item;
+
 /// The shards, and the mailboxes between them.
 pub(crate) struct Driver<F: PolicyFactory> {
     pub(crate) shards: Vec<F::Policy>,
-    mailboxes: Vec<VecDeque<(ShardId, ShardBatch)>>,
+    mailboxes: Vec<VecDeque<(ShardId, ShardBatch<Item<F>>)>>,
     /// Shard batches that a mailbox has room for.
     mailbox_capacity: usize,
     /// What the policies asked for and the test has not looked at.
@@ -163,7 +166,7 @@ impl<F: PolicyFactory> Driver<F> {
 
     /// Whether there is more to flush. What was asked of an executor comes one step further first.
     pub(crate) fn flush(&mut self, shard: ShardId, budget: usize) -> bool {
-        super::step();
+        F::step();
         let more = self.shards[usize::from(shard)].flush(budget);
         self.collect();
         more
@@ -172,7 +175,7 @@ impl<F: PolicyFactory> Driver<F> {
     /// Runs all shards until nothing is left to do.
     pub(crate) fn settle(&mut self) {
         loop {
-            let mut moved = super::step() || self.is_pending();
+            let mut moved = F::step() || self.is_pending();
             for shard in self.shard_ids() {
                 moved |= self.dispatch(shard) | self.receive(shard) | self.flush(shard, 64);
                 // A subscription that ended in the flush may have something to ask of the other shards.
@@ -186,7 +189,7 @@ impl<F: PolicyFactory> Driver<F> {
 
     /// Whether a shard waits for the registry.
     pub(crate) fn is_pending(&self) -> bool {
-        self.shards.iter().any(Policy::is_pending)
+        self.shards.iter().any(Hooks::is_pending)
     }
 
     pub(crate) fn shard_ids(&self) -> std::ops::Range<ShardId> {

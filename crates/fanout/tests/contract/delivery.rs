@@ -2,8 +2,7 @@
 
 use crate::SHARDS;
 use crate::common::{Driver, FIRST, Frame, PolicyFactory, SECOND, limits};
-use crate::for_every_policy;
-use corecast_fanout::{Limits, Policy, Publication, TooManySubscriptions};
+use corecast_fanout::{Hooks as _, Limits, Policy, Publication, TooManySubscriptions};
 
 for_every_policy!(
     every_subscriber_gets_what_is_published_after_its_answer,

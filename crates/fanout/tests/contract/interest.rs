@@ -1,7 +1,6 @@
 //! From the answer on nothing published anywhere is missed, however shard batches are delayed.
 
 use crate::common::{Driver, FIRST, Frame, PolicyFactory, limits};
-use crate::for_every_policy;
 
 for_every_policy!(
     no_message_after_the_answer_is_missed_however_shard_batches_are_delayed,

@@ -2,7 +2,6 @@
 
 use crate::SHARDS;
 use crate::common::{Driver, FIRST, Frame, Peer, PolicyFactory, SECOND, answer, message_bytes};
-use crate::for_every_policy;
 use corecast_fanout::{Effect, Lag, Policy, Publication};
 
 for_every_policy!(

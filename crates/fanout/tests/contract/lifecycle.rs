@@ -2,7 +2,6 @@
 
 use crate::SHARDS;
 use crate::common::{Driver, FIRST, Frame, PolicyFactory, SECOND, answer, limits, message_bytes};
-use crate::for_every_policy;
 use corecast_fanout::{ConnectionId, Effect, Policy, Publication};
 
 for_every_policy!(

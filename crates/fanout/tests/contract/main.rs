@@ -1,9 +1,19 @@
-//! What every policy does, whatever it is made of: each test here runs for all of them.
+//! What every policy does, whatever it is made of: each test here runs for the policy of this crate, and from
+//! `crates/baselines/tests/contract` for those of that crate.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 #[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]
 #[path = "../common/mod.rs"]
 mod common;
+
+/// Makes of each generic function a test of each policy.
+macro_rules! for_every_policy {
+    ($($test:ident),+ $(,)?) => {
+        mod sharded {
+            $(#[test] fn $test() { super::$test::<$crate::common::ShardedFactory>(); })+
+        }
+    };
+}
 
 mod delivery;
 mod interest;

@@ -2,8 +2,7 @@
 
 use crate::SHARDS;
 use crate::common::{Driver, FIRST, Frame, PolicyFactory, SECOND, limits, message_bytes};
-use crate::for_every_policy;
-use corecast_fanout::{Effect, Policy, Publication};
+use corecast_fanout::{Effect, Hooks as _, Policy, Publication};
 
 for_every_policy!(
     frames_stay_whole_wherever_a_send_stops,

@@ -3,131 +3,21 @@
 //! The world is small so that everything collides: a log of a few messages, mailboxes of one or two shard batches,
 //! flush budgets of a few sends, transports that take some bytes at a time. After every step each connection's
 //! stream must be right as far as it goes; when all is quiet, everything must have been delivered or counted.
+//!
+//! `crates/baselines/tests/model` runs the same for the policies of that crate.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 #[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]
 #[path = "../common/mod.rs"]
 mod common;
 
+mod steps;
 mod stream;
 mod world;
 
-use common::{
-    ByOwner, Direct, InMutex, InSnapshot, PolicyFactory, ShardedFactory, UnderAlone, UnderChannel, UnderMutex,
-    UnderPortal,
-};
+use common::ShardedFactory;
 use proptest::prelude::*;
-use world::World;
-
-/// One thing that happens. Connections, shards and channels are taken modulo how many there are.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Step {
-    Open {
-        shard: u16,
-        disconnects: bool,
-    },
-    Subscribe {
-        peer: usize,
-        channel: usize,
-    },
-    Unsubscribe {
-        peer: usize,
-        channel: usize,
-    },
-    Publish {
-        peer: usize,
-        channel: usize,
-        messages: usize,
-        no_echo: bool,
-        filler: usize,
-    },
-    Answer {
-        peer: usize,
-    },
-    /// The transport takes so many bytes more.
-    Room {
-        peer: usize,
-        bytes: usize,
-    },
-    /// The owner finds a full transport writable.
-    Writable {
-        peer: usize,
-    },
-    End {
-        peer: usize,
-    },
-    Close {
-        peer: usize,
-    },
-    Break {
-        peer: usize,
-    },
-    /// Commands for a connection that was closed.
-    Stale {
-        peer: usize,
-        channel: usize,
-    },
-    Dispatch {
-        shard: u16,
-    },
-    Receive {
-        shard: u16,
-    },
-    Flush {
-        shard: u16,
-        budget: usize,
-    },
-    Settle,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let peer = || 0..8_usize;
-    let shard = || 0..3_u16;
-    let channel = || 0..3_usize;
-    prop_oneof![
-        2 => (shard(), any::<bool>()).prop_map(|(shard, disconnects)| Step::Open { shard, disconnects }),
-        4 => (peer(), channel()).prop_map(|(peer, channel)| Step::Subscribe { peer, channel }),
-        2 => (peer(), channel()).prop_map(|(peer, channel)| Step::Unsubscribe { peer, channel }),
-        10 => (peer(), channel(), 1..5_usize, any::<bool>(), 0..30_usize).prop_map(
-            |(peer, channel, messages, no_echo, filler)| Step::Publish { peer, channel, messages, no_echo, filler }
-        ),
-        1 => peer().prop_map(|peer| Step::Answer { peer }),
-        6 => (peer(), 0..80_usize).prop_map(|(peer, bytes)| Step::Room { peer, bytes }),
-        4 => peer().prop_map(|peer| Step::Writable { peer }),
-        1 => peer().prop_map(|peer| Step::End { peer }),
-        1 => peer().prop_map(|peer| Step::Close { peer }),
-        1 => peer().prop_map(|peer| Step::Break { peer }),
-        1 => (peer(), channel()).prop_map(|(peer, channel)| Step::Stale { peer, channel }),
-        10 => shard().prop_map(|shard| Step::Dispatch { shard }),
-        10 => shard().prop_map(|shard| Step::Receive { shard }),
-        8 => (shard(), 1..6_usize).prop_map(|(shard, budget)| Step::Flush { shard, budget }),
-        1 => Just(Step::Settle),
-    ]
-}
-
-/// Of the channel without witnesses only, so that interest comes and goes, among three connections.
-fn interest_step() -> impl Strategy<Value = Step> {
-    let shard = || 0..3_u16;
-    let publish = |peer| Step::Publish { peer, channel: 2, messages: 1, no_echo: false, filler: 0 };
-    prop_oneof![
-        2 => (0..3_usize).prop_map(|peer| Step::Subscribe { peer, channel: 2 }),
-        1 => (0..3_usize).prop_map(|peer| Step::Unsubscribe { peer, channel: 2 }),
-        4 => (0..3_usize).prop_map(publish),
-        4 => shard().prop_map(|shard| Step::Dispatch { shard }),
-        4 => shard().prop_map(|shard| Step::Receive { shard }),
-        4 => shard().prop_map(|shard| Step::Flush { shard, budget: 8 }),
-    ]
-}
-
-fn holds<F: PolicyFactory>(shards: u16, mailbox_capacity: usize, steps: &[Step]) {
-    let mut world = World::<F>::new(shards, mailbox_capacity);
-    for step in steps {
-        world.take(*step);
-        world.check_streams();
-    }
-    world.come_to_rest();
-    world.clear_away();
-}
+use steps::{holds, interest_step, step};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
@@ -135,51 +25,6 @@ proptest! {
     #[test]
     fn sharded(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
         holds::<ShardedFactory>(shards, capacity, &steps);
-    }
-
-    #[test]
-    fn mutex(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
-        holds::<Direct<InMutex>>(shards, capacity, &steps);
-    }
-
-    #[test]
-    fn snapshot(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
-        holds::<Direct<InSnapshot>>(shards, capacity, &steps);
-    }
-
-    #[test]
-    fn subjector_mutex(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
-        holds::<Direct<UnderMutex>>(shards, capacity, &steps);
-    }
-
-    #[test]
-    fn subjector_portal(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
-        holds::<Direct<UnderPortal>>(shards, capacity, &steps);
-    }
-
-    #[test]
-    fn subjector_channel(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
-        holds::<Direct<UnderChannel>>(shards, capacity, &steps);
-    }
-
-    #[test]
-    fn mutex_by_owner(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
-        holds::<ByOwner<InMutex>>(shards, capacity, &steps);
-    }
-
-    #[test]
-    fn snapshot_by_owner(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
-        holds::<ByOwner<InSnapshot>>(shards, capacity, &steps);
-    }
-
-    #[test]
-    fn subjector_alone_by_owner(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
-        holds::<ByOwner<UnderAlone>>(shards, capacity, &steps);
-    }
-
-    #[test]
-    fn subjector_portal_by_owner(shards in 1..4_u16, capacity in 1..3_usize, steps in prop::collection::vec(step(), 1..150)) {
-        holds::<ByOwner<UnderPortal>>(shards, capacity, &steps);
     }
 }
 

@@ -1,9 +1,9 @@
 //! All connections, all messages, and the witnesses that tell what a shard had to deliver.
 
-use crate::Step;
 use crate::common::{Driver, FIRST, PolicyFactory, SECOND, answer, limits};
+use crate::steps::Step;
 use crate::stream::{Connection, Event, Life, Published, Subscription};
-use corecast_fanout::{ConnectionId, Effect, Encoding, Policy, Publication};
+use corecast_fanout::{ConnectionId, Effect, Encoding, Hooks as _, Policy, Publication};
 
 /// Bytes of log for a channel: some five messages.
 const LOG_BYTES: usize = 150;

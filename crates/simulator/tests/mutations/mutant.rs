@@ -2,10 +2,11 @@
 
 use crate::mutation::Mutation;
 use crate::tap::{Tap, TapCodec};
-use corecast_fanout::policy::{Mutex, MutexDirectory, Sharded};
+use corecast_baselines::{Mutex, MutexDirectory};
+use corecast_fanout::policy::Sharded;
 use corecast_fanout::{
-    Backlog, ConnectionId, Counters, Effect, Encoding, Item, Lag, Limits, Policy, Publication, ShardBatch, ShardId,
-    TooManySubscriptions,
+    Backlog, ConnectionId, Counters, Effect, Encoding, Hooks, Item, Lag, Limits, Policy, Publication, ShardBatch,
+    ShardId, TooManySubscriptions,
 };
 use corecast_session::NATIVE;
 use corecast_simulator::{PolicyFactory, Transport};
@@ -68,7 +69,7 @@ pub(crate) struct Mutant<P> {
     shards: ShardId,
     calls: Cell<usize>,
     taps: BTreeMap<ConnectionId, Tap>,
-    by_slot: BTreeMap<u32, ConnectionId>,
+    by_slot: BySlot,
     orphan: Option<Tap>,
     swapped: Option<(ConnectionId, String, Vec<u8>, bool)>,
     late_answers: Vec<(ConnectionId, Vec<u8>)>,
@@ -112,21 +113,63 @@ impl<P: Policy<Tap>> Mutant<P> {
             tap.mute();
         }
     }
+}
 
-    fn mutate_item(&mut self, item: Item, out: &mut Vec<Item>) {
-        match (self.mutation, &item) {
-            (Mutation::MessagesLost, Item::Messages(_)) if self.now() => {}
-            (Mutation::MessagesDoubled, Item::Messages(_)) if self.now() => out.extend([item.clone(), item]),
-            (Mutation::NeverPassed, Item::Passed(_)) => {}
-            (Mutation::GenerationIgnored, Item::Notice(id, notice)) => {
-                out.push(Item::Notice(self.by_slot.get(&id.slot).copied().unwrap_or(*id), *notice));
-            }
-            _ => out.push(item),
+/// An item of a policy, to do wrong with.
+pub(crate) trait MutableItem: Sized {
+    /// The answer to a barrier, before it is due.
+    fn passed(number: u64) -> Self;
+
+    /// Puts what becomes of the item into `out`. `now` says whether it is time to do wrong, of the things done wrong only at
+    /// times; `by_slot` has the latest connection of each slot.
+    fn mutate(self, mutation: Mutation, now: impl Fn() -> bool, by_slot: &BySlot, out: &mut Vec<Self>);
+}
+
+/// The latest connection of each slot.
+type BySlot = BTreeMap<u32, ConnectionId>;
+
+impl MutableItem for Item {
+    fn passed(number: u64) -> Self {
+        Self::Passed(number)
+    }
+
+    fn mutate(self, mutation: Mutation, now: impl Fn() -> bool, _by_slot: &BySlot, out: &mut Vec<Self>) {
+        match (mutation, &self) {
+            (Mutation::MessagesLost, Self::Messages(_)) if now() => {}
+            (Mutation::MessagesDoubled, Self::Messages(_)) if now() => out.extend([self.clone(), self]),
+            (Mutation::NeverPassed, Self::Passed(_)) => {}
+            _ => out.push(self),
         }
     }
 }
 
-impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
+impl MutableItem for corecast_baselines::Item {
+    fn passed(number: u64) -> Self {
+        Self::Passed(number)
+    }
+
+    fn mutate(self, mutation: Mutation, _now: impl Fn() -> bool, by_slot: &BySlot, out: &mut Vec<Self>) {
+        out.push(match self {
+            Self::Notice(id, notice) if mutation == Mutation::GenerationIgnored => {
+                Self::Notice(by_slot.get(&id.slot).copied().unwrap_or(id), notice)
+            }
+            item => item,
+        });
+    }
+}
+
+impl<P: Policy<Tap>> Hooks for Mutant<P> {
+    fn commit(&mut self, from: ConnectionId) {
+        if let Some((from, channel, payload, no_echo)) = self.swapped.take() {
+            self.inner.publish(from, &Publication { channel: &channel, payload: &payload, no_echo });
+        }
+        self.inner.commit(from);
+    }
+}
+
+impl<P: Policy<Tap, Item: MutableItem>> Policy<Transport> for Mutant<P> {
+    type Item = P::Item;
+
     fn open(&mut self, outlet: Transport, encoding: Encoding) -> ConnectionId {
         if let Some(orphan) = self.orphan.take() {
             orphan.redirect(outlet.clone());
@@ -231,7 +274,7 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         if self.mutation == Mutation::PassedTooEarly {
             for other in (0..self.shards).filter(|other| *other != id.shard) {
                 let mut forged = ShardBatch::default();
-                forged.push(Item::Passed(u64::MAX - 1));
+                forged.push(P::Item::passed(u64::MAX - 1));
                 self.inner.receive(other, forged);
             }
         }
@@ -263,13 +306,6 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         self.inner.publish(from, publication);
     }
 
-    fn commit(&mut self, from: ConnectionId) {
-        if let Some((from, channel, payload, no_echo)) = self.swapped.take() {
-            self.inner.publish(from, &Publication { channel: &channel, payload: &payload, no_echo });
-        }
-        self.inner.commit(from);
-    }
-
     fn writable(&mut self, id: ConnectionId) {
         self.inner.writable(id);
     }
@@ -278,14 +314,14 @@ impl<P: Policy<Tap>> Policy<Transport> for Mutant<P> {
         self.inner.post();
     }
 
-    fn shard_batch(&mut self, to: ShardId) -> &mut ShardBatch {
+    fn shard_batch(&mut self, to: ShardId) -> &mut ShardBatch<P::Item> {
         self.inner.shard_batch(to)
     }
 
-    fn receive(&mut self, from: ShardId, shard_batch: ShardBatch) {
+    fn receive(&mut self, from: ShardId, shard_batch: ShardBatch<P::Item>) {
         let mut items = Vec::new();
         for item in shard_batch.into_items() {
-            self.mutate_item(item, &mut items);
+            item.mutate(self.mutation, || self.now(), &self.by_slot, &mut items);
         }
         if self.mutation == Mutation::BatchReversed {
             items.reverse();

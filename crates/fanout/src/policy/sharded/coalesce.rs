@@ -6,9 +6,10 @@
 
 use super::Sharded;
 use super::flush::BATCH;
+use super::flush_queue::FlushQueue;
+use super::registry::Registry;
 use crate::{ConnectionId, Encode, Outgoing, Outlet, Sent};
 use arrayvec::ArrayVec;
-use std::collections::VecDeque;
 use std::ops::Range;
 
 /// Bytes of a connection that are copied together; what is beyond leaves with sends of its own, which it is worth.
@@ -16,24 +17,6 @@ const MAX_COPIED: usize = 16 * 1024;
 
 /// Subscribers of a channel below which they are sent to with those of others: too few for a batch of their own.
 const FEW: usize = 4;
-
-/// The connections that are to be sent to when the channels of this round are through.
-#[derive(Debug, Default)]
-pub(super) struct Coalescing {
-    connections: VecDeque<ConnectionId>,
-    /// Feeds that are trimmed then.
-    pub(super) channel_logs: Vec<u32>,
-    /// Of the batch under way: the subscriptions, connection by connection,
-    keys: Vec<u32>,
-    /// and the bytes that were copied together.
-    bytes: Vec<u8>,
-}
-
-impl Coalescing {
-    pub(super) fn is_empty(&self) -> bool {
-        self.connections.is_empty()
-    }
-}
 
 /// What one connection of a batch is sent.
 struct Part {
@@ -46,20 +29,20 @@ struct Part {
 impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Whether a subscriber is better sent to with others than with those of its channel.
     pub(super) fn is_gathered(&self, key: u32) -> bool {
-        let subscription = &self.subscriptions[key as usize];
-        self.channel_logs[subscription.channel_log].subscribers.len() < FEW
+        let subscription = &self.registry.subscriptions[key as usize];
+        self.registry.channel_logs[subscription.channel_log].subscribers.len() < FEW
             || self.connections.peek(subscription.slot).subscriptions.len() > 1
     }
 
     /// Notes that a subscriber is behind.
     pub(super) fn coalesce(&mut self, key: u32) {
-        let subscription = &mut self.subscriptions[key as usize];
+        let subscription = &mut self.registry.subscriptions[key as usize];
         if std::mem::replace(&mut subscription.coalesced, true) {
             return;
         }
         let (id, connection) = self.connections.at(subscription.slot);
         if connection.behind.is_empty() {
-            self.coalescing.connections.push_back(id);
+            self.queue.coalescing.note(id);
         }
         connection.behind.push(key);
     }
@@ -67,12 +50,11 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Sends to at most so many of the connections that were noted; to how many.
     pub(super) fn send_gathered(&mut self, count: usize) -> usize {
         let mut parts: ArrayVec<Part, BATCH> = ArrayVec::new();
-        self.coalescing.keys.clear();
-        self.coalescing.bytes.clear();
+        self.queue.coalescing.begin_batch();
         let mut others = Vec::new();
         let mut visited = 0;
         while visited < count.min(BATCH)
-            && let Some(id) = self.coalescing.connections.pop_front()
+            && let Some(id) = self.queue.coalescing.take()
         {
             visited += 1;
             if let Some(part) = self.part(id, &mut others) {
@@ -89,7 +71,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// What a connection is sent in one go; `others` of its subscriptions are not part of that.
     fn part(&mut self, id: ConnectionId, others: &mut Vec<u32>) -> Option<Part> {
         let mut behind = std::mem::take(&mut self.connections.get_mut(id)?.behind);
-        let Self { coalescing, connections, subscriptions, channel_logs, .. } = self;
+        let Self {
+            queue: FlushQueue { coalescing, .. },
+            registry: Registry { subscriptions, channel_logs, .. },
+            connections,
+            ..
+        } = self;
         let (first, begin) = (coalescing.keys.len(), coalescing.bytes.len());
         let is_alone = behind.len() == 1;
         for key in behind.drain(..) {
@@ -122,11 +109,11 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         let mut batch: ArrayVec<Outgoing<'_, O>, BATCH> = ArrayVec::new();
         for part in parts {
             let bytes = if part.copied.is_empty() {
-                let subscription = &self.subscriptions[self.coalescing.keys[part.keys.start] as usize];
-                let log = &self.channel_logs[subscription.channel_log].log;
+                let subscription = &self.registry.subscriptions[self.queue.coalescing.keys[part.keys.start] as usize];
+                let log = &self.registry.channel_logs[subscription.channel_log].log;
                 log.slice(subscription.cursor, log.head())
             } else {
-                &self.coalescing.bytes[part.copied.clone()]
+                &self.queue.coalescing.bytes[part.copied.clone()]
             };
             let outlet = self.connections.peek(part.id.slot).clear_outlet().expect("it is clear");
             batch.push(Outgoing { outlet, bytes, sent: Sent::Took(0) });
@@ -143,9 +130,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.counters.sent(sent);
         let mut taken = sent.taken();
         for index in part.keys.clone() {
-            let key = self.coalescing.keys[index];
-            let subscription = &self.subscriptions[key as usize];
-            let log = &self.channel_logs[subscription.channel_log].log;
+            let key = self.queue.coalescing.keys[index];
+            let subscription = &self.registry.subscriptions[key as usize];
+            let log = &self.registry.channel_logs[subscription.channel_log].log;
             let head = log.head();
             let own = match sent {
                 Sent::Took(_) => Sent::Took(taken.min(log.slice(subscription.cursor, head).len())),

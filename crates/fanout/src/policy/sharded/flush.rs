@@ -1,7 +1,7 @@
 //! The flush: every cursor up to its log's head, answers first.
 
 use super::Sharded;
-use super::channel_log::Pass;
+use super::registry::Pass;
 use crate::{ConnectionId, Effect, Encode, Outgoing, Outlet, Sent};
 use arrayvec::ArrayVec;
 use std::ops::Range;
@@ -19,37 +19,34 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.post_all();
         self.send_answers();
         while budget > 0
-            && let Some(key) = self.rounds.take()
+            && let Some(key) = self.queue.take()
         {
             let turn = budget.min(TURN);
             let visited = self.visit(key, turn);
             budget -= visited.max(1);
             self.end_turn(key);
         }
-        while budget > 0 && self.rounds.is_over() && !self.coalescing.is_empty() {
+        while budget > 0 && self.queue.has_visited_all() && !self.queue.coalescing.is_empty() {
             budget -= self.send_gathered(budget);
         }
-        if self.rounds.is_over() && self.coalescing.is_empty() {
+        if self.queue.has_visited_all() && self.queue.coalescing.is_empty() {
             self.settle_gathered();
         }
         // Whoever was evicted there has left other channels, which may need a turn for it.
-        self.is_between_rounds = self.rounds.is_over() && self.coalescing.is_empty();
-        if self.is_between_rounds {
-            self.rounds.begin_next();
-        }
-        if self.rounds.is_empty() && self.coalescing.is_empty() {
+        self.queue.end_round_if_over();
+        if self.queue.is_empty() {
             self.bound_all_logs();
         }
         // Who had to do without the rest of what it was to have has left, and may have come back.
-        self.ask_for_barrier();
-        let more = !self.rounds.is_empty() || !self.coalescing.is_empty();
-        self.saturated = more && (self.oversize_channel_logs > 0 || self.log_bytes > self.limits.shard_log_bytes);
+        self.outbound.ask_for_barrier();
+        let more = !self.queue.is_empty();
+        self.budget.review(more);
         more
     }
 
     fn send_answers(&mut self) {
-        let mut to_answer = std::mem::take(&mut self.to_answer);
-        for id in to_answer.drain(..) {
+        let to_answer = self.queue.take_to_answer();
+        for id in to_answer.iter().copied() {
             let Some(connection) = self.connections.get_mut(id) else { continue };
             connection.listed = false;
             if connection.is_open() {
@@ -60,12 +57,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
                 }
             }
         }
-        self.to_answer = to_answer;
+        self.queue.reuse(to_answer);
     }
 
     /// Brings up to `turn` subscribers of a channel log up to its head; how many were visited.
     fn visit(&mut self, key: u32, turn: usize) -> usize {
-        let indices = self.channel_logs[key].advance_pass(turn);
+        let indices = self.registry.channel_logs[key].advance_pass(turn);
         let visited = indices.len();
         for begin in indices.clone().step_by(BATCH) {
             self.catch_up_batch(key, begin..indices.end.min(begin + BATCH));
@@ -78,7 +75,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         let mut clear: ArrayVec<u32, BATCH> = ArrayVec::new();
         let mut gathers = false;
         for index in indices.clone() {
-            let subscription = self.channel_logs[key].subscribers[index];
+            let subscription = self.registry.channel_logs[key].subscribers[index];
             if !self.is_clear(subscription) {
                 self.catch_up(subscription);
             } else if self.is_gathered(subscription) {
@@ -89,35 +86,28 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             }
         }
         self.send_to_all(key, &clear);
-        let lowest = self.lowest_cursor(key, indices);
-        let pass = self.channel_logs[key].pass.as_mut().expect("a visit began it");
+        let lowest = self.registry.lowest_cursor(key, indices);
+        let pass = self.registry.channel_logs[key].pass.as_mut().expect("a visit began it");
         pass.gathers |= gathers;
         pass.lowest = pass.lowest.min(lowest);
     }
 
-    /// The lowest cursor of these subscribers of a channel log, or its head.
-    pub(super) fn lowest_cursor(&self, key: u32, indices: Range<usize>) -> u64 {
-        let channel_log = &self.channel_logs[key];
-        let cursors = channel_log.subscribers[indices].iter().map(|key| self.subscriptions[*key as usize].cursor);
-        cursors.min().unwrap_or(channel_log.log.head())
-    }
-
     /// Whether a subscriber is to have all messages up to the head and nothing before them.
     fn is_clear(&self, key: u32) -> bool {
-        let subscription = &self.subscriptions[key as usize];
+        let subscription = &self.registry.subscriptions[key as usize];
         subscription.missed == 0
             && subscription.own.is_empty()
-            && subscription.cursor < self.channel_logs[subscription.channel_log].log.head()
+            && subscription.cursor < self.registry.channel_logs[subscription.channel_log].log.head()
             && self.connections.peek(subscription.slot).clear_outlet().is_some()
     }
 
     /// Sends each of these subscribers of a channel log all that it has not had, in one go.
     fn send_to_all(&mut self, key: u32, clear: &[u32]) {
-        let log = &self.channel_logs[key].log;
+        let log = &self.registry.channel_logs[key].log;
         let head = log.head();
         let mut batch: ArrayVec<Outgoing<'_, O>, BATCH> = ArrayVec::new();
         for subscription in clear {
-            let subscription = &self.subscriptions[*subscription as usize];
+            let subscription = &self.registry.subscriptions[*subscription as usize];
             let outlet = self.connections.peek(subscription.slot).clear_outlet().expect("it is clear");
             batch.push(Outgoing { outlet, bytes: log.slice(subscription.cursor, head), sent: Sent::Took(0) });
         }
@@ -131,10 +121,11 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// Moves a subscriber's cursor over what its transport took of the messages up to `to`; whether that was all.
     pub(super) fn advance(&mut self, key: u32, to: u64, sent: Sent) -> bool {
-        let subscription = &mut self.subscriptions[key as usize];
+        let subscription = &mut self.registry.subscriptions[key as usize];
         let (id, connection) = self.connections.at(subscription.slot);
         let from = subscription.cursor;
-        let (cursor, outcome) = connection.take_note(&self.channel_logs[subscription.channel_log].log, from, to, sent);
+        let (cursor, outcome) =
+            connection.take_note(&self.registry.channel_logs[subscription.channel_log].log, from, to, sent);
         subscription.cursor = cursor;
         self.counters.deliveries += cursor - from;
         let Err(stopped) = outcome else { return true };
@@ -145,13 +136,13 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// After a turn: lists the channel log again if there is more to do, in this round or in the next.
     fn end_turn(&mut self, key: u32) {
-        let pass = self.channel_logs[key].pass.expect("a visit began it");
-        if !self.channel_logs[key].is_pass_over() {
-            self.rounds.continue_with(key);
+        let pass = self.registry.channel_logs[key].pass.expect("a visit began it");
+        if !self.registry.channel_logs[key].is_pass_over() {
+            self.queue.continue_with(key);
             return;
         }
         if pass.gathers {
-            self.coalescing.channel_logs.push(key);
+            self.queue.coalescing.channel_logs.push(key);
         } else {
             self.end_pass(key, pass);
         }
@@ -159,49 +150,44 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// Ends the rounds of those channel logs whose subscribers were noted and have now been sent to.
     fn settle_gathered(&mut self) {
-        let mut channel_logs = std::mem::take(&mut self.coalescing.channel_logs);
+        let mut channel_logs = std::mem::take(&mut self.queue.coalescing.channel_logs);
         for key in channel_logs.drain(..) {
-            let lowest = self.lowest_cursor(key, 0..self.channel_logs[key].subscribers.len());
-            let channel_log = &mut self.channel_logs[key];
+            let lowest = self.registry.lowest_cursor_of_all(key);
+            let channel_log = &mut self.registry.channel_logs[key];
             channel_log.outdated = false;
             let mut pass = channel_log.pass.expect("a visit began it");
             pass.lowest = lowest;
             self.end_pass(key, pass);
         }
-        self.coalescing.channel_logs = channel_logs;
+        self.queue.coalescing.channel_logs = channel_logs;
     }
 
     fn end_pass(&mut self, key: u32, pass: Pass) {
-        let channel_log = &mut self.channel_logs[key];
+        let channel_log = &mut self.registry.channel_logs[key];
         channel_log.pass = None;
         channel_log.offered = pass.begun_at;
         self.trim(key, pass);
-        let channel_log = &mut self.channel_logs[key];
-        channel_log.completed = self.rounds.number();
-        if channel_log.log.head() > pass.begun_at || channel_log.outdated {
-            self.rounds.list(key, channel_log.completed);
-        } else {
-            channel_log.to_flush = false;
-            self.channel_logs.retire(key);
+        if !self.queue.end_pass(key, pass.begun_at, &mut self.registry.channel_logs[key]) {
+            self.registry.channel_logs.retire(key);
         }
     }
 
     fn trim(&mut self, key: u32, pass: Pass) {
-        let log = &mut self.channel_logs[key].log;
+        let log = &mut self.registry.channel_logs[key].log;
         log.drop_before(pass.lowest);
         // What came during the round has its own: a subscriber that takes bytes does not lag because we are slow.
         // Until then the shard is saturated.
-        let oldest = log.oldest_within(self.limits.log_bytes).min(pass.begun_at);
+        let oldest = self.budget.oldest_within(log).min(pass.begun_at);
         if oldest > log.first() {
             self.trim_log(key, oldest);
         }
-        self.tidy(key);
+        self.budget.tidy(&mut self.registry.channel_logs[key]);
     }
 
     /// Sends one subscriber what it has not had, if its connection takes it.
     pub(super) fn catch_up(&mut self, key: u32) {
-        let subscription = &mut self.subscriptions[key as usize];
-        let channel_log = &self.channel_logs[subscription.channel_log];
+        let subscription = &mut self.registry.subscriptions[key as usize];
+        let channel_log = &self.registry.channel_logs[subscription.channel_log];
         let head = subscription.end(channel_log.log.head());
         if subscription.cursor == head && subscription.missed == 0 {
             return;
@@ -218,14 +204,14 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             return self.report(id, stopped);
         }
         loop {
-            let subscription = &mut self.subscriptions[key as usize];
+            let subscription = &mut self.registry.subscriptions[key as usize];
             let (from, to) = subscription.own.next_allowed(subscription.cursor, head);
             subscription.cursor = from;
             if from == to {
                 return;
             }
             let (_, connection) = self.connections.at(subscription.slot);
-            let sent = connection.send(self.channel_logs[subscription.channel_log].log.slice(from, to));
+            let sent = connection.send(self.registry.channel_logs[subscription.channel_log].log.slice(from, to));
             self.counters.sent(sent);
             if !self.advance(key, to, sent) {
                 return;
@@ -244,8 +230,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             && let Some(key) = connection.subscriptions.get(index).copied()
         {
             self.catch_up(key);
-            let channel_log = self.subscriptions[key as usize].channel_log;
-            self.list_for_trim(channel_log);
+            let channel_log = self.registry.subscriptions[key as usize].channel_log;
+            self.queue.list_for_trim(channel_log, &mut self.registry.channel_logs[channel_log]);
             // Where it has ended, another has its place.
             index += usize::from(!self.complete(key));
         }

@@ -5,31 +5,31 @@
 //! passed it has taken note.
 
 use super::Sharded;
-use super::channel_log::{Interest, Waiting};
-use super::leave::Awaiting;
+use super::outbound::Awaiting;
+use super::registry::{Interest, Waiting};
 use crate::{Encode, EncodedBatch, Encoding, Item, Lag, Outlet, ShardId};
 use std::sync::Arc;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Whether all other shards post a channel log's messages here; if not, asks them to.
     pub(super) fn ask_for(&mut self, key: u32) -> bool {
-        if self.channel_logs[key].interest == Interest::Absent {
-            if self.shard_batches.len() == 1 {
-                self.channel_logs[key].interest = Interest::Confirmed;
+        if self.registry.channel_logs[key].interest == Interest::Absent {
+            if self.outbound.is_alone() {
+                self.registry.channel_logs[key].interest = Interest::Confirmed;
             } else {
-                let channel_log = &self.channel_logs[key];
+                let channel_log = &self.registry.channel_logs[key];
                 let (channel, encoding) = (Arc::clone(&channel_log.channel), channel_log.encoding);
-                self.tell_others(&Item::Interest { channel, encoding });
-                let barrier = self.await_barrier(Awaiting::Interest { channel_log: key });
-                self.channel_logs[key].interest = Interest::Asked { barrier };
+                self.outbound.tell_others(&Item::Interest { channel, encoding });
+                let barrier = self.outbound.await_barrier(Awaiting::Interest { channel_log: key });
+                self.registry.channel_logs[key].interest = Interest::Asked { barrier };
             }
         }
-        self.channel_logs[key].interest == Interest::Confirmed
+        self.registry.channel_logs[key].interest == Interest::Confirmed
     }
 
     /// Keeps an answer until the interest is confirmed.
     pub(super) fn wait_for(&mut self, key: u32, slot: u32, lag: Lag, answer: &[u8]) {
-        self.channel_logs[key].waiting.push(Waiting { slot, lag, answer: answer.into() });
+        self.registry.channel_logs[key].waiting.push(Waiting { slot, lag, answer: answer.into() });
         let (_, connection) = self.connections.at(slot);
         connection.waiting_bytes += answer.len();
         if !connection.waiting.contains(&key) {
@@ -41,7 +41,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     pub(super) fn stop_waiting(&mut self, slot: u32, key: u32) -> Vec<Box<[u8]>> {
         let (_, connection) = self.connections.at(slot);
         connection.waiting.retain(|waiting| *waiting != key);
-        let given_up = self.channel_logs[key].waiting.extract_if(.., |waiting| waiting.slot == slot);
+        let given_up = self.registry.channel_logs[key].waiting.extract_if(.., |waiting| waiting.slot == slot);
         let answers: Vec<_> = given_up.map(|waiting| waiting.answer).collect();
         connection.waiting_bytes -= answers.iter().map(|answer| answer.len()).sum::<usize>();
         self.leave_channel_log(key);
@@ -50,22 +50,22 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// Tells the other shards when the last subscriber has left.
     pub(super) fn leave_channel_log(&mut self, key: u32) {
-        let channel_log = &mut self.channel_logs[key];
+        let channel_log = &mut self.registry.channel_logs[key];
         if !channel_log.is_deserted() {
             return;
         }
         if channel_log.interest != Interest::Absent {
             channel_log.interest = Interest::Absent;
             let (channel, encoding) = (Arc::clone(&channel_log.channel), channel_log.encoding);
-            self.tell_others(&Item::Withdrawn { channel, encoding });
+            self.outbound.tell_others(&Item::Withdrawn { channel, encoding });
         }
-        self.channel_logs.retire(key);
+        self.registry.channel_logs.retire(key);
     }
 
     /// Another shard has subscribers now.
     pub(super) fn add_interest(&mut self, from: ShardId, channel: &str, encoding: Encoding) {
-        let key = self.channel_logs.find_or_create(channel, encoding);
-        let channel_log = &mut self.channel_logs[key];
+        let key = self.registry.channel_logs.find_or_create(channel, encoding);
+        let channel_log = &mut self.registry.channel_logs[key];
         debug_assert!(!channel_log.to_post, "everything is posted before anything is received");
         if !channel_log.interested.contains(&from) {
             channel_log.interested.push(from);
@@ -74,14 +74,14 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// Another shard has none any more.
     pub(super) fn remove_interest(&mut self, from: ShardId, channel: &str, encoding: Encoding) {
-        let Some(key) = self.channel_logs.find(channel, encoding) else { return };
-        self.channel_logs[key].interested.retain(|shard| *shard != from);
-        self.channel_logs.retire(key);
+        let Some(key) = self.registry.channel_logs.find(channel, encoding) else { return };
+        self.registry.channel_logs[key].interested.retain(|shard| *shard != from);
+        self.registry.channel_logs.retire(key);
     }
 
     /// The other shards have taken note of our interest: whoever waited for it is subscribed.
     pub(super) fn let_in(&mut self, key: u32) {
-        let channel_log = &mut self.channel_logs[key];
+        let channel_log = &mut self.registry.channel_logs[key];
         channel_log.interest = Interest::Confirmed;
         for Waiting { slot, lag, answer } in std::mem::take(&mut channel_log.waiting) {
             let (_, connection) = self.connections.at(slot);
@@ -95,27 +95,16 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Messages from another shard. They are for subscribers here, and go no further.
     pub(super) fn receive_batch(&mut self, batch: &EncodedBatch) {
         self.counters.runs_received += 1;
-        let Some(key) = self.channel_logs.find(&batch.channel, batch.encoding) else { return };
-        let channel_log = &mut self.channel_logs[key];
+        let Some(key) = self.registry.channel_logs.find(&batch.channel, batch.encoding) else { return };
+        let channel_log = &mut self.registry.channel_logs[key];
         if channel_log.subscribers.is_empty() {
             return;
         }
         debug_assert!(!channel_log.to_post, "everything is posted before anything is received");
-        self.buffers.lend(&mut channel_log.log);
+        self.budget.lend(&mut channel_log.log);
         channel_log.log.append_batch(&batch.bytes, &batch.lengths);
         channel_log.posted = channel_log.log.head();
-        self.list_for_flush(key);
-        self.note_size(key);
-    }
-
-    fn other_shards(&self) -> impl Iterator<Item = usize> + use<O, E> {
-        let own = usize::from(self.shard);
-        (0..self.shard_batches.len()).filter(move |shard| *shard != own)
-    }
-
-    pub(super) fn tell_others(&mut self, item: &Item) {
-        for shard in self.other_shards() {
-            self.shard_batches[shard].push(item.clone());
-        }
+        self.queue.list(key, channel_log);
+        self.budget.note_size(channel_log);
     }
 }

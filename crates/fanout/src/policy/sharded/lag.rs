@@ -11,18 +11,19 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Drops the messages of a channel log before `oldest`, at the cost of those who have not had them.
     pub(super) fn trim_log(&mut self, key: u32, oldest: u64) {
         let (mut lagged, mut leaving) = (Vec::new(), Vec::new());
-        for index in 0..self.channel_logs[key].subscribers.len() {
-            let subscription = self.channel_logs[key].subscribers[index];
-            if self.subscriptions[subscription as usize].cursor < oldest {
+        for index in 0..self.registry.channel_logs[key].subscribers.len() {
+            let subscription = self.registry.channel_logs[key].subscribers[index];
+            if self.registry.subscriptions[subscription as usize].cursor < oldest {
                 lagged.extend(self.skip(subscription, oldest));
-                leaving.extend(self.subscriptions[subscription as usize].is_complete().then_some(subscription));
+                leaving
+                    .extend(self.registry.subscriptions[subscription as usize].is_complete().then_some(subscription));
             }
         }
-        self.channel_logs[key].log.drop_before(oldest);
+        self.registry.channel_logs[key].log.drop_before(oldest);
         for id in lagged {
             self.evict(id);
         }
-        leaving.retain(|subscription| self.subscriptions.contains(*subscription as usize));
+        leaving.retain(|subscription| self.registry.subscriptions.contains(*subscription as usize));
         for subscription in leaving {
             self.complete(subscription);
         }
@@ -31,36 +32,35 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Has those who are behind the most bytes do without them, until all logs together are within their bound.
     /// Looks at every subscription of the shard, and sorts those that are behind; only when it is reached.
     pub(super) fn bound_all_logs(&mut self) {
-        if self.log_bytes <= self.limits.shard_log_bytes {
+        if !self.budget.is_exceeded() {
             return;
         }
-        let behind = self.subscriptions.iter().filter_map(|(key, subscription)| {
-            let log = &self.channel_logs[subscription.channel_log].log;
-            let end = subscription.end(log.head());
-            let bytes = log.slice(subscription.cursor, end).len();
+        let behind = self.registry.subscriptions.iter().filter_map(|(key, subscription)| {
+            let key = u32::try_from(key).expect("below 2^32 subscriptions");
+            let bytes = self.registry.unsent(key).len();
             // In the order of their keys where they are equal, so that the same run always goes the same way.
-            (subscription.cursor < end).then_some((Reverse(bytes), key))
+            (subscription.cursor < self.registry.end_of(key)).then_some((Reverse(bytes), key))
         });
         let mut behind: Vec<_> = behind.collect();
         behind.sort_unstable();
         for (_, key) in behind {
-            if self.log_bytes <= self.limits.shard_log_bytes {
+            if !self.budget.is_exceeded() {
                 return;
             }
             // It may have gone with another subscription of its connection.
-            if let Some(subscription) = self.subscriptions.get(key) {
-                self.skip_all(u32::try_from(key).expect("below 2^32 subscriptions"), subscription.channel_log);
+            if let Some(subscription) = self.registry.subscriptions.get(key as usize) {
+                self.skip_all(key, subscription.channel_log);
             }
         }
     }
 
     /// Has a subscriber of a channel log do without all that it has not had, and drops what nobody else needs.
     fn skip_all(&mut self, key: u32, channel_log_key: u32) {
-        let head = self.channel_logs[channel_log_key].log.head();
+        let head = self.registry.channel_logs[channel_log_key].log.head();
         let lagged = self.skip(key, head);
-        let lowest = self.lowest_cursor(channel_log_key, 0..self.channel_logs[channel_log_key].subscribers.len());
-        self.channel_logs[channel_log_key].log.drop_before(lowest);
-        self.tidy(channel_log_key);
+        let lowest = self.registry.lowest_cursor_of_all(channel_log_key);
+        self.registry.channel_logs[channel_log_key].log.drop_before(lowest);
+        self.budget.tidy(&mut self.registry.channel_logs[channel_log_key]);
         if let Some(id) = lagged {
             self.evict(id);
         } else {
@@ -71,7 +71,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Has a subscriber do without the messages before `oldest`; its connection, if that must end for it.
     fn skip(&mut self, key: u32, oldest: u64) -> Option<ConnectionId> {
         let (slot, lag) = {
-            let subscription = &self.subscriptions[key as usize];
+            let subscription = &self.registry.subscriptions[key as usize];
             (subscription.slot, subscription.lag)
         };
         let (id, connection) = self.connections.at(slot);
@@ -79,7 +79,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         if lag == Lag::Disconnect && !is_gone {
             self.note_backlog(id);
         }
-        let subscription = &mut self.subscriptions[key as usize];
+        let subscription = &mut self.registry.subscriptions[key as usize];
         let missed = subscription.own.count_allowed(subscription.cursor, subscription.end(oldest).min(oldest));
         subscription.cursor = oldest;
         if missed == 0 {

@@ -10,49 +10,22 @@
 //! [`Barriers`]: crate::policy::barrier::Barriers
 
 use super::Sharded;
-use super::channel_log::Interest;
 use super::connection::Phase;
+use super::outbound::Awaiting;
+use super::registry::Interest;
 use crate::policy::leaving::{Leaving, Request};
-use crate::{ConnectionId, Effect, Encode, Item, Lag, Outlet, ShardId};
-
-/// An operation that waits for a barrier.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Awaiting {
-    /// That the other shards post a channel log's messages here.
-    Interest { channel_log: u32 },
-    /// The end of a connection's subscription to a channel log.
-    Leave { id: ConnectionId, channel_log: u32 },
-    /// The end of a connection.
-    End { id: ConnectionId },
-}
+use crate::{ConnectionId, Effect, Encode, Lag, Outlet, ShardId};
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
-    /// Has something done when all shards have passed a barrier from now on; its number.
-    pub(super) fn await_barrier(&mut self, awaiting: Awaiting) -> u64 {
-        let barrier = self.barriers.want();
-        self.awaiting.push_back((barrier, awaiting));
-        barrier
-    }
-
-    /// Asks the other shards for the barrier that is wanted, if one is.
-    pub(super) fn ask_for_barrier(&mut self) {
-        if let Some(number) = self.barriers.take_wanted() {
-            self.tell_others(&Item::Barrier(number));
-        }
-    }
-
     /// Another shard has passed a barrier.
     pub(super) fn pass(&mut self, from: ShardId, number: u64) {
-        self.barriers.pass(from, number);
+        self.outbound.pass(from, number);
         self.act_on_barriers();
     }
 
     /// Does what waited for barriers that are passed.
     pub(super) fn act_on_barriers(&mut self) {
-        while let Some(&(barrier, awaiting)) = self.awaiting.front()
-            && self.barriers.is_passed(barrier)
-        {
-            self.awaiting.pop_front();
+        while let Some((barrier, awaiting)) = self.outbound.take_passed() {
             match awaiting {
                 Awaiting::Interest { channel_log } => self.confirm(channel_log, barrier),
                 Awaiting::Leave { id, channel_log } => self.fix_end_of(id, channel_log),
@@ -63,9 +36,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// Returns true if a subscription can end at once: no other shard has to be asked, and nothing is queued for it.
     fn can_leave_now(&self, key: u32) -> bool {
-        let subscription = &self.subscriptions[key as usize];
-        let is_behind = subscription.cursor < self.channel_logs[subscription.channel_log].log.head();
-        self.shard_batches.len() == 1 && !is_behind && subscription.missed == 0 && subscription.leaving.is_none()
+        let subscription = &self.registry.subscriptions[key as usize];
+        let is_behind = subscription.cursor < self.registry.channel_logs[subscription.channel_log].log.head();
+        self.outbound.is_alone() && !is_behind && subscription.missed == 0 && subscription.leaving.is_none()
     }
 
     /// Begins the end of a subscription.
@@ -75,19 +48,19 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             return self.answer_slot(id.slot, answer);
         }
         self.connections.at(id.slot).1.waiting_bytes += answer.len();
-        let subscription = &mut self.subscriptions[key as usize];
+        let subscription = &mut self.registry.subscriptions[key as usize];
         if let Some(leaving) = &mut subscription.leaving {
             return leaving.behind.push(Request::Unsubscribe { answer: answer.into() });
         }
         subscription.leaving = Some(Box::new(Leaving::new(answer)));
         let channel_log = subscription.channel_log;
-        self.await_barrier(Awaiting::Leave { id, channel_log });
+        self.outbound.await_barrier(Awaiting::Leave { id, channel_log });
         self.act_on_barriers();
     }
 
     /// Has a connection subscribe to a channel once its subscription to it has ended; whether it is ending.
     pub(super) fn come_back(&mut self, slot: u32, key: u32, lag: Lag, answer: &[u8]) -> bool {
-        let Some(leaving) = &mut self.subscriptions[key as usize].leaving else { return false };
+        let Some(leaving) = &mut self.registry.subscriptions[key as usize].leaving else { return false };
         leaving.behind.push(Request::Subscribe { lag, answer: answer.into() });
         self.connections.at(slot).1.waiting_bytes += answer.len();
         true
@@ -96,14 +69,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// How many subscriptions a connection has asked for that it has not asked to end.
     pub(super) fn count_subscriptions(&self, slot: u32) -> usize {
         let connection = self.connections.peek(slot);
-        let stays =
-            |key: &&u32| self.subscriptions[**key as usize].leaving.as_ref().is_none_or(|leaving| leaving.comes_back());
-        connection.subscriptions.iter().filter(stays).count() + connection.waiting.len()
+        connection.subscriptions.iter().filter(|key| self.registry.stays(**key)).count() + connection.waiting.len()
     }
 
     fn fix_end_of(&mut self, id: ConnectionId, channel_log: u32) {
         if self.connections.get(id).is_some()
-            && let Some(key) = self.by_pair.get(&(id.slot, channel_log)).copied()
+            && let Some(key) = self.registry.subscription_to(id.slot, channel_log)
         {
             self.fix_end(key);
         }
@@ -111,8 +82,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// A subscription is to have what there is, and nothing more.
     fn fix_end(&mut self, key: u32) {
-        let subscription = &mut self.subscriptions[key as usize];
-        let head = self.channel_logs[subscription.channel_log].log.head();
+        let subscription = &mut self.registry.subscriptions[key as usize];
+        let head = self.registry.channel_logs[subscription.channel_log].log.head();
         let leaving = subscription.leaving.get_or_insert_with(|| Box::new(Leaving::new(&[])));
         if leaving.until.is_none() {
             leaving.until = Some(head);
@@ -123,15 +94,15 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// Ends a subscription that has had or missed all that it was to have, or whose peer is gone; whether that is so.
     pub(super) fn complete(&mut self, key: u32) -> bool {
-        let subscription = &mut self.subscriptions[key as usize];
+        let subscription = &mut self.registry.subscriptions[key as usize];
         let is_over = subscription.leaving.as_ref().is_some_and(|leaving| leaving.until.is_some());
         let (id, connection) = self.connections.at(subscription.slot);
         if !is_over || !subscription.is_complete() && !connection.is_gone() {
             return false;
         }
-        let channel_log = &self.channel_logs[subscription.channel_log];
-        let end = subscription.end(channel_log.log.head());
-        self.counters.undelivered += subscription.own.count_allowed(subscription.cursor, end);
+        self.counters.undelivered += self.registry.take_unsent_count(key);
+        let subscription = &mut self.registry.subscriptions[key as usize];
+        let channel_log = &self.registry.channel_logs[subscription.channel_log];
         if subscription.missed > 0 {
             connection
                 .hold_with(|out| self.encode.gap(channel_log.encoding, &channel_log.channel, subscription.missed, out));
@@ -173,7 +144,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             connection.end();
             return self.list_for_answer(id);
         }
-        let barrier = self.await_barrier(Awaiting::End { id });
+        let barrier = self.outbound.await_barrier(Awaiting::End { id });
         self.connections.at(id.slot).1.phase = Phase::Finishing { barrier };
         self.act_on_barriers();
     }
@@ -187,7 +158,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         {
             self.fix_end(key);
             // Where it has ended, another has its place.
-            index += usize::from(self.subscriptions.get(key as usize).is_some_and(|s| s.leaving.is_some()));
+            index += usize::from(self.registry.subscriptions.get(key as usize).is_some_and(|s| s.leaving.is_some()));
         }
         if self.connections.get(id).is_some_and(is_due) {
             self.send_close_frame(id);
@@ -198,7 +169,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     fn send_close_frame(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let Phase::Finishing { barrier } = connection.phase else { return };
-        if connection.has_finished() && self.barriers.is_passed(barrier) {
+        if connection.has_finished() && self.outbound.is_passed(barrier) {
             connection.end();
             // That it was drained before is no news any more, and must not be taken for the close frame's leaving.
             self.effects.retain(|effect| *effect != Effect::Drained(id));
@@ -208,7 +179,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// The other shards post a channel log's messages here from now on.
     fn confirm(&mut self, key: u32, barrier: u64) {
-        if self.channel_logs.get(key).is_some_and(|channel_log| channel_log.interest == Interest::Asked { barrier }) {
+        if self
+            .registry
+            .channel_logs
+            .get(key)
+            .is_some_and(|channel_log| channel_log.interest == Interest::Asked { barrier })
+        {
             self.let_in(key);
         }
     }

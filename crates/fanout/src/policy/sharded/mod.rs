@@ -5,69 +5,45 @@
 //! to its own log. A subscriber is a cursor; a flush sends every cursor up to its log's head, one send
 //! each, or one for all channels of a connection.
 //!
-//! Invariants: only what was published here is posted, because a log's messages up to `posted` were
-//! posted or came from elsewhere, and everything is posted before anything is received. A channel log that is
-//! listed anywhere is not retired.
+//! Invariant: only what was published here is posted, because a log's messages up to `posted` were posted or came from elsewhere,
+//! and everything is posted before anything is received.
 
-mod channel_log;
+mod budget;
 mod coalesce;
 mod connection;
 mod flush;
+mod flush_queue;
 mod interest;
 mod lag;
 mod leave;
-mod rounds;
-mod subscription;
+mod outbound;
+mod registry;
 
-use super::barrier::Barriers;
-use crate::log::BufferPool;
 use crate::{
-    Backlog, ConnectionId, Counters, Effect, Encode, EncodedBatch, Encoding, Item, Lag, Limits, Outlet, Policy,
-    Publication, ShardBatch, ShardId, Slots, TooManySubscriptions,
+    Backlog, ConnectionId, Counters, Effect, Encode, Encoding, Hooks, Item, Lag, Limits, Outlet, Policy, Publication,
+    ShardBatch, ShardId, Slots, TooManySubscriptions,
 };
-use bytes::Bytes;
-use channel_log::ChannelLogs;
-use coalesce::Coalescing;
+use budget::MemoryBudget;
 use connection::{Connection, Phase, Stopped};
-use leave::Awaiting;
-use rounds::Rounds;
-use slab::Slab;
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
-use subscription::Subscription;
+use flush_queue::FlushQueue;
+use outbound::Outbound;
+use registry::Registry;
+use std::collections::VecDeque;
 
 /// One shard's side of the sharded policy.
+///
+/// It moves bytes between its parts, each of which has the invariants of its own state: connections, the registry, the queue
+/// of the flush, what other shards are to have, and the memory of the logs.
 #[derive(Debug)]
 pub struct Sharded<O, E> {
-    shard: ShardId,
     encode: E,
     limits: Limits,
     connections: Slots<Connection<O>>,
-    channel_logs: ChannelLogs,
-    subscriptions: Slab<Subscription>,
-    /// The subscription of a connection (by slot) to a channel log (by key).
-    by_pair: HashMap<(u32, u32), u32>,
-    /// Connections with answers that have not left.
-    to_answer: Vec<ConnectionId>,
-    /// Feeds with messages that some subscriber has not had.
-    rounds: Rounds,
-    /// Who is sent to at the end of the round.
-    coalescing: Coalescing,
-    /// The last flush ended a round.
-    is_between_rounds: bool,
-    /// Feeds with messages that interested shards have not had.
-    to_post: Vec<u32>,
-    /// One for each shard; this shard's own stays empty.
-    shard_batches: Vec<ShardBatch>,
+    registry: Registry,
+    queue: FlushQueue,
+    outbound: Outbound,
+    budget: MemoryBudget,
     effects: VecDeque<Effect>,
-    buffers: BufferPool,
-    barriers: Barriers,
-    /// Operations that wait for barriers, each with its barrier's number, in order.
-    awaiting: VecDeque<(u64, Awaiting)>,
-    oversize_channel_logs: usize,
-    /// The sizes of all logs.
-    log_bytes: usize,
-    saturated: bool,
     counters: Counters,
 }
 
@@ -79,33 +55,21 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     pub fn new(shard: ShardId, shards: ShardId, limits: Limits, encode: E) -> Self {
         assert!(shard < shards, "shard {shard} of {shards}");
         Self {
-            shard,
             encode,
             connections: Slots::with_capacity(shard, limits.reserved_connections),
+            registry: Registry::default(),
+            queue: FlushQueue::default(),
+            outbound: Outbound::new(shard, shards),
+            budget: MemoryBudget::new(&limits),
             limits,
-            channel_logs: ChannelLogs::default(),
-            subscriptions: Slab::new(),
-            by_pair: HashMap::new(),
-            to_answer: Vec::new(),
-            rounds: Rounds::default(),
-            coalescing: Coalescing::default(),
-            is_between_rounds: true,
-            to_post: Vec::new(),
-            shard_batches: (0..shards).map(|_| ShardBatch::default()).collect(),
             effects: VecDeque::new(),
-            buffers: BufferPool::default(),
-            barriers: Barriers::new(shard, shards),
-            awaiting: VecDeque::new(),
-            oversize_channel_logs: 0,
-            log_bytes: 0,
-            saturated: false,
             counters: Counters::default(),
         }
     }
 
     /// How many channel logs there are: channels that somebody here or elsewhere wants, by encoding.
     pub fn channel_logs(&self) -> usize {
-        self.channel_logs.len()
+        self.registry.channel_logs.len()
     }
 
     fn answer_slot(&mut self, slot: u32, frame: &[u8]) {
@@ -120,34 +84,28 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Has what is pending for a connection sent by the next flush.
     fn list_for_answer(&mut self, id: ConnectionId) {
         let connection = self.connections.get_mut(id).expect("it is there");
-        if !std::mem::replace(&mut connection.listed, true) {
-            self.to_answer.push(id);
-        }
+        self.queue.list_for_answer(id, &mut connection.listed);
     }
 
     /// Returns true if a connection has or awaits a subscription that it has not asked to end.
     fn has_asked_for(&self, slot: u32, channel: &str) -> bool {
         let connection = self.connections.peek(slot);
-        let Some(channel_log) = self.channel_logs.find(channel, connection.encoding) else { return false };
-        match self.by_pair.get(&(slot, channel_log)) {
-            Some(key) => self.subscriptions[*key as usize].leaving.as_ref().is_none_or(|leaving| leaving.comes_back()),
+        let Some(channel_log) = self.registry.channel_logs.find(channel, connection.encoding) else { return false };
+        match self.registry.subscription_to(slot, channel_log) {
+            Some(key) => self.registry.stays(key),
             None => connection.waiting.contains(&channel_log),
         }
     }
 
     fn subscribe_to(&mut self, id: ConnectionId, channel: &str, lag: Lag, answer: &[u8]) {
         let encoding = self.connections.peek(id.slot).encoding;
-        let known = self
-            .channel_logs
-            .find(channel, encoding)
-            .and_then(|channel_log| self.by_pair.get(&(id.slot, channel_log)).copied());
-        if let Some(key) = known {
+        if let Some(key) = self.registry.find(id.slot, channel, encoding) {
             if !self.come_back(id.slot, key, lag, answer) {
                 self.answer_slot(id.slot, answer);
             }
             return;
         }
-        let channel_log = self.channel_logs.find_or_create(channel, encoding);
+        let channel_log = self.registry.channel_logs.find_or_create(channel, encoding);
         if self.ask_for(channel_log) {
             self.add_subscription(id.slot, channel_log, lag);
             self.answer_slot(id.slot, answer);
@@ -158,8 +116,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     fn unsubscribe_from(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
         let encoding = self.connections.peek(id.slot).encoding;
-        if let Some(channel_log) = self.channel_logs.find(channel, encoding) {
-            if let Some(key) = self.by_pair.get(&(id.slot, channel_log)).copied() {
+        if let Some(channel_log) = self.registry.channel_logs.find(channel, encoding) {
+            if let Some(key) = self.registry.subscription_to(id.slot, channel_log) {
                 return self.leave(id, key, answer);
             }
             for answer in self.stop_waiting(id.slot, channel_log) {
@@ -169,34 +127,17 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.answer_slot(id.slot, answer);
     }
 
-    fn add_subscription(&mut self, slot: u32, channel_log_key: u32, lag: Lag) {
-        if self.by_pair.contains_key(&(slot, channel_log_key)) {
+    fn add_subscription(&mut self, slot: u32, channel_log: u32, lag: Lag) {
+        if self.registry.subscription_to(slot, channel_log).is_some() {
             return;
         }
         let (_, connection) = self.connections.at(slot);
-        let channel_log = &mut self.channel_logs[channel_log_key];
-        let key = self.subscriptions.insert(Subscription {
-            slot,
-            channel_log: channel_log_key,
-            index_in_channel_log: u32::try_from(channel_log.subscribers.len()).expect("below 2^32 subscribers"),
-            index_in_connection: u32::try_from(connection.subscriptions.len()).expect("below 2^32 subscriptions"),
-            lag,
-            cursor: channel_log.log.head(),
-            missed: 0,
-            coalesced: false,
-            own: super::ranges::Ranges::default(),
-            leaving: None,
-        });
-        let key = u32::try_from(key).expect("below 2^32 subscriptions");
-        channel_log.subscribers.push(key);
+        let key = self.registry.add(slot, channel_log, connection.subscriptions.len(), lag);
         connection.subscriptions.push(key);
-        self.by_pair.insert((slot, channel_log_key), key);
     }
 
     fn remove_subscription(&mut self, key: u32) {
-        let gone = self.subscriptions.remove(key as usize);
-        self.by_pair.remove(&(gone.slot, gone.channel_log));
-        self.channel_logs[gone.channel_log].remove_subscriber(gone.index_in_channel_log, &mut self.subscriptions);
+        let gone = self.registry.remove(key);
         let (_, connection) = self.connections.at(gone.slot);
         if gone.coalesced {
             connection.behind.retain(|behind| *behind != key);
@@ -204,9 +145,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         connection.waiting_bytes -= gone.leaving.map_or(0, |leaving| leaving.bytes());
         connection.subscriptions.swap_remove(gone.index_in_connection as usize);
         if let Some(moved) = connection.subscriptions.get(gone.index_in_connection as usize) {
-            self.subscriptions[*moved as usize].index_in_connection = gone.index_in_connection;
+            self.registry.subscriptions[*moved as usize].index_in_connection = gone.index_in_connection;
         }
-        self.list_for_trim(gone.channel_log);
+        self.queue.list_for_trim(gone.channel_log, &mut self.registry.channel_logs[gone.channel_log]);
         self.leave_channel_log(gone.channel_log);
     }
 
@@ -214,9 +155,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     fn remove_all_subscriptions(&mut self, id: ConnectionId) {
         self.note_backlog(id);
         while let Some(key) = self.connections.get(id).and_then(|connection| connection.subscriptions.last().copied()) {
-            let subscription = &mut self.subscriptions[key as usize];
-            let end = subscription.end(self.channel_logs[subscription.channel_log].log.head());
-            self.counters.undelivered += subscription.own.count_allowed(subscription.cursor, end);
+            self.counters.undelivered += self.registry.take_unsent_count(key);
             self.remove_subscription(key);
         }
         while let Some(channel_log) = self.connections.get(id).and_then(|connection| connection.waiting.last().copied())
@@ -233,79 +172,25 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    fn list_for_flush(&mut self, key: u32) {
-        let channel_log = &mut self.channel_logs[key];
-        if !std::mem::replace(&mut channel_log.to_flush, true) {
-            self.rounds.list(key, channel_log.completed);
-        }
-    }
-
-    /// Has the log trimmed by another round: who has left it or caught up may have been the last behind.
-    fn list_for_trim(&mut self, key: u32) {
-        let channel_log = &mut self.channel_logs[key];
-        if !channel_log.log.is_empty() {
-            channel_log.outdated = true;
-            self.list_for_flush(key);
-        }
-    }
-
     fn post_all(&mut self) {
-        let mut to_post = std::mem::take(&mut self.to_post);
-        for key in to_post.drain(..) {
+        while let Some(key) = self.outbound.take_to_post() {
             self.post_channel_log(key);
         }
-        self.to_post = to_post;
-        self.ask_for_barrier();
+        self.outbound.ask_for_barrier();
     }
 
-    /// Puts the messages of a channel log that were not posted into the shard batches of those who want them.
+    /// Posts the messages of a channel log that were not posted. If nobody here has them to come, they are dropped.
     fn post_channel_log(&mut self, key: u32) {
-        let channel_log = &mut self.channel_logs[key];
-        channel_log.to_post = false;
-        let head = channel_log.log.head();
-        if let Some((last, others)) = channel_log.interested.split_last() {
-            let batch = EncodedBatch {
-                channel: Arc::clone(&channel_log.channel),
-                encoding: channel_log.encoding,
-                bytes: Bytes::copy_from_slice(channel_log.log.slice(channel_log.posted, head)),
-                lengths: channel_log.log.lengths(channel_log.posted, head).collect(),
-            };
-            for shard in others {
-                self.shard_batches[usize::from(*shard)].push(Item::Messages(batch.clone()));
-            }
-            self.shard_batches[usize::from(*last)].push(Item::Messages(batch));
-        }
-        channel_log.posted = head;
+        let channel_log = &mut self.registry.channel_logs[key];
+        self.outbound.post(channel_log);
         if !channel_log.to_flush {
             debug_assert!(
                 channel_log.subscribers.is_empty(),
                 "a message for a subscriber here lists the channel log for the flush"
             );
-            channel_log.log.drop_before(head);
-            self.tidy(key);
-            self.channel_logs.retire(key);
-        }
-    }
-
-    /// After messages were dropped: an empty log keeps no buffers, and the sizes are right again.
-    fn tidy(&mut self, key: u32) {
-        let log = &mut self.channel_logs[key].log;
-        if log.is_empty() {
-            self.buffers.reclaim(log);
-        }
-        self.note_size(key);
-    }
-
-    /// Keeps count of the bytes of all logs, and of the channel logs that have more to send than a log may keep: what is kept for
-    /// those who take nothing is no reason to read less.
-    fn note_size(&mut self, key: u32) {
-        let channel_log = &mut self.channel_logs[key];
-        let size = channel_log.log.size();
-        self.log_bytes = self.log_bytes - std::mem::replace(&mut channel_log.size, size) + size;
-        let limit = self.limits.log_bytes;
-        let oversize = size > limit && channel_log.unsent_bytes() > limit;
-        if std::mem::replace(&mut channel_log.oversize, oversize) != oversize {
-            if oversize { self.oversize_channel_logs += 1 } else { self.oversize_channel_logs -= 1 }
+            channel_log.log.drop_before(channel_log.posted);
+            self.budget.tidy(channel_log);
+            self.registry.channel_logs.retire(key);
         }
     }
 
@@ -317,7 +202,11 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 }
 
+impl<O, E> Hooks for Sharded<O, E> {}
+
 impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
+    type Item = Item;
+
     fn open(&mut self, outlet: O, encoding: Encoding) -> ConnectionId {
         self.connections.insert(Connection::new(outlet, encoding))
     }
@@ -333,7 +222,7 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
 
     fn awaits_others(&self, id: ConnectionId) -> bool {
         let phase = self.connections.get(id).filter(|connection| !connection.has_lagged()).map(|it| it.phase);
-        matches!(phase, Some(Phase::Finishing { barrier }) if !self.barriers.is_passed(barrier))
+        matches!(phase, Some(Phase::Finishing { barrier }) if !self.outbound.is_passed(barrier))
     }
 
     fn close(&mut self, id: ConnectionId) {
@@ -354,11 +243,7 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
     fn backlog(&self, id: ConnectionId) -> Backlog {
         let Some(connection) = self.connections.get(id) else { return Backlog::default() };
         connection.final_backlog.unwrap_or_else(|| {
-            let unsent = connection.subscriptions.iter().map(|key| {
-                let subscription = &self.subscriptions[*key as usize];
-                let log = &self.channel_logs[subscription.channel_log].log;
-                log.slice(subscription.cursor, subscription.end(log.head())).len()
-            });
+            let unsent = connection.subscriptions.iter().map(|key| self.registry.unsent(*key).len());
             let bytes_behind = connection.pending_bytes() + unsent.sum::<usize>();
             Backlog { channels: connection.subscriptions.len(), bytes_behind }
         })
@@ -403,33 +288,28 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
             return;
         }
         self.counters.published += 1;
-        for key in self.channel_logs.of_channel(publication.channel) {
-            let channel_log = &mut self.channel_logs[key];
+        for key in self.registry.channel_logs.of_channel(publication.channel) {
+            let channel_log = &mut self.registry.channel_logs[key];
             if !channel_log.is_wanted() {
                 continue;
             }
-            self.buffers.lend(&mut channel_log.log);
+            self.budget.lend(&mut channel_log.log);
             let message = channel_log.log.head();
             let encoding = channel_log.encoding;
             channel_log.log.append(|out| self.encode.message(encoding, publication.channel, publication.payload, out));
             if publication.no_echo
-                && let Some(own) = self.by_pair.get(&(from.slot, key))
+                && let Some(own) = self.registry.subscription_to(from.slot, key)
             {
-                self.subscriptions[*own as usize].own.push(message);
+                self.registry.subscriptions[own as usize].own.push(message);
             }
-            if channel_log.interested.is_empty() {
-                channel_log.posted = message + 1;
-            } else if !std::mem::replace(&mut channel_log.to_post, true) {
-                self.to_post.push(key);
-            }
+            let channel_log = &mut self.registry.channel_logs[key];
+            self.outbound.note_published(key, channel_log);
             if !channel_log.subscribers.is_empty() {
-                self.list_for_flush(key);
+                self.queue.list(key, channel_log);
             }
-            self.note_size(key);
+            self.budget.note_size(channel_log);
         }
     }
-
-    fn commit(&mut self, _from: ConnectionId) {}
 
     fn writable(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
@@ -442,7 +322,7 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
     }
 
     fn shard_batch(&mut self, to: ShardId) -> &mut ShardBatch {
-        &mut self.shard_batches[usize::from(to)]
+        self.outbound.batch(to)
     }
 
     fn receive(&mut self, from: ShardId, shard_batch: ShardBatch) {
@@ -453,14 +333,11 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
                 Item::Interest { channel, encoding } => self.add_interest(from, &channel, encoding),
                 Item::Withdrawn { channel, encoding } => self.remove_interest(from, &channel, encoding),
                 // What was accepted before is in the shard batch already.
-                Item::Barrier(number) => self.shard_batches[usize::from(from)].push(Item::Passed(number)),
+                Item::Barrier(number) => self.outbound.batch(from).push(Item::Passed(number)),
                 Item::Passed(number) => self.pass(from, number),
-                Item::Notice(..) | Item::Delivery(_) => {
-                    unreachable!("no shard writes to another's connections, or has others write")
-                }
             }
         }
-        self.ask_for_barrier();
+        self.outbound.ask_for_barrier();
     }
 
     fn finished(&mut self, from: ShardId) {
@@ -472,11 +349,11 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
     }
 
     fn is_between_rounds(&self) -> bool {
-        self.is_between_rounds
+        self.queue.is_between_rounds()
     }
 
     fn is_saturated(&self) -> bool {
-        self.saturated
+        self.budget.is_saturated()
     }
 
     fn take_effect(&mut self) -> Option<Effect> {

@@ -1,11 +1,14 @@
 //! A connection that every publisher's thread may write to.
 
-use super::batch::EncodedMessages;
-use super::unsent::Unsent;
-use crate::{ConnectionId, Counters, Encode, Encoding, Lag, Limits, Notice, Outlet, Sent};
+mod unsent;
+
+use crate::Notice;
+use crate::fan_out::batch::EncodedMessages;
+use corecast_fanout::{ConnectionId, Counters, Encode, Encoding, Lag, Limits, Outlet, Sent};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use unsent::Unsent;
 
 /// A subscriber's way out, shared by all publishers.
 #[derive(Debug)]
@@ -19,9 +22,9 @@ pub struct Writer<O> {
 /// One connection's subscription to one channel, as the registry has it.
 #[derive(Debug)]
 pub struct Membership<O> {
-    pub(super) writer: Arc<Writer<O>>,
+    pub(crate) writer: Arc<Writer<O>>,
     /// Which of its shard's subscriptions it is.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     lag: Lag,
     /// A publisher may have found this before it was taken out of the registry. Under the writer's lock.
     left: AtomicBool,
@@ -53,7 +56,7 @@ enum Transport {
 }
 
 impl<O> Membership<O> {
-    pub(super) fn new(writer: Arc<Writer<O>>, number: u64, lag: Lag) -> Self {
+    pub(crate) fn new(writer: Arc<Writer<O>>, number: u64, lag: Lag) -> Self {
         Self { writer, number, lag, left: AtomicBool::new(false) }
     }
 
@@ -67,7 +70,7 @@ impl<O: Outlet> Membership<O> {
     /// Writes the messages of one batch, or keeps them while the transport is full.
     ///
     /// The batch that finds it full is kept whole: the bound is one batch more than the limit.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         channel: &Arc<str>,
         encoded: &EncodedMessages,
@@ -107,7 +110,7 @@ impl<O: Outlet> Membership<O> {
     }
 
     /// Nothing of the channel is written from now on; what was missed of it is told.
-    pub(super) fn leave(&self, channel: &str, encode: &impl Encode) {
+    pub(crate) fn leave(&self, channel: &str, encode: &impl Encode) {
         let mut state = self.writer.lock();
         self.left.store(true, Ordering::Relaxed);
         if let Some(place) = state.missed.iter().position(|(name, _)| **name == *channel) {
@@ -120,21 +123,21 @@ impl<O: Outlet> Membership<O> {
 }
 
 impl<O: Outlet> Writer<O> {
-    pub(super) fn new(id: ConnectionId, encoding: Encoding, outlet: O) -> Self {
+    pub(crate) fn new(id: ConnectionId, encoding: Encoding, outlet: O) -> Self {
         Self { id, encoding, outlet, state: Mutex::default() }
     }
 
-    pub(super) fn encoding(&self) -> Encoding {
+    pub(crate) fn encoding(&self) -> Encoding {
         self.encoding
     }
 
     /// Adds an answer, to leave at the next flush or before the next message, in its turn.
-    pub(super) fn hold(&self, frame: &[u8]) {
+    pub(crate) fn hold(&self, frame: &[u8]) {
         self.lock().hold(frame);
     }
 
     /// Adds the answer of a join, to wait until that is done.
-    pub(super) fn await_join(&self, answer: &[u8]) {
+    pub(crate) fn await_join(&self, answer: &[u8]) {
         let mut state = self.lock();
         if state.transport != Transport::Gone {
             state.awaited.push_back(answer.to_owned());
@@ -142,7 +145,7 @@ impl<O: Outlet> Writer<O> {
     }
 
     /// The first join that was awaited is done. Nothing waits for it where the connection has ended meanwhile.
-    pub(super) fn joined(&self) {
+    pub(crate) fn joined(&self) {
         let mut state = self.lock();
         if let Some(answers) = state.awaited.pop_front() {
             state.pending.push(&answers);
@@ -150,12 +153,12 @@ impl<O: Outlet> Writer<O> {
     }
 
     /// Whether a join has not been done.
-    pub(super) fn awaits_join(&self) -> bool {
+    pub(crate) fn awaits_join(&self) -> bool {
         !self.lock().awaited.is_empty()
     }
 
     /// Adds the last bytes; what is written from now on is dropped.
-    pub(super) fn end(&self, close_frame: &[u8]) {
+    pub(crate) fn end(&self, close_frame: &[u8]) {
         let mut state = self.lock();
         state.ended = true;
         state.owes_drained = true;
@@ -166,22 +169,22 @@ impl<O: Outlet> Writer<O> {
     }
 
     /// Drops what is pending. A publisher's thread may still have the writer: it writes nothing any more.
-    pub(super) fn close(&self, counters: &mut Counters) {
+    pub(crate) fn close(&self, counters: &mut Counters) {
         self.lock().lose(counters);
     }
 
     /// Whether it fell too far behind, or was ended, or its peer is gone.
-    pub(super) fn is_ended(&self) -> bool {
+    pub(crate) fn is_ended(&self) -> bool {
         self.lock().ended
     }
 
     /// Returns true if the connection fell too far behind.
-    pub(super) fn has_lagged(&self) -> bool {
+    pub(crate) fn has_lagged(&self) -> bool {
         self.lock().lagged
     }
 
     /// Sends the answers; whether the owner is to hear that everything has left.
-    pub(super) fn flush_held(&self, counters: &mut Counters) -> Result<bool, Notice> {
+    pub(crate) fn flush_held(&self, counters: &mut Counters) -> Result<bool, Notice> {
         let mut state = self.lock();
         if state.transport != Transport::Open {
             return Ok(false);
@@ -192,7 +195,7 @@ impl<O: Outlet> Writer<O> {
 
     /// The transport takes bytes again: sends what is pending, tells what was missed; whether the owner is
     /// to hear that everything has left.
-    pub(super) fn resume(&self, encode: &impl Encode, counters: &mut Counters) -> Result<bool, Notice> {
+    pub(crate) fn resume(&self, encode: &impl Encode, counters: &mut Counters) -> Result<bool, Notice> {
         let mut state = self.lock();
         if state.transport == Transport::Gone {
             return Ok(false);
@@ -207,7 +210,7 @@ impl<O: Outlet> Writer<O> {
     }
 
     /// Bytes held back.
-    pub(super) fn pending_bytes(&self) -> usize {
+    pub(crate) fn pending_bytes(&self) -> usize {
         let state = self.lock();
         state.pending.bytes().len() + state.awaited.iter().map(Vec::len).sum::<usize>()
     }

@@ -5,19 +5,19 @@ use std::collections::VecDeque;
 /// Ranges of message numbers, ascending and apart; a null pointer for nearly every subscription.
 #[derive(Debug, Default)]
 #[expect(clippy::box_collection, reason = "8 bytes in every subscription instead of 32")]
-pub(super) struct Ranges(Option<Box<VecDeque<(u64, u64)>>>);
+pub(crate) struct Ranges(Option<Box<VecDeque<(u64, u64)>>>);
 
 impl Ranges {
     /// Room for ranges that is kept while there are none, for the next: who did it once does it again.
     const MAX_KEPT: usize = 16;
 
     /// Whether there are none.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|ranges| ranges.is_empty())
     }
 
     /// Adds one message, later than any before.
-    pub(super) fn push(&mut self, message: u64) {
+    pub(crate) fn push(&mut self, message: u64) {
         let ranges = self.0.get_or_insert_default();
         match ranges.back_mut() {
             Some((_, end)) if *end == message => *end += 1,
@@ -27,7 +27,7 @@ impl Ranges {
 
     /// The next messages `begin..end` that may be had from `cursor` on, below `limit`; none are left where
     /// both are the limit. Forgets the ranges before them.
-    pub(super) fn next_allowed(&mut self, mut cursor: u64, limit: u64) -> (u64, u64) {
+    pub(crate) fn next_allowed(&mut self, mut cursor: u64, limit: u64) -> (u64, u64) {
         let Some(ranges) = &mut self.0 else { return (cursor, limit) };
         while let Some(&(begin, end)) = ranges.front() {
             if begin > cursor {
@@ -46,7 +46,7 @@ impl Ranges {
     }
 
     /// How many of the messages `from..to` may be had. Forgets the ranges before `to`.
-    pub(super) fn count_allowed(&mut self, mut from: u64, to: u64) -> u64 {
+    pub(crate) fn count_allowed(&mut self, mut from: u64, to: u64) -> u64 {
         let mut count = 0;
         while from < to {
             let (begin, end) = self.next_allowed(from, to);

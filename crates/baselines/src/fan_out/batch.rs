@@ -1,12 +1,12 @@
 //! What one read of a publisher brought, encoded once per channel and encoding.
 
-use crate::{Encode, Encoding, MAX_ENCODINGS, Publication};
+use corecast_fanout::{Encode, Encoding, MAX_ENCODINGS, Publication};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The messages of one read, by channel, in order.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     channels: Vec<Channel>,
     by_name: HashMap<Arc<str>, usize>,
 }
@@ -37,13 +37,13 @@ pub(crate) struct EncodedMessages {
 
 impl Batch {
     /// The channels, in the order of their indices.
-    pub(super) fn channels(&self) -> impl Iterator<Item = &Arc<str>> {
+    pub(crate) fn channels(&self) -> impl Iterator<Item = &Arc<str>> {
         self.channels.iter().map(|channel| &channel.name)
     }
 
     /// Adds a message, encoded at once as the publisher's own protocol has it: most subscribers have the
     /// same, and no lock is held yet.
-    pub(super) fn add(&mut self, publication: &Publication<'_>, encoding: Encoding, encode: &impl Encode) {
+    pub(crate) fn add(&mut self, publication: &Publication<'_>, encoding: Encoding, encode: &impl Encode) {
         let index = match self.by_name.get(publication.channel) {
             Some(index) => *index,
             None => self.add_channel(publication.channel),
@@ -71,12 +71,12 @@ impl Batch {
     }
 
     /// Whether the publisher itself gets less than the others.
-    pub(super) fn spares_publisher(&self, index: usize) -> bool {
+    pub(crate) fn spares_publisher(&self, index: usize) -> bool {
         self.channels[index].messages.iter().any(|message| message.no_echo)
     }
 
     /// What a subscriber of the channel gets, for good: it is not to be asked for again.
-    pub(super) fn take_encoded(
+    pub(crate) fn take_encoded(
         &mut self,
         index: usize,
         encoding: Encoding,
@@ -87,7 +87,7 @@ impl Batch {
     }
 
     /// What a subscriber of the channel gets; `own` if it is the publisher.
-    pub(super) fn encoded(
+    pub(crate) fn encoded(
         &mut self,
         index: usize,
         encoding: Encoding,
@@ -102,7 +102,7 @@ impl Batch {
         runs[encoding.index()].get_or_insert_with(|| encode_all(name, payloads, messages, true, encoding, encode))
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.channels.clear();
         self.by_name.clear();
     }

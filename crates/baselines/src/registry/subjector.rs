@@ -5,10 +5,8 @@
 //!
 //! Absent here: executors. Whoever owns the policy polls it with every flush, and is woken to do so.
 
-use super::fan_out::{FanOut, Outcome};
-use super::registry::{Directory, Registry};
-use super::writer::Membership;
-use crate::{ConnectionId, Encode, Outlet};
+use crate::{Directory, FanOut, Membership, Outcome, Registry};
+use corecast_fanout::{ConnectionId, Encode, Outlet};
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
@@ -18,17 +16,10 @@ use subjector::{Policy, Subjector};
 
 /// What a shard may have asked before it is saturated, and its publishers are not read. What it asks for others goes
 /// on: what one read of a connection brings, and a leave for each subscription that ends.
-pub(super) const MAX_WAITING: usize = 256;
+pub(crate) const MAX_WAITING: usize = 256;
 
 /// Something to be done with the registry.
-type Operation<O> = Box<dyn FnOnce(&mut Registry<O>) -> Done<O> + Send>;
-
-/// What comes back from the registry.
-struct Done<O> {
-    outcome: Outcome,
-    /// Dropped where it was asked for: with it may go the last use of an outlet, which its own shard is to close.
-    _left: Option<Arc<Membership<O>>>,
-}
+type Operation<O> = Box<dyn FnOnce(&mut Registry<O>) -> Outcome + Send>;
 
 /// One shard's way to the registry, under the policy `P`.
 pub struct SubjectorDirectory<O: Outlet, P: Policy> {
@@ -36,7 +27,7 @@ pub struct SubjectorDirectory<O: Outlet, P: Policy> {
     waiting: VecDeque<Operation<O>>,
     /// How many operations have been done.
     done: u64,
-    running: Option<Pin<Box<dyn Future<Output = Done<O>> + Send>>>,
+    running: Option<Pin<Box<dyn Future<Output = Outcome> + Send>>>,
     waker: Waker,
 }
 
@@ -51,7 +42,7 @@ impl<O: Outlet, P: Policy> SubjectorDirectory<O, P> {
         Self { registry, waiting: VecDeque::new(), done: 0, running: None, waker: Waker::noop().clone() }
     }
 
-    fn ask(&mut self, operation: impl FnOnce(&mut Registry<O>) -> Done<O> + Send + 'static) {
+    fn ask(&mut self, operation: impl FnOnce(&mut Registry<O>) -> Outcome + Send + 'static) {
         self.waiting.push_back(Box::new(operation));
     }
 }
@@ -70,15 +61,16 @@ impl<O: Outlet, P: Policy> Directory<O> for SubjectorDirectory<O, P> {
             registry.join(&channel, &member);
             // Before anybody else comes in and writes to the new member.
             member.writer.joined();
-            let outcome = Outcome { joined: vec![member.id()], ..Outcome::default() };
-            // The owner has the member too: this is not its last use.
-            Done { outcome, _left: Some(member) }
+            Outcome { joined: vec![member.id()], ..Outcome::default() }
         });
     }
 
     fn leave(&mut self, channel: &Arc<str>, id: ConnectionId) {
         let channel = Arc::clone(channel);
-        self.ask(move |registry| Done { outcome: Outcome::default(), _left: registry.leave(&channel, id) });
+        self.ask(move |registry| {
+            registry.leave(&channel, id);
+            Outcome::default()
+        });
     }
 
     fn fan_out<E: Encode>(&mut self, fan_out: &mut FanOut<E>, _outcome: &mut Outcome) {
@@ -87,7 +79,7 @@ impl<O: Outlet, P: Policy> Directory<O> for SubjectorDirectory<O, P> {
         self.ask(move |registry| {
             let mut outcome = Outcome::default();
             registry.fan_out(&channels, &mut fan_out, &mut outcome);
-            Done { outcome, _left: None }
+            outcome
         });
     }
 
@@ -100,10 +92,10 @@ impl<O: Outlet, P: Policy> Directory<O> for SubjectorDirectory<O, P> {
             }
             let Some(running) = &mut self.running else { return };
             match running.as_mut().poll(&mut Context::from_waker(&self.waker)) {
-                Poll::Ready(done) => {
+                Poll::Ready(later) => {
                     self.running = None;
                     self.done += 1;
-                    outcome.append(done.outcome);
+                    outcome.append(later);
                 }
                 Poll::Pending => return,
             }
@@ -118,9 +110,8 @@ impl<O: Outlet, P: Policy> Directory<O> for SubjectorDirectory<O, P> {
         self.done
     }
 
-    fn wake_with(&mut self, waker: Waker) -> bool {
+    fn wake_with(&mut self, waker: Waker) {
         self.waker = waker;
-        true
     }
 }
 

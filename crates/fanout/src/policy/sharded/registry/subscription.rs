@@ -1,42 +1,42 @@
 //! A subscriber of a channel log: a cursor.
 
+use super::ranges::Ranges;
 use crate::Lag;
 use crate::policy::leaving::Leaving;
-use crate::policy::ranges::Ranges;
 
 /// How far into a channel log's log one connection has been sent.
 #[derive(Debug)]
-pub(super) struct Subscription {
+pub(crate) struct Subscription {
     /// The connection's slot.
-    pub(super) slot: u32,
+    pub(crate) slot: u32,
     /// The channel log's key.
-    pub(super) channel_log: u32,
+    pub(crate) channel_log: u32,
     /// Where the channel log lists it.
-    pub(super) index_in_channel_log: u32,
+    pub(crate) index_in_channel_log: u32,
     /// Where the connection lists it.
-    pub(super) index_in_connection: u32,
+    pub(crate) index_in_connection: u32,
     /// What lagging means for it.
-    pub(super) lag: Lag,
+    pub(crate) lag: Lag,
     /// The next message to send.
-    pub(super) cursor: u64,
+    pub(crate) cursor: u64,
     /// Messages before the cursor that it missed and has not been told of.
-    pub(super) missed: u64,
+    pub(crate) missed: u64,
     /// Its connection lists it as behind, to be sent to at the end of the round.
-    pub(super) coalesced: bool,
+    pub(crate) coalesced: bool,
     /// Messages that it is not to have, because it published them.
-    pub(super) own: Ranges,
+    pub(crate) own: Ranges,
     /// It was asked to end.
-    pub(super) leaving: Option<Box<Leaving>>,
+    pub(crate) leaving: Option<Box<Leaving>>,
 }
 
 impl Subscription {
     /// The message behind the last that it is to have, of a log with this head.
-    pub(super) fn end(&self, head: u64) -> u64 {
+    pub(crate) fn end(&self, head: u64) -> u64 {
         self.leaving.as_ref().and_then(|leaving| leaving.until).unwrap_or(head)
     }
 
     /// Returns true if the end of the subscription is known and it has received or missed everything before that.
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         let until = self.leaving.as_ref().and_then(|leaving| leaving.until);
         until.is_some_and(|until| self.cursor >= until)
     }

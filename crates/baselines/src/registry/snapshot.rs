@@ -5,10 +5,8 @@
 //! The members of each channel are behind an `Arc` of their own, so that a join copies one channel's
 //! members and the map's pointers, not every channel's members.
 
-use super::fan_out::{FanOut, Outcome};
-use super::registry::{Directory, Members};
-use super::writer::Membership;
-use crate::{ConnectionId, Encode, Outlet};
+use crate::{Directory, FanOut, Members, Membership, Outcome};
+use corecast_fanout::{ConnectionId, Encode, Outlet};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 

@@ -1,8 +1,16 @@
 //! Who subscribes to what, and the ways in which the process shares that.
 
-use super::fan_out::{FanOut, Outcome};
-use super::writer::Membership;
-use crate::{ConnectionId, Encode, Outlet};
+mod mutex;
+mod snapshot;
+mod subjector;
+
+pub use mutex::MutexDirectory;
+pub use snapshot::SnapshotDirectory;
+pub(crate) use subjector::MAX_WAITING;
+pub use subjector::SubjectorDirectory;
+
+use crate::{FanOut, Membership, Outcome};
+use corecast_fanout::{ConnectionId, Encode, Outlet};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
@@ -38,10 +46,8 @@ pub trait Directory<O: Outlet>: Clone + Send + 'static {
         0
     }
 
-    /// Takes what is to be woken when `advance` may go on; whether it ever will be.
-    fn wake_with(&mut self, _waker: Waker) -> bool {
-        false
-    }
+    /// Takes the waker to wake when `advance` may go on.
+    fn wake_with(&mut self, _waker: Waker) {}
 }
 
 /// The registry as a plain map, to be kept from being used by two at a time.
@@ -57,23 +63,22 @@ impl<O> Default for Registry<O> {
 }
 
 impl<O: Outlet> Registry<O> {
-    pub(super) fn join(&mut self, channel: &Arc<str>, member: &Arc<Membership<O>>) {
+    pub(crate) fn join(&mut self, channel: &Arc<str>, member: &Arc<Membership<O>>) {
         self.channels.entry(Arc::clone(channel)).or_default().push(Arc::clone(member));
     }
 
-    /// The member that has left, if it was one.
-    pub(super) fn leave(&mut self, channel: &str, id: ConnectionId) -> Option<Arc<Membership<O>>> {
-        let members = self.channels.get_mut(channel)?;
-        let place = members.iter().position(|member| member.id() == id);
-        let left = place.map(|place| members.swap_remove(place));
+    pub(crate) fn leave(&mut self, channel: &str, id: ConnectionId) {
+        let Some(members) = self.channels.get_mut(channel) else { return };
+        if let Some(index) = members.iter().position(|member| member.id() == id) {
+            members.swap_remove(index);
+        }
         if members.is_empty() {
             self.channels.remove(channel);
         }
-        left
     }
 
     /// Brings a batch to the members of its channels, which the caller lists before anybody has to wait for it.
-    pub(super) fn fan_out<E: Encode>(&self, channels: &[Arc<str>], fan_out: &mut FanOut<E>, outcome: &mut Outcome) {
+    pub(crate) fn fan_out<E: Encode>(&self, channels: &[Arc<str>], fan_out: &mut FanOut<E>, outcome: &mut Outcome) {
         for (index, channel) in channels.iter().enumerate() {
             if let Some(members) = self.channels.get(channel) {
                 fan_out.bring_to(index, channel, members, outcome);

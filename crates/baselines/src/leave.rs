@@ -5,16 +5,17 @@
 //! it had asked of the registry: then every message that was accepted before has been brought to the member, or, under
 //! `Handoff::Owner`, named to this shard, which writes it first. What comes behind that is dropped.
 
-use super::super::barrier::Barriers;
-use super::registry::Directory;
-use super::writer::Membership;
-use super::{Leaving, Request, Shared, Subscribed};
-use crate::{ConnectionId, Effect, Encode, Item, Lag, Outlet, ShardId};
+use crate::Item;
+use crate::registry::Directory;
+use crate::shared::{Local, Shared, Subscribed};
+use crate::writer::Membership;
+use corecast_fanout::policy::{Barriers, Leaving, Request};
+use corecast_fanout::{ConnectionId, Effect, Encode, Lag, Outlet, ShardId};
 use std::sync::Arc;
 
 /// The messages that a connection may still be given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Anything.
     Serving,
     /// Everything accepted before this barrier, then the close frame.
@@ -25,12 +26,12 @@ pub(super) enum Phase {
 
 impl Phase {
     /// Nothing, until it is ended again because it has lagged. Its owner must not hear meanwhile that anything has left.
-    pub(super) const LAGGED: Self = Self::Finishing { barrier: Barriers::NEVER, close_frame: Vec::new() };
+    pub(crate) const LAGGED: Self = Self::Finishing { barrier: Barriers::NEVER, close_frame: Vec::new() };
 }
 
 /// Something that waits until all that was accepted before has been written.
 #[derive(Debug)]
-pub(super) struct Awaiting {
+pub(crate) struct Awaiting {
     /// Passed by every other shard.
     barrier: u64,
     /// So much has the registry done for this shard.
@@ -41,7 +42,7 @@ pub(super) struct Awaiting {
 }
 
 #[derive(Debug)]
-pub(super) enum What {
+pub(crate) enum What {
     /// A subscription of this number ends.
     Leave { id: ConnectionId, channel: Arc<str>, number: u64 },
     /// A connection ends.
@@ -61,7 +62,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     }
 
     /// Asks the other shards for the barrier that is wanted, if one is.
-    pub(super) fn ask_for_barrier(&mut self) {
+    pub(crate) fn ask_for_barrier(&mut self) {
         if let Some(number) = self.barriers.take_wanted() {
             let own = usize::from(self.shard);
             let others = self.shard_batches.iter_mut().enumerate().filter(|(shard, _)| *shard != own);
@@ -70,13 +71,13 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     }
 
     /// Another shard asks for a barrier.
-    pub(super) fn owe_barrier(&mut self, from: ShardId, number: u64) {
+    pub(crate) fn owe_barrier(&mut self, from: ShardId, number: u64) {
         self.commit_batch();
         self.to_pass.push_back((self.asked(), from, number));
     }
 
     /// Answers for those barriers before which nothing is to be done any more.
-    pub(super) fn pass_barriers(&mut self) {
+    pub(crate) fn pass_barriers(&mut self) {
         let done = self.directory.done();
         while let Some((_, from, number)) = self.to_pass.pop_front_if(|(asked, ..)| *asked <= done) {
             self.shard_batches[usize::from(from)].push(Item::Passed(number));
@@ -84,7 +85,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     }
 
     /// Does what waited for barriers that are passed.
-    pub(super) fn act_on_barriers(&mut self) {
+    pub(crate) fn act_on_barriers(&mut self) {
         while let Some(first) = self.awaiting.front_mut()
             && self.barriers.is_passed(first.barrier)
             && self.directory.done() >= first.done
@@ -98,7 +99,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         }
     }
 
-    pub(super) fn subscribe_to(&mut self, id: ConnectionId, channel: &str, lag: Lag, answer: &[u8]) {
+    pub(crate) fn subscribe_to(&mut self, id: ConnectionId, channel: &str, lag: Lag, answer: &[u8]) {
         let Some(local) = self.connections.get_mut(id) else { return };
         match local.subscriptions.get_mut(channel) {
             Some(Subscribed { leaving: Some(leaving), .. }) => {
@@ -118,7 +119,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         self.list(id);
     }
 
-    pub(super) fn unsubscribe_from(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
+    pub(crate) fn unsubscribe_from(&mut self, id: ConnectionId, channel: &str, answer: &[u8]) {
         let Some(local) = self.connections.get_mut(id) else { return };
         let Some((channel, _)) = local.subscriptions.get_key_value(channel) else {
             local.writer.hold(answer);
@@ -173,8 +174,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     }
 
     /// Begins the end of a connection, unless it has begun.
-    pub(super) fn finish(&mut self, id: ConnectionId, close_frame: &[u8]) {
-        let may_begin = |local: &&mut super::Local<O>| local.phase == Phase::Serving || local.phase == Phase::LAGGED;
+    pub(crate) fn finish(&mut self, id: ConnectionId, close_frame: &[u8]) {
+        let may_begin = |local: &&mut Local<O>| local.phase == Phase::Serving || local.phase == Phase::LAGGED;
         let Some(local) = self.connections.get_mut(id).filter(may_begin) else { return };
         if local.owes_lag_notice(id, &self.effects) {
             local.phase = Phase::LAGGED;
@@ -227,7 +228,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     }
 
     /// That everything has left is told, unless the close frame is still to come.
-    pub(super) fn note_drained(&mut self, id: ConnectionId, drained: bool) {
+    pub(crate) fn note_drained(&mut self, id: ConnectionId, drained: bool) {
         let finishing = self.connections.get(id).is_some_and(|local| matches!(local.phase, Phase::Finishing { .. }));
         if drained && !finishing {
             self.effects.push_back(Effect::Drained(id));

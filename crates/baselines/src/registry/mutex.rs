@@ -1,9 +1,7 @@
 //! The `mutex` registry: one map behind one lock, which a publisher holds for its whole fan-out.
 
-use super::fan_out::{FanOut, Outcome};
-use super::registry::{Directory, Registry};
-use super::writer::Membership;
-use crate::{ConnectionId, Encode, Outlet};
+use crate::{Directory, FanOut, Membership, Outcome, Registry};
+use corecast_fanout::{ConnectionId, Encode, Outlet};
 use std::sync::{Arc, Mutex};
 
 /// A map of channels behind a [`std::sync::Mutex`].
@@ -31,7 +29,7 @@ impl<O: Outlet> Directory<O> for MutexDirectory<O> {
     }
 
     fn leave(&mut self, channel: &Arc<str>, id: ConnectionId) {
-        drop(self.registry.lock().expect("no fan-out panics").leave(channel, id));
+        self.registry.lock().expect("no fan-out panics").leave(channel, id);
     }
 
     fn fan_out<E: Encode>(&mut self, fan_out: &mut FanOut<E>, outcome: &mut Outcome) {

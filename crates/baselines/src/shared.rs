@@ -1,108 +1,82 @@
-//! The baselines: one registry of subscribers for the process.
-//!
-//! What they have in common is here: batching per read, encoding once, short writes, answers. They differ in two
-//! ways: how the process shares the registry is their [`Directory`], who writes to the sockets their [`Handoff`].
-//! They cross shards by other ways than shard batches, which only they may: the registry itself, and under
-//! [`Handoff::Direct`] every [`Writer`].
+//! One shard's side of a baseline, whatever its registry.
 //!
 //! A fan-out costs one send per subscriber and read batch. What a full transport does not take is kept
-//! with the connection, up to [`Limits::log_bytes`]; its owner goes on when it is writable.
+//! with the connection, up to [`Limits::log_bytes`] and one batch more; its owner goes on when it is writable. A baseline
+//! does not keep to [`Limits::shard_log_bytes`].
 
-mod batch;
-mod delivery;
-mod fan_out;
-mod leave;
-mod mutex;
-mod registry;
-mod snapshot;
-mod subjector;
-mod unsent;
-mod writer;
-
-pub use delivery::Delivery;
-pub use fan_out::{FanOut, Handoff, Outcome};
-pub use mutex::MutexDirectory;
-pub use registry::{Directory, Members, Registry};
-pub use snapshot::SnapshotDirectory;
-pub use subjector::SubjectorDirectory;
-pub use writer::{Membership, Writer};
-
-use super::barrier::Barriers;
-use super::leaving::{Leaving, Request};
-use crate::{
-    Backlog, ConnectionId, Counters, Effect, Encode, Encoding, Item, Lag, Limits, Notice, Outlet, Policy, Publication,
+use crate::fan_out::delivery::{Deliveries, Recipient};
+use crate::leave::{Awaiting, Phase};
+use crate::registry::MAX_WAITING;
+use crate::{Delivery, Directory, FanOut, Handoff, Item, Membership, Notice, Outcome, Writer};
+use corecast_fanout::policy::{Barriers, Leaving};
+use corecast_fanout::{
+    Backlog, ConnectionId, Counters, Effect, Encode, Encoding, Hooks, Lag, Limits, Outlet, Policy, Publication,
     ShardBatch, ShardId, Slots, TooManySubscriptions,
 };
-use delivery::{Deliveries, Recipient};
-use leave::{Awaiting, Phase};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 
-/// The baseline with one registry behind a lock that is held for the whole fan-out.
-pub type Mutex<O, E> = Shared<O, E, MutexDirectory<O>>;
-/// The baseline with one copy-on-write registry.
-pub type Snapshot<O, E> = Shared<O, E, SnapshotDirectory<O>>;
-/// The baselines with one registry as an object under a policy of `corecast_subjector`.
-pub type Subjected<O, E, P> = Shared<O, E, SubjectorDirectory<O, P>>;
-
 /// One shard's side of a baseline.
 #[derive(Debug)]
 pub struct Shared<O, E, D> {
-    shard: ShardId,
-    directory: D,
-    connections: Slots<Local<O>>,
+    pub(crate) shard: ShardId,
+    pub(crate) directory: D,
+    pub(crate) connections: Slots<Local<O>>,
     /// What the current read of a publisher has brought so far.
-    fan_out: FanOut<E>,
+    pub(crate) fan_out: FanOut<E>,
     /// What came of what was asked of the registry; empty but for the counters when it has been carried out.
-    outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// What the registry named to this shard.
-    deliveries: Deliveries,
+    pub(crate) deliveries: Deliveries,
     /// How many subscriptions there have been.
-    subscriptions: u64,
+    pub(crate) subscriptions: u64,
     /// Connections with answers that have not left.
-    to_answer: Vec<ConnectionId>,
-    shard_batches: Vec<ShardBatch>,
-    effects: VecDeque<Effect>,
-    barriers: Barriers,
+    pub(crate) to_answer: Vec<ConnectionId>,
+    pub(crate) shard_batches: Vec<ShardBatch<Item>>,
+    pub(crate) effects: VecDeque<Effect>,
+    pub(crate) barriers: Barriers,
     /// Operations that wait for barriers, in order.
-    awaiting: VecDeque<Awaiting>,
+    pub(crate) awaiting: VecDeque<Awaiting>,
     /// Barriers of others: how much the registry will have done when this shard has passed them, whose, and their numbers.
-    to_pass: VecDeque<(u64, ShardId, u64)>,
+    pub(crate) to_pass: VecDeque<(u64, ShardId, u64)>,
+    /// Writers of closed connections that a fan-out, or something asked of the registry, still has. They are kept so that
+    /// this shard drops the last outlet, which closes the descriptor.
+    pub(crate) closed: Vec<Arc<Writer<O>>>,
 }
 
 /// What the owning shard keeps of a connection.
 #[derive(Debug)]
-struct Local<O> {
-    writer: Arc<Writer<O>>,
-    subscriptions: HashMap<Arc<str>, Subscribed<O>>,
+pub(crate) struct Local<O> {
+    pub(crate) writer: Arc<Writer<O>>,
+    pub(crate) subscriptions: HashMap<Arc<str>, Subscribed<O>>,
     /// Bytes of the answers that wait for a subscription to end.
-    waiting_bytes: usize,
-    listed: bool,
-    phase: Phase,
+    pub(crate) waiting_bytes: usize,
+    pub(crate) listed: bool,
+    pub(crate) phase: Phase,
     /// The owner has been told that it lagged.
-    lag_told: bool,
+    pub(crate) lag_told: bool,
     /// How it stood when it was ended.
-    final_backlog: Option<Backlog>,
+    pub(crate) final_backlog: Option<Backlog>,
 }
 
 /// A subscription, as its owner has it.
 #[derive(Debug)]
-struct Subscribed<O> {
-    member: Arc<Membership<O>>,
+pub(crate) struct Subscribed<O> {
+    pub(crate) member: Arc<Membership<O>>,
     /// It was asked to end.
-    leaving: Option<Box<Leaving>>,
+    pub(crate) leaving: Option<Box<Leaving>>,
 }
 
 impl<O: Outlet> Local<O> {
-    fn backlog(&self) -> Backlog {
+    pub(crate) fn backlog(&self) -> Backlog {
         let now = || Backlog { channels: self.subscriptions.len(), bytes_behind: self.writer.pending_bytes() };
         self.final_backlog.unwrap_or_else(now)
     }
 
     /// Returns true if the lag notice is still on its way to the owner. The owner then ends the connection, perhaps a second
     /// time.
-    fn owes_lag_notice(&self, id: ConnectionId, effects: &VecDeque<Effect>) -> bool {
+    pub(crate) fn owes_lag_notice(&self, id: ConnectionId, effects: &VecDeque<Effect>) -> bool {
         self.writer.has_lagged() && (!self.lag_told || effects.contains(&Effect::Lagged(id)))
     }
 
@@ -135,6 +109,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
             barriers: Barriers::new(shard, shards),
             awaiting: VecDeque::new(),
             to_pass: VecDeque::new(),
+            closed: Vec::new(),
         }
     }
 
@@ -145,7 +120,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         self
     }
 
-    fn list(&mut self, id: ConnectionId) {
+    pub(crate) fn list(&mut self, id: ConnectionId) {
         if let Some(local) = self.connections.get_mut(id)
             && !std::mem::replace(&mut local.listed, true)
         {
@@ -154,7 +129,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     }
 
     /// Sends what the current read has brought so far.
-    fn commit_batch(&mut self) {
+    pub(crate) fn commit_batch(&mut self) {
         if self.fan_out.from.is_some() {
             self.directory.fan_out(&mut self.fan_out, &mut self.outcome);
             self.advance();
@@ -162,7 +137,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     }
 
     /// Goes on with what was asked of the registry, and carries out what came of it.
-    fn advance(&mut self) {
+    pub(crate) fn advance(&mut self) {
         self.directory.advance(&mut self.outcome);
         let mut outcome = std::mem::take(&mut self.outcome);
         for (id, notice) in outcome.notices.drain(..) {
@@ -181,6 +156,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         self.outcome = outcome;
         self.pass_barriers();
         self.act_on_barriers();
+        self.closed.retain(|writer| Arc::strong_count(writer) > 1);
     }
 
     /// What befell a connection, told to its owner.
@@ -252,7 +228,27 @@ fn effect(id: ConnectionId, notice: Notice) -> Effect {
     }
 }
 
+impl<O: Outlet, E: Encode, D: Directory<O>> Hooks for Shared<O, E, D> {
+    fn commit(&mut self, _from: ConnectionId) {
+        self.commit_batch();
+    }
+
+    fn merges(&self) -> bool {
+        self.fan_out.handoff == Handoff::Direct
+    }
+
+    fn is_pending(&self) -> bool {
+        self.directory.waiting() > 0
+    }
+
+    fn wake_with(&mut self, waker: Waker) {
+        self.directory.wake_with(waker);
+    }
+}
+
 impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
+    type Item = Item;
+
     fn open(&mut self, outlet: O, encoding: Encoding) -> ConnectionId {
         self.connections.insert_with(|id| Local {
             writer: Arc::new(Writer::new(id, encoding, outlet)),
@@ -283,6 +279,8 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
             self.directory.leave(channel, id);
         }
         local.writer.close(&mut self.outcome.counters);
+        self.closed.push(local.writer);
+        drop(local.subscriptions);
         self.advance();
     }
 
@@ -349,10 +347,6 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         self.fan_out.add(publication, local.writer.encoding());
     }
 
-    fn commit(&mut self, _from: ConnectionId) {
-        self.commit_batch();
-    }
-
     fn writable(&mut self, id: ConnectionId) {
         let Some(local) = self.connections.get(id) else { return };
         match local.writer.resume(&self.fan_out.encode, &mut self.outcome.counters) {
@@ -366,20 +360,17 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         self.ask_for_barrier();
     }
 
-    fn shard_batch(&mut self, to: ShardId) -> &mut ShardBatch {
+    fn shard_batch(&mut self, to: ShardId) -> &mut ShardBatch<Item> {
         &mut self.shard_batches[usize::from(to)]
     }
 
-    fn receive(&mut self, from: ShardId, shard_batch: ShardBatch) {
+    fn receive(&mut self, from: ShardId, shard_batch: ShardBatch<Item>) {
         for item in shard_batch.into_items() {
             match item {
                 Item::Notice(id, notice) => self.affect(id, notice),
                 Item::Delivery(delivery) => self.deliveries.push(delivery),
                 Item::Barrier(number) => self.owe_barrier(from, number),
                 Item::Passed(number) => self.barriers.pass(from, number),
-                Item::Messages(_) | Item::Interest { .. } | Item::Withdrawn { .. } => {
-                    unreachable!("the registry is shared: there is no interest to post for")
-                }
             }
         }
         self.advance();
@@ -408,19 +399,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
     }
 
     fn is_saturated(&self) -> bool {
-        self.directory.waiting() >= subjector::MAX_WAITING || self.deliveries.bytes() > self.fan_out.limits.log_bytes
-    }
-
-    fn merges(&self) -> bool {
-        self.fan_out.handoff == Handoff::Direct
-    }
-
-    fn is_pending(&self) -> bool {
-        self.directory.waiting() > 0
-    }
-
-    fn wake_with(&mut self, waker: Waker) -> bool {
-        self.directory.wake_with(waker)
+        self.directory.waiting() >= MAX_WAITING || self.deliveries.bytes() > self.fan_out.limits.log_bytes
     }
 
     fn take_effect(&mut self) -> Option<Effect> {

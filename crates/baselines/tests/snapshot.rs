@@ -1,12 +1,12 @@
-//! What only the copy-on-write registry has to fear: a publisher that still sees who has left.
+//! The risk of a copy-on-write registry: a publisher that still sees who has left.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 #[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]
 mod common;
 
 use common::{FIRST, FakeEncode, answer};
-use corecast_fanout::policy::{Snapshot, SnapshotDirectory};
-use corecast_fanout::{Encode, Limits, Outlet, Policy, Publication, Sent};
+use corecast_baselines::{Snapshot, SnapshotDirectory};
+use corecast_fanout::{Encode, Hooks as _, Limits, Outlet, Policy, Publication, Sent};
 use std::sync::{Arc, Mutex, mpsc};
 
 /// Keeps what it took; one of them lets the test look in while a fan-out is under way.
@@ -67,6 +67,14 @@ fn who_leaves_during_a_fan_out_is_sent_what_was_accepted_before_its_answer_and_w
     owning.flush(1);
     let_go.send(()).unwrap();
     let mut publishing = fan_out.join().unwrap();
+    // Two of them: the test's, and that of its own shard, which closes it in its next tick.
+    assert_eq!(
+        Arc::strong_count(&taken[2]),
+        2,
+        "the outlet of a closed connection was dropped on the publisher's thread"
+    );
+    owning.post();
+    assert_eq!(Arc::strong_count(&taken[2]), 1, "the outlet of a closed connection is kept");
     // The publishing shard says, behind what it had accepted, that there is nothing more.
     for _ in 0..2 {
         owning.post();

@@ -1,19 +1,27 @@
 //! One batch on its way to the members of its channels, and what comes of that.
 
-use super::batch::{Batch, EncodedMessages};
-use super::delivery::{Delivery, Recipient};
-use super::registry::Members;
-use crate::{ConnectionId, Counters, Encode, Encoding, Limits, MAX_ENCODINGS, Notice, Outlet, Publication, ShardId};
+pub(crate) mod batch;
+pub(crate) mod delivery;
+
+pub use delivery::Delivery;
+
+use crate::Members;
+use crate::Notice;
+use batch::{Batch, EncodedMessages};
+use corecast_fanout::{ConnectionId, Counters, Encode, Encoding, Limits, MAX_ENCODINGS, Outlet, Publication, ShardId};
+use delivery::Recipient;
 use std::sync::Arc;
 
-/// Who writes to the sockets of a channel's members.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Handoff {
-    /// Whoever does the fan-out: the publisher's thread, or the thread on which the registry lives.
-    #[default]
-    Direct,
-    /// The shard that owns the member: the fan-out only names the members to it.
-    Owner,
+corecast_fanout::named! {
+    /// Who writes to the sockets of a channel's members.
+    #[derive(Default)]
+    Handoff, "handoff" {
+        /// Whoever does the fan-out: the publisher's thread, or the thread on which the registry lives.
+        #[default]
+        Direct = "direct",
+        /// The shard that owns the member: the fan-out only names the members to it.
+        Owner = "owner",
+    }
 }
 
 /// What the current read of a publisher has brought so far, and what bringing it to others takes.
@@ -21,27 +29,27 @@ pub enum Handoff {
 pub struct FanOut<E> {
     batch: Batch,
     /// Whose read that is; no batch without one.
-    pub(super) from: Option<ConnectionId>,
-    pub(super) encode: E,
-    pub(super) limits: Limits,
-    pub(super) handoff: Handoff,
+    pub(crate) from: Option<ConnectionId>,
+    pub(crate) encode: E,
+    pub(crate) limits: Limits,
+    pub(crate) handoff: Handoff,
 }
 
 /// What came of something that was asked of the registry.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    pub(super) counters: Counters,
+    pub(crate) counters: Counters,
     /// What befell connections that were written to.
-    pub(super) notices: Vec<(ConnectionId, Notice)>,
+    pub(crate) notices: Vec<(ConnectionId, Notice)>,
     /// What shards are to write to their connections.
-    pub(super) deliveries: Vec<(ShardId, Delivery)>,
+    pub(crate) deliveries: Vec<(ShardId, Delivery)>,
     /// Connections with an answer that waited for this.
-    pub(super) joined: Vec<ConnectionId>,
+    pub(crate) joined: Vec<ConnectionId>,
 }
 
 impl Outcome {
     /// Adds a later outcome.
-    pub(super) fn append(&mut self, mut later: Self) {
+    pub(crate) fn append(&mut self, mut later: Self) {
         self.counters += later.counters;
         self.notices.append(&mut later.notices);
         self.deliveries.append(&mut later.deliveries);
@@ -50,17 +58,17 @@ impl Outcome {
 }
 
 impl<E: Encode> FanOut<E> {
-    pub(super) fn new(limits: Limits, encode: E) -> Self {
+    pub(crate) fn new(limits: Limits, encode: E) -> Self {
         Self { batch: Batch::default(), from: None, encode, limits, handoff: Handoff::default() }
     }
 
     /// Adds a message of the connection whose read this is.
-    pub(super) fn add(&mut self, publication: &Publication<'_>, encoding: Encoding) {
+    pub(crate) fn add(&mut self, publication: &Publication<'_>, encoding: Encoding) {
         self.batch.add(publication, encoding, &self.encode);
     }
 
     /// The batch, to be brought to others from elsewhere; here the next one can begin.
-    pub(super) fn take(&mut self) -> Self {
+    pub(crate) fn take(&mut self) -> Self {
         Self {
             batch: std::mem::take(&mut self.batch),
             from: self.from.take(),
@@ -70,18 +78,18 @@ impl<E: Encode> FanOut<E> {
         }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.batch.clear();
         self.from = None;
     }
 
     /// The channels, in the order of their indices.
-    pub(super) fn channels(&self) -> Vec<Arc<str>> {
+    pub(crate) fn channels(&self) -> Vec<Arc<str>> {
         self.batch.channels().cloned().collect()
     }
 
     /// Brings what the batch has of one channel to its members.
-    pub(super) fn bring_to<O: Outlet>(
+    pub(crate) fn bring_to<O: Outlet>(
         &mut self,
         index: usize,
         channel: &Arc<str>,

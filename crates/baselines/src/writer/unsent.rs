@@ -1,13 +1,13 @@
 //! What a full transport did not take, and how many messages that is.
 
-use super::batch::EncodedMessages;
-use crate::policy::pending_writes::PendingWrites;
+use crate::fan_out::batch::EncodedMessages;
+use corecast_fanout::policy::PendingWrites;
 use std::collections::VecDeque;
 
 /// Bytes that leave before anything else, in order: answers, and whole batches of messages. It is told of each batch, not of
 /// each message, so that those who keep up pay nothing for the count: a batch has left when all of it has.
 #[derive(Debug, Default)]
-pub(super) struct Unsent {
+pub(crate) struct Unsent {
     pending: PendingWrites,
     /// How many bytes have left since this was empty.
     left: usize,
@@ -16,37 +16,37 @@ pub(super) struct Unsent {
 }
 
 impl Unsent {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.pending.is_empty()
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.pending.unsent()
     }
 
     /// Messages of the batches of which something has not left.
-    pub(super) fn messages(&self) -> u64 {
+    pub(crate) fn messages(&self) -> u64 {
         self.batches.iter().map(|(_, messages)| messages).sum()
     }
 
     /// Adds what is no message.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.pending.push(bytes);
     }
 
     /// Adds likewise what `write` appends to the buffer.
-    pub(super) fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.pending.push_with(write);
     }
 
     /// Adds a batch without the bytes at its front that have left already.
-    pub(super) fn push_rest(&mut self, encoded: &EncodedMessages, taken: usize) {
+    pub(crate) fn push_rest(&mut self, encoded: &EncodedMessages, taken: usize) {
         self.pending.push(&encoded.bytes[taken..]);
         self.batches.push_back((self.left + self.bytes().len(), encoded.messages));
     }
 
     /// So many bytes have left; the messages that have left with them.
-    pub(super) fn advance(&mut self, taken: usize) -> u64 {
+    pub(crate) fn advance(&mut self, taken: usize) -> u64 {
         self.left += taken;
         self.pending.advance(taken);
         let mut messages = 0;

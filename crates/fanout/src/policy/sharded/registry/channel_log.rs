@@ -1,0 +1,146 @@
+//! A channel in one encoding, as one shard sees it.
+
+use super::Subscription;
+use super::pass::{GOLDEN_RATIO, Pass};
+use crate::{Encoding, Lag, Log, ShardId};
+use slab::Slab;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The log of a channel in one encoding, its subscribers here, and the shards that want its messages.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a list that it is in, or counted in, or not")]
+pub(crate) struct ChannelLog {
+    pub(crate) channel: Arc<str>,
+    pub(crate) encoding: Encoding,
+    pub(crate) log: Log,
+    /// The subscriptions, as keys of the shard's table, in no order.
+    pub(crate) subscribers: Vec<u32>,
+    /// The other shards that have subscribers.
+    pub(crate) interested: Vec<ShardId>,
+    /// Whether the other shards know of our subscribers.
+    pub(crate) interest: Interest,
+    /// Who gets an answer when they do.
+    pub(crate) waiting: Vec<Waiting>,
+    /// Messages before this one were posted, or came from another shard.
+    pub(crate) posted: u64,
+    /// It is in the shard's list of channel logs to post.
+    pub(crate) to_post: bool,
+    /// It is in the shard's list of channel logs to flush.
+    pub(crate) to_flush: bool,
+    /// The round in which its subscribers were all visited last, 0 if they never were.
+    pub(crate) completed: u64,
+    /// Messages before this one were offered to everybody who takes any.
+    pub(crate) offered: u64,
+    /// There is more to send than the log may keep.
+    pub(crate) oversize: bool,
+    /// The size of the log as the shard's sum has it.
+    pub(crate) size: usize,
+    /// How far the current flush has come.
+    pub(crate) pass: Option<Pass>,
+    /// Where the round under way began, or the last one, in parts of 2^32 of the subscribers.
+    rotation: u32,
+    /// Since it began, somebody who was behind has left or caught up: there may be more to drop.
+    pub(crate) outdated: bool,
+}
+
+/// Whether the other shards post this channel's messages to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interest {
+    /// No.
+    Absent,
+    /// They were asked, and do when they have passed this barrier.
+    Asked { barrier: u64 },
+    /// All do.
+    Confirmed,
+}
+
+/// A connection whose subscription takes effect when the interest is confirmed.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) slot: u32,
+    pub(crate) lag: Lag,
+    pub(crate) answer: Box<[u8]>,
+}
+
+impl ChannelLog {
+    pub(crate) fn new(channel: Arc<str>, encoding: Encoding) -> Self {
+        Self {
+            channel,
+            encoding,
+            log: Log::default(),
+            subscribers: Vec::new(),
+            interested: Vec::new(),
+            interest: Interest::Absent,
+            waiting: Vec::new(),
+            posted: 0,
+            to_post: false,
+            to_flush: false,
+            completed: 0,
+            offered: 0,
+            oversize: false,
+            size: 0,
+            pass: None,
+            rotation: 0,
+            outdated: false,
+        }
+    }
+
+    /// Whether anybody, here or elsewhere, wants what is published.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.subscribers.is_empty() || !self.interested.is_empty()
+    }
+
+    /// Bytes of the messages that were not yet offered to everybody.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.log.slice(self.offered.max(self.log.first()), self.log.head()).len()
+    }
+
+    /// Whether nobody here has or awaits a subscription.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.subscribers.is_empty() && self.waiting.is_empty()
+    }
+
+    pub(crate) fn is_unused(&self) -> bool {
+        self.is_deserted() && self.interested.is_empty() && !self.to_flush && !self.to_post
+    }
+
+    /// The subscribers that are to be visited next, by index, at most so many. Begins a round if none is under way.
+    pub(crate) fn advance_pass(&mut self, at_most: usize) -> Range<usize> {
+        let (count, head) = (self.count(), self.log.head());
+        if self.pass.is_none() {
+            self.outdated = false;
+            self.rotation = self.rotation.wrapping_add(GOLDEN_RATIO);
+        }
+        let pass = self.pass.get_or_insert_with(|| Pass::begin(count, self.rotation, head));
+        pass.advance(count, u32::try_from(at_most).unwrap_or(u32::MAX))
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.subscribers.len()).expect("below 2^32 subscribers")
+    }
+
+    /// Returns true if the round under way has visited every subscriber.
+    pub(crate) fn is_pass_over(&self) -> bool {
+        self.pass.is_some_and(|pass| pass.is_over(self.count()))
+    }
+
+    /// Removes a subscriber; another one takes its place, such that the round under way passes nobody over.
+    pub(crate) fn remove_subscriber(&mut self, index: u32, subscriptions: &mut Slab<Subscription>) {
+        let count = self.count();
+        let mut place = |channel_log: &mut Self, from: u32, to: u32| {
+            let moved = channel_log.subscribers[from as usize];
+            channel_log.subscribers[to as usize] = moved;
+            subscriptions[moved as usize].index_in_channel_log = to;
+        };
+        let border = self.pass.as_mut().and_then(|pass| pass.make_room(index, count));
+        let free = border.unwrap_or(index);
+        if free != index {
+            place(self, free, index);
+        }
+        if free != count - 1 {
+            place(self, count - 1, free);
+        }
+        self.subscribers.pop();
+    }
+}

@@ -1,0 +1,172 @@
+//! The registry of one shard: its channel logs, and who subscribes to them.
+//!
+//! Invariants: a connection has at most one subscription to a channel log. A subscription is listed once by its channel log, at
+//! the index that it knows; the caller keeps the list of its connection likewise. A channel log that is listed anywhere, or
+//! that somebody here or elsewhere wants, is not retired.
+
+mod channel_log;
+mod channel_logs;
+mod pass;
+mod ranges;
+mod subscription;
+
+pub(super) use channel_log::{ChannelLog, Interest, Waiting};
+pub(super) use channel_logs::ChannelLogs;
+pub(super) use pass::Pass;
+pub(super) use subscription::Subscription;
+
+use crate::{Encoding, Lag};
+use slab::Slab;
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// The channel logs and the subscriptions of a shard, each by its key.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    pub(super) channel_logs: ChannelLogs,
+    pub(super) subscriptions: Slab<Subscription>,
+    /// The subscription of a connection (by slot) to a channel log (by key).
+    by_pair: HashMap<u64, u32>,
+}
+
+/// A connection (by slot) and a channel log (by key) as one number, which takes half as long to hash as two.
+fn pair(slot: u32, channel_log: u32) -> u64 {
+    u64::from(slot) << 32 | u64::from(channel_log)
+}
+
+impl Registry {
+    /// The subscription of a connection to a channel log.
+    pub(super) fn subscription_to(&self, slot: u32, channel_log: u32) -> Option<u32> {
+        self.by_pair.get(&pair(slot, channel_log)).copied()
+    }
+
+    /// The subscription of a connection to a channel in its encoding.
+    pub(super) fn find(&self, slot: u32, channel: &str, encoding: Encoding) -> Option<u32> {
+        self.subscription_to(slot, self.channel_logs.find(channel, encoding)?)
+    }
+
+    /// Adds a subscription from the head of the log on, which its connection lists at this index; there must be none yet.
+    pub(super) fn add(&mut self, slot: u32, channel_log: u32, index_in_connection: usize, lag: Lag) -> u32 {
+        let of = &mut self.channel_logs[channel_log];
+        let key = self.subscriptions.insert(Subscription {
+            slot,
+            channel_log,
+            index_in_channel_log: u32::try_from(of.subscribers.len()).expect("below 2^32 subscribers"),
+            index_in_connection: u32::try_from(index_in_connection).expect("below 2^32 subscriptions"),
+            lag,
+            cursor: of.log.head(),
+            missed: 0,
+            coalesced: false,
+            own: ranges::Ranges::default(),
+            leaving: None,
+        });
+        let key = u32::try_from(key).expect("below 2^32 subscriptions");
+        of.subscribers.push(key);
+        let replaced = self.by_pair.insert(pair(slot, channel_log), key);
+        debug_assert!(replaced.is_none(), "a connection has one subscription to a channel log");
+        key
+    }
+
+    /// Removes a subscription; the round under way passes nobody over for it.
+    pub(super) fn remove(&mut self, key: u32) -> Subscription {
+        let gone = self.subscriptions.remove(key as usize);
+        self.by_pair.remove(&pair(gone.slot, gone.channel_log));
+        self.channel_logs[gone.channel_log].remove_subscriber(gone.index_in_channel_log, &mut self.subscriptions);
+        gone
+    }
+
+    /// The message behind the last that a subscription is to have of what its log holds.
+    pub(super) fn end_of(&self, key: u32) -> u64 {
+        let subscription = &self.subscriptions[key as usize];
+        subscription.end(self.channel_logs[subscription.channel_log].log.head())
+    }
+
+    /// The bytes that a subscription is to have and has not had.
+    pub(super) fn unsent(&self, key: u32) -> &[u8] {
+        let subscription = &self.subscriptions[key as usize];
+        let log = &self.channel_logs[subscription.channel_log].log;
+        log.slice(subscription.cursor, subscription.end(log.head()))
+    }
+
+    /// How many messages a subscription is to have and has not had. Forgets which of them it published itself.
+    pub(super) fn take_unsent_count(&mut self, key: u32) -> u64 {
+        let end = self.end_of(key);
+        let subscription = &mut self.subscriptions[key as usize];
+        subscription.own.count_allowed(subscription.cursor, end)
+    }
+
+    /// The lowest cursor of these subscribers of a channel log, by index, or the head of the log.
+    pub(super) fn lowest_cursor(&self, channel_log: u32, indices: Range<usize>) -> u64 {
+        let channel_log = &self.channel_logs[channel_log];
+        let cursors = channel_log.subscribers[indices].iter().map(|key| self.subscriptions[*key as usize].cursor);
+        cursors.min().unwrap_or(channel_log.log.head())
+    }
+
+    /// The lowest cursor of all subscribers of a channel log, or the head of the log.
+    pub(super) fn lowest_cursor_of_all(&self, channel_log: u32) -> u64 {
+        self.lowest_cursor(channel_log, 0..self.channel_logs[channel_log].subscribers.len())
+    }
+
+    /// Returns true if a subscription is not asked to end, or its connection has asked to subscribe again after that.
+    pub(super) fn stays(&self, key: u32) -> bool {
+        self.subscriptions[key as usize].leaving.as_ref().is_none_or(|leaving| leaving.comes_back())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENCODING: Encoding = Encoding::new(0);
+
+    fn append(registry: &mut Registry, channel_log: u32, message: &[u8]) {
+        registry.channel_logs[channel_log].log.append(|out| out.extend_from_slice(message));
+    }
+
+    #[test]
+    fn a_subscription_begins_at_the_head_and_has_what_comes_behind() {
+        let mut registry = Registry::default();
+        let log = registry.channel_logs.find_or_create("news", ENCODING);
+        append(&mut registry, log, b"early");
+        let key = registry.add(7, log, 0, Lag::Skip);
+        assert_eq!(registry.unsent(key), b"");
+        assert_eq!(registry.take_unsent_count(key), 0);
+        append(&mut registry, log, b"one");
+        append(&mut registry, log, b"two");
+        registry.subscriptions[key as usize].own.push(2);
+        assert_eq!(registry.unsent(key), b"onetwo");
+        assert_eq!(registry.take_unsent_count(key), 1, "it published the other itself");
+        assert_eq!((registry.find(7, "news", ENCODING), registry.find(8, "news", ENCODING)), (Some(key), None));
+    }
+
+    #[test]
+    fn whoever_takes_a_place_in_the_list_knows_it() {
+        let mut registry = Registry::default();
+        let log = registry.channel_logs.find_or_create("news", ENCODING);
+        let keys: Vec<u32> = (0..5).map(|slot| registry.add(slot, log, 0, Lag::Skip)).collect();
+        assert_eq!(registry.remove(keys[1]).slot, 1);
+        assert_eq!(registry.remove(keys[4]).slot, 4);
+        let subscribers = &registry.channel_logs[log].subscribers;
+        assert_eq!(subscribers.len(), 3);
+        for (key, index) in subscribers.iter().zip(0..) {
+            assert_eq!(registry.subscriptions[*key as usize].index_in_channel_log, index);
+        }
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|slot| registry.subscription_to(slot, log).is_some()),
+            [true, false, true, true, false]
+        );
+    }
+
+    #[test]
+    fn the_lowest_cursor_is_that_of_whoever_has_had_the_least() {
+        let mut registry = Registry::default();
+        let log = registry.channel_logs.find_or_create("news", ENCODING);
+        assert_eq!(registry.lowest_cursor_of_all(log), 0);
+        let first = registry.add(0, log, 0, Lag::Skip);
+        append(&mut registry, log, b"one");
+        registry.add(1, log, 0, Lag::Skip);
+        assert_eq!((registry.lowest_cursor_of_all(log), registry.lowest_cursor(log, 1..2)), (0, 1));
+        registry.remove(first);
+        assert_eq!(registry.lowest_cursor_of_all(log), 1);
+    }
+}

@@ -1,0 +1,130 @@
+//! One round over the subscribers of a channel log.
+
+use std::ops::Range;
+
+/// One round over all subscribers of a channel log.
+///
+/// Each round begins elsewhere in the list, so that nobody is always last: it goes down from `start` to the first
+/// subscriber, then from the last one down to `start`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pass {
+    /// The visit goes on below this index.
+    pub(crate) below: u32,
+    start: u32,
+    /// The subscribers before `start` have all been visited, and those from there on are being visited.
+    wrapped: bool,
+    /// Some subscribers are sent to at the end of the round, and their cursors count then.
+    pub(crate) gathers: bool,
+    /// The head when the round began: what came later needs another round.
+    pub(crate) begun_at: u64,
+    /// The lowest cursor that was left behind.
+    pub(crate) lowest: u64,
+}
+
+impl Pass {
+    /// A round over so many subscribers that begins at `rotation` parts of 2^32 of them.
+    pub(crate) fn begin(count: u32, rotation: u32, head: u64) -> Self {
+        let start = u32::try_from((u64::from(rotation) * u64::from(count)) >> 32).expect("below the count");
+        let start = if count > 0 { start + 1 } else { 0 };
+        Self { below: start, start, wrapped: false, gathers: false, begun_at: head, lowest: head }
+    }
+
+    /// The next subscribers to visit, by index, at most so many.
+    pub(crate) fn advance(&mut self, count: u32, at_most: u32) -> Range<usize> {
+        if self.below == 0 && !self.wrapped {
+            (self.wrapped, self.below) = (true, count);
+        }
+        let floor = if self.wrapped { self.start } else { 0 };
+        let end = self.below;
+        self.below -= (end - floor).min(at_most);
+        self.below as usize..end as usize
+    }
+
+    /// Returns true if all of `count` subscribers have been visited.
+    pub(crate) fn is_over(&self, count: u32) -> bool {
+        if self.wrapped { self.below == self.start } else { self.below == 0 && self.start == count }
+    }
+
+    /// A subscriber is about to leave, and the last one of so many to take its place. Where that one has not been visited
+    /// and the place has, the place on the border between the two takes it instead; its index.
+    pub(crate) fn make_room(&mut self, index: u32, count: u32) -> Option<u32> {
+        let last_is_unvisited = self.start < count && (!self.wrapped || self.below == count);
+        let is_visited = index < self.start && (self.wrapped || index >= self.below);
+        let border = (last_is_unvisited && is_visited).then(|| {
+            self.start -= 1;
+            self.start
+        });
+        self.start = self.start.min(count - 1);
+        self.below = self.below.min(count - 1);
+        border
+    }
+}
+
+/// The golden ratio in parts of 2^32: multiples of it, without their whole parts, spread evenly over a range
+/// however many are taken (Weyl's equidistribution theorem).
+pub(crate) const GOLDEN_RATIO: u32 = 0x9e37_79b9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The indices of one round over so many subscribers, in turns of so many.
+    fn round(pass: &mut Pass, count: u32, turn: u32) -> Vec<u32> {
+        let mut visited = Vec::new();
+        while !pass.is_over(count) {
+            visited.extend(pass.advance(count, turn).map(|index| u32::try_from(index).expect("small")).rev());
+        }
+        visited
+    }
+
+    #[test]
+    fn a_round_visits_everybody_once_wherever_it_begins() {
+        for count in 1..20 {
+            for rotation in (0..=u32::MAX).step_by(1 << 27) {
+                let mut visited = round(&mut Pass::begin(count, rotation, 0), count, 3);
+                visited.sort_unstable();
+                assert_eq!(visited, (0..count).collect::<Vec<_>>());
+            }
+        }
+        assert!(Pass::begin(0, 7, 0).is_over(0));
+    }
+
+    #[test]
+    fn everybody_s_turn_comes_at_every_place_in_the_round() {
+        let (count, rounds) = (200, 2000_u32);
+        let mut sum_of_places = vec![0_u64; count as usize];
+        let mut rotation = 0_u32;
+        for _ in 0..rounds {
+            rotation = rotation.wrapping_add(GOLDEN_RATIO);
+            let visited = round(&mut Pass::begin(count, rotation, 0), count, 64);
+            visited.iter().zip(0..).for_each(|(index, place)| sum_of_places[*index as usize] += place);
+        }
+        let mean = u64::from(rounds) * u64::from(count - 1) / 2;
+        for sum in sum_of_places {
+            assert!(sum.abs_diff(mean) < mean / 20, "{sum} is far from {mean}");
+        }
+    }
+
+    /// Whoever leaves at whatever point of a round: those who stay are all visited.
+    #[test]
+    fn nobody_is_passed_over_when_somebody_leaves() {
+        let count = 7;
+        for rotation in (0..=u32::MAX).step_by(1 << 28) {
+            for (before, leaving) in (0..count).flat_map(|before| (0..count).map(move |leaving| (before, leaving))) {
+                let mut names: Vec<u32> = (0..count).collect();
+                let mut pass = Pass::begin(count, rotation, 0);
+                let mut visited = Vec::new();
+                for _ in 0..before {
+                    visited.extend(pass.advance(count, 1).map(|index| names[index]));
+                }
+                let free = pass.make_room(leaving, count).unwrap_or(leaving) as usize;
+                names[leaving as usize] = names[free];
+                names.swap_remove(free);
+                while !pass.is_over(count - 1) {
+                    visited.extend(pass.advance(count - 1, 2).map(|index| names[index]));
+                }
+                assert!(names.iter().all(|name| visited.contains(name)), "{rotation}: {leaving} left after {before}");
+            }
+        }
+    }
+}
