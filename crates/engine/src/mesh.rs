@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// A message for a shard. `I` is what the policy's shards tell each other.
-pub(crate) type MailboxMessage<I> = corecast_shard::MailboxMessage<Request, I>;
+pub(crate) type MailboxMessage<I> = corecast_shard::MailboxMessage<I, Request>;
 
 /// Where a shard is sent to, from any thread.
 #[derive(Clone, Debug)]
@@ -153,8 +153,8 @@ impl<I> Mesh<I> {
 }
 
 impl<I> Mailboxes for &Mesh<I> {
-    type Request = Request;
     type Item = I;
+    type Request = Request;
 
     fn put(&mut self, to: ShardId, message: ShardMessage<I>) -> Result<(), ShardMessage<I>> {
         let message = MailboxMessage::Shard(self.shard, message);

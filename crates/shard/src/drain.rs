@@ -55,7 +55,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
 
     /// Takes the drain a stage further, if nothing is in its way or its time is over. Call it after every tick of a shard that
     /// drains.
-    pub fn drain(&mut self, at: Duration, mailboxes: &impl Mailboxes) {
+    pub fn drain(&mut self, at: Duration, mailboxes: &impl Mailboxes<Item = P::Item>) {
         let now = self.clock.read(at);
         let linger = self.limits.linger;
         match self.drain {

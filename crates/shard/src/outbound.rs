@@ -8,10 +8,10 @@
 
 use corecast_fanout::{Outlet, Policy, ShardBatch, ShardId};
 
-/// The content of a shard's mailbox. `R` is what the driver's clients ask of a shard, `I` what the policy's shards tell each
-/// other.
+/// The content of a shard's mailbox. `I` is what the policy's shards tell each other, `R` what the driver's clients
+/// ask of a shard.
 #[derive(Debug)]
-pub enum MailboxMessage<R, I> {
+pub enum MailboxMessage<I, R> {
     /// From another shard.
     Shard(ShardId, ShardMessage<I>),
     /// Stop serving.
@@ -31,10 +31,11 @@ pub enum ShardMessage<I> {
 
 /// The mailboxes of all shards, as one shard sees them.
 pub trait Mailboxes {
-    /// What may be asked of a shard from outside.
-    type Request;
     /// What the policy's shards tell each other.
     type Item;
+
+    /// What may be asked of a shard from outside.
+    type Request;
 
     /// Puts a message into another shard's mailbox, or gives it back if there is no room; then the driver has the shard tick
     /// when there is.
@@ -44,7 +45,7 @@ pub trait Mailboxes {
     fn put(&mut self, to: ShardId, message: ShardMessage<Self::Item>) -> Result<(), ShardMessage<Self::Item>>;
 
     /// Takes the next message out of the shard's own mailbox.
-    fn take(&mut self) -> Option<MailboxMessage<Self::Request, Self::Item>>;
+    fn take(&mut self) -> Option<MailboxMessage<Self::Item, Self::Request>>;
 
     /// Returns true if there is nothing to take.
     fn is_empty(&self) -> bool;

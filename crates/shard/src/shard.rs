@@ -196,7 +196,11 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
 
     /// The first half of a tick: what was read goes to the other shards, what they have posted is taken, answers leave.
     /// `answer` answers the requests from outside.
-    pub fn exchange<M: Mailboxes<Item = P::Item>>(&mut self, mailboxes: &mut M, answer: impl FnMut(&mut Self, M::Request)) {
+    pub fn exchange<M: Mailboxes<Item = P::Item>>(
+        &mut self,
+        mailboxes: &mut M,
+        answer: impl FnMut(&mut Self, M::Request),
+    ) {
         self.policy.post();
         // Before anything else, so that the other shards begin meanwhile.
         self.dispatch(mailboxes);
@@ -233,7 +237,11 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         self.outbound.dispatch(&mut self.policy, is_stopping, mailboxes);
     }
 
-    fn take_messages<M: Mailboxes<Item = P::Item>>(&mut self, mailboxes: &mut M, mut answer: impl FnMut(&mut Self, M::Request)) {
+    fn take_messages<M: Mailboxes<Item = P::Item>>(
+        &mut self,
+        mailboxes: &mut M,
+        mut answer: impl FnMut(&mut Self, M::Request),
+    ) {
         if self.policy.is_saturated() {
             return;
         }

@@ -7,7 +7,7 @@ use flume::{Receiver, Sender, TrySendError};
 
 /// What is put into a mailbox.
 struct Letter<I> {
-    message: MailboxMessage<(), I>,
+    message: MailboxMessage<I, ()>,
     /// Messages that the server had accepted when it was posted: what the sender accepted of them is in it, or was posted
     /// before.
     horizon: usize,
@@ -61,8 +61,8 @@ pub(crate) struct TickMailboxes<'a, I, M> {
 }
 
 impl<I, M: Observer> Mailboxes for TickMailboxes<'_, I, M> {
-    type Request = ();
     type Item = I;
+    type Request = ();
 
     fn put(&mut self, to: ShardId, message: ShardMessage<I>) -> Result<(), ShardMessage<I>> {
         let own = self.mesh.own;
@@ -81,7 +81,7 @@ impl<I, M: Observer> Mailboxes for TickMailboxes<'_, I, M> {
         }
     }
 
-    fn take(&mut self) -> Option<MailboxMessage<(), I>> {
+    fn take(&mut self) -> Option<MailboxMessage<I, ()>> {
         self.messages = self.messages.checked_sub(1)?;
         let Letter { message, horizon } = self.mesh.inbox.try_recv().ok()?;
         if let MailboxMessage::Shard(from, ShardMessage::Batch(_)) = &message {
