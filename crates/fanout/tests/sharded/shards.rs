@@ -1,7 +1,7 @@
 //! The barriers for which a shard waits, and the batches that it posts.
 
 use crate::Driver;
-use crate::common::{FIRST, SECOND, message_bytes};
+use crate::common::{FIRST, Frame, SECOND, message_bytes};
 use corecast_fanout::Policy;
 
 #[test]
@@ -55,4 +55,22 @@ fn a_shard_that_becomes_interested_is_posted_what_is_published_from_then_on() {
     assert!(driver.dispatch(0), "posting needs no flush");
     driver.settle();
     assert_eq!(late.payloads(), [b"behind"]);
+}
+
+#[test]
+fn a_subscription_that_takes_effect_before_a_message_is_posted_begins_behind_it() {
+    let mut driver = Driver::new(2);
+    let publisher = driver.open(0, FIRST);
+    let there = driver.join(1, FIRST, "news");
+    let here = driver.open(0, FIRST);
+    driver.subscribe(&here, "news").unwrap();
+    driver.publish(&publisher, "news", b"before");
+    // The other shard publishes nothing more, so the subscription waits for nobody.
+    driver.shard(0).finished(1);
+    driver.settle();
+    assert_eq!(there.payloads(), [b"before"]);
+    assert_eq!(here.frames(), [Frame::answer("+news")]);
+    driver.publish(&publisher, "news", b"behind");
+    driver.settle();
+    assert_eq!((there.payloads(), here.payloads()), (vec![b"behind".to_vec()], vec![b"behind".to_vec()]));
 }

@@ -177,17 +177,18 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// Posts the messages of a channel log that were not posted. If nobody here has them to come, they are dropped.
     fn post_channel_log(&mut self, key: u32) {
-        let channel_log = &mut self.registry.channel_logs[key];
-        self.outbound.post(channel_log);
-        if !channel_log.to_flush {
-            debug_assert!(
-                channel_log.subscribers.is_empty(),
-                "a message for a subscriber here lists the channel log for the flush"
-            );
-            channel_log.log.drop_before(channel_log.posted);
-            self.budget.tidy(channel_log);
-            self.registry.channel_logs.retire(key);
+        self.outbound.post(&mut self.registry.channel_logs[key]);
+        if self.registry.channel_logs[key].to_flush {
+            return;
         }
+        debug_assert!(
+            self.registry.channel_logs[key].subscribers.iter().all(|key| self.registry.unsent(*key).is_empty()),
+            "a message for a subscriber here lists the channel log for the flush"
+        );
+        let channel_log = &mut self.registry.channel_logs[key];
+        channel_log.log.drop_before(channel_log.posted);
+        self.budget.tidy(channel_log);
+        self.registry.channel_logs.retire(key);
     }
 
     fn report(&mut self, id: ConnectionId, stopped: Stopped) {
