@@ -4,8 +4,8 @@ use corecast_baselines::{Directory, Handoff, MutexDirectory, SnapshotDirectory, 
 use corecast_simulator::{PolicyFactory, Report, Scenario, ShardedFactory, SharedFactory, Transport, run, shrink};
 use subjector::{Alone, Mutex, Spin};
 
-/// Some ten seconds of one CPU, all policies together.
-const SEEDS: u64 = 4_000;
+/// About two minutes of one CPU, all policies together.
+const SEEDS: u64 = 40_000;
 const STEPS: usize = 250;
 /// How often each thing that is checked must at least come up in all the seeds together.
 const OFTEN: u64 = SEEDS / 12;
