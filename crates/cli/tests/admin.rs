@@ -106,10 +106,13 @@ fn status_counts_what_each_shard_has_done() {
     assert_eq!(left, 1, "{shards:?}");
     for shard in &shards {
         let pause = &shard["pause"];
-        for field in ["contentions", "waited_per_mille", "saturated_pauses", "paused_ms"] {
-            assert_eq!(pause[field].as_u64(), Some(0), "no flush was worth a pause: {pause}");
-        }
-        assert_eq!(pause["contended"].as_bool(), Some(false));
+        // How busy the machine is, is not ours to say; but a pause has a reason.
+        let count = |field: &str| pause[field].as_u64().unwrap_or_else(|| panic!("{field} is a count: {pause}"));
+        assert!(count("waited_per_mille") <= 1000, "{pause}");
+        let is_contended = pause["contended"].as_bool().expect("a flag");
+        assert!(!is_contended || count("contentions") > 0, "{pause}");
+        let has_reason = count("contentions") > 0 || count("saturated_pauses") > 0;
+        assert!(has_reason || count("paused_ms") == 0, "{pause}");
     }
     let table = String::from_utf8(server.admin(&["status"]).stdout).expect("UTF-8");
     assert!(table.starts_with("shard  connections  accepted") && table.lines().count() == 3, "{table}");

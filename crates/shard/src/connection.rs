@@ -233,7 +233,7 @@ impl<S: Session> Connection<S> {
         // The frames behind a SUBSCRIBE are read when that has taken effect: so a connection that gets no answer hears itself
         // and everybody from its first frame on.
         if is_congested || policy.awaits_subscription(self.id) || (is_unread && !is_full()) {
-            shard.paused.push(self.id);
+            shard.waits.pause(self.id);
             return true;
         }
         shard.is_stopping() || is_unread
@@ -249,7 +249,7 @@ impl<S: Session> Connection<S> {
         }
         shard.policy.end(self.id, &close_frame);
         shard.deadlines.end_by(shard.clock.read(at) + shard.limits.linger, self.id);
-        shard.wants_tick = true;
+        shard.effects.request_tick();
     }
 
     /// Waits until the other shards have said what they had accepted for the connection, so that it is counted; for the linger
@@ -264,13 +264,13 @@ impl<S: Session> Connection<S> {
             self.accounted_by = Some(deadline);
             if shard.policy.awaits_others(self.id) {
                 shard.deadlines.end_by(deadline, self.id);
-                shard.wants_tick = true;
+                shard.effects.request_tick();
             }
             deadline
         };
         if shard.policy.awaits_others(self.id) && now < deadline {
             // The tick in which they have wakes it.
-            shard.paused.push(self.id);
+            shard.waits.pause(self.id);
             return Step::Wait;
         }
         shard.reap(self.id);

@@ -1,10 +1,13 @@
 //! The connections of a shard, by slot.
 
-use crate::activity::Activity;
+use crate::activity::{Activity, Due};
 use crate::lifecycle::{Event, Lifecycle, State};
+use crate::limits::ShardLimits;
 use corecast_fanout::{ConnectionId, Outlet};
 use corecast_session::End;
+use corecast_wire::Code;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// The driver's end of a connection.
 pub trait Endpoint {
@@ -18,7 +21,7 @@ pub trait Endpoint {
     /// full transports only.
     fn unacknowledged(&self) -> u32;
 
-    /// The most that is known of the peer's end of the connection. Asked of connections that are not read, which would
+    /// The way in which the peer has left, as far as the host knows. Asked of connections that are not read, which would
     /// otherwise not learn of it.
     fn hang_up(&self) -> Option<HangUp>;
 }
@@ -99,18 +102,47 @@ impl<E> ConnectionState<E> {
     }
 }
 
+impl<E: Endpoint> ConnectionState<E> {
+    /// The action that is due for the connection at this time of the shard's, if any is.
+    pub(crate) fn due(&mut self, now: Duration, limits: &ShardLimits) -> Option<Due> {
+        self.due_after_hang_up(now).or_else(|| {
+            let held = || self.endpoint.unacknowledged();
+            self.activity.due(self.lifecycle.state(), now, limits, held)
+        })
+    }
+
+    /// The action that is due because the peer of a connection that is not read has hung up.
+    ///
+    /// A peer that has only ended its sending half may still wait for what it sent to take effect. It is sent a PING, to which
+    /// the host of a peer that has gone answers with a reset. What a full transport has not taken does the same.
+    fn due_after_hang_up(&mut self, now: Duration) -> Option<Due> {
+        if !self.lifecycle.is_serving() || !self.activity.is_unread() {
+            return None;
+        }
+        match self.endpoint.hang_up()? {
+            HangUp::Broken => Some(Due::Reset(End::new(Code::Reset, "the connection is broken"))),
+            HangUp::Ended => {
+                let must_probe = !self.full && self.activity.must_probe(self.lifecycle.state(), now);
+                must_probe.then_some(Due::Ping)
+            }
+        }
+    }
+}
+
 /// A table of connections. The generation in a connection's name keeps it from being taken for the next in its slot.
 #[derive(Debug)]
 pub(crate) struct Connections<E> {
     slots: Vec<Option<ConnectionState<E>>>,
     open: usize,
     capacity: usize,
+    /// Connections to close at the end of the tick.
+    to_reap: Vec<ConnectionId>,
 }
 
 impl<E> Connections<E> {
     /// An empty table for so many connections. The memory is reserved, not touched: it costs nothing before they are there.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { slots: Vec::with_capacity(capacity), open: 0, capacity }
+        Self { slots: Vec::with_capacity(capacity), open: 0, capacity, to_reap: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -151,6 +183,16 @@ impl<E> Connections<E> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &ConnectionState<E>> {
         self.slots.iter().flatten()
+    }
+
+    /// Has a connection closed at the end of the tick.
+    pub(crate) fn reap(&mut self, id: ConnectionId) {
+        self.to_reap.push(id);
+    }
+
+    /// Takes the next connection that is to be closed.
+    pub(crate) fn take_to_reap(&mut self) -> Option<ConnectionId> {
+        self.to_reap.pop()
     }
 
     /// Takes a connection out that has ended; its endpoint.

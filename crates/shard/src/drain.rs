@@ -1,19 +1,14 @@
-//! The end of a server, stage by stage.
+//! The end of a shard, stage by stage.
 //!
-//! Everything that was read is published, everything that was published is sent, everybody is told.
+//! Everything that was read is published, everything that was published is sent, every peer is told. Each stage has a deadline:
+//! when that is over, the shard goes on without what it waited for.
 
-use crate::connections::Endpoint;
-use crate::outbound::Mailboxes;
-use crate::shard::Shard;
-use corecast_fanout::{ConnectionId, Policy};
-use corecast_session::End;
-use corecast_wire::Code;
 use std::time::Duration;
 
-/// How far the end of a shard has come.
+/// The stage that the end of a shard has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Drain {
-    /// Not at all.
+    /// The shard serves.
     Serving,
     /// Nothing is read; connections that the kernel has queued may still come.
     Stopping,
@@ -21,7 +16,7 @@ pub enum Drain {
     Exchanging(Duration),
     /// Waits for the peers to take what was published, until this time.
     Flushing(Duration),
-    /// Everybody has been told, and has until this time to leave.
+    /// Every peer has been told, and has until this time to leave.
     Closing(Duration),
     /// Those that have not left are broken off, and accounted for until this time.
     Expired(Duration),
@@ -29,92 +24,94 @@ pub enum Drain {
     Done,
 }
 
-impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
-    /// The stage of the end.
-    pub fn drain_stage(&self) -> Drain {
-        self.drain
-    }
+/// The action at the end of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DrainAction {
+    /// Wait no longer for the messages that other shards have not posted.
+    StopWaiting,
+    /// Tell every peer that the server is stopping.
+    TellEverybody,
+    /// Break off the connections that are left.
+    BreakOffEverybody,
+    /// The drain is over.
+    Finish,
+}
 
+impl Drain {
     /// Returns true if the shard takes nothing new.
-    pub fn is_stopping(&self) -> bool {
-        self.drain != Drain::Serving
+    pub(crate) fn is_stopping(self) -> bool {
+        self != Self::Serving
     }
 
-    /// Begins to stop: nothing is read from now on.
-    pub fn stop(&mut self) {
-        self.drain = self.drain.max(Drain::Stopping);
-        self.wants_tick = true;
+    /// Begins to stop, if the shard serves.
+    pub(crate) fn stop(&mut self) {
+        *self = (*self).max(Self::Stopping);
     }
 
-    /// Begins the drain, once the last connection has come; `at` is the driver's time.
-    pub fn begin_drain(&mut self, at: Duration) {
-        self.stats.undelivered_before = self.policy.counters().undelivered;
-        self.drain = Drain::Exchanging(self.clock.read(at) + self.limits.drain_timeout);
-        self.wants_tick = true;
+    /// Begins the next stage if the current one is complete or its time is over; returns the action that this takes. Every peer
+    /// has twice `linger` to leave, and once more when it is broken off.
+    pub(crate) fn advance(&mut self, is_complete: bool, now: Duration, linger: Duration) -> Option<DrainAction> {
+        let is_over = |deadline| is_complete || now >= deadline;
+        let (stage, action) = match *self {
+            Self::Exchanging(deadline) if is_over(deadline) => (Self::Flushing(deadline), DrainAction::StopWaiting),
+            Self::Flushing(deadline) if is_over(deadline) => {
+                (Self::Closing(now + 2 * linger), DrainAction::TellEverybody)
+            }
+            Self::Closing(_) if is_complete => (Self::Done, DrainAction::Finish),
+            Self::Closing(deadline) if now >= deadline => (Self::Expired(now + linger), DrainAction::BreakOffEverybody),
+            Self::Expired(deadline) if is_over(deadline) => (Self::Done, DrainAction::Finish),
+            _ => return None,
+        };
+        *self = stage;
+        Some(action)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DrainAction::{BreakOffEverybody, Finish, StopWaiting, TellEverybody};
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_stage_that_is_complete_is_followed_by_the_next() {
+        let mut drain = Drain::Exchanging(5 * SECOND);
+        assert_eq!(drain.advance(false, SECOND, SECOND), None);
+        assert_eq!((drain.advance(true, SECOND, SECOND), drain), (Some(StopWaiting), Drain::Flushing(5 * SECOND)));
+        assert_eq!((drain.advance(true, SECOND, SECOND), drain), (Some(TellEverybody), Drain::Closing(3 * SECOND)));
+        assert_eq!((drain.advance(true, SECOND, SECOND), drain), (Some(Finish), Drain::Done));
+        assert_eq!(drain.advance(true, SECOND, SECOND), None);
     }
 
-    /// Takes the drain a stage further, if nothing is in its way or its time is over. Call it after every tick of a shard that
-    /// drains.
-    pub fn drain(&mut self, at: Duration, mailboxes: &impl Mailboxes<Item = P::Item>) {
-        let now = self.clock.read(at);
-        let linger = self.limits.linger;
-        match self.drain {
-            Drain::Serving | Drain::Stopping | Drain::Done => return,
-            Drain::Exchanging(deadline) => {
-                let others = self.outbound.others().count();
-                let is_complete = self.finished == others && mailboxes.is_empty() && !self.outbound.is_congested();
-                if !is_complete && now < deadline {
-                    return;
-                }
-                // The messages that others have not posted by now are not waited for.
-                self.outbound.others().for_each(|other| self.policy.finished(other));
-                self.drain = Drain::Flushing(deadline);
-            }
-            Drain::Flushing(deadline) => {
-                let is_complete = self.blocked == 0 && !self.policy.flush(0) && !self.policy.is_pending();
-                if !is_complete && now < deadline {
-                    return;
-                }
-                self.tell_everybody();
-                self.drain = Drain::Closing(now + 2 * linger);
-            }
-            Drain::Closing(deadline) => {
-                if self.connections.len() == 0 {
-                    self.drain = Drain::Done;
-                } else if now >= deadline {
-                    self.connection_ids().into_iter().for_each(|id| self.expire(id));
-                    self.drain = Drain::Expired(now + linger);
-                } else {
-                    return;
-                }
-            }
-            Drain::Expired(deadline) => {
-                if self.connections.len() > 0 && now < deadline {
-                    return;
-                }
-                self.drain = Drain::Done;
-            }
+    #[test]
+    fn a_stage_whose_time_is_over_is_followed_by_the_next() {
+        let mut drain = Drain::Exchanging(5 * SECOND);
+        let mut advance = |second: u32| (drain.advance(false, second * SECOND, SECOND), drain);
+        assert_eq!(advance(5), (Some(StopWaiting), Drain::Flushing(5 * SECOND)));
+        assert_eq!(advance(5), (Some(TellEverybody), Drain::Closing(7 * SECOND)));
+        assert_eq!(advance(6), (None, Drain::Closing(7 * SECOND)));
+        assert_eq!(advance(7), (Some(BreakOffEverybody), Drain::Expired(8 * SECOND)));
+        assert_eq!(advance(7), (None, Drain::Expired(8 * SECOND)));
+        assert_eq!(advance(8), (Some(Finish), Drain::Done));
+    }
+
+    #[test]
+    fn connections_that_were_broken_off_end_the_drain_when_they_are_gone() {
+        let mut drain = Drain::Expired(8 * SECOND);
+        assert_eq!((drain.advance(true, 7 * SECOND, SECOND), drain), (Some(Finish), Drain::Done));
+    }
+
+    #[test]
+    fn a_shard_that_drains_is_not_set_back() {
+        for (before, after) in [(Drain::Serving, Drain::Stopping), (Drain::Flushing(SECOND), Drain::Flushing(SECOND))] {
+            let mut drain = before;
+            drain.stop();
+            assert_eq!(drain, after);
+            assert!(drain.is_stopping());
+            assert_eq!(before.is_stopping(), before != Drain::Serving);
         }
-        self.wants_tick = true;
-    }
-
-    fn tell_everybody(&mut self) {
-        let (open, cut_off) = (self.connections.len() as u64, self.blocked as u64);
-        self.stats.cut_off += cut_off;
-        self.stats.drained += open.saturating_sub(cut_off);
-        for id in self.connection_ids() {
-            let delay = self.random_below_spread();
-            self.end(id, End::new(Code::GoingAway, "the server is stopping").with_reconnect_delay(delay));
-        }
-    }
-
-    fn connection_ids(&self) -> Vec<ConnectionId> {
-        self.connections.iter().map(|connection| connection.id).collect()
-    }
-
-    /// A random part of the window for reconnecting, to the millisecond; none if there is no window.
-    fn random_below_spread(&mut self) -> Option<Duration> {
-        let milliseconds = u32::try_from(self.limits.reconnect_spread.as_millis()).unwrap_or(u32::MAX);
-        (milliseconds > 0).then(|| Duration::from_millis(self.random.u32(..milliseconds).into()))
+        assert_eq!(Drain::Serving.advance(true, SECOND, SECOND), None);
+        assert_eq!(Drain::Stopping.advance(true, SECOND, SECOND), None);
     }
 }

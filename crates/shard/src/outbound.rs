@@ -57,16 +57,29 @@ pub(crate) struct Outbound<I> {
     own: ShardId,
     waiting: Vec<Option<ShardMessage<I>>>,
     told_finished: Vec<bool>,
+    /// The number of other shards that will post nothing more.
+    finished: usize,
 }
 
 impl<I> Outbound<I> {
     pub(crate) fn new(own: ShardId, shards: ShardId) -> Self {
-        Self { own, waiting: (0..shards).map(|_| None).collect(), told_finished: vec![false; usize::from(shards)] }
+        let waiting = (0..shards).map(|_| None).collect();
+        Self { own, waiting, told_finished: vec![false; usize::from(shards)], finished: 0 }
     }
 
     pub(crate) fn others(&self) -> impl Iterator<Item = ShardId> + use<I> {
         let own = self.own;
         (0..ShardId::try_from(self.waiting.len()).expect("made from a shard id")).filter(move |shard| *shard != own)
+    }
+
+    /// Another shard will post nothing more.
+    pub(crate) fn note_finished(&mut self) {
+        self.finished += 1;
+    }
+
+    /// Returns true if every message of the other shards has come, and none of ours waits for room.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.finished == self.others().count() && !self.is_congested()
     }
 
     /// Returns true if a message waits for room.

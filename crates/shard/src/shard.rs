@@ -3,22 +3,22 @@
 //! A tick has two halves. The first exchanges messages with the other shards, so that they begin meanwhile; the second
 //! flushes and then closes what has ended. The driver calls them in this order and may let connections read between them.
 
-use crate::activity::Activity;
+use crate::activity::{Activity, Due};
 use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::connections::{ConnectionState, Connections, Endpoint};
-use crate::drain::Drain;
-use crate::effect::{Disconnect, ShardEffect};
+use crate::deadlines::Deadlines;
+use crate::drain::{Drain, DrainAction};
+use crate::effects::{Disconnect, Effects, ShardEffect};
 use crate::lifecycle::{Event, Lifecycle};
 use crate::limits::ShardLimits;
 use crate::outbound::{MailboxMessage, Mailboxes, Outbound, ShardMessage};
 use crate::stats::ShardStats;
-use crate::sweep::Deadlines;
+use crate::waits::Waits;
 use corecast_fanout::{ConnectionId, Effect, Policy, ShardId};
 use corecast_session::{Context, End, Session};
 use corecast_wire::Code;
 use fastrand::Rng;
-use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Messages taken from the mailbox in one tick.
@@ -31,24 +31,13 @@ pub struct Shard<P: Policy<E::Outlet>, E: Endpoint> {
     pub(crate) limits: ShardLimits,
     pub(crate) clock: Clock,
     pub(crate) connections: Connections<E>,
+    pub(crate) waits: Waits,
     pub(crate) outbound: Outbound<P::Item>,
     pub(crate) deadlines: Deadlines,
-    pub(crate) stats: ShardStats,
-    pub(crate) drain: Drain,
-    /// There is something for a tick to do.
-    pub(crate) wants_tick: bool,
-    /// Connections that are not read, or whose end waits, until the other shards and the flush have caught up.
-    pub(crate) paused: Vec<ConnectionId>,
-    /// Full transports that the driver waits for.
-    pub(crate) blocked: usize,
-    /// Other shards that will post nothing more.
-    pub(crate) finished: usize,
-    pub(crate) random: Rng,
-    /// Connections whose transports have become full in this flush.
-    full: Vec<ConnectionId>,
-    /// Connections to close at the end of the tick.
-    to_reap: Vec<ConnectionId>,
-    effects: VecDeque<ShardEffect<E>>,
+    pub(crate) effects: Effects<E>,
+    drain: Drain,
+    stats: ShardStats,
+    random: Rng,
     /// Where sessions encode their answers.
     answer: Vec<u8>,
 }
@@ -61,18 +50,13 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
             policy,
             clock: Clock::start(at, limits.sweep_interval),
             connections: Connections::new(limits.connections),
+            waits: Waits::default(),
             outbound: Outbound::new(own, shards),
             deadlines: Deadlines::default(),
-            stats: ShardStats::default(),
+            effects: Effects::default(),
             drain: Drain::Serving,
-            wants_tick: false,
-            paused: Vec::new(),
-            blocked: 0,
-            finished: 0,
+            stats: ShardStats::default(),
             random: Rng::with_seed(seed),
-            full: Vec::new(),
-            to_reap: Vec::new(),
-            effects: VecDeque::new(),
             answer: Vec::new(),
             limits,
         }
@@ -96,12 +80,12 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
     /// The next thing for the driver to do. The driver takes all of them after every call that may have left some, and before
     /// the next tick.
     pub fn take_effect(&mut self) -> Option<ShardEffect<E>> {
-        self.effects.pop_front()
+        self.effects.take()
     }
 
     /// Returns true if there is something for a tick to do, and forgets it.
     pub fn take_tick_request(&mut self) -> bool {
-        std::mem::take(&mut self.wants_tick)
+        self.effects.take_tick_request()
     }
 
     /// Returns true if a message to this shard waits for room in its mailbox.
@@ -163,14 +147,14 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
     /// Ends a connection: its peer is told why, behind everything that was accepted for it before. The first reason counts;
     /// returns true if this is it.
     pub fn end(&mut self, id: ConnectionId, end: End) -> bool {
-        self.effects.push_back(ShardEffect::Wake(id));
+        self.effects.wake(id);
         self.connections.get_mut(id).is_some_and(|connection| connection.end(end))
     }
 
     /// Ends a connection at once: its peer is told nothing. Returns true if it was not ending already.
     pub fn reset(&mut self, id: ConnectionId, end: End) -> bool {
         let first = self.end(id, end);
-        self.effects.push_back(ShardEffect::ResetOnClose(id));
+        self.effects.push(ShardEffect::ResetOnClose(id));
         self.expire(id);
         first
     }
@@ -179,19 +163,19 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
     pub(crate) fn expire(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.lifecycle.apply(Event::Finish);
-        self.effects.push_back(ShardEffect::BreakOff(id));
-        self.effects.push_back(ShardEffect::Wake(id));
+        self.effects.push(ShardEffect::BreakOff(id));
+        self.effects.wake(id);
     }
 
     /// The transport of a connection takes bytes again, or never will: the driver has waited for it as
     /// [`ShardEffect::WaitWritable`] said.
     pub fn writable(&mut self, id: ConnectionId) {
-        self.blocked -= 1;
+        self.waits.unblock();
         if let Some(connection) = self.connections.get_mut(id) {
             connection.activity.unblock();
         }
         self.policy.writable(id);
-        self.wants_tick = true;
+        self.effects.request_tick();
     }
 
     /// The first half of a tick: what was read goes to the other shards, what they have posted is taken, answers leave.
@@ -217,19 +201,123 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
             self.carry_out(effect);
         }
         let is_saturated = self.policy.is_saturated();
-        for id in std::mem::take(&mut self.to_reap) {
+        while let Some(id) = self.connections.take_to_reap() {
             self.policy.close(id);
             if let Some(endpoint) = self.connections.remove(id) {
-                self.effects.push_back(ShardEffect::Close(endpoint));
+                self.effects.push(ShardEffect::Close(endpoint));
             }
         }
         // A subscription that ended in the flush may have something to ask of the other shards.
         self.dispatch(mailboxes);
         self.wait_for_full();
         if !is_saturated && !self.outbound.is_congested() {
-            self.effects.extend(self.paused.drain(..).map(ShardEffect::Wake));
+            self.waits.take_paused().for_each(|id| self.effects.wake(id));
         }
         more || (!is_saturated && !mailboxes.is_empty())
+    }
+
+    /// Advances the shard's clock to the driver's time; call it before every sweep. Returns for how long the shard stood still
+    /// before, if it did: then the driver first lets it read what peers have said meanwhile.
+    pub fn advance_clock(&mut self, at: Duration) -> Option<Duration> {
+        self.clock.advance(at)
+    }
+
+    /// The time that the shard has run, as of the last sweep.
+    pub fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// How often the shard stood still for so long that its deadlines do not count it.
+    pub fn standstills(&self) -> u64 {
+        self.clock.standstills()
+    }
+
+    /// Does what is due for some of the connections, and ends those whose time to end is over.
+    pub fn sweep(&mut self) {
+        let now = self.clock.now();
+        for slot in self.deadlines.next_slots(self.connections.slots()) {
+            let Some(connection) = self.connections.at_mut(slot) else { continue };
+            let id = connection.id();
+            match connection.due(now, &self.limits) {
+                Some(Due::Ping) => self.ping(id),
+                Some(Due::End(end)) => drop(self.end(id, end)),
+                Some(Due::Reset(end)) => drop(self.reset(id, end)),
+                None => {}
+            }
+        }
+        for id in self.deadlines.take_expired(now) {
+            self.expire(id);
+        }
+        self.effects.request_tick();
+    }
+
+    fn ping(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let mut frame = Vec::new();
+        connection.activity.ping(&mut frame);
+        self.policy.answer(id, &frame);
+    }
+
+    /// The stage of the end.
+    pub fn drain_stage(&self) -> Drain {
+        self.drain
+    }
+
+    /// Returns true if the shard takes nothing new.
+    pub fn is_stopping(&self) -> bool {
+        self.drain.is_stopping()
+    }
+
+    /// Begins to stop: nothing is read from now on.
+    pub fn stop(&mut self) {
+        self.drain.stop();
+        self.effects.request_tick();
+    }
+
+    /// Begins the drain, once the last connection has come; `at` is the driver's time.
+    pub fn begin_drain(&mut self, at: Duration) {
+        self.stats.undelivered_before = self.policy.counters().undelivered;
+        self.drain = Drain::Exchanging(self.clock.read(at) + self.limits.drain_timeout);
+        self.effects.request_tick();
+    }
+
+    /// Takes the drain a stage further, if nothing is in its way or its time is over. Call it after every tick of a shard that
+    /// drains.
+    pub fn drain(&mut self, at: Duration, mailboxes: &impl Mailboxes<Item = P::Item>) {
+        let is_complete = match self.drain {
+            Drain::Serving | Drain::Stopping | Drain::Done => return,
+            Drain::Exchanging(_) => self.outbound.is_complete() && mailboxes.is_empty(),
+            Drain::Flushing(_) => self.waits.blocked() == 0 && !self.policy.flush(0) && !self.policy.is_pending(),
+            Drain::Closing(_) | Drain::Expired(_) => self.connections.len() == 0,
+        };
+        match self.drain.advance(is_complete, self.clock.read(at), self.limits.linger) {
+            Some(DrainAction::StopWaiting) => self.outbound.others().for_each(|other| self.policy.finished(other)),
+            Some(DrainAction::TellEverybody) => self.tell_everybody(),
+            Some(DrainAction::BreakOffEverybody) => self.connection_ids().into_iter().for_each(|id| self.expire(id)),
+            Some(DrainAction::Finish) => {}
+            None => return,
+        }
+        self.effects.request_tick();
+    }
+
+    fn tell_everybody(&mut self) {
+        let (open, cut_off) = (self.connections.len() as u64, self.waits.blocked() as u64);
+        self.stats.cut_off += cut_off;
+        self.stats.drained += open.saturating_sub(cut_off);
+        for id in self.connection_ids() {
+            let delay = self.random_below_spread();
+            self.end(id, End::new(Code::GoingAway, "the server is stopping").with_reconnect_delay(delay));
+        }
+    }
+
+    fn connection_ids(&self) -> Vec<ConnectionId> {
+        self.connections.iter().map(ConnectionState::id).collect()
+    }
+
+    /// A random part of the window for reconnecting, to the millisecond; none if there is no window.
+    fn random_below_spread(&mut self) -> Option<Duration> {
+        let milliseconds = u32::try_from(self.limits.reconnect_spread.as_millis()).unwrap_or(u32::MAX);
+        (milliseconds > 0).then(|| Duration::from_millis(self.random.u32(..milliseconds).into()))
     }
 
     fn dispatch<M: Mailboxes<Item = P::Item>>(&mut self, mailboxes: &mut M) {
@@ -249,7 +337,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
             match mailboxes.take() {
                 Some(MailboxMessage::Shard(from, ShardMessage::Batch(batch))) => self.policy.receive(from, batch),
                 Some(MailboxMessage::Shard(from, ShardMessage::Finished)) => {
-                    self.finished += 1;
+                    self.outbound.note_finished();
                     self.policy.finished(from);
                 }
                 Some(MailboxMessage::Stop) => self.stop(),
@@ -265,7 +353,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         match effect {
             Effect::Full(_) => {
                 connection.full = true;
-                self.full.push(id);
+                self.waits.note_full(id);
             }
             Effect::Drained(_) => {
                 connection.full = false;
@@ -273,11 +361,11 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
                 if !connection.lagged {
                     connection.lifecycle.apply(Event::Drained);
                 }
-                self.effects.push_back(ShardEffect::Wake(id));
+                self.effects.wake(id);
             }
             Effect::Lagged(_) => {
                 connection.end_lagged(End::new(Code::Lagged, "the subscriber fell behind by more than the log holds"));
-                self.effects.push_back(ShardEffect::Wake(id));
+                self.effects.wake(id);
             }
             Effect::Gone(_) => {
                 self.end(id, End::new(Code::Reset, "the connection is broken"));
@@ -289,11 +377,11 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
     /// Waits for the transports that have become full, unless they have been closed.
     fn wait_for_full(&mut self) {
         let now = self.clock.now();
-        for id in self.full.drain(..) {
+        while let Some(id) = self.waits.take_full() {
             let Some(connection) = self.connections.get_mut(id) else { continue };
             connection.activity.block(now);
-            self.blocked += 1;
-            self.effects.push_back(ShardEffect::WaitWritable(id));
+            self.waits.block();
+            self.effects.push(ShardEffect::WaitWritable(id));
         }
     }
 
@@ -304,7 +392,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         if context.published {
             self.policy.commit(id);
         }
-        self.wants_tick = true;
+        self.effects.request_tick();
         result
     }
 
@@ -313,8 +401,8 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         let Some(end) = self.connections.get(id).and_then(|connection| connection.reason()).cloned() else { return };
         self.stats.count_closed(end.code);
         let backlog = self.policy.backlog(id);
-        self.effects.push_back(ShardEffect::Disconnected(Disconnect { id, end, backlog }));
-        self.to_reap.push(id);
-        self.wants_tick = true;
+        self.effects.push(ShardEffect::Disconnected(Disconnect { id, end, backlog }));
+        self.connections.reap(id);
+        self.effects.request_tick();
     }
 }
