@@ -63,9 +63,9 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(deadlines.next_slots(LEAST_CHECKED), 0..LEAST_CHECKED);
         }
+        assert_eq!(deadlines.next_slots(LEAST_CHECKED + 1), LEAST_CHECKED..LEAST_CHECKED + 1, "one has come");
         assert_eq!(deadlines.next_slots(LEAST_CHECKED + 1), 0..LEAST_CHECKED);
-        assert_eq!(deadlines.next_slots(LEAST_CHECKED + 1), LEAST_CHECKED..LEAST_CHECKED + 1);
-        assert_eq!(deadlines.next_slots(0), 0..0);
+        assert_eq!(deadlines.next_slots(0), 0..0, "all have gone");
     }
 
     #[test]
