@@ -1,11 +1,10 @@
 //! What may be asked of a running server, from any thread: through the mailbox of the shard that it concerns.
 
-use crate::driver::{Driver, Engine, SocketShard};
 use crate::journal::DisconnectRecord;
-use crate::pause::PauseReport;
+use crate::shard::PauseReport;
 use corecast_fanout::{Backlog, ConnectionId, Counters, ShardId};
 use corecast_session::End;
-use corecast_shard::{ShardStats, State};
+use corecast_shard::State;
 use corecast_wire::Code;
 use flume::{Receiver, Sender};
 use std::borrow::Cow;
@@ -165,45 +164,4 @@ impl Control {
 
 fn ask(mailbox: &dyn ControlMailbox, request: Request, deadline: Instant) -> Result<(), NoAnswer> {
     if mailbox.ask(request, deadline) { Ok(()) } else { Err(NoAnswer) }
-}
-
-impl<P: Engine> Driver<P> {
-    /// Does what was asked for.
-    pub(crate) fn answer_request(&self, request: Request, shard: &mut SocketShard<P>) {
-        match request {
-            Request::Close(id, end, reply) => {
-                let closed = match end.code {
-                    Code::Reset => shard.reset(id, end),
-                    _ => shard.end(id, end),
-                };
-                let _ = reply.send(closed);
-            }
-            Request::Shards(reply) => {
-                let ShardStats { accepted, closed, counters, .. } = shard.stats();
-                let info = ShardInfo {
-                    shard: self.mesh.shard(),
-                    connections: shard.connection_count(),
-                    accepted,
-                    closed,
-                    standstills: shard.standstills(),
-                    counters,
-                    pause: self.pause_report.get(),
-                };
-                let _ = reply.send(vec![info]);
-            }
-            Request::Connections(reply) => {
-                let info = shard.connections().map(|connection| ConnectionInfo {
-                    id: connection.id(),
-                    peer: connection.endpoint().peer,
-                    state: connection.state(),
-                    age: connection.endpoint().age(),
-                    backlog: shard.policy().backlog(connection.id()),
-                });
-                let _ = reply.send(info.collect());
-            }
-            Request::Journal(reply) => {
-                let _ = reply.send(self.journal.borrow().to_vec());
-            }
-        }
-    }
 }

@@ -30,34 +30,17 @@
 //! Absent here: protocols' layouts (`corecast_wire`), configuration files and logs' formats (the binary).
 #![deny(unsafe_code)]
 
-mod accept;
-mod affinity;
-mod batch;
-mod builder;
-mod closing;
 mod config;
-mod connection;
 mod control;
-mod driver;
 mod error;
-mod io_uring;
+mod host;
 mod journal;
-mod listener;
 mod mesh;
-mod open_files;
-mod pause;
-mod policy;
-mod reactor;
-mod schedstat;
-mod send_queue;
+mod net;
+mod runtime;
 mod server;
-mod signal;
-mod socket;
-mod tick;
-mod timers;
-mod waker;
+mod shard;
 
-pub use builder::{ServerBuilder, allowed_cpus};
 pub use config::{Affinity, Config, Limits, Listener, OverRate, PolicyKind, Protocol, RateLimit, Scheduling, Tuning};
 pub use control::{ConnectionInfo, Control, NoAnswer, ShardInfo};
 #[cfg(feature = "baselines")]
@@ -65,7 +48,7 @@ pub use corecast_baselines::Handoff;
 pub use corecast_fanout::{Backlog, ConnectionId, Counters, Lag, ParseConnectionIdError, ShardId, UnknownName};
 pub use corecast_shard::State;
 pub use error::{RunError, StartError};
+pub use host::open_files_needed;
 pub use journal::{DisconnectRecord, JOURNAL_LENGTH};
-pub use open_files::open_files_needed;
-pub use pause::PauseReport;
-pub use server::{Server, Summary};
+pub use server::{Server, ServerBuilder, Summary, allowed_cpus};
+pub use shard::PauseReport;

@@ -3,7 +3,7 @@
 //! The shard keeps what a full mailbox does not take (`corecast_shard`). The owner of the mailbox wakes it when there is room.
 
 use crate::control::{ControlMailbox, Request};
-use crate::waker::ShardWaker;
+use crate::runtime::ShardWaker;
 use corecast_fanout::ShardId;
 use corecast_shard::{Mailboxes, ShardMessage};
 use flume::{Receiver, Sender, TrySendError};

@@ -3,7 +3,7 @@
 use super::Server;
 use crate::config::{Config, Listener, Protocol};
 use crate::error::RunError;
-use crate::socket::Socket;
+use crate::net::Socket;
 use corecast_fanout::{
     Backlog, ConnectionId, Counters, Effect, Encoding, Hooks, Item, Lag, Policy, Publication, ShardBatch, ShardId,
     TooManySubscriptions,

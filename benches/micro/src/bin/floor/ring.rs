@@ -1,4 +1,4 @@
-//! Many sends in one system call, as `crates/engine/src/batch.rs` does.
+//! Many sends in one system call, as `crates/engine/src/net/batch.rs` does.
 
 use crate::sends::FLAGS;
 use io_uring::{IoUring, opcode, types};

@@ -1,18 +1,18 @@
-//! From the configuration to the policy of each shard.
+//! The policies: starts every shard with the one that is configured.
 
 #[cfg(feature = "baselines")]
 mod baselines;
 
+use super::shard_thread::Start;
 use crate::config::{Config, PolicyKind};
 use crate::control::Control;
 use crate::error::StartError;
-use crate::server::Start;
 use corecast_fanout::Limits;
 use corecast_fanout::policy::Sharded;
 use corecast_session::{Codec, NATIVE};
 
 /// Refuses a policy that this build does not have, and settings that contradict the policy.
-pub(crate) fn validate(config: &Config) -> Result<(), StartError> {
+pub(super) fn validate(config: &Config) -> Result<(), StartError> {
     if !PolicyKind::AVAILABLE.contains(&config.policy) {
         return Err(StartError::NoBaselines(config.policy));
     }
@@ -22,7 +22,7 @@ pub(crate) fn validate(config: &Config) -> Result<(), StartError> {
 }
 
 /// Starts all shards with the policy that is configured, which is valid.
-pub(crate) fn start(start: Start<'_>) -> Result<Control, StartError> {
+pub(super) fn start(start: Start<'_>) -> Result<Control, StartError> {
     #[cfg(feature = "baselines")]
     return baselines::start(start);
     #[cfg(not(feature = "baselines"))]

@@ -1,9 +1,8 @@
 //! Accepting connections.
 
-use crate::connection;
-use crate::driver::{Driver, Engine};
-use crate::listener;
-use crate::socket::Socket;
+use super::connection;
+use super::driver::{Driver, Engine};
+use crate::net::{BACKLOG, Socket};
 use corecast_session::Session;
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
@@ -20,7 +19,7 @@ const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 const BATCH: usize = 64;
 
 /// Connections that a stopping shard accepts still: as many as the kernel may have queued for it.
-const LAST_BATCH: usize = listener::BACKLOG as usize;
+const LAST_BATCH: usize = BACKLOG as usize;
 
 /// One address of one shard.
 pub(crate) struct BoundListener<P: Engine> {

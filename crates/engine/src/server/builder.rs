@@ -1,8 +1,8 @@
 //! Settings of a server, one call each.
 
+use super::Server;
 use crate::config::{Config, Limits, Listener, PolicyKind, Protocol, Tuning};
 use crate::error::StartError;
-use crate::server::Server;
 #[cfg(feature = "baselines")]
 use corecast_baselines::Handoff;
 use rustix::thread::CpuSet;
@@ -17,7 +17,7 @@ pub struct ServerBuilder {
 }
 
 impl ServerBuilder {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { config: Config::new(Vec::new(), Vec::new()) }
     }
 

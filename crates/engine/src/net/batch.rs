@@ -4,7 +4,7 @@
 //! complete when the submission returns, so nothing is ever under way between two calls: to the caller it
 //! is a loop of `send(2)` that enters the kernel once.
 
-use crate::socket::Socket;
+use super::socket::Socket;
 use corecast_fanout::{Outgoing, Outlet, Sent};
 use io_uring::{IoUring, opcode, types};
 use rustix::io::Errno;

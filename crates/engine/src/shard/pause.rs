@@ -11,7 +11,7 @@
 //! it is. `docs/decisions/0012-pause-when-contended.md` has the measurements behind the numbers.
 
 use crate::config::Tuning;
-use crate::schedstat::Schedstat;
+use crate::host::Schedstat;
 use corecast_fanout::Counters;
 use std::time::{Duration, Instant};
 

@@ -10,8 +10,8 @@
 //! Invariant: a multishot poll reports changes, not states. A task that has seen [`Events::READABLE`] reads until a short
 //! read, or until the end if [`Events::HANG_UP`] came with it; only then does it wait again.
 
-use crate::timers::Timers;
-use crate::waker::ShardWaker;
+use super::timers::Timers;
+use super::waker::ShardWaker;
 use io_uring::{IoUring, opcode, types};
 use rustix::io::Errno;
 use slab::Slab;

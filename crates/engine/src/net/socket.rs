@@ -1,6 +1,6 @@
 //! An accepted socket: receives and sends without blocking.
 
-use crate::batch;
+use super::batch;
 use corecast_fanout::{Outgoing, Outlet, Sent};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, sockopt};

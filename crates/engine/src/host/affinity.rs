@@ -7,8 +7,8 @@
 //! Nor does a shard drive others from its CPU: as `SCHED_BATCH` it does not preempt what runs when it wakes,
 //! such as a program that receives what it sends. `docs/decisions/0006-soft-affinity.md` has the measurements.
 
+use super::schedstat::{Schedstat, Usage};
 use crate::config::{Affinity, Scheduling};
-use crate::schedstat::{Schedstat, Usage};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::io;
 

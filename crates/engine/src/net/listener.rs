@@ -4,9 +4,9 @@
 //! kernel therefore refuses it if the address is in use, and refuses every other server from then on. Only then is
 //! the option set, so that the other shards can bind. There is no window between the check and the claim.
 
+use super::socket::keep_alive;
 use crate::config::Listener;
 use crate::error::StartError;
-use crate::socket::keep_alive;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;

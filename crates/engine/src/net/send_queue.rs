@@ -1,6 +1,6 @@
 //! What the kernel holds of what a socket was sent: while the socket stays full, the only sign that its peer reads.
 
-use crate::socket::Socket;
+use super::socket::Socket;
 use std::os::fd::AsRawFd as _;
 
 /// Bytes that the peer has not acknowledged, or if the kernel does not say, more than there can be.

@@ -1,10 +1,8 @@
 //! The task of one connection: it does the steps that the shard says, on a socket.
 
-use crate::driver::{Driver, Engine};
-use crate::reactor::{Events, Watch};
-use crate::send_queue;
-use crate::signal::Signal;
-use crate::socket::{Received, Socket};
+use super::driver::{Driver, Engine};
+use crate::net::{Received, Socket, unacknowledged};
+use crate::runtime::{Events, Signal, Watch};
 use corecast_fanout::Outlet as _;
 use corecast_session::{End, Session};
 use corecast_shard::{Connection, Endpoint, HangUp, Step, Turn};
@@ -54,7 +52,7 @@ impl Endpoint for ConnectionIo {
     }
 
     fn unacknowledged(&self) -> u32 {
-        send_queue::unacknowledged(&self.socket)
+        unacknowledged(&self.socket)
     }
 
     fn hang_up(&self) -> Option<HangUp> {

@@ -3,8 +3,8 @@
 //! Invariant: a descriptor is closed by its own shard. Under a policy whose publishers write, another thread may be about to
 //! write to a socket that its shard closes. Whoever drops a socket last closes it, and that must not be the other thread.
 
-use crate::connection::ConnectionIo;
-use crate::socket::Socket;
+use super::connection::ConnectionIo;
+use crate::net::Socket;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -31,7 +31,7 @@ impl<T: AsRef<Socket>> ClosingSockets<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::socket::Received;
+    use crate::net::Received;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
     use std::thread;
 

@@ -5,10 +5,10 @@
 //! per subscriber. A shard that is never idle looks into its mailbox here and does not depend on being
 //! woken.
 
-use crate::affinity::CpuPlacement;
-use crate::driver::{Driver, Engine, SocketShard};
-use crate::pause::{Pause, Sends};
-use crate::signal::settle;
+use super::driver::{Driver, Engine, SocketShard};
+use super::pause::{Pause, Sends};
+use crate::host::CpuPlacement;
+use crate::runtime::settle;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 

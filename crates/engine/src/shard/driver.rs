@@ -2,18 +2,17 @@
 //!
 //! `corecast_shard` decides; here its effects are carried out and its time is measured.
 
-use crate::accept::{BoundListener, accept};
-use crate::affinity::CpuPlacement;
-use crate::closing::ClosingSockets;
+use super::accept::{BoundListener, accept};
+use super::closing::ClosingSockets;
+use super::connection::ConnectionIo;
+use super::pause::PauseReport;
+use super::tick::tick;
 use crate::config::{Limits, OverRate, Tuning};
-use crate::connection::ConnectionIo;
+use crate::host::CpuPlacement;
 use crate::journal::{DisconnectRecord, Journal};
 use crate::mesh::Mesh;
-use crate::pause::PauseReport;
-use crate::reactor::Reactor;
-use crate::signal::Signal;
-use crate::socket::Socket;
-use crate::tick::tick;
+use crate::net::Socket;
+use crate::runtime::{Reactor, Signal};
 use corecast_fanout::{ConnectionId, Policy};
 use corecast_shard::{Disconnect, Drain, Shard, ShardEffect, ShardLimits, ShardStats};
 use glommio::io::PollableFd;

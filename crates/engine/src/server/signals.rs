@@ -1,0 +1,33 @@
+//! The signals that stop a server, if it is to be stopped by signals.
+
+use crate::control::Control;
+use crate::error::StartError;
+use nix::sys::signal::{SigSet, Signal};
+
+const STOPPING_SIGNALS: [Signal; 2] = [Signal::SIGTERM, Signal::SIGINT];
+
+/// Blocks the signals in this thread and in all that it starts.
+pub(super) fn block() -> Result<(), StartError> {
+    glommio::signal::block(&STOPPING_SIGNALS.map(|signal| signal as i32))
+        .map_err(|error| StartError::Invalid(format!("cannot block signals: {error}")))
+}
+
+/// Waits for a signal, then stops the server.
+pub(super) async fn stop_on_signal(control: Control) {
+    let received = match glommio::signal::Signals::new(&STOPPING_SIGNALS.map(|signal| signal as i32)) {
+        Ok(signals) => signals.recv().await,
+        Err(error) => Err(error),
+    };
+    match received {
+        Ok(number) => tracing::info!(number, "stopping on a signal; a second one ends the process at once"),
+        Err(error) => tracing::error!(%error, "signals cannot be received: stopping"),
+    }
+    control.stop_from_shard().await;
+}
+
+/// Gives the next signal its default effect. Each shard does this as it stops, because any of them may be the last to end.
+pub(super) fn unblock() {
+    if let Err(error) = SigSet::from_iter(STOPPING_SIGNALS).thread_unblock() {
+        tracing::warn!(%error, "a second signal will have no effect");
+    }
+}

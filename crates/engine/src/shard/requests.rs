@@ -1,0 +1,47 @@
+//! The answers of a shard to what it is asked from outside.
+
+use super::driver::{Driver, Engine, SocketShard};
+use crate::control::{ConnectionInfo, Request, ShardInfo};
+use corecast_shard::ShardStats;
+use corecast_wire::Code;
+
+impl<P: Engine> Driver<P> {
+    /// Does what was asked for, and answers.
+    pub(crate) fn answer_request(&self, request: Request, shard: &mut SocketShard<P>) {
+        match request {
+            Request::Close(id, end, reply) => {
+                let closed = match end.code {
+                    Code::Reset => shard.reset(id, end),
+                    _ => shard.end(id, end),
+                };
+                let _ = reply.send(closed);
+            }
+            Request::Shards(reply) => {
+                let ShardStats { accepted, closed, counters, .. } = shard.stats();
+                let info = ShardInfo {
+                    shard: self.mesh.shard(),
+                    connections: shard.connection_count(),
+                    accepted,
+                    closed,
+                    standstills: shard.standstills(),
+                    counters,
+                    pause: self.pause_report.get(),
+                };
+                let _ = reply.send(vec![info]);
+            }
+            Request::Connections(reply) => {
+                let info = shard.connections().map(|connection| ConnectionInfo {
+                    id: connection.id(),
+                    peer: connection.endpoint().peer,
+                    state: connection.state(),
+                    age: connection.endpoint().age(),
+                    backlog: shard.policy().backlog(connection.id()),
+                });
+                let _ = reply.send(info.collect());
+            }
+            Request::Journal(reply) => {
+                let _ = reply.send(self.journal.borrow().to_vec());
+            }
+        }
+    }
+}
