@@ -170,7 +170,9 @@ impl Observer for Nobody {
         Ok(())
     }
 
-    fn swept(&mut self, _shard: ShardId, _at: Duration) {}
+    fn swept(&mut self, _shard: ShardId, _at: Duration) -> Result<(), Violation> {
+        Ok(())
+    }
 
     fn accept(&mut self, _client: usize, _bytes: usize, _ended: Option<Code>) -> Result<(), Violation> {
         Ok(())
@@ -182,7 +184,9 @@ impl Observer for Nobody {
         Ok(())
     }
 
-    fn accounted(&mut self, _client: usize, _fully: bool) {}
+    fn accounted(&mut self, _client: usize, _fully: bool) -> Result<(), Violation> {
+        Ok(())
+    }
 
     fn closed(&mut self, _client: usize) -> Result<(), Violation> {
         Ok(())

@@ -102,7 +102,7 @@ impl<P: Policy<Transport>> Driver<P> {
     /// A sweep: what is ready has its turn, then deadlines are looked at.
     pub(crate) fn sweep(&mut self, at: Duration, model: &mut impl Observer) -> Result<(), Violation> {
         self.shard.advance_clock(at);
-        model.swept(self.id, at);
+        model.swept(self.id, at)?;
         while self.writable(0, model)? {}
         for turn in 0.. {
             let runnable = self.tasks.iter().flatten().find(|task| task.is_runnable(at)).map(|task| task.id);
@@ -152,7 +152,7 @@ impl<P: Policy<Transport>> Driver<P> {
             model.ends(task.client, code)?;
         }
         if task.step == Step::Done {
-            model.accounted(task.client, !shard.policy().awaits_others(id));
+            model.accounted(task.client, !shard.policy().awaits_others(id))?;
         }
         self.carry_out(model)?;
         Ok(true)

@@ -24,7 +24,7 @@ pub(crate) trait Observer {
     fn begins_turn(&mut self, client: usize) -> Result<(), Violation>;
 
     /// A sweep of a shard begins at this time of the world's.
-    fn swept(&mut self, shard: ShardId, at: Duration);
+    fn swept(&mut self, shard: ShardId, at: Duration) -> Result<(), Violation>;
 
     /// The server has received so many bytes of a client, and ends the connection if there is a code.
     fn accept(&mut self, client: usize, bytes: usize, ended: Option<Code>) -> Result<(), Violation>;
@@ -36,7 +36,7 @@ pub(crate) trait Observer {
     fn ends(&mut self, client: usize, code: Code) -> Result<(), Violation>;
 
     /// The server has counted what a connection was to have, unless it gave up waiting for other shards.
-    fn accounted(&mut self, client: usize, fully: bool);
+    fn accounted(&mut self, client: usize, fully: bool) -> Result<(), Violation>;
 
     /// The server has closed a connection.
     fn closed(&mut self, client: usize) -> Result<(), Violation>;

@@ -102,7 +102,7 @@ impl Scenario {
 }
 
 /// The time in which a stopping server delivers what it has accepted: longer than clients that read need.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// In one of two runs low enough to be reached.
 fn bound_of_all_logs(rng: &mut Rng) -> usize {

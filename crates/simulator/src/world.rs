@@ -3,7 +3,7 @@
 use crate::driver::{Driver, WHOLE};
 use crate::mailbox::mesh;
 use crate::model::{Client, Model};
-use crate::scenario::{SWEEP_INTERVAL, Settings};
+use crate::scenario::{DRAIN_TIMEOUT, SWEEP_INTERVAL, Settings};
 use crate::step::{Arrival, Command, Offence, Step};
 use crate::step_weights::RECENT;
 use crate::{PolicyFactory, Promise, Report, Transport, Violation};
@@ -207,11 +207,16 @@ impl<F: PolicyFactory> World<F> {
 
     /// Until all that anybody had to do in time must have been done.
     fn outlive_deadlines(&mut self, cut_off: &[bool]) -> Result<(), Violation> {
+        self.leave(cut_off);
+        let had_been: Vec<_> = self.model.clients.iter().map(|client| client.transport.is_broken_off()).collect();
         let end = self.at + self.settings.longest_deadline();
         while self.at < end {
             self.elapse()?;
             self.round()?;
             self.leave(cut_off);
+        }
+        for ((client, had_been), cut_off) in self.model.clients.iter().zip(had_been).zip(cut_off) {
+            client.check_given_up(had_been || *cut_off)?;
         }
         self.model.check_deadlines(&self.stalling)
     }
@@ -246,6 +251,7 @@ impl<F: PolicyFactory> World<F> {
                 self.leave(cut_off);
             }
             self.elapse()?;
+            self.check_exchange()?;
             if self.shards.iter().all(|shard| shard.shard.drain_stage() == Drain::Done) {
                 return self.check_given_up(&had_ended, cut_off);
             }
@@ -254,12 +260,21 @@ impl<F: PolicyFactory> World<F> {
         Err(Promise::CleanEnd.broken(format!("the shards never end: {stages:?}")))
     }
 
+    /// A shard that stops has the messages of the others long before it would give up waiting for them.
+    fn check_exchange(&self) -> Result<(), Violation> {
+        self.shards.iter().try_for_each(|shard| {
+            let Drain::Exchanging(deadline) = shard.shard.drain_stage() else { return Ok(()) };
+            let is_late = shard.shard.now() + DRAIN_TIMEOUT / 2 > deadline;
+            Promise::CleanEnd
+                .demand(!is_late, || format!("shard {} is never told that the others have ended", shard.id))
+        })
+    }
+
     /// A client that reads and leaves when it is told is not given up while the server stops.
     fn check_given_up(&self, had_ended: &[bool], cut_off: &[bool]) -> Result<(), Violation> {
         for ((client, had_ended), cut_off) in self.model.clients.iter().zip(had_ended).zip(cut_off) {
             let is_told = !had_ended && client.ended == Some(Code::GoingAway);
-            let is_given_up = is_told && !cut_off && client.transport.is_broken_off();
-            Promise::CleanEnd.demand(!is_given_up, || format!("client {} is broken off", client.number))?;
+            client.check_given_up(!is_told || *cut_off)?;
         }
         Ok(())
     }

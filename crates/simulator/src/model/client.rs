@@ -1,5 +1,6 @@
 //! One client: what the server owes it, and what has come.
 
+use super::MOST_COUNTED;
 use super::deadlines::Deadlines;
 use super::record::{Message, Record};
 use super::requests::{Act, Requests, name};
@@ -8,6 +9,7 @@ use crate::scenario::{Scenario, Settings};
 use crate::step::Arrival;
 use crate::{Promise, Transport, Violation};
 use corecast_fanout::{ConnectionId, Lag};
+use corecast_shard::SWEEPS_FOR_ALL;
 use corecast_wire::native::{self, Frame, Reason};
 use corecast_wire::{Code, Limits, Reassembly, plain};
 use std::collections::VecDeque;
@@ -35,6 +37,10 @@ pub(crate) struct Client {
     reassembly: Reassembly,
     /// Why the server ended the connection.
     pub(crate) ended: Option<Code>,
+    /// When it did so first.
+    ended_at: Duration,
+    /// Sweeps that found the connection broken, and not ended.
+    sweeps_while_broken: u32,
     close_frame: Option<Code>,
     /// The server has counted what it was to have.
     pub(crate) accounted: bool,
@@ -76,6 +82,8 @@ impl Client {
             subscriptions: Default::default(),
             reassembly: Reassembly::new(),
             ended: None,
+            ended_at: Duration::ZERO,
+            sweeps_while_broken: 0,
             close_frame: None,
             accounted: false,
             closed: false,
@@ -207,6 +215,9 @@ impl Client {
         Promise::CloseFrame.demand(justified && first && self.close_frame.is_none(), || {
             format!("client {} is ended with {}, expected {expected}", self.number, code.name())
         })?;
+        if self.ended.is_none() {
+            self.ended_at = now;
+        }
         self.ended = Some(code);
         for channel in 0..Scenario::CHANNELS.len() {
             if let Some(current) = self.current(channel) {
@@ -214,6 +225,17 @@ impl Client {
             }
         }
         Ok(())
+    }
+
+    /// The server has counted what the connection was to have, `fully` if no other shard may still post something for it. It
+    /// waits for the others for the linger time before it gives up.
+    pub(crate) fn account(&mut self, fully: bool, settings: &Settings, now: Duration) -> Result<(), Violation> {
+        self.accounted = fully;
+        // The shard's clock may be ahead of its last sweep by so much.
+        let waited = now.saturating_sub(self.ended_at) + MOST_COUNTED;
+        Promise::Accounts.demand(fully || waited >= settings.linger, || {
+            format!("client {} is accounted for before the other shards have posted what they accepted", self.number)
+        })
     }
 
     /// The shard has nothing more to flush.
@@ -399,9 +421,32 @@ impl Client {
             .demand(expected, || format!("client {}: {reason:?}, expected {:?}", self.number, self.ended))
     }
 
+    /// A client that reads, and leaves when it is told, is not broken off.
+    pub(crate) fn check_given_up(&self, is_excused: bool) -> Result<(), Violation> {
+        let is_given_up = !is_excused && self.transport.is_broken_off();
+        Promise::CleanEnd.demand(!is_given_up, || format!("client {} is broken off", self.number))
+    }
+
+    /// A sweep of the client's shard begins: a broken connection has been noticed by now.
+    pub(crate) fn note_sweep(&mut self) -> Result<(), Violation> {
+        if self.ended.is_none() && self.transport.is_broken() {
+            self.sweeps_while_broken += 1;
+        }
+        // Some sweeps look at every connection; in the next, its task has its turn.
+        Promise::Deadlines.demand(self.sweeps_while_broken <= SWEEPS_FOR_ALL + 1, || {
+            format!("client {} is broken, which nobody notices", self.number)
+        })
+    }
+
     /// Every deadline has passed, and the client has done nothing but answer PINGs, unless it is silent.
-    pub(crate) fn check_deadlines(&self, settings: &Settings, is_silent: bool) -> Result<(), Violation> {
-        if self.ended.is_some() || self.transport.is_broken() {
+    pub(crate) fn check_deadlines(&self, settings: &Settings, is_silent: bool, now: Duration) -> Result<(), Violation> {
+        if self.ended.is_some() {
+            // Once for the client to leave, once for the other shards to post what they accepted for it.
+            let is_over = now.saturating_sub(self.ended_at) > 2 * settings.linger + MOST_COUNTED;
+            return Promise::Deadlines
+                .demand(self.closed || !is_over, || format!("client {} has ended and is never closed", self.number));
+        }
+        if self.transport.is_broken() {
             return Ok(());
         }
         let met = |limit: Duration, missed: bool, what: &str| {

@@ -82,7 +82,9 @@ impl Model {
     /// Every deadline of every client has passed: those that have missed one must have been ended.
     pub(crate) fn check_deadlines(&self, silent: &[bool]) -> Result<(), Violation> {
         let mut clients = self.clients.iter().zip(silent);
-        clients.try_for_each(|(client, is_silent)| client.check_deadlines(&self.settings, *is_silent))
+        clients.try_for_each(|(client, is_silent)| {
+            client.check_deadlines(&self.settings, *is_silent, self.time_of(client.id.shard))
+        })
     }
 }
 
@@ -112,10 +114,12 @@ impl Observer for Model {
         self.clients[client].check(&self.record, self.settings.log_bytes, now)
     }
 
-    fn swept(&mut self, shard: ShardId, at: Duration) {
+    fn swept(&mut self, shard: ShardId, at: Duration) -> Result<(), Violation> {
         let (time, swept) = &mut self.time[usize::from(shard)];
         *time += at.saturating_sub(*swept).min(MOST_COUNTED);
         *swept = at;
+        let mut clients = self.clients.iter_mut().filter(|client| client.id.shard == shard);
+        clients.try_for_each(Client::note_sweep)
     }
 
     fn accept(&mut self, client: usize, bytes: usize, ended: Option<Code>) -> Result<(), Violation> {
@@ -155,8 +159,9 @@ impl Observer for Model {
         self.clients[client].end(code, self.stopping, &self.record, &self.settings, now)
     }
 
-    fn accounted(&mut self, client: usize, fully: bool) {
-        self.clients[client].accounted = fully;
+    fn accounted(&mut self, client: usize, fully: bool) -> Result<(), Violation> {
+        let now = self.now(client);
+        self.clients[client].account(fully, &self.settings, now)
     }
 
     fn closed(&mut self, client: usize) -> Result<(), Violation> {
