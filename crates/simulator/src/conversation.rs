@@ -174,7 +174,13 @@ impl Observer for Nobody {
         Ok(())
     }
 
-    fn accept(&mut self, _client: usize, _bytes: usize, _ended: Option<Code>) -> Result<(), Violation> {
+    fn accept(
+        &mut self,
+        _client: usize,
+        _bytes: usize,
+        _ended: Option<Code>,
+        _is_behind: bool,
+    ) -> Result<(), Violation> {
         Ok(())
     }
 

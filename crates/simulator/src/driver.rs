@@ -138,12 +138,13 @@ impl<P: Policy<Transport>> Driver<P> {
         let task = tasks[id.slot as usize].as_mut().filter(|task| task.id == id && task.is_runnable(at));
         let Some(task) = task else { return Ok(false) };
         model.begins_turn(task.client)?;
+        let is_behind = shard.is_congested() || shard.policy().is_saturated();
         let taken = task.turn(shard, bytes, at);
         let connection = shard.connection(id).filter(|connection| connection.state() > State::Ending);
         let ended = connection.and_then(|connection| connection.reason()).map(|end| end.code);
         if let Some(taken) = taken {
             if let Received::Bytes(_) = taken.received {
-                model.accept(task.client, taken.bytes, ended)?;
+                model.accept(task.client, taken.bytes, ended, is_behind)?;
             }
             model.found(task.client, &taken.received);
         }

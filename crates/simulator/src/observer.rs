@@ -26,8 +26,9 @@ pub(crate) trait Observer {
     /// A sweep of a shard begins at this time of the world's.
     fn swept(&mut self, shard: ShardId, at: Duration) -> Result<(), Violation>;
 
-    /// The server has received so many bytes of a client, and ends the connection if there is a code.
-    fn accept(&mut self, client: usize, bytes: usize, ended: Option<Code>) -> Result<(), Violation>;
+    /// The server has received so many bytes of a client, and ends the connection if there is a code. `is_behind` says that the
+    /// shard could not post what it had, or had more to send than its logs may hold.
+    fn accept(&mut self, client: usize, bytes: usize, ended: Option<Code>, is_behind: bool) -> Result<(), Violation>;
 
     /// The server has received the end of a client's stream, or that it is broken.
     fn found(&mut self, client: usize, received: &Received);

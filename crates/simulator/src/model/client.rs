@@ -31,6 +31,8 @@ pub(crate) struct Client {
     accepted: Vec<usize>,
     owed: Answers,
     pub(crate) deadlines: Deadlines,
+    /// The last read brought messages.
+    pub(crate) has_published: bool,
     /// PINGs of the server that it has not answered.
     pub(crate) pings: usize,
     subscriptions: [Vec<Subscription>; Scenario::CHANNELS.len()],
@@ -78,6 +80,7 @@ impl Client {
             accepted: Vec::new(),
             owed: Answers::default(),
             deadlines: Deadlines::new(now),
+            has_published: false,
             pings: 0,
             subscriptions: Default::default(),
             reassembly: Reassembly::new(),

@@ -122,7 +122,7 @@ impl Observer for Model {
         clients.try_for_each(Client::note_sweep)
     }
 
-    fn accept(&mut self, client: usize, bytes: usize, ended: Option<Code>) -> Result<(), Violation> {
+    fn accept(&mut self, client: usize, bytes: usize, ended: Option<Code>, is_behind: bool) -> Result<(), Violation> {
         let now = self.now(client);
         let Self { clients, record, settings, .. } = self;
         let client = &mut clients[client];
@@ -136,6 +136,10 @@ impl Observer for Model {
         }
         let read: usize = record.messages[first..].iter().map(|message| message.payload_len() + 32).sum();
         record.largest_read = record.largest_read.max(read);
+        let had_published = std::mem::replace(&mut client.has_published, record.next() > first);
+        Promise::Bounds.demand(!is_behind || !had_published, || {
+            format!("client {} publishes, and was read while its shard was behind", client.number)
+        })?;
         // Of the first answer that is owed, all but a byte may have left; and answers wait behind a cut message.
         let slack = native::HEADER_LEN + native::MAX_PING;
         let bounded = client.may_lag() || owed_before <= settings.control_bytes + slack;
