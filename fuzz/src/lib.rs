@@ -1,8 +1,7 @@
-//! What a peer may send, mutated: one function a target, which takes any bytes and panics at a broken rule.
+//! Fuzz targets for the input of a peer: one function for each, which takes any bytes and panics at a broken rule.
 //!
-//! Owns what must hold for each decoder and for a whole connection. `fuzz_targets/` hands these functions to
-//! libFuzzer (`make fuzz`), `tests/corpora.rs` hands them the committed corpora in every `make test`, and `tests/fresh.rs`
-//! mutations of them.
+//! Owns the rules for each decoder and for a whole connection. `fuzz_targets/` passes these functions to libFuzzer (`make fuzz`).
+//! In every `make test`, `tests/corpora.rs` runs them on the committed corpora, and `tests/fresh.rs` on mutations of the corpora.
 //!
 //! Invariants: a target is deterministic and keeps nothing between two inputs.
 //!

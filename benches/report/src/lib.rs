@@ -1,9 +1,8 @@
 //! The evaluation of results: verdicts with intervals, requirements, baselines, tables, an HTML page.
 //!
-//! [`Results`] are read from the JSON of `corecast-bench compare`; [`gather`] sorts any result files into
-//! [`Experiment`]s. A [`Verdict`] is one metric of two contestants, a [`Requirement`] a bound that it is held
-//! against, a [`Baseline`] the runs of one contestant to compare with later. [`page`] draws it all, [`curve_chart`] the latency
-//! over the rate alone.
+//! [`gather`] is the entry point: it sorts result files into [`Experiment`]s. [`Results`] are read from the JSON of `corecast-bench
+//! compare`. A [`Verdict`] compares one metric of two contestants, a [`Requirement`] is a bound on a verdict, and a [`Baseline`] keeps the
+//! runs of one contestant for a later comparison. [`page`] draws everything, [`curve_chart`] only the latency over the rate.
 //!
 //! ```
 //! use corecast_report::{Metric, Requirement, Verdict};
@@ -15,10 +14,9 @@
 //! # Ok::<(), corecast_report::RequirementError>(())
 //! ```
 //!
-//! Invariants: results are JSON, and a figure that they do not carry is absent, never zero. A run whose checks
-//! failed or whose figures are invalid takes part in no ratio, and is counted where it is left out. Texts of result files
-//! are made visible as they are read, and numbers that are no figures are absent. The same
-//! results always give the same text: the resampling has a fixed seed, and no clock is read.
+//! Invariants: results are JSON, and a figure that they lack is absent, never zero. A run whose checks failed or whose figures are
+//! invalid takes part in no ratio, and is counted where it is left out. Control characters in the texts of result files are escaped as
+//! they are read. The same results always give the same text: the resampling has a fixed seed, and no clock is read.
 //!
 //! Absent here: sockets, processes, files, threads. The load is `corecast-loadgen`'s, the files are the
 //! binary's.

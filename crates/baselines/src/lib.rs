@@ -6,9 +6,9 @@
 //! | [`Snapshot`] | one for the process, copy-on-write, locked to clone an `Arc` | the publisher's thread, likewise |
 //! | [`Subjected`] | one for the process, an object under a policy of `subjector` | the thread on which the fan-out runs, likewise |
 //!
-//! Each is a [`Shared`], which has batching per read, encoding once, short writes and answers, with a [`Directory`]: the way in
-//! which the process shares the registry. Under [`Handoff::Owner`] the fan-out only names the subscribers, and the shard
-//! that owns them writes. A driver that runs [`corecast_fanout::Policy`] with [`corecast_fanout::Hooks`] runs all of them.
+//! [`Shared`] is the entry point. It batches per read, encodes once, and handles short writes and answers; its [`Directory`] is the
+//! way in which the process shares the registry. Under [`Handoff::Owner`] the fan-out only names the subscribers, and the shard
+//! that owns them writes. A driver that runs [`corecast_fanout::Policy`] with [`corecast_fanout::Hooks`] runs every baseline.
 //!
 //! ```
 //! use corecast_baselines::{Mutex, MutexDirectory};
@@ -54,7 +54,7 @@
 //! ```
 //!
 //! Invariants: the thread of a fan-out may write to a socket of another shard, but only the shard that owns a connection
-//! drops its last outlet, and so closes its descriptor. A publisher's messages keep their order under every policy.
+//! drops its last outlet, which closes its descriptor. A publisher's messages keep their order under every policy.
 //!
 //! Absent here: logs and cursors (`corecast_fanout`), executors, sockets, protocols.
 #![forbid(unsafe_code)]

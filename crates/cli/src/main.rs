@@ -4,7 +4,7 @@
 //! problem that the user has to fix first (flags, configuration, start, an unreachable server), 1 for anything else. An
 //! error is one line on standard error.
 //!
-//! Absent here: everything that a program without a command line would need. That is the crates' below.
+//! Absent here: everything that a program without a command line would need. The library crates have that.
 #![forbid(unsafe_code)]
 
 mod admin;

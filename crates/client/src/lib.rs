@@ -3,19 +3,19 @@
 //! [`Client::connect`] is the entry point: both directions of a connection, for one thread. [`Client::split`] gives a
 //! [`Publisher`], which any number of threads may share, and a [`Subscriber`], which reads.
 //!
-//! - [`ReconnectingClient`] connects again when its connection ends, and subscribes again.
-//! - [`BufferedPublisher`] puts many messages into a write.
+//! - [`ReconnectingClient`] reconnects when its connection ends, and subscribes again.
+//! - [`BufferedPublisher`] puts many messages into one write.
 //! - The module `tokio` has the same for tasks, behind the cargo feature of that name.
-//! - [`Inbox`] is what they do with received bytes. It needs no socket.
+//! - [`Inbox`] interprets received bytes for all of them. It needs no socket.
 //!
-//! Owns the exchange as a client sees it: HELLO before all else, answers matched to requests, PING answered, messages kept
-//! while a request waits.
+//! Owns the client's side of the protocol: it sends HELLO first, matches answers to requests, answers PING, and keeps the messages
+//! that arrive while a request waits.
 //!
-//! Invariants: nothing received is lost between two calls, or by a call that is cancelled; a wait for an answer ends once the
-//! server has shown no progress for [`Options::answer_timeout`], or [`Options::write_timeout`] later if it takes no PONG;
-//! memory is bounded by [`Options`], [`BufferOptions`] and [`ReconnectOptions`].
+//! Invariants: nothing that was received is lost between two calls, or by a call that is cancelled. A wait for an answer ends when
+//! the server has shown no progress for [`Options::answer_timeout`], or [`Options::write_timeout`] later if it takes no PONG.
+//! [`Options`], [`BufferOptions`] and [`ReconnectOptions`] bound the memory.
 //!
-//! Absent here: a runtime of its own, and threads but for that of a [`BufferedPublisher`]. The other protocols need no
+//! Absent here: a runtime of its own, and threads other than that of a [`BufferedPublisher`]. The other protocols need no
 //! library: `plain` is a length and a payload.
 //!
 //! ```

@@ -1,6 +1,6 @@
 //! Shards on glommio: listeners, sockets, the mesh between shards, the tick that flushes, the end.
 //!
-//! [`Server::builder`] is the entry point: a server inside a program. `examples/embed.rs` is a whole one.
+//! [`Server::builder`] is the entry point: a server inside a program. `examples/embed.rs` is a complete one.
 //!
 //! ```
 //! use corecast_client::{Client, Event, Options};
@@ -17,17 +17,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! One shard is one thread pinned to one CPU (as firmly as [`Affinity`] says) with its own executor, its own SO_REUSEPORT listeners and
-//! its own connections. What a shard keeps of a message and whom it sends it is `corecast_fanout`'s;
-//! what a frame means is `corecast_session`'s; here bytes and wake-ups move.
+//! One shard is one thread on one CPU, with its own executor, its own SO_REUSEPORT listeners and its own connections. [`Affinity`]
+//! says how firmly the thread is bound to the CPU. `corecast_shard` decides what a shard does next, `corecast_fanout` who gets a
+//! message, `corecast_session` what a frame means. This crate drives them: it moves bytes and wakes tasks.
 //!
-//! Invariants: a descriptor is owned by one shard, read by it alone and closed by it alone, at the end
-//! of a tick. No borrow lives across an `.await`. No shard ever waits for another: what a full mailbox
-//! does not take stays with the sender, which stops reading its publishers until it can go.
+//! Invariants: a descriptor is owned by one shard, read by it alone and closed by it alone, at the end of a tick or in a sweep. No
+//! borrow lives across an `.await`. No shard waits for another: messages for a full mailbox stay with the sender, which does not
+//! read its publishers until there is room.
 //!
-//! The policies with a shared registry (`corecast_baselines`) are there with the feature `baselines`, which is on by default.
+//! The feature `baselines`, on by default, adds the policies with a shared registry (`corecast_baselines`).
 //!
-//! Absent here: protocols' layouts (`corecast_wire`), configuration files and logs' formats (the binary).
+//! Absent here: the layouts of frames (`corecast_wire`), configuration files and log formats (the binary).
 #![deny(unsafe_code)]
 
 mod config;

@@ -11,7 +11,7 @@ pub type ShardId = u16;
 pub struct ConnectionId {
     /// The shard that owns the connection for life.
     pub shard: ShardId,
-    /// The place in that shard's table.
+    /// The slot in that shard's table.
     pub slot: u32,
     /// Which of the connections that had the slot.
     pub generation: u32,

@@ -24,14 +24,23 @@ pub struct Counters {
     pub undelivered: u64,
     /// Connections given up because they lagged past the bound.
     pub lagged: u64,
-    /// Runs of messages taken over from other shards.
-    pub runs_received: u64,
+    /// Encoded batches received from other shards.
+    pub batches_received: u64,
 }
 
 impl AddAssign for Counters {
     fn add_assign(&mut self, other: Self) {
-        let Self { published, deliveries, sends, sent_bytes, short_sends, missed, undelivered, lagged, runs_received } =
-            other;
+        let Self {
+            published,
+            deliveries,
+            sends,
+            sent_bytes,
+            short_sends,
+            missed,
+            undelivered,
+            lagged,
+            batches_received,
+        } = other;
         self.published += published;
         self.deliveries += deliveries;
         self.sends += sends;
@@ -40,7 +49,7 @@ impl AddAssign for Counters {
         self.missed += missed;
         self.undelivered += undelivered;
         self.lagged += lagged;
-        self.runs_received += runs_received;
+        self.batches_received += batches_received;
     }
 }
 

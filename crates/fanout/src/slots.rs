@@ -1,4 +1,4 @@
-//! A table whose places are used again and whose names are not.
+//! A slot map with generation-checked IDs.
 
 use crate::{ConnectionId, ShardId};
 use slab::Slab;

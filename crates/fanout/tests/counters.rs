@@ -13,7 +13,7 @@ fn each_counter_is_the_sum_of_its_own() {
         missed: 6 * factor,
         undelivered: 7 * factor,
         lagged: 8 * factor,
-        runs_received: 9 * factor,
+        batches_received: 9 * factor,
     };
     let mut total = Counters::default();
     for factor in [1, 10, 100] {

@@ -13,6 +13,84 @@
 //! is something for it to do. Nothing is read once a connection has a reason to end. A deadline counts only time in which the
 //! shard could have heard the peer.
 //!
+//! ```
+//! use corecast_fanout::policy::Sharded;
+//! use corecast_fanout::{Item, Limits, Outlet, Sent, ShardId};
+//! use corecast_session::{Codec, Plain};
+//! use corecast_shard::{Endpoint, HangUp, MailboxMessage, Mailboxes, Received, Shard, ShardLimits, ShardMessage, Step};
+//! use std::sync::{Arc, Mutex};
+//! use std::time::Duration;
+//!
+//! /// A transport that takes everything.
+//! #[derive(Clone, Default)]
+//! struct Memory(Arc<Mutex<Vec<u8>>>);
+//!
+//! impl Outlet for Memory {
+//!     fn send(&self, bytes: &[u8]) -> Sent {
+//!         self.0.lock().unwrap().extend_from_slice(bytes);
+//!         Sent::Took(bytes.len())
+//!     }
+//! }
+//!
+//! impl Endpoint for Memory {
+//!     type Outlet = Self;
+//!
+//!     fn outlet(&self) -> Self {
+//!         self.clone()
+//!     }
+//!     fn unacknowledged(&self) -> u32 {
+//!         0
+//!     }
+//!     fn hang_up(&self) -> Option<HangUp> {
+//!         None
+//!     }
+//! }
+//!
+//! /// The mailboxes of a shard that is alone.
+//! struct Alone;
+//!
+//! impl Mailboxes for Alone {
+//!     type Item = Item;
+//!     type Request = ();
+//!
+//!     fn put(&mut self, _: ShardId, message: ShardMessage<Item>) -> Result<(), ShardMessage<Item>> {
+//!         Err(message)
+//!     }
+//!     fn take(&mut self) -> Option<MailboxMessage<Item, ()>> {
+//!         None
+//!     }
+//!     fn is_empty(&self) -> bool {
+//!         true
+//!     }
+//! }
+//!
+//! let limits = ShardLimits {
+//!     connections: 10,
+//!     control_bytes: 64 * 1024,
+//!     frames_per_second: 0,
+//!     bytes_per_second: 0,
+//!     close_over_rate: false,
+//!     hello_timeout: Duration::from_secs(10),
+//!     frame_timeout: Duration::from_secs(30),
+//!     write_timeout: Duration::from_secs(30),
+//!     linger: Duration::from_secs(1),
+//!     reconnect_spread: Duration::ZERO,
+//!     drain_timeout: Duration::from_secs(5),
+//!     sweep_interval: Duration::from_millis(100),
+//! };
+//! let now = Duration::ZERO;
+//! let mut shard = Shard::new(0, 1, Sharded::new(0, 1, Limits::default(), Codec), limits, now, 7);
+//! let transport = Memory::default();
+//! let session = Plain { channel: "lobby".into(), limits: corecast_wire::Limits::PLAIN, lag: None };
+//! let mut connection = shard.open(transport.clone(), session, Duration::ZERO, now);
+//!
+//! assert_eq!(connection.next(&mut shard, || now), Step::Read);
+//! connection.received(&mut shard, Received::Bytes(b"\0\0\0\x05hello"), || now);
+//! shard.exchange(&mut Alone, |_, ()| {});
+//! while shard.flush(64, &mut Alone) {}
+//! assert_eq!(*transport.0.lock().unwrap(), b"\0\0\0\x05hello");
+//! ```
+//!
 //! Absent here: sockets, threads, clocks, tasks; who gets a message (`corecast_fanout`), what a frame means
 //! (`corecast_session`).
 #![forbid(unsafe_code)]

@@ -1,7 +1,7 @@
 //! The attribute `#[subjector]`; the crate `corecast-subjector` documents and re-exports it.
 //!
-//! Owns the reading of an `impl` block and what is generated from it. Invariant: the block itself comes out as it
-//! went in, without its `#[subjector(skip)]`.
+//! Owns the parsing of an `impl` block and the code that is generated from it. Invariant: the block itself is returned unchanged,
+//! except for its `#[subjector(skip)]`.
 //!
 //! Absent here: anything that runs.
 #![forbid(unsafe_code)]

@@ -1,8 +1,8 @@
 //! Objects whose callers call plain methods, while the way the calls are synchronised is chosen in one place.
 //!
-//! A [`Subjector`] wraps a plain object under a [`Policy`]. Callers see the object's methods, asynchronous. Whether a
-//! call spins, takes a lock, goes to another executor, joins a queue or becomes a message is one type alias, which a
-//! measurement may change later and no caller notices.
+//! A [`Subjector`] wraps a plain object under a [`Policy`]. Callers see the object's methods, made asynchronous. One type alias
+//! decides if a call spins, takes a lock, goes to another executor, joins a queue or becomes a message. A measurement may change the
+//! alias later, and no caller notices.
 //!
 //! ```
 //! use subjector::{Mutex, Subjector, subjector};
@@ -55,20 +55,20 @@
 //! | [`Channel`] | a message and two wake-ups | yes | no | yes | yes | yes |
 //! | backed by | `benches/contention.rs`, one task | `tests/fifo.rs` | `tests/deadlock.rs` | `tests/indivisible.rs` | `tests/isolated.rs` | `tests/isolated.rs` |
 //!
-//! - *Light*: what an uncontended call does besides itself.
+//! - *Light*: the work of an uncontended call besides the call itself.
 //! - *First in, first out*: calls are done in the order in which they began to wait. Where calls are divisible, the
 //!   order is that of their turns.
 //! - *Deadlock-free*: objects that call each other never wait for each other for ever. Where they can, a debug build
 //!   finds it and names the cycle: [`Deadlock`].
 //! - *Indivisible*: a call that awaits keeps others out from its beginning to its end.
 //! - *Isolated*: the object's code runs on an executor of its own or a named one, never on its caller's.
-//! - *Asynchronous*: who waits leaves his executor to its other tasks.
+//! - *Asynchronous*: a caller that waits leaves its executor to other tasks.
 //!
 //! # Calls that await
 //!
-//! An asynchronous method reaches its object through an [`Access`], one turn at a time. Under an [`Indivisible`] policy
-//! nobody comes in between its turns; under [`Portal`] and [`Alone`] others may, which is why these cannot deadlock,
-//! and why what a method read in one turn may be old in the next:
+//! An asynchronous method reaches its object through an [`Access`], one turn at a time. Under an [`Indivisible`] policy, no other
+//! call runs between its turns. Under [`Portal`] and [`Alone`], others may. So these two cannot deadlock, and a value that a method
+//! read in one turn may be outdated in the next:
 //!
 //! ```
 //! use subjector::{Access, Alone, Policy, Subjector, subjector};
@@ -111,8 +111,8 @@
 //!
 //! # Executors
 //!
-//! The crate has none. [`executor`] has what serves a mailbox of tasks on a thread, on glommio, on tokio's
-//! current-thread runtime, or on whatever implements [`Executor`](executor::Executor).
+//! The crate has none. The functions of [`executor`] serve a mailbox of tasks on a thread, on glommio, on tokio's current-thread
+//! runtime, or on any implementation of [`Executor`](executor::Executor).
 //!
 //! Futures of calls with plain functions are [`Send`]. Those of asynchronous ones are not, so await them on an executor
 //! that keeps its tasks on one thread. Casts that must wait under `Spin` and `Mutex`, and asynchronous ones under
@@ -127,10 +127,10 @@
 //! | calls that one runner of `Alone` does in a row | [`MAX_STRETCH`] | the rest becomes a task of its executor; without one it goes on |
 //! | yields of a spinning caller | [`MAX_YIELDS`] | it waits to be woken |
 //!
-//! The number of calls that wait is that of the tasks that wait for them.
+//! Calls that wait have no limit of their own: each belongs to a task that waits for it.
 //!
-//! Invariants: a panic of the called code comes back to who awaits it or goes to the object's hook, and neither wedges
-//! the object nor ends an executor. A cast that was accepted is done, or reported through `tracing`.
+//! Invariants: a panic of the called code returns to the caller that awaits it or goes to the object's hook; it neither blocks the
+//! object nor ends an executor. An accepted cast is done, or reported through `tracing`.
 //!
 //! Absent here: executors, timeouts, supervision, and calls to other processes.
 #![deny(unsafe_code)]

@@ -1,8 +1,8 @@
-//! What Corecast's tests share: servers to test against, deadlines, and raw bytes on real sockets.
+//! The shared parts of Corecast's tests: servers to test, deadlines, and raw bytes on real sockets.
 //!
-//! Owns [`Deadline`], the one way a test waits; [`Process`] and [`ServerProcess`], the binary under test as
-//! a child; [`LocalServer`], the engine in the test's own process; [`Peer`], a socket without a client
-//! library behind it, for what a client library would not send.
+//! Owns [`Deadline`], the only way in which a test waits; [`Process`] and [`ServerProcess`], the binary under test as a child process;
+//! [`LocalServer`], the engine in the test's own process; and [`Peer`], a socket without a client library, which can send bytes that a
+//! library would not send.
 //!
 //! ```
 //! use corecast_engine::{PolicyKind, Protocol};
@@ -15,11 +15,10 @@
 //! server.stop();
 //! ```
 //!
-//! Invariants: every wait ends at a deadline and says what it waited for; nothing outlives the test that
-//! started it; servers listen on a free port of loopback, so tests run side by side.
+//! Invariants: every wait ends at a deadline and names what it waited for. Nothing outlives the test that started it. Servers listen on
+//! a free port of loopback, so tests run side by side. Every failure panics, because that is how a test fails.
 //!
-//! Absent here: tests of Corecast itself, and anything that a program uses. What goes wrong panics: that is
-//! how a test fails.
+//! Absent here: tests of Corecast itself, and anything that a program uses.
 #![forbid(unsafe_code)]
 
 mod deadline;

@@ -20,7 +20,7 @@ fn each_send_and_each_batch_of_another_shard_is_counted() {
         }
         driver.settle();
         expected.sends = 2 * round;
-        expected.runs_received = round;
+        expected.batches_received = round;
         assert_eq!(driver.counters(), expected);
     }
 }

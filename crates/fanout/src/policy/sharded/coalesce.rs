@@ -28,7 +28,7 @@ struct Part {
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Whether a subscriber is better sent to with others than with those of its channel.
-    pub(super) fn is_gathered(&self, key: u32) -> bool {
+    pub(super) fn must_coalesce(&self, key: u32) -> bool {
         let subscription = &self.registry.subscriptions[key as usize];
         self.registry.channel_logs[subscription.channel_log].subscribers.len() < FEW
             || self.connections.peek(subscription.slot).subscriptions.len() > 1
@@ -48,7 +48,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 
     /// Sends to at most so many of the connections that were noted; to how many.
-    pub(super) fn send_gathered(&mut self, count: usize) -> usize {
+    pub(super) fn send_coalesced(&mut self, count: usize) -> usize {
         let mut parts: ArrayVec<Part, BATCH> = ArrayVec::new();
         self.queue.coalescing.begin_batch();
         let mut others = Vec::new();

@@ -27,10 +27,10 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             self.end_turn(key);
         }
         while budget > 0 && self.queue.has_visited_all() && !self.queue.coalescing.is_empty() {
-            budget -= self.send_gathered(budget);
+            budget -= self.send_coalesced(budget);
         }
         if self.queue.has_visited_all() && self.queue.coalescing.is_empty() {
-            self.settle_gathered();
+            self.settle_coalesced();
         }
         // Whoever was evicted there has left other channels, which may need a turn for it.
         self.queue.end_round_if_over();
@@ -73,14 +73,14 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Brings a few subscribers of a channel log, by index, up to its head, or notes that they are behind.
     fn catch_up_batch(&mut self, key: u32, indices: Range<usize>) {
         let mut clear: ArrayVec<u32, BATCH> = ArrayVec::new();
-        let mut gathers = false;
+        let mut coalesces = false;
         for index in indices.clone() {
             let subscription = self.registry.channel_logs[key].subscribers[index];
             if !self.is_clear(subscription) {
                 self.catch_up(subscription);
-            } else if self.is_gathered(subscription) {
+            } else if self.must_coalesce(subscription) {
                 self.coalesce(subscription);
-                gathers = true;
+                coalesces = true;
             } else {
                 clear.push(subscription);
             }
@@ -88,7 +88,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.send_to_all(key, &clear);
         let lowest = self.registry.lowest_cursor(key, indices);
         let pass = self.registry.channel_logs[key].pass.as_mut().expect("a visit began it");
-        pass.gathers |= gathers;
+        pass.coalesces |= coalesces;
         pass.lowest = pass.lowest.min(lowest);
     }
 
@@ -141,15 +141,15 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             self.queue.continue_with(key);
             return;
         }
-        if pass.gathers {
+        if pass.coalesces {
             self.queue.coalescing.channel_logs.push(key);
         } else {
             self.end_pass(key, pass);
         }
     }
 
-    /// Ends the rounds of those channel logs whose subscribers were noted and have now been sent to.
-    fn settle_gathered(&mut self) {
+    /// Ends the passes over those channel logs whose subscribers were noted and have now been sent to.
+    fn settle_coalesced(&mut self) {
         let mut channel_logs = std::mem::take(&mut self.queue.coalescing.channel_logs);
         for key in channel_logs.drain(..) {
             let lowest = self.registry.lowest_cursor_of_all(key);
@@ -175,7 +175,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     fn trim(&mut self, key: u32, pass: Pass) {
         let log = &mut self.registry.channel_logs[key].log;
         log.drop_before(pass.lowest);
-        // What came during the round has its own: a subscriber that takes bytes does not lag because we are slow.
+        // What came during the pass has its own: a subscriber that takes bytes does not lag because we are slow.
         // Until then the shard is saturated.
         let oldest = self.budget.oldest_within(log).min(pass.begun_at);
         if oldest > log.first() {

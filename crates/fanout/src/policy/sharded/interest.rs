@@ -7,7 +7,7 @@
 use super::Sharded;
 use super::outbound::Awaiting;
 use super::registry::{Interest, Waiting};
-use crate::{Encode, EncodedBatch, Encoding, Item, Lag, Outlet, ShardId};
+use crate::{Encode, Encoding, Item, Lag, Outlet, ShardId};
 use std::sync::Arc;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
@@ -90,21 +90,5 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             self.add_subscription(slot, key, lag);
             self.answer_slot(slot, &answer);
         }
-    }
-
-    /// Messages from another shard. They are for subscribers here, and go no further.
-    pub(super) fn receive_batch(&mut self, batch: &EncodedBatch) {
-        self.counters.runs_received += 1;
-        let Some(key) = self.registry.channel_logs.find(&batch.channel, batch.encoding) else { return };
-        let channel_log = &mut self.registry.channel_logs[key];
-        if channel_log.subscribers.is_empty() {
-            return;
-        }
-        debug_assert!(!channel_log.to_post, "everything is posted before anything is received");
-        self.budget.lend(&mut channel_log.log);
-        channel_log.log.append_batch(&batch.bytes, &batch.lengths);
-        channel_log.posted = channel_log.log.head();
-        self.queue.list(key, channel_log);
-        self.budget.note_size(channel_log);
     }
 }

@@ -20,8 +20,8 @@ mod outbound;
 mod registry;
 
 use crate::{
-    Backlog, ConnectionId, Counters, Effect, Encode, Encoding, Hooks, Item, Lag, Limits, Outlet, Policy, Publication,
-    ShardBatch, ShardId, Slots, TooManySubscriptions,
+    Backlog, ConnectionId, Counters, Effect, Encode, EncodedBatch, Encoding, Hooks, Item, Lag, Limits, Outlet, Policy,
+    Publication, ShardBatch, ShardId, Slots, TooManySubscriptions,
 };
 use budget::MemoryBudget;
 use connection::{Connection, Phase, Stopped};
@@ -168,27 +168,20 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    fn post_all(&mut self) {
-        while let Some(key) = self.outbound.take_to_post() {
-            self.post_channel_log(key);
-        }
-        self.outbound.ask_for_barrier();
-    }
-
-    /// Posts the messages of a channel log that were not posted. If nobody here has them to come, they are dropped.
-    fn post_channel_log(&mut self, key: u32) {
-        self.outbound.post(&mut self.registry.channel_logs[key]);
-        if self.registry.channel_logs[key].to_flush {
+    /// Appends messages that another shard has posted. They are for subscribers here, and go no further.
+    fn receive_batch(&mut self, batch: &EncodedBatch) {
+        self.counters.batches_received += 1;
+        let Some(key) = self.registry.channel_logs.find(&batch.channel, batch.encoding) else { return };
+        let channel_log = &mut self.registry.channel_logs[key];
+        if channel_log.subscribers.is_empty() {
             return;
         }
-        debug_assert!(
-            self.registry.channel_logs[key].subscribers.iter().all(|key| self.registry.unsent(*key).is_empty()),
-            "a message for a subscriber here lists the channel log for the flush"
-        );
-        let channel_log = &mut self.registry.channel_logs[key];
-        channel_log.log.drop_before(channel_log.posted);
-        self.budget.tidy(channel_log);
-        self.registry.channel_logs.retire(key);
+        debug_assert!(!channel_log.to_post, "everything is posted before anything is received");
+        self.budget.lend(&mut channel_log.log);
+        channel_log.log.append_batch(&batch.bytes, &batch.lengths);
+        channel_log.posted = channel_log.log.head();
+        self.queue.list(key, channel_log);
+        self.budget.note_size(channel_log);
     }
 
     fn report(&mut self, id: ConnectionId, stopped: Stopped) {

@@ -3,9 +3,10 @@
 //! Invariants: the batch for this shard stays empty. Everything is posted before anything is received, so only what was published
 //! here is posted. Operations that wait for barriers are done in their order.
 
+use super::Sharded;
 use super::registry::ChannelLog;
 use crate::policy::barrier::Barriers;
-use crate::{ConnectionId, EncodedBatch, Item, ShardBatch, ShardId};
+use crate::{ConnectionId, Encode, EncodedBatch, Item, Outlet, ShardBatch, ShardId};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -72,12 +73,12 @@ impl Outbound {
     }
 
     /// Takes the next channel log that is to be posted.
-    pub(super) fn take_to_post(&mut self) -> Option<u32> {
+    fn take_to_post(&mut self) -> Option<u32> {
         self.to_post.pop_front()
     }
 
     /// Puts the messages of a channel log that were not posted into the batches of those who want them.
-    pub(super) fn post(&mut self, channel_log: &mut ChannelLog) {
+    fn post(&mut self, channel_log: &mut ChannelLog) {
         channel_log.to_post = false;
         let head = channel_log.log.head();
         if let Some((last, others)) = channel_log.interested.split_last() {
@@ -123,6 +124,32 @@ impl Outbound {
     pub(super) fn take_passed(&mut self) -> Option<(u64, Awaiting)> {
         let barriers = &self.barriers;
         self.awaiting.pop_front_if(|(barrier, _)| barriers.is_passed(*barrier))
+    }
+}
+
+impl<O: Outlet, E: Encode> Sharded<O, E> {
+    /// Posts everything that was published here since the last time.
+    pub(super) fn post_all(&mut self) {
+        while let Some(key) = self.outbound.take_to_post() {
+            self.post_channel_log(key);
+        }
+        self.outbound.ask_for_barrier();
+    }
+
+    /// Posts the messages of a channel log that were not posted. If nobody here has them to come, they are dropped.
+    fn post_channel_log(&mut self, key: u32) {
+        self.outbound.post(&mut self.registry.channel_logs[key]);
+        if self.registry.channel_logs[key].to_flush {
+            return;
+        }
+        debug_assert!(
+            self.registry.channel_logs[key].subscribers.iter().all(|key| self.registry.unsent(*key).is_empty()),
+            "a message for a subscriber here lists the channel log for the flush"
+        );
+        let channel_log = &mut self.registry.channel_logs[key];
+        channel_log.log.drop_before(channel_log.posted);
+        self.budget.tidy(channel_log);
+        self.registry.channel_logs.retire(key);
     }
 }
 

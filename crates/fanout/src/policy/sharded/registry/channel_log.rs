@@ -38,7 +38,7 @@ pub(crate) struct ChannelLog {
     pub(crate) size: usize,
     /// How far the current flush has come.
     pub(crate) pass: Option<Pass>,
-    /// Where the round under way began, or the last one, in parts of 2^32 of the subscribers.
+    /// Where the pass under way began, or the last one, in parts of 2^32 of the subscribers.
     rotation: u32,
     /// Since it began, somebody who was behind has left or caught up: there may be more to drop.
     pub(crate) outdated: bool,
@@ -105,7 +105,7 @@ impl ChannelLog {
         self.is_deserted() && self.interested.is_empty() && !self.to_flush && !self.to_post
     }
 
-    /// The subscribers that are to be visited next, by index, at most so many. Begins a round if none is under way.
+    /// The subscribers that are to be visited next, by index, at most so many. Begins a pass if none is under way.
     pub(crate) fn advance_pass(&mut self, at_most: usize) -> Range<usize> {
         let (count, head) = (self.count(), self.log.head());
         if self.pass.is_none() {
@@ -120,12 +120,12 @@ impl ChannelLog {
         u32::try_from(self.subscribers.len()).expect("below 2^32 subscribers")
     }
 
-    /// Returns true if the round under way has visited every subscriber.
+    /// Returns true if the pass under way has visited every subscriber.
     pub(crate) fn is_pass_over(&self) -> bool {
         self.pass.is_some_and(|pass| pass.is_over(self.count()))
     }
 
-    /// Removes a subscriber; another one takes its place, such that the round under way passes nobody over.
+    /// Removes a subscriber; another one takes its place, such that the pass under way skips nobody.
     pub(crate) fn remove_subscriber(&mut self, index: u32, subscriptions: &mut Slab<Subscription>) {
         let count = self.count();
         let mut place = |channel_log: &mut Self, from: u32, to: u32| {

@@ -71,7 +71,7 @@ impl Registry {
         Some(key)
     }
 
-    /// Removes a subscription; the round under way passes nobody over for it.
+    /// Removes a subscription; the pass under way skips nobody for it.
     #[inline]
     pub(super) fn remove(&mut self, key: u32) -> Subscription {
         let gone = self.subscriptions.remove(key as usize);

@@ -1,10 +1,10 @@
-//! One round over the subscribers of a channel log.
+//! One pass over the subscribers of a channel log.
 
 use std::ops::Range;
 
-/// One round over all subscribers of a channel log.
+/// One pass over all subscribers of a channel log.
 ///
-/// Each round begins elsewhere in the list, so that nobody is always last: it goes down from `start` to the first
+/// Each pass begins elsewhere in the list, so that nobody is always last: it goes down from `start` to the first
 /// subscriber, then from the last one down to `start`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass {
@@ -14,19 +14,19 @@ pub(crate) struct Pass {
     /// The subscribers before `start` have all been visited, and those from there on are being visited.
     wrapped: bool,
     /// Some subscribers are sent to at the end of the round, and their cursors count then.
-    pub(crate) gathers: bool,
-    /// The head when the round began: what came later needs another round.
+    pub(crate) coalesces: bool,
+    /// The head when the pass began: what came later needs another pass.
     pub(crate) begun_at: u64,
     /// The lowest cursor that was left behind.
     pub(crate) lowest: u64,
 }
 
 impl Pass {
-    /// A round over so many subscribers that begins at `rotation` parts of 2^32 of them.
+    /// A pass over so many subscribers that begins at `rotation` parts of 2^32 of them.
     pub(crate) fn begin(count: u32, rotation: u32, head: u64) -> Self {
         let start = u32::try_from((u64::from(rotation) * u64::from(count)) >> 32).expect("below the count");
         let start = if count > 0 { start + 1 } else { 0 };
-        Self { below: start, start, wrapped: false, gathers: false, begun_at: head, lowest: head }
+        Self { below: start, start, wrapped: false, coalesces: false, begun_at: head, lowest: head }
     }
 
     /// The next subscribers to visit, by index, at most so many.
@@ -68,8 +68,8 @@ pub(crate) const GOLDEN_RATIO: u32 = 0x9e37_79b9;
 mod tests {
     use super::*;
 
-    /// The indices of one round over so many subscribers, in turns of so many.
-    fn round(pass: &mut Pass, count: u32, turn: u32) -> Vec<u32> {
+    /// The indices of one pass over so many subscribers, in turns of so many.
+    fn indices(pass: &mut Pass, count: u32, turn: u32) -> Vec<u32> {
         let mut visited = Vec::new();
         while !pass.is_over(count) {
             visited.extend(pass.advance(count, turn).map(|index| u32::try_from(index).expect("small")).rev());
@@ -78,10 +78,10 @@ mod tests {
     }
 
     #[test]
-    fn a_round_visits_everybody_once_wherever_it_begins() {
+    fn a_pass_visits_everybody_once_wherever_it_begins() {
         for count in 1..20 {
             for rotation in (0..=u32::MAX).step_by(1 << 27) {
-                let mut visited = round(&mut Pass::begin(count, rotation, 0), count, 3);
+                let mut visited = indices(&mut Pass::begin(count, rotation, 0), count, 3);
                 visited.sort_unstable();
                 assert_eq!(visited, (0..count).collect::<Vec<_>>());
             }
@@ -90,22 +90,22 @@ mod tests {
     }
 
     #[test]
-    fn everybody_s_turn_comes_at_every_place_in_the_round() {
-        let (count, rounds) = (200, 2000_u32);
+    fn everybody_s_turn_comes_at_every_place_in_the_pass() {
+        let (count, passes) = (200, 2000_u32);
         let mut sum_of_places = vec![0_u64; count as usize];
         let mut rotation = 0_u32;
-        for _ in 0..rounds {
+        for _ in 0..passes {
             rotation = rotation.wrapping_add(GOLDEN_RATIO);
-            let visited = round(&mut Pass::begin(count, rotation, 0), count, 64);
+            let visited = indices(&mut Pass::begin(count, rotation, 0), count, 64);
             visited.iter().zip(0..).for_each(|(index, place)| sum_of_places[*index as usize] += place);
         }
-        let mean = u64::from(rounds) * u64::from(count - 1) / 2;
+        let mean = u64::from(passes) * u64::from(count - 1) / 2;
         for sum in sum_of_places {
             assert!(sum.abs_diff(mean) < mean / 20, "{sum} is far from {mean}");
         }
     }
 
-    /// Whoever leaves at whatever point of a round: those who stay are all visited.
+    /// Whoever leaves at whatever point of a pass: those who stay are all visited.
     #[test]
     fn nobody_is_passed_over_when_somebody_leaves() {
         let count = 7;
