@@ -1,8 +1,8 @@
-//! Who gets what: channels, logs, cursors and the policies that find a message's subscribers.
+//! Channels, logs, cursors and the policies that find a message's subscribers.
 //!
-//! A plain state machine: commands in ([`Policy`]'s methods), [`Effect`]s and [`ShardBatch`]s out. The
-//! only way to the outside is [`Outlet::send`], which never blocks, so a simulator can run many
-//! shards in one thread, in any order, with short writes and cut connections.
+//! This crate is a plain state machine: commands go in ([`Policy`]'s methods), and [`Effect`]s and [`ShardBatch`]es
+//! come out. The only way to the outside is [`Outlet::send`], which never blocks, so a simulator can run many shards in
+//! one thread, in any order, with short writes and cut connections.
 //!
 //! [`policy::Sharded`] is the entry point, by way of [`Policy`].
 //!
@@ -47,14 +47,13 @@
 //! # Ok::<(), corecast_fanout::TooManySubscriptions>(())
 //! ```
 //!
-//! Invariants: a cursor stands at a message boundary, always; what a short write left of a message
-//! is kept with the connection and leaves before anything else. An answer given to a connection
-//! leaves before any message that was published after it. Logs and subscriptions have their bounds in
-//! [`Limits`]; answers ([`Policy::pending_bytes`]) and shard batches that are not taken ([`Policy::shard_batch`]) grow only with
-//! what the owner reads, which it stops reading.
+//! Invariants: a cursor always stands at a message boundary. The rest of a message that a short write cut is kept with
+//! the connection and leaves before anything else. An answer given to a connection leaves before any message that was
+//! published after it. Logs and subscriptions have their bounds in [`Limits`]. Answers ([`Policy::pending_bytes`]) and
+//! shard batches that are not taken ([`Policy::shard_batch`]) grow only with what the owner reads, and the owner stops
+//! reading.
 //!
-//! Absent here: sockets, clocks, runtimes, protocols. How a message looks on the wire is the
-//! caller's [`Encode`].
+//! Absent here: sockets, clocks, runtimes, protocols. The caller's [`Encode`] defines the encoding of a message.
 #![forbid(unsafe_code)]
 
 mod connection_id;
