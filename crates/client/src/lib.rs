@@ -1,22 +1,22 @@
 //! A client of Corecast's `native` protocol, blocking over a `std` TCP stream or on tokio.
 //!
-//! [`Client::connect`] is the entry point: both directions of a connection, for one thread. [`Client::split`] gives a
-//! [`Publisher`], which any number of threads may share, and a [`Subscriber`], which reads.
+//! [`Client::connect`] is the entry point: it returns both directions of a connection, for one thread.
+//! [`Client::split`] returns a [`Publisher`], which any number of threads may share, and a [`Subscriber`], which reads.
 //!
-//! - [`ReconnectingClient`] connects again when its connection ends, and subscribes again.
+//! - [`ReconnectingClient`] reconnects when its connection ends, and restores its subscriptions.
 //! - [`BufferedPublisher`] puts many messages into a write.
-//! - The module `tokio` has the same for tasks, behind the cargo feature of that name.
-//! - [`Inbox`] is what they do with received bytes. It needs no socket.
+//! - The module `tokio` has the same types for tasks, behind the cargo feature of that name.
+//! - [`Inbox`] is the code with which they process received bytes. It needs no socket.
 //!
-//! Owns the exchange as a client sees it: HELLO before all else, answers matched to requests, PING answered, messages kept
-//! while a request waits.
+//! This crate owns the client's side of the exchange: it sends HELLO before all else, matches answers to requests,
+//! answers PINGs, and keeps messages while a request waits.
 //!
-//! Invariants: nothing received is lost between two calls, or by a call that is cancelled; a wait for an answer ends once the
-//! server has shown no progress for [`Options::answer_timeout`], or [`Options::write_timeout`] later if it takes no PONG;
-//! memory is bounded by [`Options`], [`BufferOptions`] and [`ReconnectOptions`].
+//! Invariants: nothing received is lost between two calls, or by a call that is cancelled. A wait for an answer ends
+//! once the server has shown no progress for [`Options::answer_timeout`], or [`Options::write_timeout`] later if it
+//! takes no PONG. Memory is bounded by [`Options`], [`BufferOptions`] and [`ReconnectOptions`].
 //!
-//! Absent here: a runtime of its own, and threads but for that of a [`BufferedPublisher`]. The other protocols need no
-//! library: `plain` is a length and a payload.
+//! Absent here: a runtime, and threads except for that of a [`BufferedPublisher`]. The other protocols need no library:
+//! `plain` is a length and a payload.
 //!
 //! ```
 //! # use corecast_wire::{Limits, Reassembly, native::{Decoder, Frame, encode}};
