@@ -1,4 +1,4 @@
-//! The flags of `corecast serve` about how connections and the server end.
+//! The flags of `corecast serve` for how connections and the server end.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ pub(crate) struct EndingSettings {
 }
 
 impl EndingSettings {
-    /// Sets the limits that are said here.
+    /// Sets the limits that these flags contain.
     pub(crate) fn set(&self, limits: &mut Limits) {
         limits.linger = self.linger.0;
         limits.drain_timeout = self.drain_timeout.0;

@@ -1,10 +1,10 @@
 //! The `corecast` binary: arguments in, an exit code out.
 //!
-//! Owns the command line, the configuration file, the log and the exit codes: 0 for a clean end, 2 for a
+//! This crate owns the command line, the configuration file, the log and the exit codes: 0 for a clean end, 2 for a
 //! problem that the user has to fix first (flags, configuration, start, an unreachable server), 1 for anything else. An
 //! error is one line on standard error.
 //!
-//! Absent here: everything that a program without a command line would need. That is the crates' below.
+//! Absent here: everything that a program without a command line would need. The crates below own that.
 #![forbid(unsafe_code)]
 
 mod admin;

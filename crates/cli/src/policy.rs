@@ -1,4 +1,4 @@
-//! The flags that say how a message finds its subscribers, and who writes to them.
+//! The flags that choose how a message finds its subscribers, and who writes to them.
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -6,7 +6,7 @@ use corecast_engine::{Config, PolicyKind};
 
 use corecast_command::SetupError;
 
-/// The policy, and what goes with some of them.
+/// The policy, and the flags that belong to some policies.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Shards")]
 pub(crate) struct PolicySettings {
@@ -45,17 +45,18 @@ pub(crate) struct PolicySettings {
     handoff: Option<corecast_engine::Handoff>,
 }
 
-/// A parser of policies. The help names those of this build; [`PolicySettings::apply`] says why it has no other.
+/// Returns a parser of policies. The help names those of this build; [`PolicySettings::apply`] reports why another is
+/// missing.
 fn policies() -> impl TypedValueParser<Value = PolicyKind> {
     let value = |policy: &PolicyKind| PossibleValue::new(policy.name()).hide(!PolicyKind::AVAILABLE.contains(policy));
     PossibleValuesParser::new(PolicyKind::ALL.iter().map(value)).try_map(|name| name.parse::<PolicyKind>())
 }
 
 impl PolicySettings {
-    /// Sets them for the engine.
+    /// Sets the policy for the engine.
     ///
     /// # Errors
-    /// Flags that do not go together, or a policy that this build does not have.
+    /// The flags do not go together, or this build does not have the policy.
     pub(crate) fn apply(&self, config: &mut Config) -> Result<(), SetupError> {
         let policy = self.policy;
         if !PolicyKind::AVAILABLE.contains(&policy) {

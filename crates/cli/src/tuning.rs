@@ -1,4 +1,4 @@
-//! The flags of `corecast serve` whose defaults were measured: for measuring again, on another machine.
+//! The flags of `corecast serve` whose defaults were measured, for measuring again on another machine.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use corecast_engine::{Affinity, Scheduling, Tuning};
 use corecast_command::period::{self, Period};
 use corecast_command::{count, one_of, whole};
 
-/// The longest pause or spin: more would be felt.
+/// The longest pause or spin, because more would be noticeable.
 const LONGEST: Duration = Duration::from_millis(10);
 
 /// How a shard divides its time.
@@ -91,7 +91,7 @@ pub(crate) struct TuningSettings {
 }
 
 impl TuningSettings {
-    /// What the engine is told.
+    /// Returns the tuning for the engine.
     pub(crate) fn engine(&self) -> Tuning {
         Tuning::default()
             .with_flush_budget(self.flush_budget)

@@ -1,8 +1,8 @@
 //! The parts that Corecast's command-line programs share.
 //!
-//! Owns how a program reads its arguments ([`parse`]), reports what is wrong with them ([`SetupError`]), fails
+//! This crate owns how a program reads its arguments ([`parse`]), reports errors in them ([`SetupError`]), fails
 //! ([`failed`]), writes to standard output and files ([`print()`], [`OutputFile`]), and shows sizes, times, CPU lists,
-//! figures and text from outside.
+//! figures and untrusted text.
 //!
 //! ```
 //! use std::ffi::OsString;
@@ -24,7 +24,7 @@
 //! assert_eq!(error.to_string(), "--timeout: '5' is no time; write a whole number with us, ms or s");
 //! ```
 //!
-//! Invariants: an error is one line. Text from outside cannot move a terminal's cursor or forge a line. A reader that
+//! Invariants: an error is one line. Untrusted text cannot move a terminal's cursor or forge a line. A reader that
 //! closes standard output is not an error.
 //!
 //! Absent here: the flags of any program, and everything that a program without a command line would need.

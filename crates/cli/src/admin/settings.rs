@@ -1,4 +1,4 @@
-//! The flags of `corecast serve` about what its administrator sees of it and does to it.
+//! The flags of `corecast serve` for its administrator.
 
 use std::path::PathBuf;
 
