@@ -1,12 +1,13 @@
-//! What a peer may send, mutated: one function a target, which takes any bytes and panics at a broken rule.
+//! Fuzz targets for everything that a peer may send: one function for each target, which takes any bytes and panics if
+//! a rule is broken.
 //!
-//! Owns what must hold for each decoder and for a whole connection. `fuzz_targets/` hands these functions to
-//! libFuzzer (`make fuzz`), `tests/corpora.rs` hands them the committed corpora in every `make test`, and `tests/fresh.rs`
-//! mutations of them.
+//! This crate owns the rules that hold for each decoder and for a whole connection. `fuzz_targets/` passes inputs of
+//! libFuzzer to these functions (`make fuzz`), `tests/corpora.rs` passes the committed corpora in every `make test`,
+//! and `tests/fresh.rs` passes mutations of them.
 //!
 //! Invariants: a target is deterministic and keeps nothing between two inputs.
 //!
-//! Absent here: sockets, and expectations of particular bytes; those are `crates/wire/tests/vectors.json`.
+//! Absent here: sockets, and expectations of particular bytes; those are in `crates/wire/tests/vectors.json`.
 #![forbid(unsafe_code)]
 
 mod client;
@@ -18,10 +19,10 @@ pub use decoders::{channel_name, native, plain, reassembly};
 
 use pieces::Pieces;
 
-/// A target: its name, which is that of its corpus, and what it does with an input.
+/// A target: its name, which is also the name of its corpus, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All of them.
+/// All targets.
 pub const TARGETS: &[Target] = &[
     ("channel_name", channel_name),
     ("client", client),
@@ -31,9 +32,9 @@ pub const TARGETS: &[Target] = &[
     ("reassembly", reassembly),
 ];
 
-/// A whole connection: sessions, policy and mailboxes of two shards, with another client that listens.
+/// Runs a whole connection: the sessions, policy and mailboxes of two shards, with another client that listens.
 ///
-/// The first bit of the input says whether it is `native`, its first bytes how it is cut.
+/// The first bit of the input says whether the connection is `native`, and its first bytes say how it is split.
 ///
 /// # Panics
 /// If a promise is broken.

@@ -1,8 +1,8 @@
-//! What Corecast's tests share: servers to test against, deadlines, and raw bytes on real sockets.
+//! The shared parts of Corecast's tests: servers to test against, deadlines, and raw bytes on real sockets.
 //!
-//! Owns [`Deadline`], the one way a test waits; [`Process`] and [`ServerProcess`], the binary under test as
-//! a child; [`LocalServer`], the engine in the test's own process; [`Peer`], a socket without a client
-//! library behind it, for what a client library would not send.
+//! This crate owns [`Deadline`], the only way in which a test waits; [`Process`] and [`ServerProcess`], the binary
+//! under test as a child; [`LocalServer`], the engine in the test's own process; and [`Peer`], a socket without a
+//! client library, for bytes that a client library would not send.
 //!
 //! ```
 //! use corecast_engine::{PolicyKind, Protocol};
@@ -15,11 +15,11 @@
 //! server.stop();
 //! ```
 //!
-//! Invariants: every wait ends at a deadline and says what it waited for; nothing outlives the test that
-//! started it; servers listen on a free port of loopback, so tests run side by side.
+//! Invariants: every wait ends at a deadline and reports what it waited for. Nothing outlives the test that started it.
+//! Servers listen on a free port of loopback, so tests run in parallel.
 //!
-//! Absent here: tests of Corecast itself, and anything that a program uses. What goes wrong panics: that is
-//! how a test fails.
+//! Absent here: tests of Corecast itself, and anything that a program uses. Every error is a panic, which is how a test
+//! fails.
 #![forbid(unsafe_code)]
 
 mod deadline;
