@@ -1,8 +1,8 @@
-//! Objects whose callers call plain methods, while the way the calls are synchronised is chosen in one place.
+//! Objects with plain methods, whose calls are synchronised in a way that is chosen in one place.
 //!
-//! A [`Subjector`] wraps a plain object under a [`Policy`]. Callers see the object's methods, asynchronous. Whether a
-//! call spins, takes a lock, goes to another executor, joins a queue or becomes a message is one type alias, which a
-//! measurement may change later and no caller notices.
+//! A [`Subjector`] wraps a plain object under a [`Policy`]. Callers see the object's methods as asynchronous
+//! methods. One type alias decides whether a call spins, takes a lock, goes to another executor, joins a queue or becomes
+//! a message. After a measurement the alias may be changed, and no caller notices.
 //!
 //! ```
 //! use subjector::{Mutex, Subjector, subjector};
@@ -30,15 +30,15 @@
 //!
 //! # The sixteen ways
 //!
-//! Eight policies, each with a call that awaits the result and a cast that does not wait. `tests/ways.rs` holds each
-//! of them to the same promises.
+//! There are eight policies, each with a call that awaits the result and a cast that does not wait. `tests/ways.rs`
+//! tests the same promises for each of them.
 //!
 //! | policy | `call` | `cast` |
 //! | --- | --- | --- |
 //! | [`Spin`] | tries, yielding in between, and runs in the caller | runs at once if free, else a task of this thread's executor tries |
 //! | [`Mutex`] | waits in a queue and runs in the caller | runs at once if free, else a task of this thread's executor takes the place in the queue |
 //! | [`Portal`] | runs as a task of the object's own thread, and comes back | the same, without coming back |
-//! | [`Alone`] | runs in the caller if the object is idle, else with whoever is in | the same, without waiting |
+//! | [`Alone`] | runs in the caller if the object is idle, else in the caller that is in | the same, without waiting |
 //! | [`Channel`] | a message to a task on the object's own thread, and its answer | a message |
 //! | [`Portal::on`] | runs as a task of the named executor, and comes back | the same, without coming back |
 //! | [`Alone::on`] | runs in its order on the named executor | the same, without waiting |
@@ -55,20 +55,20 @@
 //! | [`Channel`] | a message and two wake-ups | yes | no | yes | yes | yes |
 //! | backed by | `benches/contention.rs`, one task | `tests/fifo.rs` | `tests/deadlock.rs` | `tests/indivisible.rs` | `tests/isolated.rs` | `tests/isolated.rs` |
 //!
-//! - *Light*: what an uncontended call does besides itself.
-//! - *First in, first out*: calls are done in the order in which they began to wait. Where calls are divisible, the
+//! - *Light*: the work of an uncontended call besides the called code.
+//! - *First in, first out*: calls are done in the order in which they began to wait. If calls are divisible, the
 //!   order is that of their turns.
-//! - *Deadlock-free*: objects that call each other never wait for each other for ever. Where they can, a debug build
-//!   finds it and names the cycle: [`Deadlock`].
-//! - *Indivisible*: a call that awaits keeps others out from its beginning to its end.
-//! - *Isolated*: the object's code runs on an executor of its own or a named one, never on its caller's.
-//! - *Asynchronous*: who waits leaves his executor to its other tasks.
+//! - *Deadlock-free*: objects that call each other never wait for each other for ever. Under the other policies, a debug
+//!   build finds the cycle and names it: [`Deadlock`].
+//! - *Indivisible*: a call that awaits excludes others from its beginning to its end.
+//! - *Isolated*: the object's code runs on its own executor or a named one, never on its caller's.
+//! - *Asynchronous*: a waiting caller leaves its executor to other tasks.
 //!
 //! # Calls that await
 //!
 //! An asynchronous method reaches its object through an [`Access`], one turn at a time. Under an [`Indivisible`] policy
-//! nobody comes in between its turns; under [`Portal`] and [`Alone`] others may, which is why these cannot deadlock,
-//! and why what a method read in one turn may be old in the next:
+//! no other call comes in between its turns. Under [`Portal`] and [`Alone`] others may. That is why these cannot
+//! deadlock, and why a value that a method read in one turn may be out of date in the next:
 //!
 //! ```
 //! use subjector::{Access, Alone, Policy, Subjector, subjector};
@@ -93,8 +93,8 @@
 //! # });
 //! ```
 //!
-//! A method may also be plainly asynchronous, `async fn prepare(&mut self)`. It borrows the object across its awaits,
-//! so only [`Indivisible`] policies have it, and the compiler says so:
+//! A method may also be an ordinary `async fn prepare(&mut self)`. It borrows the object across its awaits, so only
+//! [`Indivisible`] policies have it, and the compiler reports that:
 //!
 //! ```compile_fail,E0277
 //! use subjector::{Alone, Subjector, subjector};
@@ -111,8 +111,8 @@
 //!
 //! # Executors
 //!
-//! The crate has none. [`executor`] has what serves a mailbox of tasks on a thread, on glommio, on tokio's
-//! current-thread runtime, or on whatever implements [`Executor`](executor::Executor).
+//! The crate has none. [`executor`] serves a mailbox of tasks on a thread, on glommio, on tokio's current-thread
+//! runtime, or on any type that implements [`Executor`](executor::Executor).
 //!
 //! Futures of calls with plain functions are [`Send`]. Those of asynchronous ones are not, so await them on an executor
 //! that keeps its tasks on one thread. Casts that must wait under `Spin` and `Mutex`, and asynchronous ones under
@@ -127,10 +127,10 @@
 //! | calls that one runner of `Alone` does in a row | [`MAX_STRETCH`] | the rest becomes a task of its executor; without one it goes on |
 //! | yields of a spinning caller | [`MAX_YIELDS`] | it waits to be woken |
 //!
-//! The number of calls that wait is that of the tasks that wait for them.
+//! The number of waiting calls is bounded by the number of tasks that wait for them.
 //!
-//! Invariants: a panic of the called code comes back to who awaits it or goes to the object's hook, and neither wedges
-//! the object nor ends an executor. A cast that was accepted is done, or reported through `tracing`.
+//! Invariants: a panic of the called code returns to the caller that awaits it or goes to the object's hook. It neither
+//! blocks the object nor ends an executor. A cast that was accepted is done, or reported through `tracing`.
 //!
 //! Absent here: executors, timeouts, supervision, and calls to other processes.
 #![deny(unsafe_code)]
