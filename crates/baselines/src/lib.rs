@@ -1,4 +1,4 @@
-//! The baselines: policies with one registry of subscribers for the process, to compare `sharded` with.
+//! The baselines: policies with one registry of subscribers for the process, to which `sharded` is compared.
 //!
 //! | policy | registry of subscribers | who writes the socket |
 //! | --- | --- | --- |
@@ -6,9 +6,10 @@
 //! | [`Snapshot`] | one for the process, copy-on-write, locked to clone an `Arc` | the publisher's thread, likewise |
 //! | [`Subjected`] | one for the process, an object under a policy of `subjector` | the thread on which the fan-out runs, likewise |
 //!
-//! Each is a [`Shared`], which has batching per read, encoding once, short writes and answers, with a [`Directory`]: the way in
-//! which the process shares the registry. Under [`Handoff::Owner`] the fan-out only names the subscribers, and the shard
-//! that owns them writes. A driver that runs [`corecast_fanout::Policy`] with [`corecast_fanout::Hooks`] runs all of them.
+//! Each is a [`Shared`], which has batching per read, encoding once, short writes and answers. Its [`Directory`] is the
+//! way in which the process shares the registry. Under [`Handoff::Owner`] the fan-out only names the subscribers, and
+//! the shard that owns them writes. A driver that runs [`corecast_fanout::Policy`] with [`corecast_fanout::Hooks`] runs
+//! all of them.
 //!
 //! ```
 //! use corecast_baselines::{Mutex, MutexDirectory};
