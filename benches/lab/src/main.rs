@@ -1,11 +1,11 @@
 //! The `corecast-bench` binary: load on broadcast servers, comparisons of them, and reports of the results.
 //!
-//! Owns the command line, the search for the server's binary, the suites and the exit codes: 0 if every check held and
-//! the figures are valid, 1 if not, 2 for a problem that the user has to fix first. An error is one line on standard
-//! error.
+//! This crate owns the command line, the search for the server's binary, the suites and the exit codes: 0 if every
+//! check held and the figures are valid, 1 if not, 2 for a problem that the user has to fix first. An error is one line
+//! on standard error.
 //!
-//! Absent here: the server, which is started as a process; the load (`corecast-loadgen`); the verdicts, tables and pages
-//! (`corecast-report`).
+//! Absent here: the server, which is started as a process; the load (`corecast-loadgen`); the verdicts, tables and
+//! pages (`corecast-report`).
 #![forbid(unsafe_code)]
 
 mod compare;

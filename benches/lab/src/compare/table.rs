@@ -33,7 +33,8 @@ pub(crate) struct TableArguments {
 }
 
 impl TableArguments {
-    /// Measures and prints the table; whether every check held and each row rests on at least half of its rounds.
+    /// Measures and prints the table. Returns true if every check held and each row rests on at least half of its
+    /// rounds.
     pub(super) fn run(
         &self,
         load: &LoadArguments,
@@ -53,10 +54,10 @@ impl TableArguments {
         Ok(held)
     }
 
-    /// The contestants, and the load that they get.
+    /// Returns the plan: the contestants, and the load that they get.
     ///
     /// # Errors
-    /// A contestant or the load cannot be as it was asked for.
+    /// A contestant or the load is not possible as requested.
     pub(super) fn plan(&self, load: &LoadArguments) -> anyhow::Result<Plan> {
         let server = load.server()?;
         let rungs = rungs::expand(&self.policies);
