@@ -1,9 +1,9 @@
 //! The evaluation of results: verdicts with intervals, requirements, baselines, tables, an HTML page.
 //!
 //! [`Results`] are read from the JSON of `corecast-bench compare`; [`gather`] sorts any result files into
-//! [`Experiment`]s. A [`Verdict`] is one metric of two contestants, a [`Requirement`] a bound that it is held
-//! against, a [`Baseline`] the runs of one contestant to compare with later. [`page`] draws it all, [`curve_chart`] the latency
-//! over the rate alone.
+//! [`Experiment`]s. A [`Verdict`] is one metric of two contestants. A [`Requirement`] is a bound on a verdict. A
+//! [`Baseline`] holds the runs of one contestant for later comparisons. [`page`] renders everything, and
+//! [`curve_chart`] the latency over the rate alone.
 //!
 //! ```
 //! use corecast_report::{Metric, Requirement, Verdict};
@@ -15,13 +15,12 @@
 //! # Ok::<(), corecast_report::RequirementError>(())
 //! ```
 //!
-//! Invariants: results are JSON, and a figure that they do not carry is absent, never zero. A run whose checks
-//! failed or whose figures are invalid takes part in no ratio, and is counted where it is left out. Texts of result files
-//! are made visible as they are read, and numbers that are no figures are absent. The same
-//! results always give the same text: the resampling has a fixed seed, and no clock is read.
+//! Invariants: results are JSON, and a figure that they do not carry is absent, never zero. A run whose checks failed
+//! or whose figures are invalid takes part in no ratio, and is counted where it is left out. Texts of result files are
+//! made visible as they are read, and numbers that are not figures are absent. The same results always give the same
+//! text: the resampling has a fixed seed, and no clock is read.
 //!
-//! Absent here: sockets, processes, files, threads. The load is `corecast-loadgen`'s, the files are the
-//! binary's.
+//! Absent here: sockets, processes, files, threads. The load belongs to `corecast-loadgen`, the files to the binary.
 #![forbid(unsafe_code)]
 
 mod baseline;
