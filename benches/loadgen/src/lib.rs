@@ -1,10 +1,10 @@
 //! Load for broadcast servers: open and closed loop, every delivery verified, latency without
 //! coordinated omission.
 //!
-//! [`run`] puts the load of [`Settings`] on a running server and gives a [`Report`]; [`measure`] gives the
-//! distributions with it and tells of its progress. A [`Scenario`] is a named load, a [`Ramp`] raises the rate
-//! up to the greatest that holds, a [`Curve`] runs each of a list of rates. [`ServerProcess`]
-//! starts one. [`Comparison`] runs several contestants in turns.
+//! [`run`] puts the load of [`Settings`] on a running server and returns a [`Report`]; [`measure`] also returns the
+//! distributions, and reports its progress. A [`Scenario`] is a named load. A [`Ramp`] raises the rate to the greatest
+//! one that holds. A [`Curve`] runs each of a list of rates. [`ServerProcess`] starts a server. [`Comparison`] runs
+//! several contestants in turns.
 //!
 //! ```no_run
 //! use corecast_loadgen::{Load, Protocol, Settings, run};
@@ -18,18 +18,17 @@
 //! # Ok::<(), corecast_loadgen::Error>(())
 //! ```
 //!
-//! One thread does it all, around one epoll instance and one receive buffer. On the path of a delivery
-//! it allocates nothing, copies nothing but the tail of an incomplete frame and what the other subscribers of the
-//! channel are compared with, and reads the clock once per receive. [`ReceiveBenchmark`] is that path without sockets, for
-//! benchmarks.
+//! One thread does everything, around one epoll instance and one receive buffer. On the path of a delivery it allocates
+//! nothing and reads the clock once per receive. It copies nothing except the tail of an incomplete frame, and the
+//! bytes with which the channel's other subscribers are compared. [`ReceiveBenchmark`] is that path without sockets,
+//! for benchmarks.
 //!
-//! Invariants: a delivery is counted only after every byte of it was compared with what was sent, or with a
-//! delivery of which that is true. In an open loop a message's time is when it was *due*; a server that stalls is
-//! charged for everything that had to wait, and a generator that is late says so and invalidates its run. What the
-//! load finds wrong is a count in [`Checks`], never an early end; only an [`interruption`] is one.
+//! Invariants: a delivery is counted only after every byte of it was compared with what was sent, or with a delivery
+//! for which that was done. In an open loop a message's time is when it was *due*: a server that stalls is charged for
+//! everything that had to wait, and a generator that is late reports it and invalidates its run. A fault that the load
+//! finds is a count in [`Checks`], never an early end; only an [`interruption`] ends a run early.
 //!
-//! Absent here: servers, other than as child processes; publishers that come and go; more than one
-//! generator thread.
+//! Absent here: servers, other than as child processes; publishers that come and go; more than one generator thread.
 #![deny(unsafe_code)]
 
 mod comparison;

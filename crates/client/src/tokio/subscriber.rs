@@ -108,7 +108,7 @@ impl Subscriber {
     /// Sends CLOSE and waits for the server's, as [`wait_closed`](Self::wait_closed) does.
     ///
     /// # Errors
-    /// As there.
+    /// The same as those of [`wait_closed`](Self::wait_closed).
     pub async fn close(self) -> Result<(), Error> {
         // If this cannot be sent, the server may have sent a reason, which is read below.
         let _ = self.outbox.send(&Frame::Close(Reason::new(Code::Normal, ""))).await;
@@ -119,7 +119,7 @@ impl Subscriber {
     /// [`Subscriber::wait_closed`](crate::Subscriber::wait_closed) does. Cancelled, it ends the connection.
     ///
     /// # Errors
-    /// As there.
+    /// The same as those of the blocking [`Subscriber::wait_closed`](crate::Subscriber::wait_closed).
     pub async fn wait_closed(mut self) -> Result<(), Error> {
         let mut patience = Patience::new(Instant::now(), self.answer_timeout, self.progress());
         loop {
