@@ -30,11 +30,11 @@ pub(crate) struct Arguments {
 
     /// Write a Markdown table with a row for each contestant, as docs/LADDER.md has it, instead of text.
     ///
-    /// Where contestants ran at several rates, it has a row for each rate and contestant.
+    /// If contestants ran at several rates, it has a row for each rate and contestant.
     #[arg(long, conflicts_with_all = ["html", "svg"])]
     markdown: bool,
 
-    /// The contestant that the others are divided by, where there is one of this name.
+    /// The contestant that the others are divided by, if there is one of this name.
     #[arg(long, value_name = "NAME")]
     reference: Option<String>,
 

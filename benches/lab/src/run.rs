@@ -19,7 +19,7 @@ use corecast_command::{OutputFile, print};
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("load").args(["rate", "closed_loop"]))]
 pub(crate) struct Arguments {
-    /// Where the server listens: HOST:PORT.
+    /// Address of the server: HOST:PORT.
     #[arg(long, value_name = "ADDRESS", value_parser = resolve, default_value = "127.0.0.1:7070")]
     address: SocketAddr,
 
@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "EXPONENT")]
     zipf: Option<f64>,
 
-    /// Which order of channels --zipf gives [default: 0]
+    /// Seed of the order of channels for --zipf [default: 0]
     #[arg(long, value_name = "NUMBER", requires = "zipf")]
     seed: Option<u64>,
 
@@ -78,7 +78,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MESSAGES")]
     rate: Option<u64>,
 
-    /// Closed loop: messages that are always under way, all publishers together.
+    /// Closed loop: messages that are always in flight, all publishers together.
     ///
     /// Each publisher has one credit subscriber on each channel and sends the next message when that subscriber has
     /// received one of its. This finds the greatest rate; the latency is that of a full pipe.

@@ -21,7 +21,7 @@ pub(crate) struct Connection {
     #[arg(long, env = "CORECAST_ADDRESS", value_name = "HOST:PORT", default_value = "127.0.0.1:7070")]
     address: String,
 
-    /// How long the server may make no progress when progress is expected.
+    /// Time for which the server may make no progress when progress is expected.
     ///
     /// This applies to connecting, to answers, and to taking or acknowledging published messages.
     #[arg(
@@ -32,7 +32,7 @@ pub(crate) struct Connection {
     )]
     timeout: Period,
 
-    /// Bytes of a frame from the server, behind its length field.
+    /// Maximum size of a frame from the server, without its length field.
     ///
     /// A longer one ends the connection. The server's own limit, --max-frame-native, applies to the frames that clients
     /// send, and may be higher.

@@ -9,7 +9,7 @@ use crate::settings::LONGEST_WAIT;
 use corecast_command::period::{self, Period};
 use corecast_command::whole;
 
-/// How connections end.
+/// The endings of connections.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Endings")]
 pub(crate) struct EndingSettings {

@@ -27,7 +27,7 @@ pub(crate) enum Format {
     Json,
 }
 
-/// How severe an event has to be.
+/// The least severity of a logged event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Level {
     /// Failures of the server.

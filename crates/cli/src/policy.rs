@@ -10,7 +10,7 @@ use corecast_command::SetupError;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Shards")]
 pub(crate) struct PolicySettings {
-    /// How a message finds its subscribers.
+    /// Policy by which a message finds its subscribers.
     ///
     /// sharded: each shard has its own registry and sends to its own subscribers, without a lock.
     #[cfg_attr(
@@ -31,7 +31,7 @@ pub(crate) struct PolicySettings {
     )]
     policy: PolicyKind,
 
-    /// Who writes to a subscriber's socket, under a policy with a shared registry [default: direct]
+    /// Thread that writes to a subscriber's socket, under a policy with a shared registry [default: direct]
     ///
     /// direct: the thread that does the fan-out. owner: the shard that owns the subscriber, to which the fan-out
     /// only names it. Under sharded the owning shard always writes, and the flag is refused.

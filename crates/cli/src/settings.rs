@@ -108,7 +108,7 @@ pub(crate) struct Settings {
     /// Maximum number of bytes a second from one connection; 0B for no limit.
     ///
     /// The bytes of one second may arrive at once. After that, each frame waits until the rate allows all of it. A
-    /// frame larger than one second's bytes waits for a second in which nothing is sent; the frames behind it then
+    /// frame larger than one second's bytes waits for a second in which nothing is sent; the frames after it then
     /// wait for the time that it takes at the rate.
     #[arg(
         long,

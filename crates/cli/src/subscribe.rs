@@ -30,9 +30,9 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
 
-    /// End after this many messages, of all channels together; a gap is none.
+    /// End after this many messages, all channels together; gaps do not count.
     ///
-    /// Default: go on until the server ends the connection, or nobody reads the output.
+    /// Default: continue until the server ends the connection or the reader of the output is gone.
     #[arg(long, value_name = "COUNT", value_parser = whole(1..=u64::MAX))]
     count: Option<u64>,
 

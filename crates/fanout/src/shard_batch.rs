@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// Everything that one shard has for another since it last posted, in order.
 ///
-/// Each policy has items of its own ([`Policy::Item`](crate::Policy::Item)); those of `sharded` are [`Item`].
+/// Each policy has its own items ([`Policy::Item`](crate::Policy::Item)); those of `sharded` are [`Item`].
 #[derive(Clone, Debug)]
 pub struct ShardBatch<I = Item> {
     items: Vec<I>,

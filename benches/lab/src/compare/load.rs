@@ -56,7 +56,7 @@ pub(crate) struct LoadArguments {
     #[arg(long, value_name = "MESSAGES")]
     rate: Option<u64>,
 
-    /// Closed loop: messages that are always under way; 0 leaves this load out [default: 256]
+    /// Closed loop: messages that are always in flight; 0 leaves this load out [default: 256]
     ///
     /// Compares the greatest rates.
     #[arg(long, value_name = "IN_FLIGHT")]

@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
 enum Command {
     /// Print what each shard has done since it started
     Status(Output),
-    /// Print all connections, from the one that is behind by the most
+    /// Print all connections, the largest backlog first
     Connections(Output),
     /// Print the last 1,000 disconnects of each shard, a JSON object a line
     Journal,
@@ -54,11 +54,11 @@ enum Command {
         #[arg(value_name = "SHARD/SLOT.GENERATION")]
         connection: ConnectionId,
 
-        /// What a native client is told, behind the code; what is over 255 bytes is cut.
+        /// The reason that a native client is told with the code; it is cut to 255 bytes.
         #[arg(long, value_name = "TEXT", default_value = "closed by an administrator", conflicts_with = "reset")]
         reason: String,
 
-        /// Reset it at once instead: it is told nothing, and what is queued for it is dropped.
+        /// Reset it at once instead, without a reason; messages that are queued for it are dropped.
         #[arg(long)]
         reset: bool,
     },

@@ -76,7 +76,7 @@ fn kernel(machine: &Machine) -> Finding {
         level,
         format!("Linux {major}.{minor}"),
         why,
-        Some(format!("boot Linux {}.{} or newer; no setting mends it", KERNEL.0, KERNEL.1)),
+        Some(format!("boot Linux {}.{} or newer; no setting fixes it", KERNEL.0, KERNEL.1)),
     )
 }
 
@@ -102,7 +102,7 @@ fn features(machine: &Machine) -> Finding {
         finding(check, Level::Ok, names.join(", "), why, None)
     } else {
         let found = format!("missing: {}", missing.join(", "));
-        finding(check, Level::Warning, found, why, Some("boot Linux 5.11 or newer; no setting mends it".to_owned()))
+        finding(check, Level::Warning, found, why, Some("boot Linux 5.11 or newer; no setting fixes it".to_owned()))
     }
 }
 

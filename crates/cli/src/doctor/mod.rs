@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     #[arg(long, env = "CORECAST_CPUS", value_name = "LIST", value_delimiter = ',')]
     cpus: Vec<CpuRange>,
 
-    /// How many shards there would be, as for serve.
+    /// Number of shards that there would be, as for serve.
     #[arg(long, env = "CORECAST_SHARDS", value_name = "COUNT", value_parser = count(1..=MAX_SHARDS as u64))]
     shards: Option<usize>,
 

@@ -116,7 +116,7 @@ impl Subscriber {
     }
 
     /// Waits for the server's CLOSE, once this side's was sent, as the blocking
-    /// [`Subscriber::wait_closed`](crate::Subscriber::wait_closed) does. Cancelled, it ends the connection.
+    /// [`Subscriber::wait_closed`](crate::Subscriber::wait_closed) does. Cancelling the call ends the connection.
     ///
     /// # Errors
     /// The same as those of the blocking [`Subscriber::wait_closed`](crate::Subscriber::wait_closed).

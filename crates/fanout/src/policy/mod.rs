@@ -4,7 +4,7 @@
 //! A policy has one side on each shard. The driver of the shard owns it, and calls [`Policy`], and [`Hooks`] at the
 //! points that they name. The sides exchange only what their owners carry in [`ShardBatch`]es.
 //!
-//! A policy outside this crate implements both traits, with items of its own. [`Barriers`], [`Leaving`] and
+//! A policy outside this crate implements both traits, with its own items. [`Barriers`], [`Leaving`] and
 //! [`PendingWrites`] are there for it to use: they implement what the promises require of every policy.
 
 mod barrier;

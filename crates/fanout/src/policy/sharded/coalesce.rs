@@ -17,7 +17,7 @@ use std::ops::Range;
 /// that size.
 const MAX_COPIED: usize = 16 * 1024;
 
-/// A channel with fewer subscribers than this is too small for a batch of its own, so they are coalesced.
+/// A channel with fewer subscribers than this is too small for a separate batch, so they are coalesced.
 const FEW: usize = 4;
 
 /// The share of one connection in a batch.
