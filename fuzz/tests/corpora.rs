@@ -63,7 +63,7 @@ fn write_the_test_vectors_into_the_corpora() {
         let vectors = vectors(protocol);
         for (number, vector) in vectors.iter().enumerate() {
             write(protocol, format!("vector-{number}"), vector);
-            // The vector follows a greeting, and the stream is split in three places.
+            // The vector follows a greeting, and the stream is split at three positions.
             let greeting: &[u8] = if flag == 1 { &vectors[0] } else { &[] };
             let head = [3 << 1 | flag, 1, 9, 5];
             write("reassembly", format!("{protocol}-{number}"), &[&head, &vector[..]].concat());

@@ -72,7 +72,7 @@ fn run(target: fn(&[u8]), corpus: &[Vec<u8>], seed: u64) -> Result<(), Vec<u8>> 
 fn every_fresh_input_holds() {
     for (seed, (name, target)) in (0..).zip(TARGETS) {
         if let Err(input) = run(*target, &corpus(name), seed) {
-            panic!("{name} does not hold for {input:02x?}: mend it, and put it into fuzz/corpus/{name}");
+            panic!("{name} does not hold for {input:02x?}: fix it, and put it into fuzz/corpus/{name}");
         }
     }
 }

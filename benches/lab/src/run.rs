@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "COUNT")]
     subscriptions: Option<usize>,
 
-    /// Connections that send, beside the subscribers [default: 8]
+    /// Connections that send, in addition to the subscribers [default: 8]
     #[arg(long, value_name = "COUNT")]
     publishers: Option<usize>,
 

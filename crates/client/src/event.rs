@@ -84,8 +84,8 @@ pub enum Event {
 }
 
 impl Event {
-    /// The bytes that each event counts against [`Options::max_queued_bytes`](crate::Options::max_queued_bytes) beside
-    /// its own, so that empty messages are bounded too.
+    /// The bytes that each event counts against [`Options::max_queued_bytes`](crate::Options::max_queued_bytes) in
+    /// addition to its own, so that empty messages are bounded too.
     const OVERHEAD: usize = 64;
 
     /// Returns the bytes that the event counts for in the queue.

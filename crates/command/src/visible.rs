@@ -20,7 +20,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 }
 
 /// Matches control characters, line and paragraph separators, invisible or directional formatting characters, and the two
-/// that XML forbids beside control characters.
+/// that XML forbids in addition to control characters.
 pub fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(

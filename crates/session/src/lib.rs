@@ -42,7 +42,7 @@
 //! Invariants: nothing outside this crate knows which protocol a connection speaks. No input from a peer causes a
 //! panic; it ends the connection with an [`End`].
 //!
-//! Absent here: sockets, clocks, layouts (`corecast_wire`), who gets what (`corecast_fanout`).
+//! Absent here: sockets, clocks, layouts (`corecast_wire`), the recipients of messages (`corecast_fanout`).
 #![forbid(unsafe_code)]
 
 mod codec;

@@ -21,6 +21,6 @@ impl Parse for Arguments {
         input.parse::<Token![trait]>()?;
         input.parse::<Token![=]>()?;
         let name = Some(input.parse()?);
-        if input.is_empty() { Ok(Self { name }) } else { Err(input.error("nothing comes behind the trait's name")) }
+        if input.is_empty() { Ok(Self { name }) } else { Err(input.error("unexpected tokens after the trait's name")) }
     }
 }

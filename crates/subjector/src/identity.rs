@@ -93,6 +93,6 @@ pub(crate) fn report_through_tracing(object: &str, panic: &Payload) {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a payload that is no text");
+        .unwrap_or("a payload that is not text");
     tracing::error!(object, panic = message, "a call that nobody awaits panicked");
 }

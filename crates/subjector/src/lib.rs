@@ -124,7 +124,7 @@
 //! | --- | --- | --- |
 //! | casts that wait, [`Builder::max_casts`] | [`MAX_CASTS`] | the cast fails with [`Error::Full`] |
 //! | messages in a mailbox, [`Channel::capacity`] | [`MAILBOX_CAPACITY`] | a call waits for room, a cast fails with [`Error::Full`] |
-//! | calls that one runner of `Alone` does in a row | [`MAX_STRETCH`] | the rest becomes a task of its executor; without one it goes on |
+//! | calls that one runner of `Alone` does in a row | [`MAX_STRETCH`] | the rest becomes a task of its executor; without one it continues |
 //! | yields of a spinning caller | [`MAX_YIELDS`] | it waits to be woken |
 //!
 //! The number of waiting calls is bounded by the number of tasks that wait for them.

@@ -117,7 +117,7 @@ impl<'a> Body<'a> {
     }
 
     pub(crate) fn end(&self) -> Result<(), DecodeError> {
-        if self.0.is_empty() { Ok(()) } else { Err(DecodeError::Malformed("bytes are left behind the body")) }
+        if self.0.is_empty() { Ok(()) } else { Err(DecodeError::Malformed("bytes follow the end of the body")) }
     }
 }
 

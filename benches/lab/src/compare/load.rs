@@ -38,7 +38,7 @@ pub(crate) struct LoadArguments {
     #[arg(long, value_name = "COUNT")]
     subscribers: Option<usize>,
 
-    /// Connections that send, beside the subscribers [default: 8]
+    /// Connections that send, in addition to the subscribers [default: 8]
     #[arg(long, value_name = "COUNT")]
     publishers: Option<usize>,
 

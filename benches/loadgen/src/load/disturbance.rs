@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// A disturbance of subscribers during the measured window, beside the load.
+/// A disturbance of subscribers during the measured window, in addition to the load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Disturbance {
@@ -59,10 +59,7 @@ impl Disturbance {
             Self::Storm { .. } => ("storm", 1),
         };
         if settings.protocol == Protocol::Plain && !matches!(self, Self::Stall { .. } | Self::Hostile { .. }) {
-            return Err(Error::setting(
-                setting,
-                "plain does not confirm a subscription, so nobody could tell from when on",
-            ));
+            return Err(Error::setting(setting, "plain does not confirm a subscription, so its beginning is unknown"));
         }
         if let Load::Saturate { .. } = settings.load {
             return Err(Error::setting(setting, "it needs a rate: a closed loop waits for subscribers"));

@@ -98,7 +98,7 @@ fn notes(
         notes.push(format!("other programs used {others:.2} CPUs in the window"));
     }
     if evidence.completion_overflowed {
-        notes.push("completion was followed in part only: too many messages were under way".to_owned());
+        notes.push("completion was followed in part only: too many messages were in flight".to_owned());
     }
     if evidence.checks.foreign > 0 {
         let foreign = evidence.checks.foreign;
@@ -266,7 +266,7 @@ mod tests {
                 |run, time| run.observed.to.machine = Some(MachineTime { busy: time, ..MachineTime::default() }),
                 seconds(1.0),
             ),
-            ("too many messages were under way", |run, _| run.completion_overflowed = true, Duration::ZERO),
+            ("too many messages were in flight", |run, _| run.completion_overflowed = true, Duration::ZERO),
             ("others published", |run, _| run.checks.foreign = 1, Duration::ZERO),
         ];
         for (words, change, time) in notes {

@@ -6,7 +6,7 @@
 //! ```
 //! Little-endian. `sequence` counts per publisher and channel, from 0. `check` is a function of the three
 //! words before it that is bijective in each of them, so a change within one word never passes. The
-//! filler is a fixed random text that starts at another place for each sequence: a payload put together
+//! filler is a fixed random text that starts at another position for each sequence: a payload put together
 //! from two others does not pass.
 
 /// The bytes before the filler, and so the least payload.

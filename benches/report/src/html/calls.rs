@@ -17,8 +17,8 @@ pub fn contention_page(title: &str, timings: &[Timing], version: &str) -> String
         header {
             h1 { (title) }
             p {
-                "The median time of one call by the number of tasks that call at the same time. With one task nobody "
-                "contends: that is what a call costs beside itself. Both axes are logarithmic."
+                "The median time of one call by the number of tasks that call at the same time. With one task "
+                "there is no contention: that is the cost of a call besides its own work. Both axes are logarithmic."
             }
         }
         main {

@@ -118,7 +118,7 @@ impl BufferedPublisher {
     }
 }
 
-/// The most bytes that a PUBLISH has beside its payload, with the longest name of a channel.
+/// The most bytes that a PUBLISH has in addition to its payload, with the longest name of a channel.
 const MOST_OVERHEAD: usize = 272;
 
 impl Drop for BufferedPublisher {

@@ -40,7 +40,7 @@ struct Unacknowledged {
 }
 
 impl Unacknowledged {
-    /// The bytes that each message counts for beside its frame.
+    /// The bytes that each message counts for in addition to its frame.
     const OVERHEAD: usize = 64;
 
     fn weight(&self) -> usize {

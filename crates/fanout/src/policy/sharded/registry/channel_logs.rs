@@ -54,7 +54,7 @@ impl ChannelLogs {
         let channel_log = self.entries.remove(key as usize);
         debug_assert!(
             channel_log.log.is_empty() && !channel_log.oversize && channel_log.size == 0,
-            "what is not listed holds nothing"
+            "a channel log that is not listed holds nothing"
         );
         let keys = self.by_channel.get_mut(&channel_log.channel).expect("every channel log has its channel");
         keys[channel_log.encoding.index()] = None;
