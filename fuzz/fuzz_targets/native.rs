@@ -1,4 +1,4 @@
-//! Hands `corecast_fuzz::native` to libFuzzer.
+//! Passes the inputs of libFuzzer to `corecast_fuzz::native`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| corecast_fuzz::native(input));

@@ -1,26 +1,26 @@
-//! The client's side of a connection: whatever a server sends.
+//! The client's side of a connection, which must accept any bytes from a server.
 
 use crate::pieces::Pieces;
 use corecast_client::{Event, Inbox};
 
-/// Greatest length field that the client accepts.
+/// The greatest length field that the client accepts.
 const MAX_FRAME: u32 = 4096;
 
-/// What a server sends in pieces gives the events that it gives whole, and nothing comes behind an end.
+/// Checks that a server's bytes give the same events in pieces as in one piece, and that nothing follows an end.
 ///
 /// # Panics
-/// If that is not so.
+/// If they do not.
 pub fn client(input: &[u8]) {
     let Some(pieces) = Pieces::of(input) else { return };
     assert_eq!(read(&pieces.cut()), read(&[pieces.whole()]));
 }
 
-/// The events, the PONGs, and why nothing more comes.
+/// Returns the events, the PONGs, and the reason why nothing more comes.
 fn read(pieces: &[&[u8]]) -> (Vec<Event>, Vec<u8>, String) {
     let mut inbox = Inbox::new(MAX_FRAME);
     let mut pongs = Vec::new();
     for piece in pieces {
-        // As the client does, which stops reading at the end.
+        // This stops at the end, as the client does.
         if inbox.check_open().is_err() {
             break;
         }

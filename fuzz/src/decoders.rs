@@ -1,14 +1,14 @@
-//! The decoders: what they take is what the encoders write, however it is cut.
+//! The decoders: they accept what the encoders write, however it is split.
 
 use crate::pieces::{Pieces, sealed};
 use corecast_wire::{ChannelName, Decode, DecodeError, InvalidChannel, Limits, Reassembly, Step};
 use corecast_wire::{native as native_protocol, plain as plain_protocol};
 use std::ops::ControlFlow;
 
-/// Low enough for length fields to fall on both sides of it.
+/// Limits low enough for length fields to fall on both sides.
 const LIMITS: Limits = Limits { max_frame: 4096 };
 
-/// A `native` frame at the start of the input, as it is and with a right checksum.
+/// Checks a `native` frame at the start of the input, as it is and with a correct checksum.
 ///
 /// # Panics
 /// If the decoder breaks a rule.
@@ -18,7 +18,7 @@ pub fn native(input: &[u8]) {
     }
 }
 
-/// A `plain` frame at the start of the input.
+/// Checks a `plain` frame at the start of the input.
 ///
 /// # Panics
 /// If the decoder breaks a rule.
@@ -26,8 +26,8 @@ pub fn plain(input: &[u8]) {
     decode(&plain_protocol::Decoder { limits: LIMITS }, input, plain_protocol::encode);
 }
 
-/// A frame is the bytes that encode it; what is incomplete needs more than there is, and what is refused is
-/// refused whatever comes behind it.
+/// Checks that a decoded frame encodes to the same bytes, that an incomplete one asks for more bytes than there are,
+/// and that a refused one is refused whatever follows it.
 fn decode<D: Decode>(decoder: &D, input: &[u8], encode: impl Fn(D::Frame<'_>, &mut Vec<u8>)) {
     let longer = [input, b"whatever comes next"].concat();
     match decoder.decode(input) {
@@ -44,7 +44,7 @@ fn decode<D: Decode>(decoder: &D, input: &[u8], encode: impl Fn(D::Frame<'_>, &m
     }
 }
 
-/// A stream in pieces gives what it gives whole.
+/// Checks that a stream gives the same frames in pieces as in one piece.
 ///
 /// # Panics
 /// If it does not.
@@ -61,7 +61,7 @@ pub fn reassembly(input: &[u8]) {
     }
 }
 
-/// The frames, encoded again, and how it ended: whether inside a frame, or why.
+/// Returns the frames, encoded again, and how the stream ended: true inside a frame, or the error.
 fn feed<D: Decode>(
     decoder: &D,
     pieces: Vec<&[u8]>,
@@ -81,10 +81,10 @@ fn feed<D: Decode>(
     (frames, Ok(reassembly.is_mid_frame()))
 }
 
-/// The name of a channel, held against its definition.
+/// Checks the name of a channel against its definition.
 ///
 /// # Panics
-/// If one that is valid is refused, or the other way round.
+/// If a valid name is refused, or an invalid one accepted.
 pub fn channel_name(input: &[u8]) {
     let text = std::str::from_utf8(input);
     let control = |text: &str| text.chars().any(|c| matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'));

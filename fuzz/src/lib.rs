@@ -5,7 +5,7 @@
 //!
 //! Invariants: a target is deterministic and keeps nothing between two inputs.
 //!
-//! Absent here: sockets, and expectations of particular bytes; those are `crates/wire/tests/vectors.json`.
+//! Absent here: sockets, and expectations of particular bytes; those are in `crates/wire/tests/vectors.json`.
 #![forbid(unsafe_code)]
 
 mod client;
@@ -17,10 +17,10 @@ pub use decoders::{channel_name, native, plain, reassembly};
 
 use pieces::Pieces;
 
-/// A target: its name, which is that of its corpus, and what it does with an input.
+/// A target: its name, which is also the name of its corpus, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All of them.
+/// All targets.
 pub const TARGETS: &[Target] = &[
     ("channel_name", channel_name),
     ("client", client),
@@ -30,9 +30,9 @@ pub const TARGETS: &[Target] = &[
     ("reassembly", reassembly),
 ];
 
-/// A whole connection: sessions, policy and mailboxes of two shards, with another client that listens.
+/// Runs a whole connection: the sessions, policy and mailboxes of two shards, with another client that listens.
 ///
-/// The first bit of the input says whether it is `native`, its first bytes how it is cut.
+/// The first bit of the input says whether the connection is `native`, and its first bytes say how it is split.
 ///
 /// # Panics
 /// If a promise is broken.

@@ -1,9 +1,9 @@
-//! An input that says itself how it is cut.
+//! An input that states how it is split.
 
 use std::borrow::Cow;
 
-/// One byte (bit 0: whether it is `native`; bits 1 to 4: how many cuts; bit 5: whether to seal), a byte for each
-/// cut (how much further), then the bytes.
+/// The input has one byte (bit 0: `native` or not; bits 1 to 4: the number of splits; bit 5: whether to seal), a byte
+/// for each split (the distance from the previous one), then the bytes.
 pub(crate) struct Pieces<'a> {
     pub(crate) is_native: bool,
     cuts: &'a [u8],
@@ -18,12 +18,12 @@ impl<'a> Pieces<'a> {
         Some(Self { is_native: head & 1 == 1, cuts, bytes })
     }
 
-    /// All the bytes.
+    /// Returns all the bytes.
     pub(crate) fn whole(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The bytes in pieces of these lengths, and the rest. Some may be empty.
+    /// Returns the bytes in pieces of these lengths, and the rest. Some pieces may be empty.
     pub(crate) fn cut(&self) -> Vec<&[u8]> {
         let mut bytes = self.whole();
         let mut pieces = Vec::new();
@@ -37,7 +37,7 @@ impl<'a> Pieces<'a> {
     }
 }
 
-/// The bytes with a right checksum in every whole `native` frame: no mutation would ever hit upon one.
+/// Returns the bytes with a correct checksum in every whole `native` frame, because no mutation would ever produce one.
 pub(crate) fn sealed(bytes: &[u8]) -> Vec<u8> {
     let mut sealed = bytes.to_vec();
     let mut rest = &mut sealed[..];

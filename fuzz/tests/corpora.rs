@@ -1,4 +1,4 @@
-//! Every input of the corpora holds, and the corpora have every test vector.
+//! Every input of the corpora passes, and the corpora contain every test vector.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 use corecast_fuzz::TARGETS;
@@ -16,7 +16,7 @@ fn inputs(target: &str) -> BTreeSet<Vec<u8>> {
     entries.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
 }
 
-/// The bytes of all test vectors of a protocol: valid, invalid and incomplete.
+/// Returns the bytes of all test vectors of a protocol: valid, invalid and incomplete.
 fn vectors(protocol: &str) -> Vec<Vec<u8>> {
     let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/wire/tests/vectors.json");
     let vectors: Value = serde_json::from_str(&fs::read_to_string(vectors).unwrap()).unwrap();
@@ -34,7 +34,7 @@ fn every_input_holds() {
         let inputs = inputs(name);
         assert!(inputs.len() > 5, "only {} inputs for {name}", inputs.len());
         for input in inputs {
-            // Shown when the test fails.
+            // This is shown when the test fails.
             println!("{name}: {input:02x?}");
             target(&input);
         }
@@ -63,7 +63,7 @@ fn write_the_test_vectors_into_the_corpora() {
         let vectors = vectors(protocol);
         for (number, vector) in vectors.iter().enumerate() {
             write(protocol, format!("vector-{number}"), vector);
-            // Behind a greeting, cut in three places.
+            // The vector follows a greeting, and the stream is split at three positions.
             let greeting: &[u8] = if flag == 1 { &vectors[0] } else { &[] };
             let head = [3 << 1 | flag, 1, 9, 5];
             write("reassembly", format!("{protocol}-{number}"), &[&head, &vector[..]].concat());

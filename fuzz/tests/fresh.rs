@@ -1,7 +1,7 @@
-//! Inputs that are in no corpus: mutations of those that are, always the same ones, without a fuzzer.
+//! Inputs that are in no corpus: mutations of the inputs that are, always the same ones, without a fuzzer.
 //!
-//! What only coverage finds is `make fuzz`'s; this holds every target, in every `make test`, against some ten thousand
-//! inputs that nobody chose.
+//! `make fuzz` finds what only coverage can find. This test runs every target, in every `make test`, on some ten
+//! thousand inputs that nobody chose.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 use corecast_fuzz::TARGETS;
@@ -13,14 +13,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 const INPUTS: usize = 30_000;
-/// As `make fuzz` has it.
+/// The maximum length of an input, as in `make fuzz`.
 const MAX_LEN: usize = 4096;
-/// Mutations of one input, one on top of the other.
+/// The most mutations that are applied to one input, one after the other.
 const MOST_MUTATIONS: usize = 4;
-/// Where lengths, kinds and checks of one byte change their meaning.
+/// Values at which lengths, kinds and checks of one byte change their meaning.
 const EDGES: [u8; 8] = [0, 1, 8, 31, 127, 128, 254, 255];
 
-/// In an order that does not depend on the directory's.
+/// Returns the inputs in an order that does not depend on the directory.
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     let inputs: BTreeSet<_> =
@@ -28,7 +28,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
     inputs.into_iter().collect()
 }
 
-/// A mutation of one input of the corpus.
+/// Returns a mutation of one input of the corpus.
 fn fresh(corpus: &[Vec<u8>], rng: &mut Rng) -> Vec<u8> {
     let mut input = rng.choice(corpus).unwrap().clone();
     for _ in 0..rng.usize(1..=MOST_MUTATIONS) {
@@ -58,7 +58,7 @@ fn mutate(input: &mut Vec<u8>, other: &[u8], rng: &mut Rng) {
     }
 }
 
-/// Hands a target fresh inputs; the first that it does not take.
+/// Runs a target on fresh inputs. Returns the first one on which it panics.
 fn run(target: fn(&[u8]), corpus: &[Vec<u8>], seed: u64) -> Result<(), Vec<u8>> {
     let mut rng = Rng::with_seed(seed);
     for _ in 0..INPUTS {
@@ -72,12 +72,12 @@ fn run(target: fn(&[u8]), corpus: &[Vec<u8>], seed: u64) -> Result<(), Vec<u8>> 
 fn every_fresh_input_holds() {
     for (seed, (name, target)) in (0..).zip(TARGETS) {
         if let Err(input) = run(*target, &corpus(name), seed) {
-            panic!("{name} does not hold for {input:02x?}: mend it, and put it into fuzz/corpus/{name}");
+            panic!("{name} does not hold for {input:02x?}: fix it, and put it into fuzz/corpus/{name}");
         }
     }
 }
 
-/// A fault behind a whole frame of two bytes or more, with something behind it, that no input of the corpus has.
+/// The fault needs a whole frame of two bytes or more with something after it, which no input of the corpus has.
 #[test]
 fn a_fault_that_the_corpus_does_not_find_is_found() {
     fn faulty(input: &[u8]) {

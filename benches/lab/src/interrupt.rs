@@ -1,4 +1,5 @@
-//! Signals that end a measurement: the first ends it early, with what it has; a second ends the process at once.
+//! Signals that end a measurement. The first one ends it early, with the results so far; a second one ends the process
+//! at once.
 
 use std::io;
 use std::process::ExitCode;
@@ -16,20 +17,21 @@ use crate::PROGRAM;
 /// The base of the exit code after a signal: a shell adds the signal's number to it.
 const SIGNALLED: usize = 128;
 
-/// Notes whether one of these signals has come.
+/// Records whether one of these signals has come.
 pub(crate) struct Interrupt {
     signal: Arc<AtomicUsize>,
 }
 
 impl Interrupt {
-    /// Looks out for SIGINT, SIGTERM and SIGHUP, but for those that this process was started to ignore.
+    /// Watches for SIGINT, SIGTERM and SIGHUP, except those that this process was started to ignore.
     pub(crate) fn watch() -> anyhow::Result<Self> {
         let signal = Arc::new(AtomicUsize::new(0));
         register(&signal).context("cannot watch for signals")?;
         Ok(Self { signal })
     }
 
-    /// The exit code of a measurement: 128 and the number of the signal if one has come, else by whether all held.
+    /// Returns the exit code of a measurement: 128 plus the number of the signal if one has come, otherwise by whether
+    /// everything held.
     pub(crate) fn exit_code_of(&self, held: anyhow::Result<bool>) -> anyhow::Result<ExitCode> {
         match (self.signal.load(Ordering::Relaxed), held) {
             (0, Ok(true)) => Ok(ExitCode::SUCCESS),
@@ -50,7 +52,7 @@ fn register(signal: &Arc<AtomicUsize>) -> io::Result<()> {
     let ignored = ignored();
     for number in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|number| ignored >> (number - 1) & 1 == 0) {
         let shown = usize::try_from(number).expect("a small number");
-        // In this order, so that only a second one finds the flag set.
+        // The handlers are registered in this order, so that only a second signal finds the flag set.
         flag::register_conditional_shutdown(
             number,
             i32::try_from(SIGNALLED).expect("128") + number,
@@ -62,7 +64,7 @@ fn register(signal: &Arc<AtomicUsize>) -> io::Result<()> {
     Ok(())
 }
 
-/// The signals that are ignored, a bit each, as nohup and shells leave them to those who run in the background.
+/// Returns the ignored signals, one bit each, as nohup and shells set them for programs in the background.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

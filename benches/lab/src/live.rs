@@ -1,4 +1,4 @@
-//! A line on a terminal that shows how far a run is.
+//! A progress line on a terminal.
 
 use std::io::{IsTerminal, Write as _};
 use std::time::Duration;
@@ -7,13 +7,13 @@ use corecast_command::visible;
 use corecast_loadgen::{Progress, RunStage};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// The line; there is none where standard error is no terminal.
+/// The line; it is not shown if standard error is not a terminal.
 pub(crate) struct Live {
     bar: ProgressBar,
 }
 
 const TEMPLATE: &str = "{prefix:<9} [{bar:30}] {msg}";
-/// The bar's unit: a millisecond of the load.
+/// Converts a time to the bar's unit: a millisecond of the load.
 fn units(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -38,21 +38,21 @@ impl Live {
         self.bar.set_message(words(progress));
     }
 
-    /// Says on a line above it what begins.
+    /// Prints what begins, on a line above the progress line.
     pub(crate) fn head(&self, text: &str) {
         self.clear();
-        // A terminal that has gone takes nothing from the measurement.
+        // A terminal that has gone does not affect the measurement.
         let _ = writeln!(std::io::stderr(), "{}", visible(text));
     }
 
-    /// Takes the line away: something else is written.
+    /// Removes the line, because something else is written.
     pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();
         self.bar.reset();
     }
 }
 
-/// The figures; only those that there are.
+/// Returns the available figures in words.
 fn words(progress: &Progress) -> String {
     if matches!(progress.stage, RunStage::Connecting | RunStage::Draining) {
         return String::new();

@@ -1,11 +1,11 @@
 //! The `corecast-bench` binary: load on broadcast servers, comparisons of them, and reports of the results.
 //!
-//! Owns the command line, the search for the server's binary, the suites and the exit codes: 0 if every check held and
-//! the figures are valid, 1 if not, 2 for a problem that the user has to fix first. An error is one line on standard
-//! error.
+//! This crate owns the command line, the search for the server's binary, the suites and the exit codes: 0 if every
+//! check held and the figures are valid, 1 if not, 2 for a problem that the user has to fix first. An error is one line
+//! on standard error.
 //!
-//! Absent here: the server, which is started as a process; the load (`corecast-loadgen`); the verdicts, tables and pages
-//! (`corecast-report`).
+//! Absent here: the server, which is started as a process; the load (`corecast-loadgen`); the verdicts, tables and
+//! pages (`corecast-report`).
 #![forbid(unsafe_code)]
 
 mod compare;
@@ -69,7 +69,7 @@ contestants run in rounds A B, B A, A B and so on; each round gives one ratio A 
 is the median of the ratios with a 95 % interval (percentile bootstrap over the rounds, Efron 1979), which \
 needs 6 rounds; an interval that holds 1 shows no difference.
 
---require holds the median against a bound; whether the interval settles it is said beside it. Metrics: \
+--require compares the median with a bound; the output says whether the interval agrees. Metrics: \
 deliveries, p50, p99, p99.9, max, completion-p99, fairness, cpu. Latencies and fairness are compared under --rate, \
 deliveries under --closed-loop, CPU time under both, and a requirement holds only if it holds under each, at every rate. \
 Fairness is the greatest mean latency of a single subscriber ÷ the median of these means; --require bounds A's own.
@@ -118,7 +118,7 @@ Examples:
     corecast-bench compare --a sharded --baseline before.json";
 
 const REPORT_HELP: &str = "\
-A FILE is what 'compare --json', 'compare --save-baseline' or 'run --json' wrote. Runs that lie in \
+A FILE is the output of 'compare --json', 'compare --save-baseline' or 'run --json'. Runs that are in \
 one directory are shown together: the file's name is the contestant, and sharded.1.json, sharded.2.json are \
 its rounds.
 

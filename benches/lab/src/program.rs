@@ -9,7 +9,8 @@ use corecast_command::SetupError;
 /// The name of the server's program.
 const SERVER: &str = "corecast";
 
-/// The program that `--corecast` or the variable `CORECAST` names; else `corecast` beside this program; else in `PATH`.
+/// Returns the program that `--corecast` or the variable `CORECAST` names; else `corecast` beside this program; else
+/// the one in `PATH`.
 ///
 /// # Errors
 /// There is none, or the named one does not exist.

@@ -30,11 +30,11 @@ pub(crate) struct Arguments {
 
     /// Write a Markdown table with a row for each contestant, as docs/LADDER.md has it, instead of text.
     ///
-    /// Where contestants ran at several rates, it has a row for each rate and contestant.
+    /// If contestants ran at several rates, it has a row for each rate and contestant.
     #[arg(long, conflicts_with_all = ["html", "svg"])]
     markdown: bool,
 
-    /// The contestant that the others are divided by, where there is one of this name.
+    /// The contestant that the others are divided by, if there is one of this name.
     #[arg(long, value_name = "NAME")]
     reference: Option<String>,
 
@@ -60,10 +60,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The experiments that the files hold.
+/// Returns the experiments that the files hold.
 ///
 /// # Errors
-/// A file cannot be read, or is no result.
+/// A file cannot be read, or is not a result.
 pub(crate) fn experiments(files: &[PathBuf], reference: Option<&str>) -> Result<Vec<Experiment>, SetupError> {
     let texts = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     let files: Vec<(&Path, &str)> =
@@ -71,12 +71,12 @@ pub(crate) fn experiments(files: &[PathBuf], reference: Option<&str>) -> Result<
     gather(&files, reference).map_err(|error| SetupError(error.to_string()))
 }
 
-/// One HTML page of all experiments.
+/// Renders one HTML page of all experiments.
 pub(crate) fn html(experiments: &[Experiment], title: Option<&str>) -> String {
     page(title.unwrap_or("Corecast measured"), experiments, env!("CARGO_PKG_VERSION"))
 }
 
-/// All experiments as text, or as Markdown tables.
+/// Formats all experiments as text, or as Markdown tables.
 ///
 /// # Errors
 /// Formatting failed.
@@ -85,7 +85,7 @@ pub(crate) fn text(experiments: &[Experiment], markdown: bool) -> Result<String,
     for experiment in experiments {
         let results = &experiment.results;
         if markdown {
-            // Tables in a row would be one.
+            // Consecutive tables would be one table.
             if experiments.len() > 1 {
                 let title = markdown_escaped(&experiment.title);
                 writeln!(text, "{}## {title}\n", if text.is_empty() { "" } else { "\n" })?;
@@ -98,7 +98,7 @@ pub(crate) fn text(experiments: &[Experiment], markdown: bool) -> Result<String,
     Ok(text)
 }
 
-/// The chart of the one experiment that has a curve.
+/// Returns the chart of the only experiment that has a curve.
 fn the_one_curve(title: &str, experiments: &[Experiment]) -> Result<String, SetupError> {
     let mut charts = experiments.iter().filter_map(|experiment| curve_chart(title, &experiment.results));
     match (charts.next(), charts.next()) {

@@ -15,11 +15,11 @@ use corecast_command::cpus::{self, CpuRange};
 use corecast_command::period::Period;
 use corecast_command::{OutputFile, print};
 
-/// The flags of `corecast-bench run`. What is not given is as the scenario says, or as in the default.
+/// The flags of `corecast-bench run`. The scenario or the default supplies every value that is not given.
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("load").args(["rate", "closed_loop"]))]
 pub(crate) struct Arguments {
-    /// Where the server listens: HOST:PORT.
+    /// Address of the server: HOST:PORT.
     #[arg(long, value_name = "ADDRESS", value_parser = resolve, default_value = "127.0.0.1:7070")]
     address: SocketAddr,
 
@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "COUNT")]
     subscriptions: Option<usize>,
 
-    /// Connections that send, beside the subscribers [default: 8]
+    /// Connections that send, in addition to the subscribers [default: 8]
     #[arg(long, value_name = "COUNT")]
     publishers: Option<usize>,
 
@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "EXPONENT")]
     zipf: Option<f64>,
 
-    /// Which order of channels --zipf gives [default: 0]
+    /// Seed of the order of channels for --zipf [default: 0]
     #[arg(long, value_name = "NUMBER", requires = "zipf")]
     seed: Option<u64>,
 
@@ -78,7 +78,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MESSAGES")]
     rate: Option<u64>,
 
-    /// Closed loop: messages that are always under way, all publishers together.
+    /// Closed loop: messages that are always in flight, all publishers together.
     ///
     /// Each publisher has one credit subscriber on each channel and sends the next message when that subscriber has
     /// received one of its. This finds the greatest rate; the latency is that of a full pipe.
@@ -132,7 +132,7 @@ pub(crate) struct Arguments {
     hgrm: Option<PathBuf>,
 }
 
-/// Runs the load and prints what came of it; a success if every check held and the figures are valid.
+/// Runs the load and prints the outcome. Succeeds if every check held and the figures are valid.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (json, hgrm) = (arguments.json, arguments.hgrm.clone());
     let (settings, steps) = arguments.load()?;
@@ -150,13 +150,13 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     interrupt.exit_code_of(passed)
 }
 
-/// The number of runs, and their loads.
+/// The runs and their loads.
 enum Steps {
-    /// One, of the settings' load.
+    /// One run, of the settings' load.
     One,
-    /// Until the rate does not hold.
+    /// Rising rates until one does not hold.
     Ramp(RampPlan),
-    /// One for each rate.
+    /// One run for each rate.
     Curve(Rates),
 }
 
@@ -196,7 +196,7 @@ fn run_curve(settings: &Settings, rates: Rates, live: Option<&Live>, json: bool)
 }
 
 impl Arguments {
-    /// The settings, and the steps: those of a ramp or a curve if no flag replaces its rates.
+    /// Returns the settings and the steps, which are those of a ramp or a curve if no flag replaces its rates.
     fn load(self) -> anyhow::Result<(Settings, Steps)> {
         let scenario = self.scenario.as_deref().map(Scenario::find).transpose().map_err(explain)?.unwrap_or_default();
         let mut settings = Settings::new(self.address, self.protocol, Load::Paced { rate: 100 });
@@ -251,7 +251,7 @@ pub(crate) fn put<T>(to: &mut T, given: Option<T>) {
     }
 }
 
-/// The CPUs of a list, in its order; none of an empty one.
+/// Returns the CPUs of a list, in its order; none for an empty list.
 pub(crate) fn generator_cpus(ranges: &[CpuRange]) -> anyhow::Result<Vec<usize>> {
     if ranges.is_empty() {
         return Ok(Vec::new());
@@ -259,7 +259,8 @@ pub(crate) fn generator_cpus(ranges: &[CpuRange]) -> anyhow::Result<Vec<usize>> 
     Ok(cpus::place(ranges, None, &cpus::allowed()?).map_err(SetupError)?)
 }
 
-/// The user has to fix a flag with which the load cannot run, and an unreachable server.
+/// Makes an error that the user has to fix a [`SetupError`]: a flag with which the load cannot run, or an unreachable
+/// server.
 pub(crate) fn explain(error: Error) -> anyhow::Error {
     match error {
         Error::Setting { .. } | Error::Scenario(_) | Error::DescriptorLimit { .. } => {
@@ -271,13 +272,13 @@ pub(crate) fn explain(error: Error) -> anyhow::Error {
     }
 }
 
-/// A process of this machine.
+/// Parses the number of a process of this machine.
 pub(crate) fn process(pid: &str) -> Result<u32, String> {
     let is_there = |pid: &u32| Path::new(&format!("/proc/{pid}/stat")).exists();
     pid.parse().ok().filter(is_there).ok_or_else(|| format!("no process '{pid}' is running on this machine"))
 }
 
-/// A name or IP address with a port; of several addresses the first.
+/// Resolves a name or IP address with a port; the first of several addresses is used.
 pub(crate) fn resolve(address: &str) -> Result<SocketAddr, String> {
     let mut resolved = address.to_socket_addrs().map_err(|error| format!("'{address}': {error}"))?;
     resolved.next().ok_or_else(|| format!("'{address}' has no IP address"))

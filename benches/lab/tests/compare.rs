@@ -1,4 +1,4 @@
-//! `corecast-bench compare`: who is compared, what is printed, and the exit codes.
+//! `corecast-bench compare`: the contestants, the output, and the exit codes.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use serde_json::Value;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast-bench");
 
-/// The server's program.
+/// Returns the path of the server's program.
 fn corecast() -> std::path::PathBuf {
     beside(BINARY, "corecast")
 }
 
-/// A load that ends soon; what it measures is not looked at.
+/// A load that ends soon; its measurements are not checked.
 const SMALL: [&str; 6] =
     ["--subscribers=8", "--publishers=2", "--rate=0", "--closed-loop=8", "--warmup=20ms", "--duration=50ms"];
 
-/// For several runs on a busy machine.
+/// Returns a deadline for several runs on a busy machine.
 fn deadline() -> Deadline {
     Deadline::after(Duration::from_mins(1))
 }
@@ -27,7 +27,7 @@ fn compare(arguments: &[&str]) -> Finished {
     Process::start(BINARY, [&["compare"], arguments].concat()).finish(deadline())
 }
 
-/// What a small comparison says that ends with this code, whether the machine is quiet or not.
+/// Returns the output of a small comparison that ends with this code, whether the machine is quiet or not.
 #[track_caller]
 fn measured(arguments: &[&str], code: i32) -> String {
     let finished = compare(&[&SMALL[..], &["--keep-invalid"], arguments].concat());
@@ -125,7 +125,7 @@ fn a_and_b_run_in_turns_and_have_a_verdict() {
 #[test]
 fn figures_that_rest_on_an_invalid_run_are_exit_code_1() {
     let directory = tempfile::tempdir().unwrap();
-    // The one message of the first second is in the warm-up.
+    // The only message of the first second is in the warm-up.
     let silent = ["--subscribers=2", "--rate=1", "--closed-loop=0", "--warmup=200ms", "--duration=50ms", "--rounds=1"];
     for (nth, contestants) in [&["--policies=sharded"][..], &["--a=sharded", "--b=sharded"]].into_iter().enumerate() {
         let json = directory.path().join(format!("{nth}.json"));

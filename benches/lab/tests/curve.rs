@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast-bench");
 
-/// The server's program.
+/// Returns the path of the server's program.
 fn corecast() -> std::path::PathBuf {
     beside(BINARY, "corecast")
 }
 
-/// A curve of two rates that ends soon; what it measures is not looked at. Each subscriber has 100 deliveries and more.
+/// A curve of two rates that ends soon; its measurements are not checked. Each subscriber has 100 deliveries or more.
 const SCENARIO: &str = "subscribers = 8\npublishers = 2\nwarmup_seconds = 0.02\nduration_seconds = 0.5\n\
                         [curve]\nrates = [200, 300]\n";
 
-/// For several runs on a busy machine.
+/// Returns a deadline for several runs on a busy machine.
 fn deadline() -> Deadline {
     Deadline::after(Duration::from_mins(1))
 }
@@ -27,7 +27,7 @@ fn bench(arguments: &[&str]) -> Finished {
     Process::start(BINARY, arguments).finish(deadline())
 }
 
-/// The file of the scenario in a directory.
+/// Writes the file of the scenario into a directory.
 fn scenario(directory: &Path) -> String {
     let path = directory.join("own.toml");
     std::fs::write(&path, SCENARIO).expect("a writable file");
@@ -87,7 +87,7 @@ fn a_requirement_must_hold_at_every_rate() {
             assert_eq!(text.lines().filter(judgement).count(), 1, "{requirement} at {rate}: {text}");
         }
     }
-    // Nobody's greatest mean is below the one in the middle.
+    // The greatest mean is never below the one in the middle.
     let text = judged(&["--require=fairness<=0.5"], 1);
     assert_eq!(text.matches("fairness<=0.5: NOT HELD: ").count(), 2, "{text}");
 }

@@ -1,4 +1,4 @@
-//! Measurements that are interrupted: what they had is reported, and nothing of theirs is left behind.
+//! An interrupted measurement reports its results so far, and leaves nothing behind.
 
 use std::fs;
 use std::path::Path;
@@ -11,19 +11,19 @@ use serde_json::Value;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast-bench");
 
-/// The server's program.
+/// Returns the path of the server's program.
 fn corecast() -> std::path::PathBuf {
     beside(BINARY, "corecast")
 }
 
-/// Longer than any test waits.
+/// Flags of a run that is longer than any test waits.
 const LONG: [&str; 8] = ["--subscribers", "4", "--publishers", "1", "--duration", "10000s", "--interval", "100s"];
 
 fn deadline() -> Deadline {
     Deadline::after(Duration::from_secs(30))
 }
 
-/// A `corecast-bench run` that has been measuring for a while, with its server.
+/// Returns a `corecast-bench run` that has been measuring for a while, with its server.
 fn measuring(arguments: &[&str]) -> (ServerProcess, Process) {
     let server = ServerProcess::start(corecast(), &["--listen", "native://127.0.0.1:0"]);
     let address = server.address(Protocol::Native).to_string();
@@ -31,7 +31,7 @@ fn measuring(arguments: &[&str]) -> (ServerProcess, Process) {
     subscriber.error_line_with("subscribed load0", deadline());
     let load = ["--address", &address, "--channel-prefix", "load", "--warmup", "0s"];
     let bench = Process::start(BINARY, [&["run"], &LONG[..], &load, arguments].concat());
-    // Without a warm-up all messages are of the window.
+    // Without a warm-up, all messages are in the window.
     assert_eq!(subscriber.finish(deadline()).code, 0);
     (server, bench)
 }
@@ -51,7 +51,7 @@ fn an_interrupted_bench_reports_what_it_had() {
         let deliveries = &report["deliveries"];
         assert!(deliveries["measured"].as_u64() > Some(0), "{deliveries}");
         assert_eq!((&report["checks"]["lost"], &deliveries["arrived"]), (&0.into(), &deliveries["expected"]));
-        // Against the time that was measured, not the one that was planned.
+        // The rate is relative to the measured time, not to the planned one.
         assert!(deliveries["measured_per_second"].as_f64() > Some(1000.0), "{deliveries}");
         assert!(fs::metadata(&hgrm).expect("the distribution of what it had").len() > 0);
     }
@@ -105,7 +105,7 @@ fn a_signal_that_is_to_be_ignored_is() {
     assert!(finished.code < 2 && !String::from_utf8_lossy(&finished.stdout).contains("interrupted"), "{finished:?}");
 }
 
-/// The server that a `corecast-bench compare` has started, once it has.
+/// Waits until a `corecast-bench compare` has started a server, and returns its number.
 fn server_of(compare: &Process) -> u32 {
     let children = format!("/proc/{0}/task/{0}/children", compare.id());
     let mut server = None;
@@ -157,7 +157,7 @@ fn an_interrupted_comparison_shows_what_it_measured() {
     let mut command = Process::command(BINARY);
     command.args(["compare", "--policies=mutex", "--rounds=10000", "--json", json.to_str().expect("UTF-8")]).args(load);
     let compare = Process::spawn(command);
-    // One that is only started to see that it can be, then one of each round.
+    // One server is started only to check that it can be, then one in each round.
     let mut servers = vec![server_of(&compare)];
     wait_until(deadline(), "the second round", || {
         let server = server_of(&compare);

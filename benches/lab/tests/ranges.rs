@@ -1,4 +1,4 @@
-//! Every flag of every command takes what is in its range, and refuses anything else in a line that names it.
+//! Every flag of every command accepts the values in its range, and refuses any other in a line that names the flag.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn of_run() {
     let address = format!("--address={}", server.address(Protocol::Native));
     let others = [&address, "--subscribers=4", "--publishers=1", "--warmup=0s", "--duration=20ms"];
     each_case(flag_cases(BINARY, "run"), |case, directory| match case.flag.as_str() {
-        // Rates that take a second, and files that are not there.
+        // These are rates that take a second, and files that do not exist.
         "--seed" => {
             case.ends_or_is_refused(directory, BINARY, "run", &[&others[..], &["--zipf=1", "--channels=2"]].concat());
         }
@@ -22,7 +22,7 @@ fn of_run() {
     });
 }
 
-/// A suite whose load is that of the command line.
+/// A suite whose load is given on the command line.
 const SUITE: &str = "policies = \"mutex\"\n[[comparison]]\nname = \"one\"\n";
 
 #[test]

@@ -12,7 +12,7 @@ fn report(arguments: &[&Path]) -> Finished {
     Process::start(BINARY, [&[Path::new("report")], arguments].concat()).finish(Deadline::start())
 }
 
-/// A run as `corecast-bench run --json` writes it, with made-up figures.
+/// Returns a run in the form of `corecast-bench run --json`, with made-up figures.
 fn run(p99: f64) -> Value {
     json!({
         "host": { "kernel": "6.1.0", "cpu": "Test CPU", "cpus": 4 },
@@ -24,7 +24,7 @@ fn run(p99: f64) -> Value {
     })
 }
 
-/// Seven rounds of two contestants in `stall/`.
+/// Writes seven rounds of two contestants into `stall/`.
 fn files(directory: &TempDir) -> Vec<PathBuf> {
     let folder = directory.path().join("stall");
     std::fs::create_dir(&folder).expect("a temporary directory");

@@ -1,4 +1,4 @@
-//! `corecast-bench run`: scenarios, what overrides them, and the files that it writes.
+//! `corecast-bench run`: scenarios, the flags that override them, and the files that it writes.
 
 use corecast_engine::Protocol;
 use corecast_testkit::{Deadline, Finished, Peer, Process, ServerProcess, beside, wait_until};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast-bench");
 
-/// The server's program.
+/// Returns the path of the server's program.
 fn corecast() -> std::path::PathBuf {
     beside(BINARY, "corecast")
 }
@@ -18,7 +18,7 @@ fn corecast() -> std::path::PathBuf {
 /// A short, small load, whatever the scenario says.
 const SMALL: [&str; 8] = ["--subscribers", "20", "--publishers", "2", "--warmup", "50ms", "--duration", "300ms"];
 
-/// For a whole run on a busy machine.
+/// Returns a deadline for a whole run on a busy machine.
 fn deadline() -> Deadline {
     Deadline::after(Duration::from_mins(1))
 }
@@ -32,7 +32,7 @@ fn bench_small(server: &ServerProcess, arguments: &[&str]) -> Finished {
     bench(&[&["--address", &address], &SMALL[..], arguments].concat())
 }
 
-/// The report, whether the machine was quiet enough for it to be valid or not.
+/// Returns the report, whether the machine was quiet enough for it to be valid or not.
 fn report(finished: &Finished) -> Value {
     let report: Value =
         serde_json::from_slice(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:?}"));
@@ -82,7 +82,7 @@ fn the_report_names_the_machine_and_what_the_server_cost() {
     assert!(server["memory_before_bytes"].as_u64() > Some(0) && server["memory_per_connection_bytes"].is_f64());
     let [both, user, system] = ["cpu", "user", "system"].map(|part| server[format!("{part}_us_per_delivery")].as_f64());
     let parts = user.unwrap() + system.unwrap();
-    // Without a tick of 10 ms in the window there is nothing to part it by.
+    // Without a tick of 10 ms in the window, the time cannot be divided.
     assert!(parts < f64::EPSILON || (parts - both.unwrap()).abs() < 1e-6, "{server}");
 }
 
@@ -110,7 +110,7 @@ fn a_generator_that_was_stopped_in_its_window_is_invalid() {
     let load = ["--closed-loop", "16", "--warmup", "0ms", "--duration", "1s", "--json", "--channel-prefix", "bench"];
     let load = [&load[..], &["--address", &address]].concat();
     let bench = Process::start(BINARY, [&["run", "--subscribers", "20", "--publishers", "2"][..], &load].concat());
-    // Without a warm-up the first message is one of the window.
+    // Without a warm-up, the first message is in the window.
     assert!(subscriber.line(deadline()).is_some(), "a message");
     bench.signal(Signal::STOP);
     std::thread::sleep(Duration::from_millis(300));
@@ -152,7 +152,7 @@ fn in_plain_too_messages_of_others_are_told_apart() {
     let address = address.to_string();
     let load = ["--address", &address, "--protocol", "plain", "--warmup", "0s", "--duration", "1s", "--json"];
     let bench = Process::start(BINARY, [&["run", "--subscribers", "20", "--publishers", "2"][..], &load].concat());
-    // Of its probes there are fewer.
+    // There are fewer probes than this.
     let mut some = vec![0; 60 * (4 + 64)];
     other.read_exact(&mut some).expect("messages of the load");
     for message in OF_OTHERS {
@@ -254,7 +254,7 @@ fn a_server_that_tells_it_has_its_shards_parts_reported() {
     assert!(nobody.complaint(2).contains("/nonexistent"), "{nobody:?}");
 }
 
-/// The number of established connections to this port, in the eyes of those who connected.
+/// Returns the number of established connections to this port, from the clients' point of view.
 fn connections_to(port: u16) -> usize {
     let sockets = fs::read_to_string("/proc/net/tcp").expect("Linux");
     let (remote, established) = (format!(":{port:04X}"), "01");
@@ -262,7 +262,7 @@ fn connections_to(port: u16) -> usize {
     fields.filter(|fields| fields[2].ends_with(&remote) && fields[3] == established).count()
 }
 
-/// Both stand still, as on a machine that was suspended: neither is to blame the other for that time.
+/// Both stand still, as on a suspended machine. Neither may hold that time against the other.
 #[test]
 fn time_in_which_the_generator_stood_still_does_not_count_against_connecting() {
     let server = ServerProcess::start(corecast(), &["--shards", "1"]);

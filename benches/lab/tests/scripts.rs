@@ -1,11 +1,11 @@
-//! The scripts that run suites, with a stand-in for the program: what they ask for, and where they leave the results.
+//! The scripts that run suites, with a stand-in for the program: their requests, and the place of their results.
 
 use std::path::{Path, PathBuf};
 
 use corecast_testkit::{Deadline, Finished, Process, write_program};
 use tempfile::TempDir;
 
-/// Notes its arguments, and fails as it is told to.
+/// Records its arguments, and fails if it is told to.
 const STAND_IN: &str = "#!/bin/sh\necho \"$*\" >>\"$CALLS\"\nexit \"$OUTCOME\"\n";
 
 struct Script {
@@ -32,7 +32,7 @@ impl Script {
         Process::spawn(command).finish(Deadline::start())
     }
 
-    /// The arguments of each call of the program.
+    /// Returns the arguments of each call of the program.
     fn calls(&self) -> Vec<String> {
         let calls = std::fs::read_to_string(self.path("calls")).unwrap_or_default();
         calls.lines().map(str::to_owned).collect()

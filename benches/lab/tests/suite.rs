@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast-bench");
 
-/// A load that ends soon; what it measures is not looked at.
+/// A load that ends soon; its measurements are not checked.
 const SMALL: &str = "subscribers = 8\npublishers = 2\nwarmup = \"20ms\"\nduration = \"200ms\"\nkeep_invalid = true\n";
 
 struct Suite {
@@ -40,7 +40,7 @@ impl Suite {
         Process::spawn(command).finish(Deadline::after(Duration::from_mins(1)))
     }
 
-    /// The names in the directory of results, sorted.
+    /// Returns the names in the directory of results, sorted.
     fn results(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.path("out")) else { return Vec::new() };
         let mut names: Vec<_> =
@@ -58,7 +58,7 @@ fn read(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).expect("the file was written")).expect("JSON")
 }
 
-/// The policies and the load of each entry.
+/// Returns the policies and the load of each entry.
 fn entries(results: &Value) -> Vec<(String, String)> {
     let entries = results["entries"].as_array().expect("entries").iter();
     entries.map(|entry| (entry["name"].as_str().expect("a name").to_owned(), entry["load"].to_string())).collect()
@@ -118,7 +118,7 @@ fn a_flag_beats_the_file_and_some_comparisons_can_be_selected() {
 
 #[test]
 fn a_comparison_that_fails_does_not_end_the_others() {
-    // The one message of the first second is in the warm-up.
+    // The only message of the first second is in the warm-up.
     let silent = "[[comparison]]\nname = \"silent\"\nrate = 1\nclosed_loop = 0\nkeep_invalid = false\n";
     let sound = "[[comparison]]\nname = \"sound\"\nrate = 0\nclosed_loop = 8\n";
     let suite = Suite::new(&format!("policies = \"sharded\"\n{SMALL}{silent}{sound}"));
@@ -165,7 +165,7 @@ fn every_suite_of_the_sources_can_be_read() {
     for entry in fs::read_dir(suites).expect("a directory") {
         let path = entry.expect("an entry").path();
         let suite = Suite::new(&fs::read_to_string(&path).expect("a readable file"));
-        // Nothing is measured: the comparison that is asked for is none of the suite.
+        // Nothing is measured, because the requested comparison is not in the suite.
         let finished = suite.run(&["--only", "none"]);
         assert!(finished.complaint(2).contains("--only: 'none' is none of "), "{}: {finished:?}", path.display());
     }
@@ -176,7 +176,8 @@ fn every_suite_of_the_sources_can_be_read() {
 fn the_server_is_found_or_the_ways_to_name_it_are_told() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let alone = directory.path().join("corecast-bench");
-    // Not by this process: a descriptor that writes the file would be inherited by what other tests start.
+    // Another process copies the file. A descriptor of this process that writes it would be inherited by what other
+    // tests start.
     let copied = Process::start("cp", [Path::new(BINARY), &alone]).finish(Deadline::start());
     assert_eq!(copied.code, 0, "{copied:?}");
     let server = beside(BINARY, "corecast");

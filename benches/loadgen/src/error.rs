@@ -1,16 +1,16 @@
-//! Why a run gave no report.
+//! The reasons why a run produced no report.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Why a run gave no report. What a server does wrong *during* the load is no error: it is counted in
-/// [`Checks`](crate::Checks).
+/// The reason why a run produced no report. A server's faults *during* the load are not an error:
+/// [`Checks`](crate::Checks) counts them.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     // Change the settings.
-    /// A setting is out of its range, or does not go with another.
+    /// A setting is out of its range, or contradicts another.
     #[error("{setting}: {reason}")]
     Setting {
         /// The setting, as the command line names it.
@@ -18,13 +18,13 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
-    /// There is no such scenario, or its file is not one.
+    /// There is no such scenario, or its file is not a scenario.
     #[error("{0}")]
     Scenario(String),
-    /// More connections than this process may hold descriptors.
+    /// The run needs more descriptors than this process may have.
     #[error("{needed} descriptors are needed and {limit} allowed: raise the hard limit (ulimit -Hn) or connect fewer")]
     DescriptorLimit {
-        /// Connections and what the process needs beside them.
+        /// The number of connections, and of other descriptors that the process needs.
         needed: u64,
         /// The hard limit of `RLIMIT_NOFILE`.
         limit: u64,
@@ -34,17 +34,17 @@ pub enum Error {
     /// A connection was not established.
     #[error("connecting to {address}: {source}")]
     Connect {
-        /// Where to.
+        /// The server's address.
         address: SocketAddr,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// Not every connection was connected in time.
     #[error("{connected} of {wanted} connections were connected within {} s", waited.as_secs_f64())]
     ConnectTimeout {
-        /// Connections of which it is proved that messages reach them.
+        /// The number of connections for which it is proved that messages reach them.
         connected: usize,
-        /// All connections.
+        /// The number of all connections.
         wanted: usize,
         /// The limit that ran out.
         waited: Duration,
@@ -52,7 +52,7 @@ pub enum Error {
     /// The server ended a connection that the run cannot do without.
     #[error("connection {connection} ({role}) was closed by the server: {reason}")]
     Closed {
-        /// Which one: subscribers first, then publishers.
+        /// The index of the connection: subscribers first, then publishers.
         connection: usize,
         /// `subscriber` or `publisher`.
         role: &'static str,
@@ -62,7 +62,7 @@ pub enum Error {
     /// The server sent bytes that are not of the protocol.
     #[error("connection {connection}: not the expected protocol: {reason}")]
     Protocol {
-        /// Which one: subscribers first, then publishers.
+        /// The index of the connection: subscribers first, then publishers.
         connection: usize,
         /// The reason.
         reason: String,
@@ -70,20 +70,20 @@ pub enum Error {
     /// The process to measure cannot be read.
     #[error("/proc/{pid}: {source}")]
     ServerProcess {
-        /// The process.
+        /// The number of the process.
         pid: u32,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
-    /// The administrator's socket of the server has no answer.
+    /// The server's admin socket did not answer.
     #[error("no answer from a server at {socket}: {reason}")]
     AdminSocket {
-        /// Its file.
+        /// The file of the socket.
         socket: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// A server started by us did not come up, or did not end.
+    /// A server that was started for the run did not start, or did not end.
     #[error("{binary}: {reason}")]
     Server {
         /// The program.
@@ -93,23 +93,23 @@ pub enum Error {
     },
 
     // Begin again.
-    /// It was [asked to end](crate::interruption()) before it had measured anything.
+    /// The run was [asked to end](crate::interruption()) before it had measured anything.
     #[error("interrupted")]
     Interrupted,
 
     // Look at this machine.
-    /// A system call failed that has no reason to.
+    /// A system call failed that should not fail.
     #[error("{call}: {source}")]
     System {
-        /// Which one.
+        /// The name of the call.
         call: &'static str,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
 }
 
 impl Error {
-    /// For `map_err` behind a system call.
+    /// Returns a function for `map_err` after a system call.
     pub(crate) fn system<E: Into<io::Error>>(call: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::System { call, source: source.into() }
     }

@@ -26,8 +26,7 @@
 //! everything that had to wait. A generator that is late says so, which invalidates its run. A fault that the load finds is a count in
 //! [`Checks`] and never ends the run; only an [`interruption`] does.
 //!
-//! Absent here: servers, other than as child processes; publishers that come and go; more than one
-//! generator thread.
+//! Absent here: servers, other than as child processes; publishers that come and go; more than one generator thread.
 #![deny(unsafe_code)]
 
 mod comparison;

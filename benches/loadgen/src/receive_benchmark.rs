@@ -1,4 +1,4 @@
-//! The receiving half of a run, with neither server nor sockets: what a delivery costs this generator.
+//! The receiving half of a run, without server and sockets: the generator's cost of a delivery.
 
 use crate::connections::reader::Reader;
 use crate::load::in_flight_window::InFlightWindow;
@@ -10,23 +10,23 @@ use crate::{Load, Protocol, Settings};
 use std::fmt;
 use std::net::SocketAddr;
 
-/// Lets subscribers of one channel receive runs of messages with 64 bytes of payload, in a closed loop of eight
-/// publishers, through all that a run does with them. For benchmarks.
+/// Makes subscribers of one channel receive batches of messages with 64 bytes of payload, in a closed loop of eight
+/// publishers, through everything that a run does with them. For benchmarks.
 pub struct ReceiveBenchmark {
     audience: Box<dyn AnyProtocol>,
 }
 
 const PUBLISHERS: u64 = 8;
-/// Messages that a publisher sends at once.
+/// The number of messages that a publisher sends at once.
 const CREDIT: u64 = 8;
 
 impl ReceiveBenchmark {
-    /// So many messages a run, for each of so many subscribers.
+    /// Creates a benchmark with this number of messages in a batch and this number of subscribers.
     ///
-    /// It is never freed in full: what it refers to is leaked.
+    /// It is never freed completely, because the data that it refers to is leaked.
     ///
     /// # Panics
-    /// If `messages` is no multiple of 64.
+    /// If `messages` is not a multiple of 64.
     pub fn new(protocol: Protocol, subscribers: usize, messages: usize) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let publishers = usize::try_from(PUBLISHERS).expect("a few");
@@ -41,32 +41,32 @@ impl ReceiveBenchmark {
         Self { audience }
     }
 
-    /// Publishes the next run.
+    /// Publishes the next batch.
     ///
     /// # Panics
-    /// If it is more than a receive takes, 256 KiB.
+    /// If the batch exceeds one receive, 256 KiB.
     pub fn prepare(&mut self) {
         self.audience.prepare();
     }
 
-    /// Every subscriber receives the run, in one receive each.
+    /// Makes every subscriber receive the batch, in one receive each.
     ///
     /// # Panics
-    /// If the run is not of the protocol.
+    /// If the batch is not of the protocol.
     pub fn receive(&mut self) {
         self.audience.receive();
     }
 
-    /// The run through the protocol's decoder alone, which otherwise sees only what is unlike the run's messages: how
-    /// many messages it holds.
+    /// Decodes the batch with the protocol's decoder alone, which otherwise sees only bytes that are unlike the batch's
+    /// messages. Returns the number of messages.
     ///
     /// # Panics
-    /// If the run is not of the protocol.
+    /// If the batch is not of the protocol.
     pub fn decode(&self) -> usize {
         self.audience.decode()
     }
 
-    /// Returns true if everybody has every message of every run, once, in order and intact.
+    /// Returns true if every subscriber has every message of every batch, once, in order and intact.
     pub fn held(&self) -> bool {
         self.audience.held()
     }
@@ -78,7 +78,7 @@ impl fmt::Debug for ReceiveBenchmark {
     }
 }
 
-/// An audience of whatever protocol.
+/// An audience of any protocol.
 trait AnyProtocol {
     fn prepare(&mut self);
     fn receive(&mut self);
@@ -93,7 +93,7 @@ struct Audience<D> {
     reader: Reader<D>,
     verifier: DeliveryVerifier<'static>,
     messages: u64,
-    /// Messages so far.
+    /// The number of messages so far.
     published: u64,
     bytes: Vec<u8>,
     tail: Vec<u8>,
@@ -113,7 +113,7 @@ impl<D: Dialect> Audience<D> {
             stamp,
             shape: dialect.shape(Channel { name: &names[0], number: 0 }, settings.payload_bytes),
             reader: Reader::new(settings, names, dialect),
-            // Publishers are not among those who receive, in `plain` either.
+            // Publishers do not receive, in `plain` either.
             verifier: DeliveryVerifier::new(settings, names, stamp, false, 0..u64::MAX, in_flight_window),
             messages,
             published: 0,
@@ -123,7 +123,7 @@ impl<D: Dialect> Audience<D> {
         }
     }
 
-    /// A subscriber receives what is in the reader's room.
+    /// Makes a subscriber receive the bytes in the reader's room.
     fn read(&mut self, subscriber: usize, len: usize) {
         let now_ns = 1_000 * self.published + subscriber as u64;
         self.reader
@@ -141,7 +141,7 @@ impl<D: Dialect> AnyProtocol for Audience<D> {
             let (turn, nth) = (message / CREDIT, message % CREDIT);
             let (round, publisher) = (turn / PUBLISHERS, turn % PUBLISHERS);
             let publisher = u16::try_from(publisher).expect("a few");
-            // All that is sent at one time is due at that time.
+            // All messages that are sent at one time are due at that time.
             let intended_ns = 1_000 * round;
             payload.clear();
             let header = Header { publisher, channel: 0, sequence: round * CREDIT + nth, intended_ns };
@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn every_run_is_received_in_full_and_the_decoder_finds_the_same_messages() {
-        // Alone, with others, and with more than one remembers of what the others had.
+        // The cases are: too few subscribers to compare, enough of them, and more messages than a reference stream
+        // keeps.
         for (subscribers, messages, runs) in [(3, 128, 2), (8, 128, 2), (8, 1024, 7)] {
             for protocol in PROTOCOLS {
                 let mut benchmark = ReceiveBenchmark::new(protocol, subscribers, messages);
@@ -199,7 +200,8 @@ mod tests {
         }
     }
 
-    /// What is wrong with what one subscriber gets, when the one before it had the same messages as they should be.
+    /// Returns the faults that are found in one subscriber's messages when the one before it received the same messages
+    /// unchanged.
     fn wrong(spoil: impl Fn(&mut Vec<Vec<u8>>)) -> Checks {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let settings = Settings { subscribers: 4, ..Settings::new(address, Protocol::Redis, Load::Paced { rate: 1 }) };

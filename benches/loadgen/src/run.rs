@@ -32,11 +32,11 @@ use rustix::event::epoll::Event;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-/// The time to listen for repeats, once everything that should come has come.
+/// The time to wait for duplicates after everything expected has come.
 const LINGER_NS: u64 = 50_000_000;
 /// The maximum time that an interrupted run waits for messages in flight.
 const INTERRUPTED_DRAIN: Duration = Duration::from_secs(1);
-/// The longest time between two looks whether everything has come.
+/// The longest time between two checks whether everything has come.
 const DRAIN_LOOK_NS: u64 = 5_000_000;
 
 /// The outcome of a run, with its distributions in full.
@@ -44,28 +44,29 @@ const DRAIN_LOOK_NS: u64 = 5_000_000;
 pub struct Measurement {
     /// The report.
     pub report: Report,
-    /// Of single deliveries, as [`Report::latency_us`].
+    /// The distribution of single deliveries, as in [`Report::latency_us`].
     pub latency: Distribution,
-    /// Of whole broadcasts, as [`Report::completion_us`].
+    /// The distribution of whole broadcasts, as in [`Report::completion_us`].
     pub completion: Distribution,
 }
 
-/// Puts load on a server and reports what came of it.
+/// Puts load on a server and reports the outcome.
 ///
-/// The load runs on a thread of its own, which is pinned if the settings say so; the call returns when it
-/// is done, after at most the sum of the settings' times. The soft limit of descriptors is raised to the
-/// hard one, for the whole process.
+/// The load runs on a separate thread, which is pinned if the settings say so. The call returns when it is done, after
+/// at most the sum of the settings' times. The soft limit of descriptors is raised to the hard limit, for the whole
+/// process.
 ///
 /// # Errors
-/// No report could be made. What the server does wrong under load is in the report.
+/// No report could be made. The server's faults under load are in the report.
 pub fn run(settings: &Settings) -> Result<Report, Error> {
     Ok(measure(settings, None::<fn(Progress)>)?.report)
 }
 
-/// As [`run`], with the distributions, and telling a listener of its progress on the caller's thread.
+/// Does what [`run`] does, returns the distributions too, and calls a listener with the progress on the caller's
+/// thread.
 ///
 /// # Errors
-/// As [`run`].
+/// The same as those of [`run`].
 pub fn measure(settings: &Settings, listener: Option<impl FnMut(Progress)>) -> Result<Measurement, Error> {
     settings.check()?;
     let settings = &settings.with_own_channels();
@@ -87,7 +88,7 @@ pub fn measure(settings: &Settings, listener: Option<impl FnMut(Progress)>) -> R
         let thread = std::thread::Builder::new().name("loadgen".to_owned());
         let running = thread.spawn_scoped(scope, on_thread).map_err(Error::system("clone"))?;
         if let Some(listener) = listener {
-            // Ends with the run, which takes the sender with it.
+            // This ends with the run, which drops the sender.
             progress.into_iter().for_each(listener);
         }
         running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -167,7 +168,7 @@ fn run_with<D: Dialect>(settings: &Settings, host: Host, reporter: Reporter, dia
     Ok(Outcome { observed, pool, verifier, sender, lateness, membership }.into_measurement())
 }
 
-/// Tells this run's payloads from those of any other, and from anything else.
+/// Returns a number that distinguishes this run's payloads from those of any other, and from anything else.
 fn run_id() -> u32 {
     let [a, b, c, d, ..] = settings::random().to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
@@ -200,19 +201,19 @@ struct Run<'a, D> {
     schedule: Schedule,
     membership: Membership,
     hostile_clients: HostileClients,
-    /// True if all were cut off and not all are back.
+    /// True if all subscribers were cut off and not all have returned.
     storming: bool,
     verifier: DeliveryVerifier<'a>,
     sender: Sender<'a>,
     lateness: Latency,
-    /// The due times of the messages that are being sent; its memory stays.
+    /// The due times of the messages that are being sent; the memory is reused.
     batch: Vec<u64>,
     events: Vec<Event>,
     reporter: Reporter,
 }
 
 impl<D: Dialect> Run<'_, D> {
-    /// Ends the window now if that is asked for; when it ends.
+    /// Ends the window now if an interruption was requested. Returns the end of the window.
     fn cut_if_interrupted(&mut self, end_ns: u64) -> u64 {
         let now_ns = self.pool.clock.now_ns();
         if !is_interrupted() || now_ns >= end_ns {
@@ -223,7 +224,7 @@ impl<D: Dialect> Run<'_, D> {
         now_ns
     }
 
-    /// Sends and receives until a time or an interruption, and sends everything that is due before it.
+    /// Sends and receives until a time or an interruption, and sends every message that is due before it.
     fn load_until(&mut self, end_ns: u64, stage: RunStage) -> Result<(), Error> {
         loop {
             let now_ns = self.pool.clock.now_ns();
@@ -232,7 +233,7 @@ impl<D: Dialect> Run<'_, D> {
                 self.tell(stage, now_ns);
             }
             if now_ns >= end_ns || is_interrupted() {
-                // What is to be done to subscribers at this moment waits until the accounts are taken: it may be long.
+                // Disturbances that are due now wait until the samples are taken, because they may take long.
                 return Ok(());
             }
             self.disturb(now_ns)?;
@@ -249,7 +250,7 @@ impl<D: Dialect> Run<'_, D> {
         self.reporter.report(stage, now_ns, self.start_ns, deliveries, p99_us);
     }
 
-    /// Does to subscribers what is due, and what follows from what was done.
+    /// Makes the disturbances that are due, and continues those in progress.
     fn disturb(&mut self, now_ns: u64) -> Result<(), Error> {
         let Self { schedule, membership, hostile_clients, pool, verifier, sender, settings, .. } = self;
         while let Some(step) = schedule.take(now_ns) {
@@ -277,7 +278,7 @@ impl<D: Dialect> Run<'_, D> {
         Ok(())
     }
 
-    /// Waits once and serves what is ready. With `sending_until` given, a paced message that falls due
+    /// Waits once and handles the events that are ready. If `sending_until` is given, a paced message that falls due
     /// meanwhile does not wait for the last event.
     fn turn(&mut self, wake_ns: u64, sending_until: Option<u64>) -> Result<(), Error> {
         let mut events = std::mem::take(&mut self.events);
@@ -294,7 +295,7 @@ impl<D: Dialect> Run<'_, D> {
 
     fn serve(&mut self, event: &Event) -> Result<(), Error> {
         let Self { membership, pool, verifier, sender, settings, names, .. } = self;
-        // One that was replaced since the wait.
+        // The connection may have been replaced since the wait.
         if !pool.is_current(event) || membership.serve(event, pool, verifier, sender, settings, names)? {
             return Ok(());
         }
@@ -315,7 +316,7 @@ impl<D: Dialect> Run<'_, D> {
         }
     }
 
-    /// Sends every message that is due, up to one round of publishers and more if the generator is behind.
+    /// Sends every message that is due, up to one round of publishers, or more if the generator is behind.
     fn send_due(&mut self, now_ns: u64, end_ns: u64) -> Result<(), Error> {
         let Drive::Paced(pace) = &mut self.drive else { return Ok(()) };
         let publishers = self.settings.publishers as u64;
@@ -335,7 +336,8 @@ impl<D: Dialect> Run<'_, D> {
             let publisher = usize::try_from((first + turn) % publishers).expect("below the number of publishers");
             self.sender.flush(&mut self.pool, publisher)?;
         }
-        // Once behind all sends. What a full socket did not take waits, and counts as not sent in time (`written`).
+        // The time is taken once, after all sends. Bytes that a full socket did not take wait, and count as not sent in
+        // time (`written`).
         let sent_ns = self.pool.clock.now_ns();
         for due_ns in self.batch.drain(..).filter(|due_ns| self.verifier.measured.contains(due_ns)) {
             self.lateness.record(sent_ns - due_ns);
@@ -343,7 +345,7 @@ impl<D: Dialect> Run<'_, D> {
         Ok(())
     }
 
-    /// Sends all that the publishers have credit for.
+    /// Sends every message for which the publishers have credit.
     fn send_credit(&mut self, now_ns: u64) -> Result<(), Error> {
         if !self.verifier.in_flight_window.as_ref().is_some_and(InFlightWindow::has_credit) {
             return Ok(());
@@ -373,12 +375,12 @@ impl<D: Dialect> Run<'_, D> {
             process: CpuTime::of(std::process::id())?,
             machine: MachineTime::now(),
             server: self.settings.server_pid.map(CpuTime::of).transpose()?,
-            // Behind all that it dates, so that an account taken late shows.
+            // This is read after the values that it dates, so that a late sample shows.
             at_ns: self.pool.clock.now_ns(),
         })
     }
 
-    /// Receives what is under way, until all is here or time is up; then listens a little for repeats.
+    /// Receives the messages in flight, until all have arrived or the time is up, then waits briefly for duplicates.
     fn drain(&mut self) -> Result<(), Error> {
         self.reporter.enter(RunStage::Draining);
         let mut deadline = Deadline::after(self.settings.drain_timeout, self.pool.clock.now_ns());
@@ -405,7 +407,8 @@ impl<D: Dialect> Run<'_, D> {
         if self.settings.disturbance == Disturbance::None {
             return self.verifier.settled() >= self.sender.expected;
         }
-        // Who was where when it was sent decides what is to come: each connection is asked.
+        // The messages that are still to come depend on who was subscribed when they were sent, so each connection is
+        // checked.
         let sent = |publisher, channel| self.sender.sent(publisher, channel);
         self.membership.is_settled()
             && self.pool.connections.iter().enumerate().all(|(index, connection)| {

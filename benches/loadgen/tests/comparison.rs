@@ -1,4 +1,4 @@
-//! Contestants take turns, and every report reaches the JSON.
+//! Contestants take turns, and every report is in the JSON.
 
 mod support;
 

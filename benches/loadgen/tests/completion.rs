@@ -1,4 +1,4 @@
-//! A broadcast is complete when its last subscriber has it, and only if all have.
+//! A broadcast is complete when its last subscriber has received it, and only if all have.
 
 mod support;
 
@@ -6,7 +6,8 @@ use corecast_loadgen::run;
 use std::time::Duration;
 use support::{Broadcaster, Fault};
 
-/// Of 7 deliveries of a message, the first 5 are to subscribers: the fifth of the fiftieth message is to the last one.
+/// Of the 7 deliveries of a message, the first 5 are to subscribers. The fifth of the fiftieth message is to the last
+/// one.
 const LAST_OF_A_MESSAGE: u64 = 49 * 7 + 5;
 
 #[test]

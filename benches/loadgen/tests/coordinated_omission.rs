@@ -8,7 +8,7 @@ use support::{Broadcaster, Fault};
 
 #[test]
 fn a_stall_shows_in_the_percentiles() {
-    // A fifth of the messages fall due during the stall, and wait evenly between 200 ms and nothing.
+    // A fifth of the messages fall due during the stall, and wait between 200 ms and nothing, evenly spread.
     let server = Broadcaster::start(Fault::Stall(200, Duration::from_millis(200)));
     let settings = Settings { duration: Duration::from_secs(1), load: Load::Paced { rate: 500 }, ..server.settings() };
     let report = run(&settings).unwrap();

@@ -1,4 +1,4 @@
-//! A curve: a run at each of a list of rates.
+//! A curve: one run at each of a list of rates.
 
 mod support;
 

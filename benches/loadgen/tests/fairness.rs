@@ -1,4 +1,4 @@
-//! Fairness: the mean waits of single subscribers, compared with each other.
+//! Fairness: the mean latencies of single subscribers, compared with each other.
 
 mod support;
 
@@ -6,12 +6,12 @@ use corecast_loadgen::{Fairness, Load, Report, Settings, run};
 use std::time::Duration;
 use support::{Broadcaster, Fault};
 
-/// Of 7 deliveries of a message, the fifth is to the last of 5 subscribers.
+/// Of the 7 deliveries of a message, the fifth is to the last of 5 subscribers.
 const LAST_OF: fn(u64) -> u64 = |message| (message - 1) * 7 + 5;
 
 #[test]
 fn who_waits_longer_than_the_others_shows() {
-    // One of 100 deliveries to the last subscriber comes 80 ms after those to the others, which adds 0.8 ms to its mean.
+    // One of the last subscriber's 100 deliveries comes 80 ms after those to the others, which adds 0.8 ms to its mean.
     let server = Broadcaster::start(Fault::Delay(LAST_OF(100), Duration::from_millis(80)));
     let report = run(&server.settings()).unwrap();
     assert!(report.passed(), "{report}");
@@ -28,7 +28,7 @@ fn who_waits_longer_than_the_others_shows() {
 #[test]
 fn the_means_are_of_the_same_deliveries_as_the_latency() {
     let server = Broadcaster::start(Fault::None);
-    // As many messages in the warm-up as in the window.
+    // The warm-up has as many messages as the window.
     let settings = Settings { warmup: Duration::from_millis(200), ..server.settings() };
     let report = run(&Settings { subscribers: 1, ..settings }).unwrap();
     assert!(report.passed() && report.latency_us.count == 100, "{report}");

@@ -21,7 +21,8 @@ fn settings(server: &RedisLike, disturbance: Disturbance) -> Settings {
     }
 }
 
-/// Two subscribers take turns to leave and come again, four times in all. Gives how often that went through.
+/// Makes two subscribers leave and return in turn, four times in all. Returns the report and the number of completed
+/// returns.
 fn churned(wrong: Wrong) -> (Report, u64) {
     let server = RedisLike::start(wrong, SUBSCRIBERS);
     let report = run(&settings(&server, Disturbance::Churn { subscribers: 2, rate: 10 })).expect("a report");
@@ -60,7 +61,7 @@ fn a_server_that_takes_nobody_back_fails() {
     assert!(!report.passed());
 }
 
-/// 24 MB for a subscriber that does not read: more than its sockets hold.
+/// Sends 24 MB to a subscriber that does not read, which is more than its sockets hold.
 fn stalled(wrong: Wrong) -> (Report, Stalled) {
     let server = RedisLike::start(wrong, SUBSCRIBERS);
     let stall = settings(&server, Disturbance::Stall { subscribers: 1 });

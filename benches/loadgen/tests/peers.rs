@@ -1,6 +1,6 @@
-//! The dialects of other servers, against those servers.
+//! The dialects of other servers, tested against those servers.
 //!
-//! Each runs where its server is installed, and says where it is not.
+//! Each test runs where its server is installed, and reports where it is not.
 
 use corecast_loadgen::{Load, Protocol, Settings, run};
 use std::io::ErrorKind;

@@ -1,10 +1,10 @@
-//! A server as a child process: found by what it says, ended by a signal, explained when it fails.
+//! A server as a child process: located by its output, ended by a signal, and explained when it fails.
 
 use corecast_loadgen::{Error, Protocol, ServerOptions, ServerProcess};
 use corecast_testkit::write_program;
 use std::path::{Path, PathBuf};
 
-/// A script in place of the server.
+/// Writes a script in place of the server.
 fn script(name: &str, body: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     write_program(&path, &format!("#!/bin/sh\n{body}\n"));
@@ -21,7 +21,7 @@ fn options(binary: PathBuf) -> ServerOptions {
 
 #[test]
 fn a_server_is_found_where_it_listens_and_ends_when_told() {
-    // Noise on both streams, more of it than a pipe holds, must not hold the server up.
+    // Noise on both streams, more than a pipe holds, must not block the server.
     let body = "test \"$*\" = 'serve --listen plain://127.0.0.1:0 --listen native://127.0.0.1:0 --policy mutex' || exit 3\n\
         trap 'exit 7' TERM\n\
         echo 'starting'; yes noise | head -c 200000 >&2\n\

@@ -1,4 +1,4 @@
-//! Every shape of load against the engine itself: nothing lost, and each says what it is for.
+//! Every shape of load against the engine itself: nothing is lost, and each reports its own figures.
 
 use corecast_engine::{Lag, PolicyKind, Protocol as EngineProtocol};
 use corecast_loadgen::{
@@ -12,7 +12,7 @@ fn server() -> LocalServer {
     LocalServer::start(LocalServer::config(PolicyKind::Sharded, 2))
 }
 
-/// 20 subscribers, 2 publishers, 200 messages a second for half a second.
+/// Returns settings with 20 subscribers, 2 publishers, and 200 messages a second for half a second.
 fn settings(server: &LocalServer, protocol: Protocol) -> Settings {
     let address = server.address(match protocol {
         Protocol::Plain => EngineProtocol::Plain,
@@ -66,7 +66,7 @@ fn subscribers_of_several_channels_get_each_of_them() {
     let popularity = Popularity::Zipf { exponent: 1.0, seed: 3 };
     let many = Settings { channels: 50, subscriptions: 7, popularity, ..settings(&server, Protocol::Native) };
     let report = passing(&many);
-    // 140 subscriptions: 40 channels have 3 of them and 10 have 2.
+    // There are 140 subscriptions: 40 channels have 3 of them, and 10 have 2.
     assert!(report.deliveries.expected > 120 * 2 && report.deliveries.expected < 120 * 3, "{report}");
     assert_eq!(report.completion_us.count, 100);
 }
@@ -81,9 +81,9 @@ fn who_comes_and_goes_loses_nothing_and_costs_nobody_anything() {
     assert!(reconnections.completed > 5, "{report}");
     assert_eq!(reconnections.begun, reconnections.completed, "{report}");
     assert_eq!(reconnections.begun + reconnections.skipped, 25, "{report}");
-    // Those who stay have everything.
+    // Subscribers that stay have received everything.
     assert!(report.deliveries.arrived >= 15 * report.messages.total, "{report}");
-    // What a leaver had not got when it left is complete for nobody; all else is.
+    // A message that a leaver had not received when it left is not complete; all others are.
     assert!(report.completion_us.count >= 90, "{report}");
 }
 
@@ -100,7 +100,8 @@ fn a_storm_ends_with_all_subscribed_again() {
     assert!(report.phases[0].latency_us.count > 0 && report.phases[2].latency_us.count > 0, "{report}");
 }
 
-/// 40 MB for each subscriber: more than sockets and the log of this test hold, of which the log alone is 0.4 s.
+/// Returns settings with 40 MB for each subscriber. That is more than the sockets and the log of this test hold; the
+/// log alone holds 0.4 s.
 fn stall(server: &LocalServer) -> Settings {
     Settings {
         disturbance: Disturbance::Stall { subscribers: 1 },
@@ -179,7 +180,7 @@ fn a_ramp_runs_each_rate_and_finds_its_knee() {
     assert_eq!(ramp.steps.len(), 2);
     assert!(ramp.steps.iter().all(Report::passed), "{ramp}");
 
-    // No server is that quick: the first two steps fail, and there is no third.
+    // No server is that fast: the first two steps fail, and there is no third.
     let plan = RampPlan { p99_bound_us: 0.001, max_rate: 1000, ..plan };
     let ramp = Ramp::run(&quick, plan, |_, _| (), None::<fn(Progress)>).expect("a ramp");
     assert_eq!((ramp.steps.len(), ramp.knee), (2, None), "{ramp}");

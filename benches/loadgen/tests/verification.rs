@@ -5,7 +5,7 @@ mod support;
 use corecast_loadgen::{Checks, Load, Report, Settings, run};
 use support::{Broadcaster, Fault};
 
-/// Deliveries of the run of [`Broadcaster::settings`]: 100 messages to 7 connections.
+/// The number of deliveries in the run of [`Broadcaster::settings`]: 100 messages to 7 connections.
 const DELIVERIES: u64 = 700;
 
 fn report(fault: Fault) -> Report {
@@ -69,7 +69,7 @@ fn a_delivery_without_the_number_of_the_run_is_foreign_and_the_one_it_was_is_los
 
 #[test]
 fn a_subscriber_that_is_disconnected_loses_the_rest() {
-    // The first connection to be accepted is the first to be opened, which is a subscriber's.
+    // The first accepted connection is the first one that was opened, which is a subscriber's.
     let report = report(Fault::Disconnect(1));
     assert_eq!(report.checks, Checks { lost: 100, disconnected: 1, ..Checks::default() });
 }

@@ -1,4 +1,4 @@
-//! Frames as clients send and receive them.
+//! Frames in the form in which clients send and receive them.
 
 use corecast_wire::native::{Frame, Publish};
 use corecast_wire::{ChannelName, Decode, Reassembly, native, plain};
@@ -7,24 +7,24 @@ use std::ops::ControlFlow;
 
 /// The channel of every frame, and of every subscription.
 pub const CHANNEL: &str = "news";
-/// The payload of every message: 64 bytes, as small as chat.
+/// The payload of every message: 64 bytes, as short as a chat message.
 pub const PAYLOAD: [u8; 64] = *b"The payload of a message that is as long as one line of a chat..";
 
-/// So many `native` PUBLISH frames of 64 bytes of payload, one behind the other.
+/// Encodes `count` `native` PUBLISH frames with 64 bytes of payload, one after the other.
 pub fn native_publishes(count: usize) -> Vec<u8> {
     let publish = Publish { channel: channel(), payload: &PAYLOAD, ack: None, no_echo: false };
     repeat(count, |out| native::encode(&Frame::Publish(publish), out))
 }
 
-/// So many `plain` frames of 64 bytes of payload, one behind the other.
+/// Encodes `count` `plain` frames with 64 bytes of payload, one after the other.
 pub fn plain_messages(count: usize) -> Vec<u8> {
     repeat(count, |out| plain::encode(&PAYLOAD, out))
 }
 
-/// Decodes a stream that comes in pieces of so many bytes, as a connection's does; how many frames it had.
+/// Decodes a stream that comes in pieces of `piece` bytes, as a connection's does. Returns the number of frames.
 ///
 /// # Panics
-/// If it has anything but frames, or a piece is to be empty.
+/// If the stream contains anything but frames, or `piece` is zero.
 pub fn reassemble<D: Decode>(decoder: &D, stream: &[u8], piece: usize) -> usize {
     let mut reassembly = Reassembly::new();
     let mut frames = 0;

@@ -5,10 +5,10 @@ use crate::{Protocols, Sink};
 use corecast_fanout::policy::Sharded;
 use corecast_fanout::{ConnectionId, Limits, Policy, Publication, ShardBatch, ShardId};
 
-/// Rounds before anything is measured: buffers and tables have their size then.
+/// The number of rounds before anything is measured, after which buffers and tables have their final size.
 const WARM_UP_ROUNDS: usize = 64;
 
-/// Subscribers that one turn of a flush arrivals, as the engine has it.
+/// The number of subscribers that one turn of a flush visits, as in the engine.
 const FLUSH_BUDGET: usize = 64;
 
 /// A shard of the `sharded` policy whose subscribers, all of one channel, speak `native`.
@@ -17,14 +17,15 @@ pub struct Shard {
     policy: Sharded<Sink, Protocols>,
     publisher: ConnectionId,
     members: Vec<ConnectionId>,
-    /// Who leaves and comes back next.
+    /// The index of the subscriber that leaves and returns next.
     next_to_leave: usize,
     subscribed: Vec<u8>,
     unsubscribed: Vec<u8>,
 }
 
 impl Shard {
-    /// The only shard of its server, with so many subscribers, after some rounds of everything that it can do.
+    /// Creates the only shard of its server, with this number of subscribers, after some rounds of everything that it
+    /// can do.
     pub fn alone(subscribers: usize) -> Self {
         let mut shard = Self::of(0, 1, subscribers);
         for _ in 0..WARM_UP_ROUNDS {
@@ -35,11 +36,12 @@ impl Shard {
         shard
     }
 
-    /// Two shards: the first publishes, the second has so many subscribers, after some rounds of that.
+    /// Creates two shards, after some rounds of use: the first publishes, and the second has this number of
+    /// subscribers.
     pub fn pair(subscribers: usize) -> (Self, Self) {
         let mut first = Self::of(0, 2, 0);
         let mut second = Self::of(1, 2, subscribers);
-        // The second asks, the first confirms.
+        // The second shard asks, and the first confirms.
         first.receive(1, second.take_shard_batch(0));
         second.receive(0, first.take_shard_batch(1));
         for _ in 0..WARM_UP_ROUNDS {
@@ -71,14 +73,14 @@ impl Shard {
     /// Flushes until nobody is behind.
     ///
     /// # Panics
-    /// If a connection needs anything done: the transport takes everything.
+    /// If a connection needs an action; it must not, because the transport takes everything.
     pub fn flush(&mut self) {
         while self.policy.flush(FLUSH_BUDGET) {}
         assert_eq!(self.policy.take_effect(), None);
     }
 
-    /// One subscriber leaves, subscribes again, and has both answers: each in its turn, so that it is seldom
-    /// the last of the list, which is the simplest to remove.
+    /// Makes one subscriber leave, subscribe again, and receive both answers. The subscribers take turns, so that the
+    /// one that leaves is seldom the last of the list, which is the easiest to remove.
     pub fn leave_and_return(&mut self) {
         let member = self.members[self.next_to_leave];
         self.next_to_leave = (self.next_to_leave + 1) % self.members.len();
@@ -87,18 +89,18 @@ impl Shard {
         self.flush();
     }
 
-    /// What is posted to another shard.
+    /// Takes the batch that is to be posted to another shard.
     pub fn take_shard_batch(&mut self, to: ShardId) -> ShardBatch {
         self.policy.post();
         std::mem::take(self.policy.shard_batch(to))
     }
 
-    /// Takes what another shard posted.
+    /// Receives a batch that another shard posted.
     pub fn receive(&mut self, from: ShardId, shard_batch: ShardBatch) {
         self.policy.receive(from, shard_batch);
     }
 
-    /// Messages delivered so far, once per subscriber.
+    /// Returns the number of messages delivered so far, once per subscriber.
     pub fn deliveries(&self) -> u64 {
         self.policy.counters().deliveries
     }
@@ -108,7 +110,7 @@ impl Shard {
     }
 }
 
-/// SUBSCRIBED and UNSUBSCRIBED.
+/// Encodes SUBSCRIBED and UNSUBSCRIBED.
 fn answers() -> (Vec<u8>, Vec<u8>) {
     use corecast_wire::native::{Frame, encode};
     let channel = corecast_wire::ChannelName::new(CHANNEL).expect("a valid name");

@@ -3,7 +3,8 @@
 use corecast_fanout::{Outlet, Sent};
 use std::hint::black_box;
 
-/// Takes everything at once and keeps nothing: what is left of a flush is finding out what to send to whom.
+/// A transport that takes everything at once and keeps nothing. What remains of a flush is determining the messages of
+/// each recipient.
 #[derive(Clone, Copy, Debug)]
 pub struct Sink;
 

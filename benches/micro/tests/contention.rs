@@ -1,4 +1,4 @@
-//! `contention` draws what criterion left behind, and says what is missing.
+//! `contention` draws criterion's results, and reports what is missing.
 
 use std::fs;
 use std::path::Path;

@@ -1,11 +1,11 @@
-//! Both ways of the floor pass on every byte, and drop only who takes none.
+//! Both variants of the floor pass on every byte, and drop only a connection that takes none.
 
 use corecast_engine::Protocol;
 use corecast_testkit::{DEADLINE, Peer, Process, ServerProcess};
 use corecast_wire::plain;
 use std::io::{ErrorKind, Read as _};
 
-/// More than one submission, and part of another.
+/// More connections than one submission holds, but less than two.
 const CONNECTIONS: usize = 100;
 
 fn start(arguments: &[&str]) -> ServerProcess {
@@ -14,7 +14,7 @@ fn start(arguments: &[&str]) -> ServerProcess {
     ServerProcess::spawn(command, 1)
 }
 
-/// Connects, and has what it says itself: from then on it gets everything.
+/// Connects a peer that receives its own message; from then on it receives everything.
 fn join(floor: &ServerProcess) -> Peer {
     let mut peer = Peer::connect(floor.address(Protocol::Plain));
     peer.send_plain(b"here");
@@ -22,7 +22,7 @@ fn join(floor: &ServerProcess) -> Peer {
     peer
 }
 
-/// A frame whose every byte depends on its number.
+/// Encodes a frame in which every byte depends on its number.
 fn frame(number: usize, payload: usize) -> Vec<u8> {
     let byte = |index: usize| u8::try_from((index * 31 + number) % 251).expect("below 251");
     let mut frame = Vec::new();
@@ -30,7 +30,7 @@ fn frame(number: usize, payload: usize) -> Vec<u8> {
     frame
 }
 
-/// Every byte of every connection reaches every connection, in order.
+/// Checks that every byte of every connection reaches every connection, in order.
 fn passes_on_every_byte(arguments: &[&str]) {
     let floor = start(arguments);
     let mut peers: Vec<Peer> = Vec::new();
@@ -50,7 +50,8 @@ fn passes_on_every_byte(arguments: &[&str]) {
     }
 }
 
-/// Who reads nothing has its connection ended, behind a part of the stream; who reads misses nothing.
+/// Checks that a connection that reads nothing is ended after a part of the stream, and that one that reads misses
+/// nothing.
 fn drops_who_takes_nothing(arguments: &[&str]) {
     const PAYLOAD: usize = 16_000;
     let floor = start(arguments);
@@ -68,13 +69,14 @@ fn drops_who_takes_nothing(arguments: &[&str]) {
     assert!(got.len() < sent.len() && sent.starts_with(&got), "{} of {} bytes", got.len(), sent.len());
 }
 
-/// Bytes that the kernel lets the send buffer of a socket grow to. The receive buffer grows only if it is read from.
+/// Returns the bytes to which the kernel lets the send buffer of a socket grow. The receive buffer grows only if it is
+/// read from.
 fn largest_send_buffer() -> usize {
     let bounds = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_wmem").expect("the kernel's bounds");
     bounds.split_whitespace().nth(2).and_then(|largest| largest.parse().ok()).expect("three numbers")
 }
 
-/// What the stalled connection gets of the reader's arrival.
+/// Returns the frame that the stalled connection gets when the reader arrives.
 fn frame_of_here() -> Vec<u8> {
     let mut frame = Vec::new();
     plain::encode(b"here", &mut frame);

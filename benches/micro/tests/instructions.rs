@@ -1,4 +1,4 @@
-//! `make bench-micro` fails on growth and says what grew, with counts from a file in place of callgrind's.
+//! `make bench-micro` fails on growth and reports what grew, with counts from a file in place of callgrind's.
 
 use corecast_testkit::{Deadline, Finished, Process};
 use std::path::Path;
@@ -18,7 +18,7 @@ valgrind = "0"
 "fanout/flush/subscribers_100" = 29000
 "#;
 
-/// What the runner prints of a benchmark.
+/// Returns the line that the runner prints for a benchmark.
 fn line(group: &str, function: &str, case: &str, instructions: u64) -> String {
     format!(
         r#"{{"group":"{group}","function_name":"{function}","id":"{case}","profiles":[{{"tool":"Callgrind","data":
@@ -27,7 +27,7 @@ fn line(group: &str, function: &str, case: &str, instructions: u64) -> String {
     .replace('\n', "")
 }
 
-/// Compares these counts of the three with the baseline.
+/// Compares these counts of the three benchmarks with the baseline.
 fn compare(counts: [u64; 3], arguments: &[&str]) -> Finished {
     let folder = tempfile::tempdir().expect("a folder");
     let (baseline, file) = (folder.path().join("baseline.toml"), folder.path().join("counts.json"));

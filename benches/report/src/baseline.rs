@@ -1,26 +1,26 @@
-//! The runs of one contestant, kept to compare with later.
+//! The runs of one contestant, kept for later comparisons.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{Entry, Error, Load};
 
-/// What a baseline file says that it is.
+/// The format that a baseline file states.
 const FORMAT: &str = "corecast-baseline";
-/// The version of the form that is written, and the only one that is read.
+/// The version of the format that is written, and the only one that is read.
 const FORMAT_VERSION: u32 = 1;
 
-/// Settings that a run gets from its contestant or its machine; the others make the load.
+/// The settings that a run gets from its contestant or its machine; the others define the load.
 const NOT_OF_THE_LOAD: [&str; 6] = ["address", "server_pid", "cpus", "protocol", "load", "channel_prefix"];
 
-/// Runs with the facts of the host that they ran on.
+/// Runs, with the facts of the host that they ran on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     format: String,
     format_version: u32,
     /// The version of the program that saved it.
     pub corecast: String,
-    /// When it was saved, in seconds since 1970.
+    /// The time at which it was saved, in seconds since 1970.
     pub saved_unix_seconds: u64,
     /// The machine.
     pub host: Map<String, Value>,
@@ -29,7 +29,7 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Of one contestant's entries, saved at a time in seconds since 1970.
+    /// Creates a baseline of one contestant's entries, saved at a time in seconds since 1970.
     pub fn new(entries: Vec<Entry>, corecast: &str, saved_unix_seconds: u64) -> Self {
         let host = entries.iter().flat_map(|entry| &entry.runs).next().map(|run| run.host().clone());
         Self {
@@ -42,10 +42,10 @@ impl Baseline {
         }
     }
 
-    /// Reads what was written as JSON; `file` is for the error.
+    /// Reads a baseline from JSON; `file` is for the error.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] if it is no baseline, or of another version.
+    /// [`Error::Unreadable`] if it is not a baseline, or of another version.
     pub fn read(file: &str, text: &str) -> Result<Self, Error> {
         let unreadable = |reason: String| Error::Unreadable { file: file.to_owned(), reason };
         let value: Value = serde_json::from_str(text).map_err(|error| unreadable(format!("not JSON: {error}")))?;
@@ -64,15 +64,15 @@ impl Baseline {
         value.get("format").and_then(Value::as_str) == Some(FORMAT)
     }
 
-    /// What of the host has changed, in words, such as `kernel: 6.1 then, 6.12 now`.
+    /// Returns the facts of the host that have changed, in words, such as `kernel: 6.1 then, 6.12 now`.
     pub fn host_differences(&self, now: &Map<String, Value>) -> Vec<String> {
         differences(&self.host, now, &[])
     }
 
-    /// Returns true if runs with these settings and loads can be held against it.
+    /// Checks that runs with these settings and loads can be compared with it.
     ///
     /// # Errors
-    /// [`Error::Unfit`] with what differs.
+    /// [`Error::Unfit`] with the differences.
     pub fn check(&self, settings: &Map<String, Value>, loads: &[Load]) -> Result<(), Error> {
         for load in loads {
             let Some(entry) = self.entries.iter().find(|entry| entry.load == *load) else {
@@ -89,13 +89,13 @@ impl Baseline {
         Ok(())
     }
 
-    /// Its entry for a load, to stand as a contestant beside those measured now.
+    /// Returns its entries for these loads, as a contestant beside those measured now.
     pub fn entries_under(&self, loads: &[Load]) -> Vec<Entry> {
         let named = |entry: &Entry| Entry { name: Self::contestant_name(&entry.name), ..entry.clone() };
         self.entries.iter().filter(|entry| loads.contains(&entry.load)).map(named).collect()
     }
 
-    /// The name of its contestant beside those measured now.
+    /// Returns the name of its contestant beside those measured now.
     pub fn name(&self) -> Option<String> {
         Some(Self::contestant_name(&self.entries.first()?.name))
     }
@@ -105,7 +105,8 @@ impl Baseline {
     }
 }
 
-/// A key that only one side has was added by a later version, and says nothing about the runs.
+/// Returns the settings or facts that differ. A key that only one side has was added by a later version, and says
+/// nothing about the runs.
 fn differences(then: &Map<String, Value>, now: &Map<String, Value>, without: &[&str]) -> Vec<String> {
     let compared = then.iter().filter(|(key, _)| !without.contains(&key.as_str()));
     let changed = compared.filter_map(|(key, then)| Some((key, then, now.get(key)?))).filter(|(_, a, b)| a != b);

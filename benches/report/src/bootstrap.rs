@@ -1,44 +1,44 @@
 //! The interval of a median.
 //!
-//! The percentile bootstrap: draw as many values as there are, with replacement, take their median, do it
-//! [`RESAMPLES`] times; the interval is what lies between the 2.5th and the 97.5th percentile of those medians.
-//! B. Efron, "Bootstrap Methods: Another Look at the Jackknife", The Annals of Statistics 7 (1979), 1–26; the
-//! percentile interval is in B. Efron and R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13.
-//! It assumes nothing of the distribution, but that the pairs are independent of each other. With few pairs it
-//! is somewhat too narrow: take more rounds before a close call.
+//! This is the percentile bootstrap: draw as many values as there are, with replacement, take their median, and repeat
+//! that [`RESAMPLES`] times. The interval lies between the 2.5th and the 97.5th percentile of those medians. B. Efron,
+//! "Bootstrap Methods: Another Look at the Jackknife", The Annals of Statistics 7 (1979), 1–26; the percentile interval
+//! is in B. Efron and R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13. It assumes nothing about
+//! the distribution except that the pairs are independent of each other. With few pairs it is somewhat too narrow: take
+//! more rounds before a close call.
 
 /// The number of resamples.
 pub const RESAMPLES: usize = 10_000;
 
 /// The fewest values that have an interval.
 ///
-/// The median lies outside the range of n values with probability 2·½ⁿ. At five that is 6.25 %: not even the
-/// whole range holds it with 95 %. At six it is 3.1 %.
+/// The median lies outside the range of n values with probability 2·½ⁿ. At five values that is 6.25 %, so not even the
+/// whole range contains it with 95 %. At six it is 3.1 %.
 pub const MIN_PAIRS: usize = 6;
 
-/// What lies outside the interval at each end: 2.5 % of the resamples.
+/// The number of resamples outside the interval at each end: 2.5 %.
 const CUT: usize = RESAMPLES / 40;
 
-/// The same results give the same interval, today and on another machine.
+/// The seed of the resampling. The same results give the same interval, today and on another machine.
 const SEED: u64 = 1979;
 
 /// An interval that holds the median with 95 % confidence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
-    /// Its lower end.
+    /// The lower end.
     pub low: f64,
-    /// Its upper end.
+    /// The upper end.
     pub high: f64,
 }
 
 impl Interval {
-    /// Returns true if a value lies in it, its ends included.
+    /// Returns true if a value lies in the interval, including its ends.
     pub fn holds(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)
     }
 }
 
-/// The middle value; of an even number, the mean of the two in the middle; of none, none.
+/// Returns the middle value; the mean of the two in the middle for an even number; none if there are no values.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut values = values.to_vec();
     median_of(&mut values)
@@ -50,7 +50,7 @@ fn median_of(values: &mut [f64]) -> Option<f64> {
     Some(f64::midpoint(values[last / 2], values[last.div_ceil(2)]))
 }
 
-/// The interval of the median of these values. Their order has no say in it. None of fewer than [`MIN_PAIRS`].
+/// Returns the interval of the median of these values, whose order does not matter. None for fewer than [`MIN_PAIRS`].
 pub fn interval_of_median(values: &[f64]) -> Option<Interval> {
     if values.len() < MIN_PAIRS {
         return None;

@@ -1,25 +1,25 @@
-//! Times of calls under contention, as criterion leaves them, and a page of their curves.
+//! Times of calls under contention, as measured by criterion, and a page of their curves.
 
 use serde_json::Value;
 
-/// What one call took, with so many tasks that call at the same time.
+/// The time of one call while this number of tasks call at the same time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timing {
     /// The synchronisation of the calls.
     pub policy: String,
-    /// Over how many executors the tasks were spread.
+    /// The number of executors over which the tasks were spread.
     pub executors: String,
-    /// The call: `short` or `long`.
+    /// The kind of call: `short` or `long`.
     pub call: String,
     /// The number of tasks that called.
     pub tasks: u32,
-    /// The median, in microseconds.
+    /// The median time in microseconds.
     pub median_us: f64,
 }
 
 impl Timing {
-    /// From a benchmark's `benchmark.json` and `estimates.json`, if it is one of calls: named
-    /// `policy/executors/call`, with the number of tasks as its parameter.
+    /// Reads a benchmark's `benchmark.json` and `estimates.json`, if it is one of calls: named `policy/executors/call`,
+    /// with the number of tasks as its parameter.
     pub fn read(benchmark: &Value, estimates: &Value) -> Option<Self> {
         let mut parts = benchmark.get("group_id")?.as_str()?.split('/').map(str::to_owned);
         let (policy, executors, call) = (parts.next()?, parts.next()?, parts.next()?);

@@ -1,13 +1,13 @@
-//! Latency over the rate: contestants under several open loops that differ by their rate.
+//! Latency over the rate: contestants under several open loops that differ in their rate.
 
 use crate::{Entry, Metric, Results, Verdict};
 
-/// Contestants at several rates, the rates ascending.
+/// Contestants at several rates, in ascending order.
 #[derive(Clone, Debug)]
 pub(crate) struct Curve<'a> {
     results: &'a Results,
     pub(crate) steps: Vec<Step<'a>>,
-    /// The contestants, in the order in which they are met.
+    /// The contestants, in the order of their first appearance.
     pub(crate) names: Vec<&'a str>,
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Step<'a> {
 }
 
 impl Results {
-    /// The curve, if a contestant ran at two rates or more.
+    /// Returns the curve, if a contestant ran at two rates or more.
     pub(crate) fn curve(&self) -> Option<Curve<'_>> {
         let mut steps: Vec<Step<'_>> = Vec::new();
         for (load, entries) in self.by_load() {
@@ -40,7 +40,7 @@ impl Results {
 }
 
 impl<'a> Curve<'a> {
-    /// Each contestant at each rate.
+    /// Returns each contestant at each rate.
     pub(crate) fn points(&self) -> impl Iterator<Item = (f64, &'a Entry)> + Clone {
         self.steps.iter().flat_map(|step| step.entries.iter().map(|entry| (step.rate, *entry)))
     }
@@ -49,8 +49,8 @@ impl<'a> Curve<'a> {
         &self.results.reference
     }
 
-    /// A metric of a contestant against the reference at the same rate, round by round; none for the reference itself,
-    /// and where it did not run.
+    /// Returns a metric of a contestant against the reference at the same rate, round by round. None for the reference
+    /// itself, and if the reference did not run at that rate.
     pub(crate) fn verdict(&self, entry: &Entry, metric: Metric) -> Option<Verdict> {
         let reference = self.results.reference_under(&entry.load)?;
         (entry.name != reference.name).then(|| Verdict::of(metric, entry, reference))

@@ -18,7 +18,7 @@ const DIVIDED: [(Metric, &str); 3] = [(Metric::P50, "p50 ×"), (Metric::P99, "p9
 const RANGED: [(Metric, &str); 2] = [(Metric::P50, "p50 × 95 %"), (Metric::P99, "p99 × 95 %")];
 
 impl Curve<'_> {
-    /// The medians, and the ranges where there are several rounds.
+    /// Writes the medians, and the ranges if there are several rounds.
     pub(crate) fn write(&self, names: &Names, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "\nlatency over the rate; msg/s: messages offered a second")?;
         writeln!(out, "  ×: the median of the rounds' ratios to {}", self.reference())?;
@@ -80,7 +80,7 @@ impl Curve<'_> {
         std::iter::once(header).chain(self.points().map(row)).collect()
     }
 
-    /// The median of the ratios to the reference, which itself has 1.
+    /// Returns the median of the ratios to the reference, which itself has 1.
     pub(crate) fn ratio(&self, entry: &Entry, metric: Metric) -> Option<String> {
         if entry.name == self.reference() {
             return entry.usable().then(|| "1".to_owned());
@@ -88,7 +88,7 @@ impl Curve<'_> {
         self.verdict(entry, metric)?.median().map(ratio)
     }
 
-    /// The interval of that ratio.
+    /// Returns the interval of that ratio.
     pub(crate) fn interval(&self, entry: &Entry, metric: Metric) -> Option<String> {
         self.verdict(entry, metric)?.interval.map(|interval| interval.to_string())
     }
@@ -96,7 +96,7 @@ impl Curve<'_> {
 
 /// A remark about rounds at one or several rates.
 struct Remark {
-    /// As it was said of the first.
+    /// The text of the first such remark.
     text: String,
     rounds: usize,
     rates: Vec<String>,
@@ -128,8 +128,8 @@ impl fmt::Display for Remark {
 }
 
 impl Results {
-    /// The latency over the rate as a Markdown table, for a document: a row for each rate and contestant, with medians and
-    /// ranges of the rounds. None if no contestant ran at two rates or more.
+    /// Returns the latency over the rate as a Markdown table for a document: a row for each rate and contestant, with
+    /// medians and ranges of the rounds. None if no contestant ran at two rates or more.
     pub fn curve_table(&self) -> Option<String> {
         let curve = self.curve()?;
         let mut text = String::from("| messages a second | contestant |");

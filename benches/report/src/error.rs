@@ -1,23 +1,23 @@
 //! The errors of result files.
 
-/// Why results could not be used. All of it is for who gave the file to put right.
+/// The reason why results could not be used. The person who supplied the file has to fix it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The text is none of the forms that hold results.
+    /// The text has none of the forms that hold results.
     #[error("{file}: {reason}")]
     Unreadable {
-        /// Where the text came from.
+        /// The file that the text came from.
         file: String,
         /// The reason.
         reason: String,
     },
-    /// A baseline of another load than the one to compare with it.
+    /// The baseline has another load than the one to compare with it.
     #[error("the baseline does not fit: {0}")]
     Unfit(String),
 }
 
-/// Why a requirement could not be read.
+/// The reason why a requirement could not be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}' is no requirement: {reason}; write for example p99<=0.8")]
 pub struct RequirementError {

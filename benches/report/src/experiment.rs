@@ -1,4 +1,4 @@
-//! From result files to what is shown together.
+//! The grouping of result files into experiments that are shown together.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::{Baseline, Entry, Error, Results, Run};
 /// Contestants under the same loads, with a title.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
-    /// From the name of the file, or of the directory of the files.
+    /// The title, from the name of the file or of the directory of the files.
     pub title: String,
     /// The runs.
     pub results: Results,
@@ -19,13 +19,13 @@ pub struct Experiment {
 
 /// Sorts the texts of result files into experiments.
 ///
-/// - What `corecast-bench compare --json` wrote, and a baseline, is an experiment, titled after its file.
-/// - What `corecast-bench run --json` wrote is one run. The files of one directory are one experiment, titled after
-///   the directory. A file's name without its extension is the contestant; `NAME.1.json`, `NAME.2.json` are
-///   rounds of one contestant, in that order. Of a curve each rate is a run of that round.
+/// - A file of `corecast-bench compare --json`, or a baseline, is one experiment, titled after the file.
+/// - A file of `corecast-bench run --json` is one run. The files of one directory are one experiment, titled after the
+/// directory. A file's name without its extension is the contestant; `NAME.1.json` and `NAME.2.json` are rounds of one
+/// contestant, in that order. Each rate of a curve is a run of that round.
 ///
-/// `reference` is the contestant that the others are divided by, where an experiment has it; else the
-/// experiment's own, else `mutex`, else its first.
+/// `reference` is the contestant that the others are divided by, if an experiment has it; else the experiment's own
+/// reference, else `mutex`, else its first contestant.
 ///
 /// # Errors
 /// [`Error::Unreadable`] for the first file that is none of these.
@@ -53,7 +53,7 @@ pub fn gather(files: &[(&Path, &str)], reference: Option<&str>) -> Result<Vec<Ex
 
 enum File {
     Results(Results),
-    /// One, or one for each rate of a curve.
+    /// One run, or one for each rate of a curve.
     Runs(Vec<Run>),
 }
 
@@ -76,8 +76,8 @@ fn read(path: &Path, text: &str) -> Result<File, Error> {
     runs.collect::<Result<Vec<_>, _>>().map(File::Runs).map_err(unreadable)
 }
 
-/// The reports of a curve as `corecast-bench run` writes it (`{"curve": …, "steps": [REPORT, …]}`). Anything else is the one
-/// report that it may be.
+/// Returns the reports of a curve in the form of `corecast-bench run` (`{"curve": …, "steps": [REPORT, …]}`). Anything
+/// else is treated as one report.
 fn steps_of_curve(mut value: Value) -> Vec<Value> {
     if value.get("curve").is_some()
         && let Some(Value::Array(steps)) = value.get_mut("steps")
@@ -97,14 +97,14 @@ fn directory(path: &Path) -> String {
     name.unwrap_or("results").to_owned()
 }
 
-/// `sharded.2` is the second round of `sharded`.
+/// Splits a name: `sharded.2` is the second round of `sharded`.
 fn contestant_and_round(name: &str) -> (&str, u64) {
     let numbered = name.rsplit_once('.').and_then(|(name, round)| Some((name, round.parse().ok()?)));
     numbered.unwrap_or((name, 0))
 }
 
 fn assembled(mut runs: Vec<(String, u64, Run)>) -> Results {
-    // Stable: contestants stay in the order of their first file, and so do runs without a number.
+    // The sort is stable: contestants stay in the order of their first file, and so do runs without a number.
     runs.sort_by_key(|(_, round, _)| *round);
     let mut entries: Vec<Entry> = Vec::new();
     for (name, round, run) in runs {

@@ -1,18 +1,18 @@
-//! Figures as people read them, of what only comparisons have.
+//! Figures in a readable form that only comparisons need.
 
 use corecast_command::figures::{scaled, three_digits, time};
 
-/// A rate: `45.6 k`, and a small one as it is, `40`.
+/// Formats a rate: `45.6 k`, or `40` for a small one.
 pub(crate) fn rate(value: f64) -> String {
     if value < 9999.5 { format!("{value:.0}") } else { scaled(value) }
 }
 
-/// The same with its unit: `45.6 k/s`.
+/// Formats a rate with its unit: `45.6 k/s`.
 pub(crate) fn a_second(value: f64) -> String {
     format!("{}/s", rate(value))
 }
 
-/// Bytes of memory: `1.53 KiB`, `12.3 MiB`.
+/// Formats bytes of memory: `1.53 KiB`, `12.3 MiB`.
 pub(crate) fn memory(bytes: f64) -> String {
     match bytes.abs() {
         v if v >= 1024.0 * 1024.0 => format!("{} MiB", three_digits(bytes / 1024.0 / 1024.0)),
@@ -21,30 +21,30 @@ pub(crate) fn memory(bytes: f64) -> String {
     }
 }
 
-/// A part of 1: `45.6 %`.
+/// Formats a fraction of 1: `45.6 %`.
 pub(crate) fn share(part: f64) -> String {
     format!("{} %", three_digits(part * 100.0))
 }
 
-/// A time given in seconds.
+/// Formats a time given in seconds.
 pub(crate) fn seconds(seconds: f64) -> String {
     time(seconds * 1e6)
 }
 
-/// A ratio: three decimals, so that 1.003 is not shown as 1.
+/// Formats a ratio with three decimals, so that 1.003 is not shown as 1.
 pub(crate) fn ratio(value: f64) -> String {
     if value < 9.9995 { format!("{value:.3}") } else { three_digits(value) }
 }
 
-/// A time in microseconds that is far below one.
+/// Formats a time in microseconds that is far below one.
 pub(crate) fn microseconds(us: f64) -> String {
     format!("{} µs", three_digits(us))
 }
 
-/// A count for arithmetic.
+/// Converts a count for arithmetic.
 ///
 /// # Panics
-/// Above 2³²: nothing that a page or a resample counts comes near it.
+/// Above 2³². Nothing that a page or a resample counts comes near it.
 pub(crate) fn float(count: usize) -> f64 {
     f64::from(u32::try_from(count).expect("a small count"))
 }

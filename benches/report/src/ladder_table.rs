@@ -8,17 +8,17 @@ use crate::{Entry, Load, Metric, Results};
 /// A figure, and the loads that it is taken from.
 type Column = (Metric, fn(&Load) -> bool);
 
-/// Deliveries come from the closed loop; latency and CPU from the open one, where all do the same work.
+/// The columns. Deliveries come from the closed loop; latency and CPU from the open one, where all do the same work.
 const COLUMNS: [Column; 3] =
     [(Metric::Deliveries, Load::is_saturating), (Metric::P99, Load::is_paced), (Metric::Cpu, Load::is_paced)];
 
-/// The columns of a ramp instead; latency and CPU are of the knee.
+/// The columns of a ramp; latency and CPU are those at the knee.
 const OF_A_RAMP: [Column; 3] =
     [(Metric::Knee, Load::is_ramp), (Metric::P99, Load::is_ramp), (Metric::Cpu, Load::is_ramp)];
 
 impl Results {
-    /// A row for each contestant, with medians and ranges of the rounds; a cell of which a check failed, or no round has
-    /// valid figures, says so instead. Of how many rounds they are is said where some are invalid.
+    /// Returns a row for each contestant, with medians and ranges of the rounds. A cell says so instead if a check
+    /// failed in it, or if no round has valid figures. The number of rounds is stated if some are invalid.
     pub fn ladder_table(&self) -> String {
         let ramps = self.entries.iter().any(|entry| entry.load.is_ramp());
         let columns = if ramps { OF_A_RAMP } else { COLUMNS };

@@ -18,8 +18,7 @@
 //! invalid takes part in no ratio, and is counted where it is left out. Control characters in the texts of result files are escaped as
 //! they are read. The same results always give the same text: the resampling has a fixed seed, and no clock is read.
 //!
-//! Absent here: sockets, processes, files, threads. The load is `corecast-loadgen`'s, the files are the
-//! binary's.
+//! Absent here: sockets, processes, files, threads. The load belongs to `corecast-loadgen`, the files to the binary.
 #![forbid(unsafe_code)]
 
 mod baseline;

@@ -1,4 +1,4 @@
-//! A load as a result file writes it.
+//! A load in the form of a result file.
 
 use std::fmt;
 
@@ -8,35 +8,35 @@ use serde_json::Value;
 use crate::outside;
 use corecast_command::figures::{counted, time};
 
-/// When messages were sent: `{"paced": {"rate": 100}}`, `{"saturate": {"in_flight": 256}}`, `{"ramp": PLAN}` for
-/// rates that rise until the contestant no longer keeps up, or a form that a later load generator writes.
+/// The schedule of messages: `{"paced": {"rate": 100}}`, `{"saturate": {"in_flight": 256}}`, `{"ramp": PLAN}` for rates
+/// that rise until the contestant no longer keeps up, or a form of a later load generator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Load(#[serde(deserialize_with = "outside::value")] pub(crate) Value);
 
 impl Load {
-    /// Returns true if it is an open loop: the same work for every contestant.
+    /// Returns true if the load is an open loop, which is the same work for every contestant.
     pub fn is_paced(&self) -> bool {
         self.0.get("paced").is_some()
     }
 
-    /// Messages offered a second, of an open loop; none if that is no figure.
+    /// Returns the messages offered a second by an open loop; none if that is not a figure.
     pub fn rate(&self) -> Option<f64> {
         self.0.pointer("/paced/rate").and_then(Value::as_f64).filter(|rate| outside::is_figure(*rate))
     }
 
-    /// Returns true if it is a closed loop: as much work as the contestant manages.
+    /// Returns true if the load is a closed loop, which is as much work as the contestant manages.
     pub fn is_saturating(&self) -> bool {
         self.0.get("saturate").is_some()
     }
 
-    /// Returns true if rates rise to the contestant's own knee.
+    /// Returns true if the rates rise to the contestant's own knee.
     pub fn is_ramp(&self) -> bool {
         self.0.get("ramp").is_some()
     }
 }
 
-/// `1 message`, `2 messages`; what is no number, as it is.
+/// Formats a count: `1 message`, `2 messages`. A value that is not a number is shown as it is.
 fn messages(count: &Value) -> String {
     count.as_u64().map_or_else(|| format!("{count} messages"), |count| counted(count, "message"))
 }

@@ -1,14 +1,14 @@
-//! Text from outside in Markdown.
+//! Untrusted text in Markdown.
 
-/// A code span that may stand in a table's cell.
+/// Formats a code span that may be in a table's cell.
 pub(crate) fn code(text: &str) -> String {
     let text = text.replace('|', "\\|");
-    // A span ends at as many backticks as it begins with.
+    // A span ends with as many backticks as it begins with.
     let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or_default();
     if longest == 0 { format!("`{text}`") } else { format!("{0} {text} {0}", "`".repeat(longest + 1)) }
 }
 
-/// Words, whose signs mean nothing.
+/// Escapes text so that none of its characters are markup.
 pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -10,23 +10,23 @@ use corecast_command::figures::{scaled, time};
 /// A figure of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Metric {
-    /// The greatest rate of messages that was kept up, where rates were raised step by step.
+    /// The greatest rate of messages that was sustained when rates rose step by step.
     Knee,
     /// Deliveries a second in the measured window.
     Deliveries,
-    /// Half of the deliveries took at most this long.
+    /// The latency that half of the deliveries did not exceed.
     P50,
-    /// 99 % of them did.
+    /// The latency that 99 % of the deliveries did not exceed.
     P99,
-    /// 99.9 % of them did.
+    /// The latency that 99.9 % of the deliveries did not exceed.
     P999,
-    /// All of them did.
+    /// The latency that no delivery exceeded.
     Max,
-    /// 99 % of the messages had reached their last subscriber after this long.
+    /// The time after which 99 % of the messages had reached their last subscriber.
     CompletionP99,
-    /// The greatest mean latency of a single subscriber ÷ the mean of the one in the middle.
+    /// The greatest mean latency of a single subscriber ÷ the mean of the subscriber in the middle.
     Fairness,
-    /// CPU time of the server for one delivery.
+    /// The CPU time of the server for one delivery.
     Cpu,
 }
 
@@ -44,7 +44,7 @@ impl Metric {
         Self::Cpu,
     ];
 
-    /// Its name in a requirement.
+    /// Returns the name in a requirement.
     pub fn name(self) -> &'static str {
         match self {
             Self::Knee => "knee",
@@ -59,7 +59,7 @@ impl Metric {
         }
     }
 
-    /// Its name in a table.
+    /// Returns the name in a table.
     pub fn title(self) -> &'static str {
         match self {
             Self::Deliveries => "deliveries/s",
@@ -69,7 +69,7 @@ impl Metric {
         }
     }
 
-    /// The figure of a run, in its unit: a second's, or microseconds. None if the run does not have it.
+    /// Returns the figure of a run in its unit: a second's, or microseconds. None if the run does not have it.
     pub fn of(self, run: &Run) -> Option<f64> {
         run.number(match self {
             Self::Knee => "/ramp/knee",
@@ -84,8 +84,8 @@ impl Metric {
         })
     }
 
-    /// Returns true if comparing it says something under this load. An open loop gives all contestants the same
-    /// deliveries; in a closed loop latency is that of a full pipe, and follows from the deliveries. At knees it is
+    /// Returns true if comparing the metric is meaningful under this load. An open loop gives all contestants the same
+    /// deliveries. In a closed loop latency is that of a full pipe, and follows from the deliveries. At knees it is
     /// that of different rates.
     pub fn applies(self, load: &Load) -> bool {
         match self {
@@ -96,13 +96,13 @@ impl Metric {
         }
     }
 
-    /// Returns true if one contestant's figure is itself a ratio. A requirement bounds that figure directly and does not
-    /// divide it by another contestant's.
+    /// Returns true if one contestant's figure is itself a ratio. A requirement bounds that figure directly and does
+    /// not divide it by another contestant's.
     pub fn is_ratio(self) -> bool {
         self == Self::Fairness
     }
 
-    /// Returns true if less of it is better.
+    /// Returns true if a lower figure is better.
     pub fn less_is_better(self) -> bool {
         !matches!(self, Self::Deliveries | Self::Knee)
     }

@@ -6,28 +6,28 @@ use serde_json::{Value, json};
 use crate::Run;
 use crate::outside::figure;
 
-/// The least part of what was offered that a step must have achieved; the load generator judges by the same.
+/// The least fraction of the offered rate that a step must have achieved. The load generator uses the same.
 const ACHIEVED: f64 = 0.99;
 
-/// A report's `ramp`: `{"steps": [{"rate": 1000, "p99": 480.0, "kept": true}, …], "knee": 4000}`.
+/// The `ramp` of a report: `{"steps": [{"rate": 1000, "p99": 480.0, "kept": true}, …], "knee": 4000}`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Ramp {
-    /// In the order in which they were tried.
+    /// The steps in the order in which they were tried.
     pub steps: Vec<RampStep>,
-    /// The last rate that was kept up, if there was one.
+    /// The last sustained rate, if there was one.
     pub knee: Option<f64>,
 }
 
-/// One rate, and what it did to latency.
+/// One rate, and the latency at it.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct RampStep {
-    /// Messages a second that were asked for.
+    /// The requested messages a second.
     #[serde(deserialize_with = "figure")]
     pub rate: f64,
-    /// 99 % of the deliveries took at most this long, in microseconds.
+    /// The latency in microseconds that 99 % of the deliveries did not exceed.
     #[serde(deserialize_with = "figure")]
     pub p99: f64,
-    /// True if the server kept up with it.
+    /// True if the server sustained the rate.
     #[serde(default = "kept")]
     pub kept: bool,
 }
@@ -36,9 +36,9 @@ fn kept() -> bool {
     true
 }
 
-/// A ramp as `corecast-bench run` reports it (`{"ramp": …, "steps": [REPORT, …], "knee": 4000}`) as the report of one
-/// run: that of the knee, with the ramp in it; if no step held, that of the first, as invalid. Anything else is
-/// returned as it is.
+/// Converts a ramp in the form of `corecast-bench run` (`{"ramp": …, "steps": [REPORT, …], "knee": 4000}`) to the
+/// report of one run: that of the knee, with the ramp in it. If no step held, it is that of the first step, as invalid.
+/// Anything else is returned as it is.
 pub(crate) fn at_knee(report: Value) -> Value {
     let (Some(plan), Some(steps)) = (report.get("ramp"), report.get("steps").and_then(Value::as_array)) else {
         return report;
@@ -59,7 +59,7 @@ pub(crate) fn at_knee(report: Value) -> Value {
     Value::Object(run)
 }
 
-/// What was asked for: what a short window offered may differ from it by a message.
+/// Returns the requested rate. The rate offered in a short window may differ from it by a message.
 fn rate(step: &Value) -> Option<f64> {
     step.pointer("/settings/load/paced/rate").and_then(Value::as_f64)
 }

@@ -1,4 +1,4 @@
-//! A bound that a ratio has to keep.
+//! A bound on a ratio.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,14 +6,14 @@ use std::str::FromStr;
 use crate::figures;
 use crate::{MIN_PAIRS, Metric, RequirementError, Verdict};
 
-/// A metric, `<=` or `>=`, and a ratio A ÷ B: `p99<=0.8`. Of a metric that [is a ratio](Metric::is_ratio) by itself it bounds
-/// A's own: `fairness<=1.25`.
+/// A metric, `<=` or `>=`, and a ratio A ÷ B: `p99<=0.8`. If the metric itself [is a ratio](Metric::is_ratio), the
+/// bound is on A's own figure: `fairness<=1.25`.
 ///
-/// Held against it is the *median* of the ratios: it is the best guess from any number of pairs, and one bad
-/// round does not move it. Whether the interval agrees is said beside it, and decides nothing.
+/// The bound applies to the *median* of the ratios. It is the best estimate from any number of pairs, and one bad round
+/// does not move it. The text says whether the interval agrees, but that decides nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Requirement {
-    /// The metric that has to keep it.
+    /// The metric that is bounded.
     pub metric: Metric,
     at_most: bool,
     limit: f64,
@@ -22,9 +22,9 @@ pub struct Requirement {
 /// The judgement of a requirement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
-    /// True if the median keeps it. Without any ratio it is not kept.
+    /// True if the median is within the bound. Without any ratio, this is false.
     pub held: bool,
-    /// True if the whole interval says the same.
+    /// True if the whole interval agrees.
     pub settled: bool,
     /// Both in words.
     pub text: String,
@@ -35,7 +35,7 @@ impl Requirement {
         if self.at_most { ratio <= self.limit } else { ratio >= self.limit }
     }
 
-    /// Holds the median of a verdict against the bound.
+    /// Compares the median of a verdict with the bound.
     pub fn judge(&self, verdict: &Verdict) -> Judgement {
         let Some(ratio) = verdict.median() else {
             let lacking =

@@ -1,4 +1,4 @@
-//! Runs of several contestants, as `corecast-bench compare` writes them.
+//! Runs of several contestants, in the form of `corecast-bench compare`.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,10 @@ use crate::{Load, Metric, Run, Spread, Verdict};
 /// All runs of one comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Results {
-    /// The contestant that the others are held against.
+    /// The contestant that the others are compared with.
     #[serde(deserialize_with = "outside::text")]
     pub reference: String,
-    /// Load by load, contestant by contestant.
+    /// The entries, load by load and contestant by contestant.
     pub entries: Vec<Entry>,
 }
 
@@ -23,16 +23,16 @@ pub struct Entry {
     pub name: String,
     /// The load.
     pub load: Load,
-    /// The command of its server, or its address; may be empty.
+    /// The command of the server, or its address; may be empty.
     #[serde(default, deserialize_with = "outside::text")]
     pub server: String,
-    /// The version of the server's program, where it was asked.
+    /// The version of the server's program, if it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "outside::optional_text")]
     pub version: Option<String>,
-    /// One of each round.
+    /// One run for each round.
     #[serde(rename = "reports")]
     pub runs: Vec<Run>,
-    /// The number of each run's round, where they are not 1, 2, 3 and so on: a round may have given no report.
+    /// The number of each run's round, if they are not 1, 2, 3 and so on, because a round may have produced no report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rounds: Vec<u64>,
     /// The unclean ends of this contestant's servers.
@@ -41,20 +41,20 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A contestant that has not run yet.
+    /// Creates an entry of a contestant that has not run yet.
     pub fn new(name: impl Into<String>, load: Load) -> Self {
         let (runs, rounds) = (Vec::new(), Vec::new());
         let (server, version, unclean_ends) = (String::new(), None, Vec::new());
         Self { name: shown(&name.into()), load, server, version, runs, rounds, unclean_ends }
     }
 
-    /// The runs with the numbers of their rounds.
+    /// Returns the runs with the numbers of their rounds.
     pub fn numbered(&self) -> impl Iterator<Item = (u64, &Run)> {
         let counted = (1..).skip(self.rounds.len());
         self.rounds.iter().copied().chain(counted).zip(&self.runs)
     }
 
-    /// The runs of the same round of this contestant and another: the pairs that ratios are taken of.
+    /// Returns the runs of the same round of this contestant and another: the pairs from which ratios are taken.
     pub fn pairs<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a Run, &'a Run)> {
         let same_round = |number| other.numbered().find(move |(round, _)| *round == number);
         self.numbered().filter_map(move |(number, run)| Some((run, same_round(number)?.1)))
@@ -80,20 +80,20 @@ impl Entry {
         self.usable() && self.runs.iter().filter(|run| run.usable()).count() * 2 >= self.runs.len()
     }
 
-    /// The rounds whose figures are shown: those that can be used; where none can, all, which [`Entry::reservation`]
-    /// tells of.
+    /// Returns the rounds whose figures are shown: those that can be used, or all of them if none can, which
+    /// [`Entry::reservation`] reports.
     pub fn shown(&self) -> impl Iterator<Item = &Run> + Clone {
         let any = self.usable();
         self.runs.iter().filter(move |run| run.usable() || !any)
     }
 
-    /// A metric over the rounds that are shown; none if none of them has it.
+    /// Returns a metric over the rounds that are shown; none if none of them has it.
     pub fn spread(&self, metric: Metric) -> Option<Spread> {
         Spread::of(&self.shown().filter_map(|run| metric.of(run)).collect::<Vec<_>>())
     }
 
-    /// What a reader of its figures must know: `5 of 6 rounds`, where the others cannot be used, or `failed` or
-    /// `invalid`, where none can.
+    /// Returns what a reader of the figures must know: `5 of 6 rounds` if the others cannot be used, or `failed` or
+    /// `invalid` if none can.
     pub fn reservation(&self) -> Option<String> {
         let (shown, all) = (self.shown().count(), self.runs.len());
         match self.usable() {
@@ -105,12 +105,12 @@ impl Entry {
         }
     }
 
-    /// The name, with the reservation in parentheses.
+    /// Returns the name, with the reservation in parentheses.
     pub(crate) fn label(&self) -> String {
         self.reservation().map_or_else(|| self.name.clone(), |reservation| format!("{} ({reservation})", self.name))
     }
 
-    /// What there is to say about its rounds; the same but for figures is said once.
+    /// Returns the remarks on the rounds. Remarks that differ only in figures are merged.
     pub(crate) fn remarks(&self) -> Vec<String> {
         let mut remarks: Vec<Remark> = Vec::new();
         for (round, run) in self.numbered() {
@@ -128,8 +128,8 @@ impl Entry {
         figures.into_iter().chain(remarks).chain(ends).collect()
     }
 
-    /// The text of a table's column of checks: the number of rounds that were used, if some are left out; otherwise
-    /// [`Entry::state`].
+    /// Returns the text of a table's column of checks: the number of rounds that were used if some are left out,
+    /// otherwise [`Entry::state`].
     pub(crate) fn verdict_on_checks(&self) -> String {
         match self.reservation().filter(|_| self.usable() && self.passed()) {
             Some(rounds) => rounds.trim_end_matches(" rounds").to_owned(),
@@ -137,7 +137,7 @@ impl Entry {
         }
     }
 
-    /// `held`, `FAILED` or `INVALID`.
+    /// Returns `held`, `FAILED` or `INVALID`.
     pub(crate) fn state(&self) -> &'static str {
         match (self.passed(), self.valid()) {
             (false, _) => "FAILED",
@@ -147,16 +147,16 @@ impl Entry {
     }
 }
 
-/// The text without its digits, which is the same for remarks that differ only in figures.
+/// Returns the text without its digits, which is the same for remarks that differ only in figures.
 pub(crate) fn without_digits(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_ascii_digit()).collect()
 }
 
-/// What was said of several rounds.
+/// A remark on several rounds.
 struct Remark {
     /// The text without its digits.
     kind: String,
-    /// As it was said of the first of the rounds.
+    /// The text of the first of the rounds.
     text: String,
     rounds: Vec<u64>,
 }
@@ -179,7 +179,7 @@ impl Results {
         self.entries.iter().all(Entry::passed)
     }
 
-    /// The loads in their order, each with its contestants.
+    /// Returns the loads in their order, each with its contestants.
     pub fn by_load(&self) -> Vec<(&Load, Vec<&Entry>)> {
         let mut loads: Vec<(&Load, Vec<&Entry>)> = Vec::new();
         for entry in &self.entries {
@@ -191,13 +191,13 @@ impl Results {
         loads
     }
 
-    /// The reference under this load.
+    /// Returns the reference under this load.
     pub fn reference_under(&self, load: &Load) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.name == self.reference && entry.load == *load)
     }
 
-    /// Each contestant but the reference against it, in each metric that says something under the load and
-    /// that both have.
+    /// Returns the verdicts of each contestant except the reference against it, in each metric that is meaningful under
+    /// the load and that both have.
     pub fn verdicts(&self) -> Vec<(&Entry, Vec<Verdict>)> {
         let others = self.entries.iter().filter(|entry| entry.name != self.reference);
         let against = |entry: &Entry| {
@@ -209,18 +209,18 @@ impl Results {
         others.filter_map(|entry| Some((entry, against(entry)?))).collect()
     }
 
-    /// The entries with what there is to say about each.
+    /// Returns the entries that have remarks, with them.
     pub(crate) fn remarks(&self) -> Vec<(&Entry, Vec<String>)> {
         let all = self.entries.iter().map(|entry| (entry, entry.remarks()));
         all.filter(|(_, remarks)| !remarks.is_empty()).collect()
     }
 
-    /// The first run of all, for what all have in common.
+    /// Returns the first run of all, for the facts that all have in common.
     pub fn first_run(&self) -> Option<&Run> {
         self.entries.iter().find_map(|entry| entry.runs.first())
     }
 
-    /// The most rounds of a contestant.
+    /// Returns the largest number of rounds of a contestant.
     pub(crate) fn rounds(&self) -> usize {
         self.entries.iter().map(|entry| entry.runs.len()).max().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! One run, as the load generator reported it.
+//! One run, in the form of the load generator's report.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -7,26 +7,26 @@ use crate::outside::{is_figure, shown_in};
 use crate::ramp::at_knee;
 use crate::{Load, Moment, Ramp, Shard};
 
-/// The report of one run, whole: what this version does not know is kept and written again.
+/// The whole report of one run. Fields that this version does not know are kept and written again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
 pub struct Run(Value);
 
-/// What every report has had from the first version on.
+/// The fields that every report has had since the first version.
 const REQUIRED: [&str; 4] = ["/deliveries/measured_per_second", "/latency_us/p99", "/validity/valid", "/settings/load"];
-/// Of these, those that are read name by name.
+/// The objects whose fields are read by name.
 const REQUIRED_OBJECTS: [&str; 3] = ["/checks", "/settings", "/host"];
 
-/// Set where the figures of an invalid run were asked for.
+/// A field that is set if the figures of an invalid run were requested.
 const KEPT: &str = "/validity/kept";
 
-/// The server's notices to stalled subscribers of what they missed: no fault.
+/// The server's notices to stalled subscribers about missed messages, which are not a fault.
 const TELLING: [&str; 4] = ["foreign", "gaps", "refusals", "reported_lost"];
 
 impl TryFrom<Value> for Run {
     type Error = String;
 
-    /// A ramp becomes the run at its knee.
+    /// Converts a report to a run. A ramp becomes the run at its knee.
     fn try_from(report: Value) -> Result<Self, String> {
         let report = at_knee(report);
         let absent = REQUIRED.iter().find(|pointer| report.pointer(pointer).is_none());
@@ -45,31 +45,31 @@ impl From<Run> for Value {
 }
 
 impl Run {
-    /// Returns true if every check held: of the deliveries, of those to subscribers that stalled, and that nobody who came
-    /// again was refused. `foreign` deliveries are no fault of the server's.
+    /// Returns true if every check held: on the deliveries, on those to subscribers that stalled, and on reconnecting
+    /// clients, none of which may be refused. `foreign` deliveries are not a fault of the server.
     pub fn passed(&self) -> bool {
         self.wrong().is_empty()
     }
 
-    /// Returns true if its figures are what they claim to be.
+    /// Returns true if the figures are what they claim to be.
     pub fn valid(&self) -> bool {
         self.0.pointer("/validity/valid") == Some(&Value::Bool(true))
     }
 
-    /// Returns true if its figures are shown and may take part in a ratio: those of an invalid run only if it was
-    /// [kept](Self::keep).
+    /// Returns true if the figures are shown and may take part in a ratio. Those of an invalid run are used only if it
+    /// was [kept](Self::keep).
     pub fn usable(&self) -> bool {
         self.passed() && (self.valid() || self.0.pointer(KEPT) == Some(&Value::Bool(true)))
     }
 
-    /// Has its figures used even if they are invalid, which it still says of itself.
+    /// Makes the figures usable even if they are invalid, which the run still reports.
     pub fn keep(&mut self) {
         if let Some(Value::Object(validity)) = self.0.pointer_mut("/validity") {
             validity.insert("kept".to_owned(), Value::Bool(true));
         }
     }
 
-    /// What there is to say about it: checks that failed, why its figures are invalid, and notes.
+    /// Returns the remarks: failed checks, the reasons why the figures are invalid, and notes.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if !self.passed() {
@@ -85,7 +85,7 @@ impl Run {
         remarks
     }
 
-    /// The checks that did not hold, each with its count.
+    /// Returns the checks that did not hold, each with its count.
     fn wrong(&self) -> Vec<String> {
         let wrong = |pointer, allowed: &'static [&str], of| {
             let counts = self.value(pointer).and_then(Value::as_object).into_iter().flatten();
@@ -104,38 +104,38 @@ impl Run {
         list.filter_map(Value::as_str)
     }
 
-    /// Percentile and microseconds, ascending; empty if the report has no curve.
+    /// Returns percentiles with microseconds, ascending; empty if the report has no curve.
     pub fn latency_curve(&self) -> Vec<(f64, f64)> {
         let points = self.0.get("latency_curve").and_then(Value::as_array).into_iter().flatten();
         let points = points.filter_map(|point| Some((point.get(0)?.as_f64()?, point.get(1)?.as_f64()?)));
         points.filter(|(percentile, us)| (0.0..=100.0).contains(percentile) && is_figure(*us)).collect()
     }
 
-    /// Latency over the time of the run; empty if the report has none.
+    /// Returns the latency over the time of the run; empty if the report has none.
     ///
     /// # Errors
-    /// It has one, in another form.
+    /// The report has one in another form.
     pub fn timeline(&self) -> Result<Vec<Moment>, String> {
         self.optional("timeline").map(Option::unwrap_or_default)
     }
 
-    /// The rates of the ramp, if the report has one.
+    /// Returns the rates of the ramp, if the report has one.
     ///
     /// # Errors
-    /// It has one, in another form.
+    /// The report has one in another form.
     pub fn ramp(&self) -> Result<Option<Ramp>, String> {
         self.optional("ramp")
     }
 
-    /// The connections and deliveries of each of the server's shards; empty if the server did not report them.
+    /// Returns the connections and deliveries of each of the server's shards; empty if the server did not report them.
     ///
     /// # Errors
-    /// The report has it, in another form.
+    /// The report has them in another form.
     pub fn shards(&self) -> Result<Vec<Shard>, String> {
         self.optional("shards").map(Option::unwrap_or_default)
     }
 
-    /// The load: of a ramp, its plan, which is the same wherever the knee was.
+    /// Returns the load. For a ramp this is its plan, which is the same wherever the knee was.
     pub fn load(&self) -> Load {
         let load = || self.settings().get("load").cloned().unwrap_or_default();
         Load(self.0.pointer("/ramp/plan").map_or_else(load, |plan| json!({ "ramp": plan })))
@@ -148,17 +148,17 @@ impl Run {
         }
     }
 
-    /// The settings of the run.
+    /// Returns the settings of the run.
     pub fn settings(&self) -> &Map<String, Value> {
         self.object("/settings")
     }
 
-    /// The machine.
+    /// Returns the facts about the machine.
     pub fn host(&self) -> &Map<String, Value> {
         self.object("/host")
     }
 
-    /// The version of the generator.
+    /// Returns the version of the generator.
     pub fn version(&self) -> &str {
         self.0.get("version").and_then(Value::as_str).unwrap_or("unknown")
     }
@@ -167,7 +167,7 @@ impl Run {
         self.0.pointer(pointer).and_then(Value::as_object).expect("held against REQUIRED_OBJECTS when it was read")
     }
 
-    /// A figure; none if it is not there, or no number that somebody could have measured.
+    /// Returns a figure; none if it is absent, or not a number that could have been measured.
     pub(crate) fn number(&self, pointer: &str) -> Option<f64> {
         self.value(pointer)?.as_f64().filter(|number| is_figure(*number))
     }

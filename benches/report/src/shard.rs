@@ -5,22 +5,23 @@ use serde::Deserialize;
 use crate::outside::figure;
 use crate::{Entry, median};
 
-/// One shard's part: an element of a report's `shards`, such as
-/// `{"shard": 0, "connections": 52, "deliveries": 50000}`. Servers that do not tell have none.
+/// The part of one shard: an element of a report's `shards`, such as `{"shard": 0, "connections": 52, "deliveries":
+/// 50000}`. There is none if the server does not report it.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct Shard {
-    /// Its number.
+    /// The number of the shard.
     pub shard: u64,
-    /// Connections that it owned.
+    /// The number of connections that it owned.
     #[serde(deserialize_with = "figure")]
     pub connections: f64,
-    /// Deliveries that it made.
+    /// The number of deliveries that it made.
     #[serde(deserialize_with = "figure")]
     pub deliveries: f64,
 }
 
 impl Entry {
-    /// Each shard with its part in words, medians of the rounds that are shown: `52 connections, 50 % of deliveries`.
+    /// Returns each shard with its part in words, medians of the rounds that are shown: `52 connections, 50 % of
+    /// deliveries`.
     pub(crate) fn split(&self) -> Vec<(u64, String)> {
         let rounds: Vec<Vec<Shard>> = self.shown().filter_map(|run| run.shards().ok()).collect();
         let mut numbers: Vec<u64> = rounds.iter().flatten().map(|shard| shard.shard).collect();

@@ -2,26 +2,26 @@
 
 use crate::bootstrap::median;
 
-/// The least, the middle and the greatest of a figure.
+/// The least, the median and the greatest of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// The least.
+    /// The least value.
     pub least: f64,
-    /// The middle; of an even number, the mean of the two in the middle.
+    /// The middle value; for an even number, the mean of the two in the middle.
     pub median: f64,
-    /// The greatest.
+    /// The greatest value.
     pub greatest: f64,
 }
 
 impl Spread {
-    /// Of these figures; of none, none.
+    /// Returns the spread of these figures; none if there are no figures.
     pub fn of(values: &[f64]) -> Option<Self> {
         let least = values.iter().copied().min_by(f64::total_cmp)?;
         let greatest = values.iter().copied().max_by(f64::total_cmp)?;
         Some(Self { least, median: median(values)?, greatest })
     }
 
-    /// `429 to 492 µs`, or the one figure that both are.
+    /// Formats the range: `429 to 492 µs`, or one figure if both are the same.
     pub(crate) fn range(self, format: fn(f64) -> String) -> String {
         let (least, greatest) = (format(self.least), format(self.greatest));
         let (number, unit) = least.split_once(' ').unwrap_or((&least, ""));

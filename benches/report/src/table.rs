@@ -5,32 +5,32 @@ use std::fmt::{self, Write};
 use crate::{Entry, Load, Metric, Results, Run};
 use corecast_command::figures::{counted, three_digits};
 
-/// The columns of a terminal that the tables fit in.
+/// The number of columns of a terminal that the tables fit in.
 pub const TABLE_WIDTH: usize = 100;
 
-/// The longest name that stands in a table; a longer one is cut there, and whole above it.
+/// The longest name in a table; a longer one is cut there, and listed in full above it.
 const LONGEST_NAME: usize = 18;
 
-/// The medians that are shown.
+/// Returns the medians that are shown.
 fn columns(load: &Load) -> [Metric; 6] {
     let rate = if load.is_ramp() { Metric::Knee } else { Metric::Deliveries };
     [rate, Metric::P50, Metric::P99, Metric::P999, Metric::Max, Metric::Cpu]
 }
 
-/// The medians that are also divided by the reference's.
+/// Returns the medians that are also divided by the reference's.
 fn divided(load: &Load) -> [Metric; 2] {
     let [rate, ..] = columns(load);
     [if load.is_paced() { Metric::P99 } else { rate }, Metric::Cpu]
 }
 
-/// The figures whose ranges over the rounds are shown.
+/// Returns the figures whose ranges over the rounds are shown.
 fn ranged(load: &Load) -> [Metric; 3] {
     let [first, cpu] = divided(load);
     [first, if load.is_paced() { Metric::P50 } else { Metric::P99 }, cpu]
 }
 
 impl fmt::Display for Results {
-    /// A table for each load, with ranges where there are several rounds, and what is to be said about the runs.
+    /// Writes a table for each load, with ranges if there are several rounds, and the remarks on the runs.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(run) = self.first_run() else { return Ok(()) };
         write_conditions(run, self.rounds(), out)?;
@@ -106,7 +106,7 @@ fn ranges(load: &Load, entries: &[&Entry], names: &Names) -> Vec<Vec<String>> {
 }
 
 impl Results {
-    /// What [`Results::verdicts`] says, a paragraph for each contestant and load.
+    /// Returns the verdicts of [`Results::verdicts`] as text, a paragraph for each contestant and load.
     pub fn verdicts_text(&self) -> String {
         let paragraph = |(entry, verdicts): (&Entry, Vec<crate::Verdict>)| {
             let heading = format!("{} against {}; {}\n", entry.name, self.reference, entry.load);
@@ -120,7 +120,7 @@ pub(crate) fn or_dash(cell: Option<String>) -> String {
     cell.unwrap_or_else(|| "-".to_owned())
 }
 
-/// Above what is divided by the reference's.
+/// Returns the title of a column with ratios to the reference.
 fn ratio_title(metric: Metric) -> &'static str {
     match metric {
         Metric::Knee => "knee ×",
@@ -134,7 +134,7 @@ pub(crate) fn short_title(metric: Metric) -> &'static str {
     if metric == Metric::Cpu { "CPU" } else { metric.title() }
 }
 
-/// The load without its rate, and the machine.
+/// Returns the load without its rate, and the machine.
 pub(crate) fn conditions(run: &Run) -> [String; 2] {
     let setting = |name| run.settings().get(name).map_or_else(|| "?".to_owned(), plain);
     let fact = |name| run.host().get(name).map_or_else(|| "?".to_owned(), plain);
@@ -160,7 +160,7 @@ fn write_conditions(run: &Run, rounds: usize, out: &mut fmt::Formatter<'_>) -> f
     writeln!(out, "Medians of the rounds; CPU: of the server, per delivery; ×: of the reference's; rate: deliveries/s.")
 }
 
-/// What the servers' programs call themselves: once, if it is the same of all that were asked.
+/// Writes the versions of the servers' programs: once, if it is the same for all that were asked.
 fn write_versions(entries: &[Entry], names: &Names, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut versions: Vec<(&str, String)> = Vec::new();
     for (entry, version) in entries.iter().filter_map(|entry| Some((entry, entry.version.as_deref()?))) {
@@ -176,7 +176,7 @@ fn write_versions(entries: &[Entry], names: &Names, out: &mut fmt::Formatter<'_>
     }
 }
 
-/// A JSON value in words: without quotes and brackets. Null is unknown; an empty list, of CPUs, leaves it open.
+/// Formats a JSON value in words, without quotes and brackets. Null is unknown, and an empty list (of CPUs) means any.
 pub(crate) fn plain(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Null => "unknown".to_owned(),
@@ -186,11 +186,11 @@ pub(crate) fn plain(value: &serde_json::Value) -> String {
     }
 }
 
-/// What the contestants are called in the tables.
+/// The names of the contestants in the tables.
 pub(crate) struct Names(Vec<(String, String)>);
 
 impl Names {
-    /// Writes the whole names of those that are too long.
+    /// Shortens names that are too long, and writes the full ones.
     fn new(entries: &[Entry], out: &mut fmt::Formatter<'_>) -> Result<Self, fmt::Error> {
         let mut names: Vec<(String, String)> = Vec::new();
         for entry in entries {
@@ -216,7 +216,7 @@ impl Names {
     }
 }
 
-/// Pads each column to its widest cell: the first and a last one of words to the left, figures to the right.
+/// Pads each column to its widest cell: the first column, and a last one of words, to the left, figures to the right.
 pub(crate) fn write_aligned(rows: &[Vec<String>], out: &mut fmt::Formatter<'_>) -> fmt::Result {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {

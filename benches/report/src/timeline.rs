@@ -4,20 +4,20 @@ use serde::Deserialize;
 
 use crate::outside::figure;
 
-/// One stretch of a run: an element of a report's `timeline`, such as
-/// `{"from_seconds": 0.5, "p50_us": 120.0, "p99_us": 480.0, "max_us": 900.0}`. Times of deliveries are in microseconds.
+/// One interval of a run: an element of a report's `timeline`, such as `{"from_seconds": 0.5, "p50_us": 120.0,
+/// "p99_us": 480.0, "max_us": 900.0}`. Times of deliveries are in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct Moment {
-    /// When it began, from the beginning of the measured window.
+    /// The beginning, from the beginning of the measured window.
     #[serde(rename = "from_seconds", deserialize_with = "figure")]
     pub at_seconds: f64,
-    /// Half of the deliveries took at most this long.
+    /// The latency that half of the deliveries did not exceed.
     #[serde(rename = "p50_us", deserialize_with = "figure")]
     pub p50: f64,
-    /// 99 % of them did.
+    /// The latency that 99 % of the deliveries did not exceed.
     #[serde(rename = "p99_us", deserialize_with = "figure")]
     pub p99: f64,
-    /// All of them did.
+    /// The latency that no delivery exceeded.
     #[serde(rename = "max_us", deserialize_with = "figure")]
     pub max: f64,
 }

@@ -9,31 +9,31 @@ use crate::{Entry, Interval, MIN_PAIRS, Metric, interval_of_median, median};
 
 /// The ratio of a metric of A to that of B, pair by pair.
 ///
-/// A pair is one round: both ran within minutes, first A then B, in the next round first B then A. What the
-/// machine did meanwhile, both had, and a trend over the rounds favours neither.
+/// A pair is one round: both ran within minutes, first A then B, and in the next round first B then A. A disturbance of
+/// the machine affects both, and a trend over the rounds favours neither.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// The metric.
     pub metric: Metric,
-    /// The name of B, which A is divided by; empty where A is divided by nobody.
+    /// The name of B, which A is divided by; empty if A is divided by nothing.
     pub against: String,
-    /// A ÷ B of each pair.
+    /// The ratio A ÷ B of each pair.
     pub ratios: Vec<f64>,
-    /// Pairs of which a run failed its checks or has invalid figures.
+    /// The number of pairs in which a run failed its checks or has invalid figures.
     pub left_out: usize,
-    /// Of the median of the ratios; none with fewer than [`MIN_PAIRS`].
+    /// The interval of the median of the ratios; none with fewer than [`MIN_PAIRS`].
     pub interval: Option<Interval>,
 }
 
 impl Verdict {
-    /// From ratios.
+    /// Creates a verdict from ratios.
     pub fn new(metric: Metric, against: impl Into<String>, ratios: Vec<f64>) -> Self {
         let interval = interval_of_median(&ratios);
         Self { metric, against: against.into(), ratios, left_out: 0, interval }
     }
 
-    /// From two contestants. Of rounds that only one of them ran, nothing is used; a pair of which one run lacks
-    /// the metric, or in which B's is zero, has no ratio.
+    /// Creates a verdict on two contestants. Rounds that only one of them ran are not used. A pair in which one run
+    /// lacks the metric, or in which B's is zero, has no ratio.
     pub fn of(metric: Metric, a: &Entry, b: &Entry) -> Self {
         let pairs = || a.pairs(b);
         let usable = || pairs().filter(|(a, b)| a.usable() && b.usable());
@@ -42,15 +42,15 @@ impl Verdict {
         Self { left_out, ..Self::new(metric, b.name.clone(), usable().filter_map(ratio).collect()) }
     }
 
-    /// From one contestant alone, in a metric that [is a ratio](Metric::is_ratio) by itself: the figures of the rounds that
-    /// can be used.
+    /// Creates a verdict on one contestant alone, in a metric that itself [is a ratio](Metric::is_ratio), from the
+    /// figures of the usable rounds.
     pub fn of_one(metric: Metric, entry: &Entry) -> Self {
         let usable = || entry.runs.iter().filter(|run| run.usable());
         let left_out = entry.runs.len() - usable().count();
         Self { left_out, ..Self::new(metric, "", usable().filter_map(|run| metric.of(run)).collect()) }
     }
 
-    /// The middle ratio, if there is any.
+    /// Returns the middle ratio, if there is any.
     pub fn median(&self) -> Option<f64> {
         median(&self.ratios)
     }
@@ -62,7 +62,7 @@ impl Verdict {
 }
 
 impl fmt::Display for Verdict {
-    /// `p99 0.310 × mutex, 95 % 0.270 to 0.360`, or that no difference is shown or can be told.
+    /// Writes `p99 0.310 × mutex, 95 % 0.270 to 0.360`, or that no difference is shown or can be determined.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { metric, against, ratios, interval, .. } = self;
         match (self.median(), interval) {

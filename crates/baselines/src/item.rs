@@ -1,28 +1,29 @@
-//! The items that the shards of a baseline tell each other.
+//! The items that the shards of a baseline send each other.
 
 use crate::Delivery;
 use corecast_fanout::ConnectionId;
 
-/// One thing that a shard of a baseline tells another.
+/// An item that a shard of a baseline sends another.
 #[derive(Clone, Debug)]
 pub enum Item {
     /// Messages for connections of the receiver, which writes to them ([`Handoff::Owner`](crate::Handoff::Owner)).
     Delivery(Delivery),
-    /// Something befell a connection of the receiver while the sender wrote to it.
+    /// A connection of the receiver had this event while the sender wrote to it.
     Notice(ConnectionId, Notice),
-    /// To be answered with `Passed` and this number behind everything that was accepted before.
+    /// The receiver must answer `Passed` with this number, after everything that it accepted before.
     Barrier(u64),
-    /// The answer: all that the sender had accepted when it was asked has been brought to its subscribers, or posted.
+    /// The answer: everything that the sender had accepted when it was asked has been brought to its subscribers, or
+    /// posted.
     Passed(u64),
 }
 
-/// An event of a connection that another shard met while it wrote to it.
+/// An event of a connection that another shard found while it wrote to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// It is full: wait until it is writable.
+    /// The connection is full: wait until it is writable.
     Full,
-    /// It fell behind by more than the bound.
+    /// The connection fell behind by more than the bound.
     Lagged,
-    /// Its peer is gone.
+    /// The peer is gone.
     Gone,
 }

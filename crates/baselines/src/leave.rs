@@ -1,9 +1,9 @@
-//! The end of subscriptions in the baselines: everything that was accepted before is written, or counted in a gap, before
-//! the answer.
+//! The end of subscriptions in the baselines: everything that was accepted before is written, or counted in a gap,
+//! before the answer.
 //!
-//! A member that is to leave stays in the registry until every other shard has passed a barrier and this one has done what
-//! it had asked of the registry: then every message that was accepted before has been brought to the member, or, under
-//! `Handoff::Owner`, named to this shard, which writes it first. What comes behind that is dropped.
+//! A member that is to leave stays in the registry until every other shard has passed a barrier, and the registry has
+//! done everything that this shard had requested. By then every message that was accepted before has been brought to
+//! the member, or, under `Handoff::Owner`, named to this shard, which writes it first. Later messages are dropped.
 
 use crate::Item;
 use crate::registry::Directory;
@@ -13,30 +13,31 @@ use corecast_fanout::policy::{Barriers, Leaving, Request};
 use corecast_fanout::{ConnectionId, Effect, Encode, Lag, Outlet, ShardId};
 use std::sync::Arc;
 
-/// The messages that a connection may still be given.
+/// The phase of a connection, which decides what it may still be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Anything.
     Serving,
     /// Everything accepted before this barrier, then the close frame.
     Finishing { barrier: u64, close_frame: Vec<u8> },
-    /// Nothing behind what is pending.
+    /// Nothing after what is pending.
     Ended,
 }
 
 impl Phase {
-    /// Nothing, until it is ended again because it has lagged. Its owner must not hear meanwhile that anything has left.
+    /// Nothing, until it is ended again because it has lagged. Meanwhile its owner must not be told that anything has
+    /// left.
     pub(crate) const LAGGED: Self = Self::Finishing { barrier: Barriers::NEVER, close_frame: Vec::new() };
 }
 
-/// Something that waits until all that was accepted before has been written.
+/// An operation that waits until everything accepted before has been written.
 #[derive(Debug)]
 pub(crate) struct Awaiting {
-    /// Passed by every other shard.
+    /// The barrier that every other shard must have passed.
     barrier: u64,
-    /// So much has the registry done for this shard.
+    /// The number of requests that the registry must have done for this shard.
     done: u64,
-    /// So many deliveries have been written then, which is known when the rest has happened.
+    /// The number of deliveries that must have been written, known once the other two conditions hold.
     written: Option<u64>,
     what: What,
 }
@@ -50,7 +51,7 @@ pub(crate) enum What {
 }
 
 impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
-    /// How much the registry will have done when it has done all that it was asked here.
+    /// Returns the number of requests that the registry will have done when it has done all of this shard's.
     fn asked(&self) -> u64 {
         self.directory.done() + self.directory.waiting() as u64
     }
@@ -61,7 +62,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         barrier
     }
 
-    /// Asks the other shards for the barrier that is wanted, if one is.
+    /// Asks the other shards for the barrier that is wanted, if there is one.
     pub(crate) fn ask_for_barrier(&mut self) {
         if let Some(number) = self.barriers.take_wanted() {
             let own = usize::from(self.shard);
@@ -70,13 +71,13 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         }
     }
 
-    /// Another shard asks for a barrier.
+    /// Records that another shard asks for a barrier.
     pub(crate) fn owe_barrier(&mut self, from: ShardId, number: u64) {
         self.commit_batch();
         self.to_pass.push_back((self.asked(), from, number));
     }
 
-    /// Answers for those barriers before which nothing is to be done any more.
+    /// Answers for the barriers before which nothing remains to be done.
     pub(crate) fn pass_barriers(&mut self) {
         let done = self.directory.done();
         while let Some((_, from, number)) = self.to_pass.pop_front_if(|(asked, ..)| *asked <= done) {
@@ -136,7 +137,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         self.await_barrier(What::Leave { id, channel, number });
     }
 
-    /// Ends a subscription that has been given everything.
+    /// Ends a subscription that has received everything.
     fn take_out(&mut self, id: ConnectionId, channel: &Arc<str>, number: u64) {
         let Some(local) = self.connections.get_mut(id) else { return };
         if local.subscriptions.get(channel).is_none_or(|subscribed| subscribed.member.number != number) {
@@ -147,7 +148,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         self.directory.leave(channel, id);
         local.waiting_bytes -= leaving.bytes();
         if local.writer.has_lagged() {
-            // It has not been given everything, and is told that instead.
+            // It has not received everything, and is told that instead.
             return;
         }
         local.writer.hold(&leaving.answer);
@@ -157,12 +158,12 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         self.list(id);
     }
 
-    /// Does what was asked of a channel while its subscription was ending.
+    /// Carries out a request for a channel that was made while its subscription was ending.
     fn carry_out(&mut self, id: ConnectionId, channel: &str, request: Request) {
         let Some(local) = self.connections.get(id) else { return };
         match request {
-            // That was within the limit when it was asked. One that is ending gets its answer and no message: nothing
-            // can have been published behind that.
+            // The request was within the limit when it was made. A connection that is ending gets its answer and no
+            // message, because nothing can have been published after that.
             Request::Subscribe { lag, answer } if local.phase == Phase::Serving => {
                 self.subscribe_to(id, channel, lag, &answer);
             }
@@ -173,7 +174,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         }
     }
 
-    /// Begins the end of a connection, unless it has begun.
+    /// Begins the end of a connection, unless it has begun already.
     pub(crate) fn finish(&mut self, id: ConnectionId, close_frame: &[u8]) {
         let may_begin = |local: &&mut Local<O>| local.phase == Phase::Serving || local.phase == Phase::LAGGED;
         let Some(local) = self.connections.get_mut(id).filter(may_begin) else { return };
@@ -204,12 +205,12 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         }
         local.phase = Phase::Ended;
         local.writer.end(close_frame);
-        // That it was drained before is no news any more, and must not be taken for the close frame's leaving.
+        // An earlier report that it was drained is out of date, and must not be taken for the close frame's departure.
         self.effects.retain(|effect| *effect != Effect::Drained(id));
         self.list(id);
     }
 
-    /// Ends all subscriptions of a connection that has been given everything, and says the close frame.
+    /// Ends all subscriptions of a connection that has received everything, and sends the close frame.
     fn take_out_all(&mut self, id: ConnectionId, awaited: u64) {
         let Some(local) = self.connections.get_mut(id) else { return };
         let Phase::Finishing { barrier, close_frame } = &mut local.phase else { return };
@@ -218,7 +219,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         }
         let close_frame = std::mem::take(close_frame);
         let mut subscriptions: Vec<_> = local.subscriptions.drain().collect();
-        // What they missed is told in this order, so that the same run always goes the same way.
+        // Missed messages are reported in this order, so that the same run always takes the same course.
         subscriptions.sort_unstable_by_key(|(_, subscribed)| subscribed.member.number);
         for (channel, Subscribed { member, .. }) in subscriptions {
             member.leave(&channel, &self.fan_out.encode);
@@ -227,7 +228,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         self.send_close_frame(id, &close_frame);
     }
 
-    /// That everything has left is told, unless the close frame is still to come.
+    /// Reports that everything has left, unless the close frame is still to come.
     pub(crate) fn note_drained(&mut self, id: ConnectionId, drained: bool) {
         let finishing = self.connections.get(id).is_some_and(|local| matches!(local.phase, Phase::Finishing { .. }));
         if drained && !finishing {

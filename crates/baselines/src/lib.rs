@@ -1,4 +1,4 @@
-//! The baselines: policies with one registry of subscribers for the process, to compare `sharded` with.
+//! The baselines: policies with one registry of subscribers for the process, to which `sharded` is compared.
 //!
 //! | policy | registry of subscribers | who writes the socket |
 //! | --- | --- | --- |

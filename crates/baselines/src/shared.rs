@@ -1,8 +1,8 @@
-//! One shard's side of a baseline, whatever its registry.
+//! One shard's side of a baseline, for any registry.
 //!
-//! A fan-out costs one send per subscriber and read batch. What a full transport does not take is kept
-//! with the connection, up to [`Limits::log_bytes`] and one batch more; its owner goes on when it is writable. A baseline
-//! does not keep to [`Limits::shard_log_bytes`].
+//! A fan-out costs one send per subscriber and read batch. Bytes that a full transport does not take are kept with the
+//! connection, up to [`Limits::log_bytes`] and one batch more; its owner continues when it is writable. A baseline
+//! ignores [`Limits::shard_log_bytes`].
 
 use crate::fan_out::delivery::{Deliveries, Recipient};
 use crate::leave::{Awaiting, Phase};
@@ -23,48 +23,49 @@ pub struct Shared<O, E, D> {
     pub(crate) shard: ShardId,
     pub(crate) directory: D,
     pub(crate) connections: Slots<Local<O>>,
-    /// What the current read of a publisher has brought so far.
+    /// The messages that the current read of a publisher has brought so far.
     pub(crate) fan_out: FanOut<E>,
-    /// What came of what was asked of the registry; empty but for the counters when it has been carried out.
+    /// The outcome of requests to the registry; empty except for the counters once it has been processed.
     pub(crate) outcome: Outcome,
-    /// What the registry named to this shard.
+    /// The deliveries that the registry named to this shard.
     pub(crate) deliveries: Deliveries,
-    /// How many subscriptions there have been.
+    /// The number of subscriptions so far.
     pub(crate) subscriptions: u64,
-    /// Connections with answers that have not left.
+    /// The connections with answers that have not left.
     pub(crate) to_answer: Vec<ConnectionId>,
     pub(crate) shard_batches: Vec<ShardBatch<Item>>,
     pub(crate) effects: VecDeque<Effect>,
     pub(crate) barriers: Barriers,
-    /// Operations that wait for barriers, in order.
+    /// The operations that wait for barriers, in order.
     pub(crate) awaiting: VecDeque<Awaiting>,
-    /// Barriers of others: how much the registry will have done when this shard has passed them, whose, and their numbers.
+    /// The barriers of other shards: the number of requests that the registry must have done before this shard passes
+    /// them, the asking shard, and the barrier's number.
     pub(crate) to_pass: VecDeque<(u64, ShardId, u64)>,
-    /// Writers of closed connections that a fan-out, or something asked of the registry, still has. They are kept so that
+    /// The writers of closed connections that a fan-out or a request to the registry still holds. They are kept so that
     /// this shard drops the last outlet, which closes the descriptor.
     pub(crate) closed: Vec<Arc<Writer<O>>>,
 }
 
-/// What the owning shard keeps of a connection.
+/// The state that the owning shard keeps of a connection.
 #[derive(Debug)]
 pub(crate) struct Local<O> {
     pub(crate) writer: Arc<Writer<O>>,
     pub(crate) subscriptions: HashMap<Arc<str>, Subscribed<O>>,
-    /// Bytes of the answers that wait for a subscription to end.
+    /// The bytes of the answers that wait for a subscription to end.
     pub(crate) waiting_bytes: usize,
     pub(crate) listed: bool,
     pub(crate) phase: Phase,
-    /// The owner has been told that it lagged.
+    /// True if the owner has been told that the connection lagged.
     pub(crate) lag_told: bool,
-    /// How it stood when it was ended.
+    /// The backlog at the moment when the connection was ended.
     pub(crate) final_backlog: Option<Backlog>,
 }
 
-/// A subscription, as its owner has it.
+/// A subscription from the point of view of its owner.
 #[derive(Debug)]
 pub(crate) struct Subscribed<O> {
     pub(crate) member: Arc<Membership<O>>,
-    /// It was asked to end.
+    /// The steps of its end, if it was asked to end.
     pub(crate) leaving: Option<Box<Leaving>>,
 }
 
@@ -74,13 +75,13 @@ impl<O: Outlet> Local<O> {
         self.final_backlog.unwrap_or_else(now)
     }
 
-    /// Returns true if the lag notice is still on its way to the owner. The owner then ends the connection, perhaps a second
-    /// time.
+    /// Returns true if the lag notice is still on its way to the owner. The owner then ends the connection, perhaps for
+    /// a second time.
     pub(crate) fn owes_lag_notice(&self, id: ConnectionId, effects: &VecDeque<Effect>) -> bool {
         self.writer.has_lagged() && (!self.lag_told || effects.contains(&Effect::Lagged(id)))
     }
 
-    /// How many subscriptions it has asked for that it has not asked to end.
+    /// Returns the number of subscriptions that the connection has requested and not asked to end.
     fn count_subscriptions(&self) -> usize {
         let stays =
             |subscribed: &&Subscribed<O>| subscribed.leaving.as_ref().is_none_or(|leaving| leaving.comes_back());
@@ -89,7 +90,7 @@ impl<O: Outlet> Local<O> {
 }
 
 impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
-    /// The side of shard `shard` of `shards`; all of them are given clones of one directory.
+    /// Creates the side of shard `shard` of `shards`. All of them are given clones of one directory.
     ///
     /// # Panics
     /// If there is no such shard.
@@ -113,7 +114,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         }
     }
 
-    /// With this way of writing to sockets; all shards have the same.
+    /// Sets the way of writing to sockets, which must be the same for all shards.
     #[must_use]
     pub fn with_handoff(mut self, handoff: Handoff) -> Self {
         self.fan_out.handoff = handoff;
@@ -128,7 +129,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         }
     }
 
-    /// Sends what the current read has brought so far.
+    /// Sends the messages that the current read has brought so far.
     pub(crate) fn commit_batch(&mut self) {
         if self.fan_out.from.is_some() {
             self.directory.fan_out(&mut self.fan_out, &mut self.outcome);
@@ -136,7 +137,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         }
     }
 
-    /// Goes on with what was asked of the registry, and carries out what came of it.
+    /// Continues with the requests to the registry, and processes their outcome.
     pub(crate) fn advance(&mut self) {
         self.directory.advance(&mut self.outcome);
         let mut outcome = std::mem::take(&mut self.outcome);
@@ -159,7 +160,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         self.closed.retain(|writer| Arc::strong_count(writer) > 1);
     }
 
-    /// What befell a connection, told to its owner.
+    /// Reports an event of a connection to its owner.
     fn notify(&mut self, id: ConnectionId, notice: Notice) {
         if id.shard == self.shard {
             self.affect(id, notice);
@@ -168,7 +169,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         }
     }
 
-    /// What befell a connection of this shard, which may have ended or gone meanwhile.
+    /// Processes an event of a connection of this shard, which may have ended or gone meanwhile.
     fn affect(&mut self, id: ConnectionId, notice: Notice) {
         let Some(local) = self.connections.get_mut(id) else { return };
         if notice == Notice::Lagged {
@@ -196,7 +197,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         self.to_answer = to_answer;
     }
 
-    /// Writes what the registry named to this shard, to so many connections; whether there is more.
+    /// Writes the deliveries of this shard to at most `budget` connections. Returns true if there is more.
     fn deliver(&mut self, mut budget: usize) -> bool {
         while budget > 0
             && let Some((delivery, begin)) = self.deliveries.take()
@@ -209,7 +210,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         !self.deliveries.is_empty()
     }
 
-    /// Writes to one connection, if the subscription is still there.
+    /// Writes to one connection, if the subscription still exists.
     fn write(&mut self, Delivery { channel, encoded, .. }: &Delivery, recipient: Recipient) {
         let Some(local) = self.connections.get(recipient.id) else { return };
         let member = local.subscriptions.get(channel).map(|subscribed| &subscribed.member);

@@ -1,4 +1,4 @@
-//! The risk of a copy-on-write registry: a publisher that still sees who has left.
+//! The risk of a copy-on-write registry: a publisher that still sees a connection which has left.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 #[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]
@@ -9,14 +9,14 @@ use corecast_baselines::{Snapshot, SnapshotDirectory};
 use corecast_fanout::{Encode, Hooks as _, Limits, Outlet, Policy, Publication, Sent};
 use std::sync::{Arc, Mutex, mpsc};
 
-/// Keeps what it took; one of them lets the test look in while a fan-out is under way.
+/// Keeps what it took. One of them lets the test intervene while a fan-out is under way.
 #[derive(Clone)]
 struct Meeting {
     taken: Arc<Mutex<Vec<u8>>>,
     pause: Option<Pause>,
 }
 
-/// Says that it was reached, and waits to be let go.
+/// Reports that it was reached, and waits for permission to continue.
 #[derive(Clone)]
 struct Pause {
     reached: mpsc::SyncSender<()>,
@@ -44,7 +44,7 @@ fn who_leaves_during_a_fan_out_is_sent_what_was_accepted_before_its_answer_and_w
     let mut publishing = shard(0);
     let mut owning = shard(1);
 
-    // The first member of the channel holds up the fan-out; the others come behind it.
+    // The first member of the channel holds up the fan-out; the others come after it.
     let publisher = publishing.open(Meeting { taken: Arc::default(), pause: Some(pause) }, FIRST);
     publishing.subscribe(publisher, "news", b"").unwrap();
     let taken: [Arc<Mutex<Vec<u8>>>; 3] = Default::default();
@@ -67,7 +67,7 @@ fn who_leaves_during_a_fan_out_is_sent_what_was_accepted_before_its_answer_and_w
     owning.flush(1);
     let_go.send(()).unwrap();
     let mut publishing = fan_out.join().unwrap();
-    // Two of them: the test's, and that of its own shard, which closes it in its next tick.
+    // There are two references: the test's, and that of its own shard, which closes it in its next tick.
     assert_eq!(
         Arc::strong_count(&taken[2]),
         2,
@@ -75,7 +75,7 @@ fn who_leaves_during_a_fan_out_is_sent_what_was_accepted_before_its_answer_and_w
     );
     owning.post();
     assert_eq!(Arc::strong_count(&taken[2]), 1, "the outlet of a closed connection is kept");
-    // The publishing shard says, behind what it had accepted, that there is nothing more.
+    // The publishing shard reports, after everything that it had accepted, that there is nothing more.
     for _ in 0..2 {
         owning.post();
         publishing.receive(1, std::mem::take(owning.shard_batch(0)));

@@ -1,4 +1,4 @@
-//! The risk of a registry on another executor: things that are asked for and not done yet.
+//! The risk of a registry on another executor: requests that have been made but not done.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 #[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 
-/// Counts how often it is woken.
+/// Counts the times that it is woken.
 #[derive(Default)]
 struct Rings(AtomicUsize);
 
@@ -20,7 +20,7 @@ impl Wake for Rings {
     }
 }
 
-/// Batches that a shard may have waiting before it is saturated.
+/// The number of batches of a shard that may wait before it is saturated.
 const MOST: u16 = 256;
 
 #[test]

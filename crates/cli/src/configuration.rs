@@ -1,5 +1,5 @@
-//! The reference of `docs/CONFIGURATION.md`, written from the definitions of the flags, and the test that holds the page to
-//! them. `make configuration` writes it.
+//! The reference in `docs/CONFIGURATION.md`, generated from the definitions of the flags, and the test that compares
+//! the page with them. `make configuration` writes it.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::settings::Settings;
 const BEGIN: &str = "<!-- The settings below are generated from the flags: make configuration -->\n";
 const END: &str = "<!-- End of the generated settings -->\n";
 
-/// The variable that has the page written instead of compared.
+/// The variable that makes the test write the page instead of comparing it.
 const WRITE: &str = "WRITE_CONFIGURATION";
 
-/// All settings as Markdown, by heading.
+/// Formats all settings as Markdown, by heading.
 fn reference() -> String {
     let mut command = Settings::augment_args(Command::new("serve"));
     command.build();
@@ -40,7 +40,7 @@ fn heading(setting: &Arg) -> &str {
     setting.get_help_heading().unwrap_or("Configuration file")
 }
 
-/// One setting: its flag, its help and what it takes.
+/// Formats one setting: its flag, its help and its values.
 fn section(setting: &Arg) -> String {
     let long = setting.get_long().expect("every setting is a flag");
     let values = setting.get_value_names().into_iter().flatten().map(|name| format!("<{name}>"));
@@ -72,7 +72,7 @@ fn section(setting: &Arg) -> String {
     section
 }
 
-/// Text as Markdown shows it unchanged.
+/// Escapes text so that Markdown shows it unchanged.
 fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('*', "\\*").replace('<', "\\<").replace('[', "\\[")
 }

@@ -1,4 +1,4 @@
-//! What `pub` and `sub` have in common: the server that they talk to, and the names of channels.
+//! The shared parts of `pub` and `sub`: the server that they connect to, and the names of channels.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use corecast_command::SetupError;
 use corecast_command::period::{self, Period};
 use corecast_command::size::{self, Size};
 
-/// The shortest of the waits: a millisecond is the kernel's.
+/// The shortest wait: a millisecond, the kernel's resolution.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
-/// Where the server is.
+/// The flags that name the server.
 #[derive(Args, Debug)]
 pub(crate) struct Connection {
     /// The native listener of the server, as a name or IP address with a port.
     #[arg(long, env = "CORECAST_ADDRESS", value_name = "HOST:PORT", default_value = "127.0.0.1:7070")]
     address: String,
 
-    /// How long the server may make no progress when progress is expected.
+    /// Time for which the server may make no progress when progress is expected.
     ///
     /// This applies to connecting, to answers, and to taking or acknowledging published messages.
     #[arg(
@@ -32,7 +32,7 @@ pub(crate) struct Connection {
     )]
     timeout: Period,
 
-    /// Bytes of a frame from the server, behind its length field.
+    /// Maximum size of a frame from the server, without its length field.
     ///
     /// A longer one ends the connection. The server's own limit, --max-frame-native, applies to the frames that clients
     /// send, and may be higher.
@@ -54,10 +54,10 @@ impl Connection {
         Client::connect(self.address.as_str(), &self.options()).map_err(|error| self.unreachable(&error))
     }
 
-    /// Connects, and makes as many attempts to connect again as the options say.
+    /// Connects, and makes as many attempts to reconnect as the options say.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// The same as those of [`open`](Self::open).
     pub(crate) fn open_again(&self, reconnect: ReconnectOptions) -> Result<ReconnectingClient, SetupError> {
         ReconnectingClient::connect(&self.address, self.options(), reconnect).map_err(|error| self.unreachable(&error))
     }
@@ -76,12 +76,12 @@ impl Connection {
         SetupError(format!("cannot connect to {address} (--address names another server): {error}"))
     }
 
-    /// How long the server may show no progress.
+    /// Returns the time for which the server may make no progress.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout.0
     }
 
-    /// Why the connection ended, with the server or the flag that it is about.
+    /// Returns the reason why the connection ended, with the server or the flag that it concerns.
     pub(crate) fn ended(&self, error: &Error) -> anyhow::Error {
         anyhow::Error::msg(self.in_words(error))
     }
@@ -101,7 +101,7 @@ impl Connection {
     }
 }
 
-/// The name of a channel, as an argument.
+/// Parses the name of a channel, as an argument.
 pub(crate) fn channel(name: &str) -> Result<String, InvalidChannel> {
     ChannelName::new(name).map(|_| name.to_owned())
 }

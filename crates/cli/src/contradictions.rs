@@ -1,4 +1,4 @@
-//! Settings of a server that are each valid but contradict each other: one makes another one pointless, or lets in messages
+//! Settings of a server that are each valid but contradict each other: one makes another pointless, or admits messages
 //! that clients refuse.
 
 use std::fmt::Display;
@@ -10,7 +10,7 @@ use crate::listen::ListenAddress;
 use corecast_command::period::Period;
 use corecast_command::size::Size;
 
-/// Each contradiction in a sentence that names the flags.
+/// Returns each contradiction as a sentence that names the flags.
 pub(crate) fn contradictions(config: &Config) -> Vec<String> {
     let limits = &config.limits;
     let mut found = Vec::new();
@@ -61,7 +61,7 @@ fn over_the_byte_rate(flag: &str, max_frame: u32, limits: &Limits) -> Option<Str
     })
 }
 
-/// Deadlines that end connections later than they say.
+/// Returns the deadlines that end connections later than they say.
 fn below_the_resolution(config: &Config) -> Vec<String> {
     let limits = &config.limits;
     let resolution = config.tuning.deadline_resolution();
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use corecast_engine::RateLimit;
 
-    /// The contradictions found in these limits, with a listener of each protocol.
+    /// Returns the contradictions found in these limits, with a listener of each protocol.
     fn found(limits: Limits) -> Vec<String> {
         let listeners = ["native://127.0.0.1:0", "plain://127.0.0.1:0"];
         found_on(&listeners, limits)

@@ -1,4 +1,4 @@
-//! The flags of `corecast serve` about how connections and the server end.
+//! The flags of `corecast serve` for how connections and the server end.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::settings::LONGEST_WAIT;
 use corecast_command::period::{self, Period};
 use corecast_command::whole;
 
-/// How connections end.
+/// The endings of connections.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Endings")]
 pub(crate) struct EndingSettings {
@@ -64,7 +64,7 @@ pub(crate) struct EndingSettings {
 }
 
 impl EndingSettings {
-    /// Sets the limits that are said here.
+    /// Sets the limits that these flags contain.
     pub(crate) fn set(&self, limits: &mut Limits) {
         limits.linger = self.linger.0;
         limits.drain_timeout = self.drain_timeout.0;

@@ -35,7 +35,7 @@ pub(crate) enum JournalOutput {
 }
 
 impl JournalOutput {
-    /// Uses the file if there is one, and else standard error.
+    /// Uses the file if there is one, and otherwise standard error.
     ///
     /// # Errors
     /// The file is a directory, or a temporary file cannot be created in its directory.
@@ -96,7 +96,7 @@ fn is_written_in_place(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| !file.is_file())
 }
 
-/// The path with symbolic links resolved, so that a link is kept and its target is replaced.
+/// Returns the path with symbolic links resolved, so that a link is kept and its target is replaced.
 fn target(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }

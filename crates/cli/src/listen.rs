@@ -11,7 +11,7 @@ use corecast_wire::ChannelName;
 use crate::settings::LONGEST_WAIT;
 use corecast_command::period::{self, Period};
 
-/// A listener as it is written on the command line.
+/// A listener in the form that it has on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListenAddress(pub(crate) Listener);
 
@@ -26,7 +26,7 @@ impl FromStr for ListenAddress {
             let known = Protocol::ALL.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             format!("'{protocol}' is none of the protocols {known}")
         })?;
-        // A channel's name may have a question mark.
+        // A channel's name may contain a question mark.
         let (rest, options) = match rest.rsplit_once('?').filter(|(_, options)| options.contains('=')) {
             Some((rest, options)) => (rest, Options::parse(protocol, options)?),
             None => (rest, Options::default()),
@@ -70,7 +70,7 @@ impl Options {
     }
 }
 
-/// Only `plain` frames do not name their channel.
+/// Parses the channel of a listener. Only `plain` listeners have one, because `plain` frames do not name it.
 fn channel_of(protocol: Protocol, channel: &str) -> Result<String, String> {
     if protocol != Protocol::Plain {
         return Err(format!("a {protocol} listener has no channel of its own; leave out '/{channel}'"));
@@ -79,7 +79,8 @@ fn channel_of(protocol: Protocol, channel: &str) -> Result<String, String> {
     Ok(channel.to_owned())
 }
 
-/// Only `plain` clients do not say it themselves.
+/// Parses the effect of lagging. Only `plain` listeners have one, because clients of other protocols choose it
+/// themselves.
 fn lag_of(protocol: Protocol, lag: &str) -> Result<Lag, String> {
     if protocol != Protocol::Plain {
         return Err(format!(
@@ -89,7 +90,8 @@ fn lag_of(protocol: Protocol, lag: &str) -> Result<Lag, String> {
     lag.parse().map_err(|error: UnknownName| error.to_string())
 }
 
-/// Only `plain` listeners have no PING, so that a silent connection may be one that only listens.
+/// Parses the idle timeout. Only `plain` listeners have one: without PING, a silent connection may be one that only
+/// listens.
 fn idle_of(protocol: Protocol, idle: &str) -> Result<Period, String> {
     if protocol != Protocol::Plain {
         return Err(format!("{protocol} clients answer PING; leave out 'idle={idle}' and set --idle-timeout"));

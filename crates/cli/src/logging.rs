@@ -27,14 +27,14 @@ pub(crate) enum Format {
     Json,
 }
 
-/// How severe an event has to be.
+/// The least severity of a logged event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Level {
-    /// What the server could not do.
+    /// Failures of the server.
     Error,
-    /// What may need attention.
+    /// Conditions that may need attention.
     Warn,
-    /// Start, end and what they were made of; the connections that leave, with their reasons.
+    /// Start and end with their details, and the connections that leave, with their reasons.
     Info,
     /// The settings.
     Debug,
@@ -64,7 +64,7 @@ pub(crate) fn install(format: Format, level: Level) -> io::Result<Log> {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from(level))
         .with_ansi(io::stderr().is_terminal())
-        // Such an error would be written to standard error by the thread that logs.
+        // Otherwise the thread that logs would write such an error to standard error.
         .log_internal_errors(false)
         .with_writer(lines);
     match format {

@@ -1,6 +1,6 @@
 //! The `corecast` binary: arguments in, an exit code out.
 //!
-//! Owns the command line, the configuration file, the log and the exit codes: 0 for a clean end, 2 for a
+//! This crate owns the command line, the configuration file, the log and the exit codes: 0 for a clean end, 2 for a
 //! problem that the user has to fix first (flags, configuration, start, an unreachable server), 1 for anything else. An
 //! error is one line on standard error.
 //!
@@ -57,7 +57,7 @@ enum Command {
     /// Show and close connections of a running server, or end it
     #[command(after_long_help = ADMIN_HELP)]
     Admin(admin::Arguments),
-    /// Examine what of this machine a server depends on
+    /// Examine the host settings that a server depends on
     #[command(after_long_help = DOCTOR_HELP)]
     Doctor(doctor::Arguments),
 }
@@ -121,7 +121,7 @@ one line, an object of one of the forms
 
 Without --json, a gap is a line on standard error. 'subscribed CHANNEL' on standard error says that every \
 message published from then on will come. The exit code is 0 after --count messages, or as soon as \
-nobody reads the output any more, even if no message arrives. It is 1 when the server ends the connection: one line on \
+the reader of the output is gone, even if no message arrives. It is 1 when the server ends the connection: one line on \
 standard error then gives the reason and, if the server suggests one, the delay before connecting again.
 
 Examples:
@@ -144,7 +144,7 @@ Examples:
 
 const DOCTOR_HELP: &str = "\
 Each line is ok, a warning (a server runs, but not as well as it could) or an error (it does not run), with \
-why it matters and the command that mends it. Run it as the user, in the container and with the limits that the \
+why it matters and the command that fixes it. Run it as the user, in the container and with the limits that the \
 server will have. Exit code 1 if there is an error.
 
 Examples:

@@ -1,4 +1,4 @@
-//! The flags that say how a message finds its subscribers, and who writes to them.
+//! The flags that choose how a message finds its subscribers, and who writes to them.
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -6,11 +6,11 @@ use corecast_engine::{Config, PolicyKind};
 
 use corecast_command::SetupError;
 
-/// The policy, and what goes with some of them.
+/// The policy, and the flags that belong to some policies.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Shards")]
 pub(crate) struct PolicySettings {
-    /// How a message finds its subscribers.
+    /// Policy by which a message finds its subscribers.
     ///
     /// sharded: each shard has its own registry and sends to its own subscribers, without a lock.
     #[cfg_attr(
@@ -31,7 +31,7 @@ pub(crate) struct PolicySettings {
     )]
     policy: PolicyKind,
 
-    /// Who writes to a subscriber's socket, under a policy with a shared registry [default: direct]
+    /// Thread that writes to a subscriber's socket, under a policy with a shared registry [default: direct]
     ///
     /// direct: the thread that does the fan-out. owner: the shard that owns the subscriber, to which the fan-out
     /// only names it. Under sharded the owning shard always writes, and the flag is refused.
@@ -45,17 +45,18 @@ pub(crate) struct PolicySettings {
     handoff: Option<corecast_engine::Handoff>,
 }
 
-/// A parser of policies. The help names those of this build; [`PolicySettings::apply`] says why it has no other.
+/// Returns a parser of policies. The help names those of this build; [`PolicySettings::apply`] reports why another is
+/// missing.
 fn policies() -> impl TypedValueParser<Value = PolicyKind> {
     let value = |policy: &PolicyKind| PossibleValue::new(policy.name()).hide(!PolicyKind::AVAILABLE.contains(policy));
     PossibleValuesParser::new(PolicyKind::ALL.iter().map(value)).try_map(|name| name.parse::<PolicyKind>())
 }
 
 impl PolicySettings {
-    /// Sets them for the engine.
+    /// Sets the policy for the engine.
     ///
     /// # Errors
-    /// Flags that do not go together, or a policy that this build does not have.
+    /// The flags do not go together, or this build does not have the policy.
     pub(crate) fn apply(&self, config: &mut Config) -> Result<(), SetupError> {
         let policy = self.policy;
         if !PolicyKind::AVAILABLE.contains(&policy) {

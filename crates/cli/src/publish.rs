@@ -1,7 +1,7 @@
 //! `corecast pub`: lines of standard input, or `--message`s, become messages of a channel.
 //!
-//! One thread reads and publishes the input. The main one listens to the server: it answers PINGs however long the
-//! input is silent, and ends the program at once when the server ends the connection.
+//! One thread reads the input and publishes it. The main thread listens to the server: it answers PINGs however long
+//! the input is silent, and ends the program at once when the server ends the connection.
 
 use std::io::{self, BufRead, Read};
 use std::process::ExitCode;
@@ -17,10 +17,10 @@ use corecast_wire::Code;
 use crate::connection::{Connection, channel};
 use corecast_command::period::Period;
 
-/// Messages that may wait for their acknowledgement before the next is sent.
+/// The number of messages that may wait for their acknowledgement before the next is sent.
 const MAX_UNACKNOWLEDGED: usize = 256;
 
-/// How often to look whether the input has ended, or the server goes on.
+/// The interval at which to check whether the input has ended and the server makes progress.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The flags of `corecast pub`.
@@ -66,7 +66,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Why it failed, and what the server is known to have accepted: a retry may skip that.
+/// Returns the reason for the failure, and the messages that the server is known to have accepted, which a retry may
+/// skip.
 fn failed(connection: &Connection, error: &Error, acknowledged: u64, published: u64) -> anyhow::Error {
     let reason = match error {
         Error::Unanswered { .. } | Error::TimedOut { .. } => {
@@ -83,13 +84,14 @@ fn failed(connection: &Connection, error: &Error, acknowledged: u64, published: 
 
 type Input = JoinHandle<anyhow::Result<()>>;
 
-/// Listens to the server until the connection ends: how it did, and how many messages were acknowledged by then.
+/// Listens to the server until the connection ends. Returns how it ended, and the number of messages acknowledged by
+/// then.
 #[expect(clippy::needless_pass_by_value, reason = "the input must not wait for acknowledgements once nobody listens")]
 fn listen(mut server: Subscriber, acknowledged: Option<Sender<()>>, input: &Input) -> (Result<(), Error>, u64) {
     loop {
         match server.next_event_within(LOOK) {
             Ok(Some(Event::Published { .. })) => {
-                // Once the input has ended, nobody waits for it.
+                // Once the input has ended, nothing waits for acknowledgements.
                 if let Some(acknowledged) = &acknowledged {
                     let _ = acknowledged.send(());
                 }
@@ -108,7 +110,7 @@ fn listen(mut server: Subscriber, acknowledged: Option<Sender<()>>, input: &Inpu
     }
 }
 
-/// What became of it all. What is wrong with the input is worth more than the end that it led to.
+/// Combines the results. An error in the input is more useful than the end of the connection that it caused.
 fn conclude(input: Input, end: Result<(), Error>) -> anyhow::Result<()> {
     if end.is_ok() || input.is_finished() {
         let result = input.join().expect("the thread does not panic");
@@ -120,7 +122,7 @@ fn conclude(input: Input, end: Result<(), Error>) -> anyhow::Result<()> {
     Ok(end?)
 }
 
-/// Where messages go.
+/// The destination of messages.
 struct Sink {
     publisher: Publisher,
     channel: String,
@@ -128,21 +130,21 @@ struct Sink {
 }
 
 impl Sink {
-    /// Publishes these messages, or if there are none the lines of standard input, and says CLOSE.
+    /// Publishes these messages, or the lines of standard input if there are none, and sends CLOSE.
     fn publish_all(mut self, messages: &[String]) -> anyhow::Result<()> {
         let result = if messages.is_empty() {
             self.publish_lines(io::stdin().lock())
         } else {
             messages.iter().try_for_each(|message| self.publish(message.as_bytes()))
         };
-        // A connection that has ended says why to the thread that listens.
+        // If the connection has ended, the listening thread reports the reason.
         let _ = self.publisher.close();
         result
     }
 
-    /// A message is a line without its line feed; the last may lack one.
+    /// Publishes each line without its line feed; the last line may lack one.
     ///
-    /// Of a line over the server's limit no more is read than shows that it is.
+    /// If a line is over the server's limit, only as much of it is read as shows that.
     fn publish_lines(&mut self, mut input: impl BufRead) -> anyhow::Result<()> {
         let longest = u64::from(self.publisher.max_frame()) + 1;
         let mut line = Vec::new();
@@ -163,7 +165,7 @@ impl Sink {
         Ok(())
     }
 
-    /// Every message is acknowledged: that shows how far the server is.
+    /// Publishes a message. Every message is acknowledged, which shows the server's progress.
     fn publish(&mut self, message: &[u8]) -> anyhow::Result<()> {
         let options = PublishOptions { acknowledge: true, ..PublishOptions::default() };
         self.publisher.publish_with(&self.channel, message, options)?;
@@ -174,7 +176,7 @@ impl Sink {
     }
 }
 
-/// Bounds the messages whose acknowledgement has not come.
+/// Limits the number of messages whose acknowledgement has not come.
 struct Window {
     acknowledgements: Receiver<()>,
     waiting: usize,
@@ -182,7 +184,7 @@ struct Window {
 }
 
 impl Window {
-    /// Takes in one more message, and waits until no more than [`MAX_UNACKNOWLEDGED`] are waiting.
+    /// Counts one more message, and waits until no more than [`MAX_UNACKNOWLEDGED`] are waiting.
     ///
     /// # Errors
     /// The connection has ended, or the server neither acknowledged nor took anything for the whole timeout.

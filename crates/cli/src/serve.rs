@@ -25,7 +25,7 @@ use corecast_command::{SetupError, one_line};
 /// The flags of `corecast serve`.
 pub(crate) type Arguments = Settings;
 
-/// Starts the server, says where it listens, and waits for its end.
+/// Starts the server, prints its addresses, and waits for its end.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let config = settings.engine()?;
     let log = logging::install(settings.log_format, settings.log_level).context("cannot start the log thread")?;
@@ -34,7 +34,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     outcome
 }
 
-/// Serves, with the log that is installed.
+/// Serves after the log is installed.
 fn serve(settings: &Settings, config: &Config, log: &Log) -> anyhow::Result<ExitCode> {
     tracing::debug!(?config, "starting");
     end_on_panic(log.clone());
@@ -65,7 +65,7 @@ fn bind(path: &Path) -> Result<AdminSocket, SetupError> {
     AdminSocket::bind(path).map_err(|error| SetupError(format!("--admin-socket {}: {error}", path.display())))
 }
 
-/// Says so if fewer files may be open than as many connections take as there is room for.
+/// Warns if the limit on open files is too low for the maximum number of connections.
 fn warn_of_few_files(config: &Config) {
     let needed = open_files_needed(config.limits.max_connections, config.cpus.len());
     if let Some(allowed) = getrlimit(Resource::Nofile).current.filter(|allowed| *allowed < needed) {
@@ -77,8 +77,8 @@ fn warn_of_few_files(config: &Config) {
     }
 }
 
-/// Makes a panic in any thread end the process with exit code 1, because a server without one of its shards would be half
-/// alive. A blocked standard error delays the exit by two seconds at most.
+/// Makes a panic in any thread end the process with exit code 1, because a server that has lost a shard would only half
+/// work. A blocked standard error delays the exit by two seconds at most.
 fn end_on_panic(log: Log) {
     std::panic::set_hook(Box::new(move |panic| {
         let thread = thread::current();

@@ -1,7 +1,6 @@
-//! The flags of `corecast serve`, and the engine's configuration that they amount to.
+//! The flags of `corecast serve`, and the engine configuration that they produce.
 //!
-//! This is the one list of settings: the help, the variables and the keys of the configuration file all
-//! come from it.
+//! This is the only list of settings: the help, the variables and the keys of the configuration file all come from it.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -22,13 +21,13 @@ use corecast_command::cpus::{self, CpuRange, MAX_SHARDS};
 use corecast_command::period::{self, Period};
 use corecast_command::size::{self, Size};
 
-/// The least of a frame's limit: a frame that cannot hold a small message serves nobody.
+/// The lowest limit of a frame, because a frame that cannot hold a small message is of no use.
 pub(crate) const LEAST_FRAME: u64 = 64;
-/// The greatest of a frame's limit. The length field could say 4 GiB; a frame is held whole in memory.
+/// The highest limit of a frame. The length field could say 4 GiB, but a frame is held whole in memory.
 pub(crate) const GREATEST_FRAME: u64 = 256 << 20;
-/// The greatest bound of a log or buffer.
+/// The highest bound of a log or buffer.
 const GREATEST_BUFFER: u64 = 64 << 30;
-/// The greatest count, of subscriptions or parcels.
+/// The highest count of subscriptions or shard batches.
 pub(crate) const GREATEST_COUNT: u64 = 1 << 20;
 
 /// The longest of the deadlines, and of the waits at the end of a connection or server.
@@ -109,7 +108,7 @@ pub(crate) struct Settings {
     /// Maximum number of bytes a second from one connection; 0B for no limit.
     ///
     /// The bytes of one second may arrive at once. After that, each frame waits until the rate allows all of it. A
-    /// frame larger than one second's bytes waits for a second in which nothing is sent; the frames behind it then
+    /// frame larger than one second's bytes waits for a second in which nothing is sent; the frames after it then
     /// wait for the time that it takes at the rate.
     #[arg(
         long,
@@ -333,10 +332,10 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// What the engine is to run.
+    /// Returns the configuration of the engine.
     ///
     /// # Errors
-    /// Settings that are each fine but do not go together, or not with this machine.
+    /// The settings are each valid but do not go together, or do not fit this machine.
     pub(crate) fn engine(&self) -> anyhow::Result<Config> {
         let cpus = cpus::place(&self.cpus, self.shards, &cpus::allowed()?).map_err(SetupError)?;
         self.no_address_twice()?;
@@ -355,7 +354,8 @@ impl Settings {
         Ok(config)
     }
 
-    /// The kernel would let one process listen twice on an address, and share out its clients between both.
+    /// Rejects an address that is listed twice. The kernel would let one process listen on it twice, and divide its
+    /// clients between both.
     fn no_address_twice(&self) -> Result<(), SetupError> {
         let mut seen = HashSet::new();
         let mut fixed = self.listen.iter().map(|listen| listen.0.address).filter(|address| address.port() != 0);

@@ -14,8 +14,9 @@ use crate::journal::JournalOutput;
 /// The signals that [`handle`] waits for.
 const HANDLED: [Signal; 3] = [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGHUP];
 
-/// Blocks the signals in this thread and in all threads that it starts from now on. SIGTERM and SIGINT are blocked too, until
-/// the engine waits for them: otherwise one that arrives during the start would leave the administrator's socket behind.
+/// Blocks the signals in this thread and in all threads that it starts from now on. SIGTERM and SIGINT are blocked too,
+/// until the engine waits for them. Otherwise one that arrives during the start would leave the administrator's socket
+/// behind.
 pub(crate) fn block() -> io::Result<()> {
     let stopping = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
     stopping.thread_block()?;

@@ -1,4 +1,4 @@
-//! `corecast sub`: messages of channels, one a line on standard output.
+//! `corecast sub`: prints the messages of channels, one a line, on standard output.
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::process::ExitCode;
@@ -30,24 +30,24 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
 
-    /// End after this many messages, of all channels together; a gap is none.
+    /// End after this many messages, all channels together; gaps do not count.
     ///
-    /// Default: go on until the server ends the connection, or nobody reads the output.
+    /// Default: continue until the server ends the connection or the reader of the output is gone.
     #[arg(long, value_name = "COUNT", value_parser = whole(1..=u64::MAX))]
     count: Option<u64>,
 
-    /// What falling behind in these channels by more than the server keeps does.
+    /// Effect on this subscriber if it falls behind by more than the server keeps.
     ///
-    /// skip: go on behind a gap that counts what was missed. disconnect: the server ends the connection, code 202.
-    /// Default: as the server is set.
+    /// skip: it receives a gap that counts the missed messages, and continues after them. disconnect: the server closes
+    /// the connection with code 202 (lagged). Default: the server's setting.
     #[arg(long, value_name = "EFFECT", value_parser = one_of(Lag::ALL))]
     lag: Option<Lag>,
 
-    /// Connect and subscribe again when the connection ends, until the server rejects this client.
+    /// Reconnect and subscribe again when the connection ends, until the server rejects this client.
     ///
-    /// The first attempt keeps the delay that a stopping server suggests; without a suggestion, delays grow from 0.1 s to
-    /// 30 s. Messages published in between are missed, and nobody counts them: standard error says when, and --json writes
-    /// a line {"reconnected":ATTEMPTS}.
+    /// The first attempt keeps the delay that a stopping server suggests; without a suggestion, delays grow from 0.1 s
+    /// to 30 s. Messages published in between are missed, and nothing counts them: standard error reports when, and
+    /// --json writes a line {"reconnected":ATTEMPTS}.
     #[arg(long)]
     reconnect: bool,
 
@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     channels: Vec<String>,
 }
 
-/// Prints messages until there were enough, the connection ends or nobody reads them.
+/// Prints messages until the count is reached, the connection ends or the reader is gone.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let attempts = if arguments.reconnect { None } else { Some(0) };
     let mut client = arguments.connection.open_again(ReconnectOptions::default().with_attempts(attempts))?;
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         client
             .subscribe_with(channel, lag)
             .map_err(|error| arguments.connection.ended(&error).context(format!("cannot subscribe to {channel}")))?;
-        // Standard error may be closed: the messages do not depend on it.
+        // Standard error may be closed; the messages do not depend on it.
         let _ = writeln!(io::stderr(), "subscribed {channel}");
     }
     let mut left = arguments.count;
@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Err(error) => return Err(error).context("cannot write to standard output"),
         }
     }
-    // All that was asked for has been printed: how the connection ends changes nothing.
+    // Everything requested has been printed, so it does not matter how the connection ends.
     let _ = client.close();
     Ok(ExitCode::SUCCESS)
 }
@@ -129,8 +129,8 @@ enum Form {
 /// Writes events as lines.
 struct Printer<O, N> {
     out: O,
-    /// Where the end of a connection is told, and a gap when it is no line of `out`. It may be closed: the messages do
-    /// not depend on it.
+    /// The output for the end of a connection, and for a gap that is not a line of `out`. It may be closed; the
+    /// messages do not depend on it.
     notes: N,
     form: Form,
     /// The buffer for a line, which is written with one call.
@@ -138,8 +138,8 @@ struct Printer<O, N> {
 }
 
 impl<O: Write, N: Write> Printer<O, N> {
-    /// Writes an event, and says whether it was a message. A line is out when this returns, so that a
-    /// reader behind a pipe sees each message at once.
+    /// Writes an event. Returns true if it was a message. The line is written when this returns, so that a reader
+    /// behind a pipe sees each message at once.
     fn print(&mut self, event: &Event) -> io::Result<bool> {
         match event {
             Event::Message { channel, payload } => {
@@ -174,8 +174,8 @@ impl<O: Write, N: Write> Printer<O, N> {
                 let _ = writeln!(self.notes, "subscribed {channel}");
                 Ok(false)
             }
-            // An end without another attempt is followed by an error that says the same; the rest answers requests that
-            // were given up.
+            // An end without another attempt is followed by an error that says the same. All other events answer
+            // requests that the program stopped waiting for.
             _ => Ok(false),
         }
     }

@@ -1,4 +1,4 @@
-//! The flags of `corecast serve` whose defaults were measured: for measuring again, on another machine.
+//! The flags of `corecast serve` whose defaults were measured, for measuring again on another machine.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use corecast_engine::{Affinity, Scheduling, Tuning};
 use corecast_command::period::{self, Period};
 use corecast_command::{count, one_of, whole};
 
-/// The longest pause or spin: more would be felt.
+/// The longest pause or spin, because more would be noticeable.
 const LONGEST: Duration = Duration::from_millis(10);
 
-/// How a shard divides its time.
+/// The division of a shard's time.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Tuning")]
 pub(crate) struct TuningSettings {
@@ -25,7 +25,7 @@ pub(crate) struct TuningSettings {
     )]
     flush_budget: usize,
 
-    /// Pause behind a flush of a contended or saturated shard, in percent of the flush's duration; 0 disables it.
+    /// Pause after a flush of a contended or saturated shard, in percent of the flush's duration; 0 disables it.
     ///
     /// Messages that arrive during the pause leave together, in fewer and larger batches. A shard pauses while other threads
     /// compete for its CPU, and when it falls behind although its batches carry many messages. Below saturation, a shard with
@@ -40,7 +40,7 @@ pub(crate) struct TuningSettings {
     )]
     flush_pause: u32,
 
-    /// Longest pause behind a flush.
+    /// Longest pause after a flush.
     #[arg(
         long,
         env = "CORECAST_MAX_FLUSH_PAUSE",
@@ -62,7 +62,7 @@ pub(crate) struct TuningSettings {
     )]
     spin: Period,
 
-    /// How firmly a shard is bound to its CPU.
+    /// Binding of a shard to its CPU.
     ///
     /// hard: the shard is pinned to its CPU. soft: the shard is pinned too, but may run on the CPUs of all shards
     /// while something else keeps it waiting for its own; after two seconds with nothing to do, it is pinned again.
@@ -76,7 +76,7 @@ pub(crate) struct TuningSettings {
     )]
     affinity: Affinity,
 
-    /// How the kernel schedules a shard beside other threads on its CPU.
+    /// Kernel scheduling of a shard beside other threads on its CPU.
     ///
     /// batch: a shard that wakes up does not preempt the running thread, such as a program that receives its
     /// messages. other: the shard keeps the policy with which the process was started.
@@ -91,7 +91,7 @@ pub(crate) struct TuningSettings {
 }
 
 impl TuningSettings {
-    /// What the engine is told.
+    /// Returns the tuning for the engine.
     pub(crate) fn engine(&self) -> Tuning {
         Tuning::default()
             .with_flush_budget(self.flush_budget)

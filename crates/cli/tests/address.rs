@@ -1,4 +1,4 @@
-//! An address has exactly one server, whatever the timing, also if addresses overlap.
+//! An address has exactly one server, whatever the timing, even if addresses overlap.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -12,10 +12,10 @@ const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 /// The number of servers started together.
 const STARTS: usize = 40;
 
-/// Below the ephemeral range, from which other tests get their ports.
+/// The first port to try; it is below the ephemeral range, from which other tests get their ports.
 const FIRST_PORT: u16 = 20_000;
 
-/// Ports from which a run of these tests starts to look, so that two runs do not try the same ones.
+/// The number of ports over which runs of these tests spread, so that two runs do not try the same ones.
 const SPREAD: u32 = 10_000;
 
 static TRIED: AtomicU16 = AtomicU16::new(0);
@@ -104,7 +104,7 @@ fn every_shard_of_a_server_gets_connections() {
     let socket = directory.path().join("admin.sock");
     let socket = socket.to_str().expect("UTF-8");
     let server = ServerProcess::start(BINARY, &["--shards", "3", "--admin-socket", socket]);
-    // Enough that the chance of a shard without a connection is negligible.
+    // There are so many clients that the chance of a shard without a connection is negligible.
     let clients: Vec<_> =
         (0..60).map(|_| TcpStream::connect(server.address(Protocol::Native)).expect("it listens")).collect();
     let accepted = || {

@@ -1,4 +1,4 @@
-//! `corecast admin`: what an administrator sees of a running server and does to it, over its Unix socket.
+//! `corecast admin`: shows an administrator the state of a running server, and acts on it, over its Unix socket.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -33,7 +33,7 @@ impl Administered {
         Process::start(BINARY, arguments).finish(Deadline::start())
     }
 
-    /// The lines of a command that succeeds, as JSON.
+    /// Returns the lines of a command that succeeds, as JSON.
     fn lines(&self, arguments: &[&str]) -> Vec<Value> {
         let finished = self.admin(arguments);
         assert_eq!(finished.code, 0, "{finished:?}");
@@ -41,7 +41,7 @@ impl Administered {
         output.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }
 
-    /// How the server names this connection.
+    /// Returns the server's name for this connection.
     fn name(&self, peer: &Peer) -> String {
         let address = peer.stream().local_addr().expect("it is connected").to_string();
         let mut name = None;
@@ -60,20 +60,20 @@ impl Administered {
         peer
     }
 
-    /// Says something over the socket without `corecast admin`; all of the answer.
+    /// Sends bytes over the socket without `corecast admin`. Returns the whole answer.
     fn say(&self, words: &[u8]) -> String {
         let mut client = self.silent();
         client.write_all(words).expect("it reads");
         answer(client)
     }
 
-    /// A client that has asked nothing.
+    /// Connects a client that has sent nothing.
     fn silent(&self) -> UnixStream {
         UnixStream::connect(&self.socket).expect("the server listens")
     }
 }
 
-/// All that a client is answered, up to the end.
+/// Returns the whole answer to a client.
 fn answer(mut client: UnixStream) -> String {
     client.set_read_timeout(Some(corecast_testkit::DEADLINE)).expect("a socket");
     let mut answer = String::new();
@@ -207,7 +207,7 @@ fn what_is_no_request_is_answered_with_an_error_and_the_next_is_served() {
         assert!(answer.starts_with("{\"error\":") && answer.ends_with('\n'), "{answer}");
     }
     let mut client = UnixStream::connect(&server.socket).expect("the server listens");
-    // It may close while this is on its way.
+    // The server may close while this is in flight.
     let _ = client.write_all(&endless);
     drop(client);
     assert_eq!(server.lines(&["status", "--json"]).len(), 1);

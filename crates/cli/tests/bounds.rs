@@ -1,4 +1,4 @@
-//! Promise 5, on the whole process: what connections took comes back when they have gone.
+//! Promise 5, on the whole process: the resources that connections used are returned when they have gone.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -11,18 +11,20 @@ use corecast_wire::native::{self, Frame};
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 const CLIENTS: usize = 4;
 
-/// The connections of one part; the first has the tables get their size, and the allocator what it keeps.
+/// The number of connections in each of the two parts. In the first, the tables reach their size and the allocator what
+/// it keeps.
 const CONNECTIONS: usize = 50_000;
 
-/// One of so many says HELLO and subscribes. As it waits for the answers, the clients do not get further ahead than the
-/// queue of those that wait to be accepted is long.
+/// One connection in this number sends HELLO and subscribes. It waits for the answers, so the clients do not get
+/// further ahead than the accept queue is long.
 const SUBSCRIBES: usize = 6;
 
-/// What may be left of one: nothing. What this many bytes each come to is pages that the allocator may keep: the least
-/// that a subscription could leave, an entry of a table, has more.
+/// The bytes that each connection may leave behind; it should leave nothing. This allows for pages that the allocator
+/// may keep. A subscription would leave at least an entry of a table, which is larger.
 const LEFT_BYTES: u64 = 4;
 
-/// Connections of these numbers, from several threads. Each ends with a reset, which leaves no port behind that waits.
+/// Opens and closes the connections with these numbers, from several threads. Each ends with a reset, which leaves no
+/// port in TIME_WAIT.
 fn come_and_go(address: SocketAddr, numbers: &Range<usize>) {
     std::thread::scope(|scope| {
         for client in 0..CLIENTS {
@@ -40,7 +42,7 @@ fn come_and_go(address: SocketAddr, numbers: &Range<usize>) {
     });
 }
 
-/// Says HELLO and subscribes, half of the time to a channel that nobody else ever names.
+/// Sends HELLO and subscribes, half of the time to a channel that nobody else ever names.
 fn subscribe(peer: &mut Peer, client: usize, number: usize) {
     let is_new = (number / (CLIENTS * SUBSCRIBES)).is_multiple_of(2);
     let name = if is_new { format!("channel {number}") } else { format!("channel of client {client}") };

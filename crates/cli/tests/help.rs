@@ -1,4 +1,4 @@
-//! The help is there, and says what a user needs to know.
+//! The help exists, and contains what a user needs to know.
 
 use corecast_testkit::{Deadline, Process};
 

@@ -1,5 +1,5 @@
-//! Promise 4, on the whole process: who does not end his frames or does not read costs bounded memory, and nobody else
-//! anything. `crates/engine/tests/isolation.rs` shows what becomes of those who lag.
+//! Promise 4, on the whole process: a peer that does not complete its frames or does not read costs bounded memory, and
+//! costs other peers nothing. `crates/engine/tests/isolation.rs` covers peers that lag.
 
 use corecast_engine::{PolicyKind, Protocol};
 use corecast_testkit::{Peer, ServerProcess, allow_descriptors};
@@ -24,7 +24,7 @@ fn subscriber(server: &ServerProcess) -> Peer {
     peer
 }
 
-/// Peers that hear each other.
+/// Checks that the peers receive each other's messages.
 fn exchange(peers: &mut [Peer], payload: &[u8]) {
     peers[0].send_native(&publish(payload));
     for peer in peers {
@@ -32,7 +32,7 @@ fn exchange(peers: &mut [Peer], payload: &[u8]) {
     }
 }
 
-/// Each announces the greatest frame there may be: 2 GiB in all.
+/// Each announces the largest possible frame: 2 GiB in all.
 #[test]
 fn two_thousand_half_frames_end_by_their_deadline_cost_what_was_sent_and_hold_nobody_up() {
     const HALF: usize = 2_000;
@@ -69,7 +69,8 @@ fn two_thousand_half_frames_end_by_their_deadline_cost_what_was_sent_and_hold_no
 fn a_gibibyte_past_subscribers_that_do_not_read_takes_no_more_memory_than_the_logs_may() {
     const LOG_MIB: u64 = 2;
     const STALLED: u64 = 8;
-    // A log in each of two shards and what is in the mailboxes between them; in the baselines a subscriber has its own.
+    // There is a log in each of two shards, and the contents of the mailboxes between them. In the baselines, each
+    // subscriber has its own.
     for (policy, mebibytes, at_most) in
         [(PolicyKind::Sharded, 1024, 16), (PolicyKind::Mutex, 256, 32), (PolicyKind::Snapshot, 256, 32)]
     {
@@ -92,7 +93,7 @@ fn a_gibibyte_past_subscribers_that_do_not_read_takes_no_more_memory_than_the_lo
         let grown = server.process.memory().peak - before;
         println!("{policy}: {} KiB for {mebibytes} MiB", grown / KIB);
         assert!(grown < at_most * MIB, "{policy}: {} KiB", grown / KIB);
-        // Those inside are served still.
+        // The other connections are still served.
         exchange(&mut [subscriber(&server)], b"still here");
         drop(stalled);
         let finished = server.stop();

@@ -1,4 +1,4 @@
-//! What `corecast serve` says of the connections that have left.
+//! The journal of `corecast serve`: the connections that have left.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn event(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
 }
 
-/// One connection that has come, subscribed and left.
+/// Makes one connection that subscribes and leaves. Returns its address.
 fn visit(server: &ServerProcess) -> String {
     let mut peer = Peer::connect_native(server.address(Protocol::Native));
     peer.subscribe("lobby");
@@ -82,7 +82,7 @@ fn sigusr1_replaces_the_journal_file_and_does_not_end_the_server() {
 fn without_a_file_the_journal_goes_to_standard_error() {
     let mut server = ServerProcess::start(BINARY, &["--disconnect-lines", "0"]);
     let peer = visit(&server);
-    // It may be taken note of behind the end that the visitor saw.
+    // The server may record the disconnect after the client has seen the end.
     while !server.process.error_line_with("", Deadline::start()).contains(&format!("\"peer\":\"{peer}\"")) {
         server.process.signal(Signal::USR1);
     }

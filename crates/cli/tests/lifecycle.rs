@@ -1,4 +1,4 @@
-//! How `corecast serve` starts, says that it is ready, refuses to start, and ends.
+//! `corecast serve` starts, announces that it is ready, refuses to start, and ends.
 
 use std::collections::HashSet;
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 
-/// Runs a command that has to refuse before it does anything, and returns what it says.
+/// Runs a command that must refuse before it does anything. Returns its error message.
 #[track_caller]
 fn refused(command: Command) -> String {
     Process::spawn(command).finish(Deadline::start()).complaint(2).to_owned()
@@ -69,8 +69,9 @@ fn a_client_is_told_that_the_server_goes() {
     assert_eq!(server.process.finish(Deadline::start()).code, 0);
 }
 
-/// The kernel completes connections by itself: here all of them, as the server is stopped when they come. It finds them and
-/// the signal at once, and hears of the signal before it has taken in more than a few batches.
+/// The kernel completes connections by itself: here all of them, because the server is stopped when they arrive. The
+/// server then finds them together with the signal, and handles the signal before it has accepted more than a few
+/// batches.
 #[test]
 fn who_was_in_the_kernels_queue_when_the_server_was_told_to_end_is_told_why() {
     let longest = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("procfs");
@@ -93,10 +94,10 @@ fn who_was_in_the_kernels_queue_when_the_server_was_told_to_end_is_told_why() {
     assert!(finished.stderr.contains(&accepted), "{finished:?}");
 }
 
-/// How many shards of a server have not ended, by the names of its threads.
+/// Returns the number of shards of a server that have not ended, by the names of its threads.
 fn shards_of(server: &Process) -> usize {
     let threads = std::fs::read_dir(format!("/proc/{}/task", server.id())).expect("procfs");
-    // One that ends meanwhile has no name.
+    // A thread that ends meanwhile has no name.
     let names = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok());
     names.filter(|name| name.starts_with("shard-")).collect::<HashSet<_>>().len()
 }
@@ -141,7 +142,7 @@ fn sighup_and_sigusr2_are_logged_and_sigpipe_is_ignored() {
 #[test]
 fn sigquit_ends_it_at_once() {
     let mut command = Process::command("sh");
-    // It would leave a core file.
+    // SIGQUIT would leave a core file.
     command.args(["-c", "ulimit -c 0; exec \"$0\" serve --listen native://127.0.0.1:0", BINARY]);
     let mut server = ServerProcess::spawn(command, 1);
     server.process.signal(Signal::QUIT);
@@ -174,7 +175,7 @@ fn a_port_in_use_is_named() {
     assert!(line.contains(&address), "{line}");
 }
 
-/// The shards of one server share its port; two servers must not, though the kernel would let them.
+/// The shards of one server share its port. Two servers must not, although the kernel would let them.
 #[test]
 fn a_port_in_use_by_another_server_is_named() {
     let other = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0"]);
@@ -188,13 +189,13 @@ fn a_port_in_use_by_another_server_is_named() {
 #[test]
 fn an_address_of_another_machine_is_named() {
     let mut command = Process::command(BINARY);
-    // 192.0.2.0/24 is for documentation: no machine has it.
+    // 192.0.2.0/24 is reserved for documentation, so no machine has it.
     command.args(["serve", "--listen", "native://192.0.2.1:7070"]);
     let line = refused(command);
     assert!(line.contains("192.0.2.1:7070"), "{line}");
 }
 
-/// glommio asks for 512 KiB of lockable memory, of root too.
+/// glommio asks for 512 KiB of lockable memory, even as root.
 #[test]
 fn too_little_lockable_memory_is_named() {
     let mut command = Process::command("sh");

@@ -17,7 +17,7 @@ fn start(server: &ServerProcess, subcommand: &str, arguments: &[&str]) -> Proces
     Process::start(BINARY, [&[subcommand, "--address", &address], arguments].concat())
 }
 
-/// A `corecast sub` that gets everything published from here on.
+/// Starts a `corecast sub` that gets everything published from now on.
 fn subscribed(server: &ServerProcess, arguments: &[&str], channels: &[&str]) -> Process {
     let mut subscriber = start(server, "sub", &[arguments, channels].concat());
     for channel in channels {
@@ -130,8 +130,8 @@ fn when_to_return_to_a_server_that_goes_is_told_if_it_suggests_it() {
     }
 }
 
-/// A `corecast sub` that is stopped while more is published than sockets (at most 4 and 6 MiB by default) and a log hold,
-/// on a server whose own setting is the opposite of the subscriber's.
+/// Starts a `corecast sub` that is stopped while more is published than the sockets (at most 4 and 6 MiB by default)
+/// and a log hold. The server's own setting is the opposite of the subscriber's.
 fn lagging(lag: &str, server_lag: &str) -> (ServerProcess, Process) {
     let flags = ["--listen", "native://127.0.0.1:0", "--log-bytes", "1MiB", "--lag", server_lag, "--linger", "60s"];
     let server = ServerProcess::start(BINARY, &flags);
@@ -187,7 +187,7 @@ fn a_publisher_without_input_gives_the_server_its_signs_of_life() {
     let server = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0", "--idle-timeout", "400ms"]);
     let mut publisher = start(&server, "pub", &["lobby"]);
     let subscriber = subscribed(&server, &["--count", "1"], &["lobby"]);
-    // Says nothing at all: when it is closed for that, the publisher has been silent for as long.
+    // This peer sends nothing. When it is closed for that, the publisher has been silent for as long.
     let mut silent = Peer::connect_native(server.address(Protocol::Native));
     silent.expect_native(&Frame::Ping(&[]));
     silent.expect_refusal(Code::IdleTimeout);
@@ -197,7 +197,7 @@ fn a_publisher_without_input_gives_the_server_its_signs_of_life() {
 
 #[test]
 fn a_server_that_is_not_there_is_one_line_and_exit_code_2() {
-    // Not the port of a server that has ended: the next socket of another test may have it.
+    // This is not the port of a server that has ended, because the next socket of another test may get that.
     let address = "127.0.0.1:1";
     for subcommand in ["pub", "sub"] {
         let finished = Process::start(BINARY, [subcommand, "--address", address, "lobby"]).finish(Deadline::start());
@@ -207,7 +207,7 @@ fn a_server_that_is_not_there_is_one_line_and_exit_code_2() {
     }
 }
 
-/// Reading takes the server longer than it may show no progress.
+/// Reading takes the server longer than the time for which it may make no progress.
 #[test]
 fn a_publisher_goes_on_waiting_while_the_server_reads_at_its_rate() {
     let flags = ["--listen", "native://127.0.0.1:0", "--max-frame-rate", "100"];

@@ -1,4 +1,4 @@
-//! Which policies a build of the binary has: all, or, without the feature `baselines`, `sharded` alone.
+//! The policies of each build of the binary: all of them, or `sharded` alone without the feature `baselines`.
 
 use corecast_engine::PolicyKind;
 use corecast_testkit::{Deadline, Process};

@@ -1,4 +1,4 @@
-//! Every flag of every command takes what is in its range, and refuses anything else in a line that names it.
+//! Every flag of every command accepts the values in its range, and refuses any other in a line that names the flag.
 
 use corecast_engine::Protocol;
 use corecast_testkit::{Deadline, ServerProcess, each_case, flag_cases, start_in};
@@ -28,7 +28,7 @@ fn of_pub_and_sub() {
     });
     each_case(flag_cases(BINARY, "sub"), |case, directory| {
         let mut subscriber = start_in(directory, BINARY, "sub", &case.with(&[&address, "lobby"]));
-        // Told to subscribe, or refused.
+        // The subscriber either subscribes or is refused.
         let line = subscriber.error_line_with("", Deadline::start());
         if line != "subscribed lobby" {
             assert!(line.starts_with("corecast: ") && line.contains(&case.flag), "{}: {line}", case.argument());

@@ -1,4 +1,4 @@
-//! `docs/RELIABILITY.md` says what is: its tests exist, and its limits are those of `corecast serve`.
+//! `docs/RELIABILITY.md` is true: its tests exist, and its limits are those of `corecast serve`.
 
 use corecast_testkit::{Deadline, Process};
 use std::collections::BTreeMap;
@@ -7,22 +7,22 @@ use std::path::Path;
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 const PAGE: &str = include_str!("../../../docs/RELIABILITY.md");
 
-/// Where the help has limits, and those that it has elsewhere.
+/// The headings under which the help has limits, and the limits that it has elsewhere.
 const HEADINGS: [&str; 3] = ["Limits:", "Deadlines:", "Endings:"];
 const ELSEWHERE: [&str; 1] = ["--mailbox-capacity"];
 
-/// The words in backquotes.
+/// Returns the words in backquotes.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The rows of the tables, as cells.
+/// Returns the rows of the tables, as cells.
 fn rows() -> impl Iterator<Item = Vec<&'static str>> {
     let lines = PAGE.lines().filter(|line| line.starts_with('|'));
     lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
 }
 
-/// The limits of `corecast serve`, with their defaults.
+/// Returns the limits of `corecast serve`, with their defaults.
 fn limits() -> BTreeMap<String, String> {
     let finished = Process::start(BINARY, ["serve", "--help"]).finish(Deadline::start());
     let help = String::from_utf8(finished.stdout).expect("UTF-8");

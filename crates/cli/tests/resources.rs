@@ -1,5 +1,4 @@
-//! What `corecast serve` does when the machine does not give it what it needs, and what it takes when it
-//! has nothing to do.
+//! The behaviour of `corecast serve` when the machine denies it a resource, and its use of resources when it is idle.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +12,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 
-/// The CPU time that a process has used so far.
+/// Returns the CPU time that a process has used so far.
 fn cpu_time(process: &Process) -> Duration {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", process.id())).expect("the process runs");
     let on_cpu = |task: std::io::Result<std::fs::DirEntry>| {
@@ -23,8 +22,8 @@ fn cpu_time(process: &Process) -> Duration {
     tasks.filter_map(on_cpu).sum()
 }
 
-/// The share of one CPU that a process uses over half a second in which nobody asks anything of it. That
-/// nothing happens has no event to wait for.
+/// Returns the share of one CPU that a process uses over half a second without requests. There is no event to wait for
+/// when nothing happens.
 fn cpu_share(process: &Process) -> f64 {
     let (begin, before) = (Instant::now(), cpu_time(process));
     std::thread::sleep(Duration::from_millis(500));
@@ -39,7 +38,7 @@ fn publish(peer: &mut Peer, payload: &[u8]) {
     peer.send_native(&Frame::Publish(Publish { channel: news(), payload, ack: None, no_echo: false }));
 }
 
-/// How often the threads of a process have gone to sleep since they started.
+/// Returns the number of times that the threads of a process have gone to sleep since they started.
 fn sleeps(process: &Process) -> u64 {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", process.id())).expect("the process runs");
     let of_task = |task: std::io::Result<std::fs::DirEntry>| {
@@ -49,14 +48,15 @@ fn sleeps(process: &Process) -> u64 {
     tasks.filter_map(of_task).sum()
 }
 
-/// Whether the shards of a server wake up for nothing but their sweeps, ten a second, for so long. That nothing else
-/// happens has no event to wait for.
+/// Returns true if the shards of a server wake up for `for_ms` only for their sweeps, ten a second. There is no event
+/// to wait for when nothing else happens.
 fn only_sweeps(process: &Process, shards: u64, for_ms: u64) -> bool {
     let (begin, before) = (Instant::now(), sleeps(process));
     std::thread::sleep(Duration::from_millis(for_ms));
     let (found, elapsed) = (sleeps(process) - before, begin.elapsed());
     println!("{found} times asleep in {elapsed:?}");
-    // One more a shard at either end, and a tenth for what else may hold a thread up.
+    // Each shard may make one more sweep at either end, and a tenth is added for anything else that may hold up a
+    // thread.
     let sweeps = u64::try_from(elapsed.as_millis()).expect("a few seconds") / 100;
     found <= shards * (sweeps + sweeps / 10 + 2)
 }
@@ -68,7 +68,7 @@ fn an_idle_server_with_connections_wakes_up_for_its_sweeps_alone() {
     for peer in &mut peers {
         peer.subscribe("news");
     }
-    // What the subscriptions left to do may be done after the last answer.
+    // Work that the subscriptions caused may follow the last answer.
     wait_until(Deadline::start(), "the server to rest", || only_sweeps(&server.process, 2, 500));
     assert!(only_sweeps(&server.process, 2, 3000), "and it goes on resting");
 }
@@ -83,7 +83,8 @@ fn without_descriptors_those_inside_are_served_and_those_outside_wait() {
     let mut inside = Peer::connect_native(address);
     inside.subscribe("news");
 
-    // The kernel completes the handshake of those outside too; nobody has answered their HELLO.
+    // The kernel also completes the handshake of the connections that are not accepted; nobody has answered their
+    // HELLO.
     let crowd: Vec<_> = (0..80).map(|_| Peer::connect(address)).collect();
     server.process.error_line_with("cannot accept", Deadline::start());
     publish(&mut inside, b"inside");
@@ -101,7 +102,7 @@ fn without_descriptors_those_inside_are_served_and_those_outside_wait() {
     assert_eq!(server.stop().code, 0);
 }
 
-/// The CPUs that a thread of a process may run on, as the kernel lists them.
+/// Returns the CPUs that a thread of a process may run on, as the kernel lists them.
 fn cpus_allowed(process: &Process, thread: &str) -> String {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", process.id())).expect("the process runs");
     let status = tasks
@@ -128,7 +129,7 @@ fn a_shard_is_let_go_while_something_else_has_its_cpu_and_pinned_again_when_it_r
 
     let (enough, deadline) = (AtomicBool::new(false), Deadline::start());
     std::thread::scope(|scope| {
-        // More than one, because the scheduler lets a shard that sleeps much run before one that never does.
+        // There is more than one, because the scheduler favours a shard that sleeps much over a thread that never does.
         for _ in 0..4 {
             scope.spawn(|| {
                 let mut only_first = CpuSet::new();
@@ -215,7 +216,7 @@ fn the_doctor_sees_what_its_process_may_do() {
     assert!(enough.get("mend").is_none(), "{enough}");
 }
 
-/// The resident memory of a process, in KiB.
+/// Returns the resident memory of a process, in KiB.
 fn resident_kib(process: &Process) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).expect("the process runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
@@ -229,6 +230,6 @@ fn room_for_a_million_connections_takes_no_memory_before_they_come() {
         Peer::connect_native(server.address(Protocol::Native)).subscribe("news");
         resident_kib(&server.process)
     });
-    // A million entries of the smallest of the tables, touched, are 8 MiB.
+    // A million touched entries of the smallest of the tables take 8 MiB.
     assert!(many < few + 4 * 1024, "{many} KiB with room for a million connections, {few} KiB with room for 64");
 }

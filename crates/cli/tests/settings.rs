@@ -1,5 +1,5 @@
-//! Where a setting comes from: flag before variable before file before default; and what is wrong with one,
-//! in one line.
+//! The sources of a setting (flag before variable before file before default), and the one-line errors of invalid
+//! settings.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 
-/// Runs a command that has to refuse before it does anything, and returns what it says.
+/// Runs a command that must refuse before it does anything. Returns its error message.
 #[track_caller]
 fn refused(command: Command) -> String {
     Process::spawn(command).finish(Deadline::start()).complaint(2).to_owned()
 }
 
-/// A configuration file in a directory of its own.
+/// A configuration file in its own directory.
 struct File {
     _directory: TempDir,
     path: PathBuf,
@@ -30,14 +30,14 @@ impl File {
         Self { _directory: directory, path }
     }
 
-    /// A `corecast serve` that reads it.
+    /// Returns a `corecast serve` command that reads the file.
     fn serve(&self) -> Command {
         let mut command = Process::command(BINARY);
         command.arg("serve").arg("--config").arg(&self.path);
         command
     }
 
-    /// What a server that reads it says as it refuses, from the file's name on.
+    /// Returns the message with which a server refuses the file, from the file's name on.
     fn complaint(&self) -> String {
         let line = refused(self.serve());
         let name = line.find("server.toml").unwrap_or_else(|| panic!("'{line}' names no file"));
@@ -45,7 +45,7 @@ impl File {
     }
 }
 
-/// The log line with which a server starts, as JSON text.
+/// Returns the log line with which a server starts, as JSON text.
 fn start_line(command: Command) -> String {
     let mut server = ServerProcess::spawn(command, 1);
     let line = server.process.error_line_with("serving", Deadline::start());

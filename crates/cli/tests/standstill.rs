@@ -1,5 +1,5 @@
-//! A server that stood still, as in a frozen container, blames nobody for it: a deadline counts only time in which the
-//! server could have heard its peer.
+//! A server that stood still, as in a frozen container, holds that against no peer: a deadline counts only time in
+//! which the server could have heard from the peer.
 
 use corecast_engine::Protocol;
 use corecast_testkit::{Deadline, Peer, ServerProcess};
@@ -17,7 +17,7 @@ fn start(arguments: &[&str]) -> ServerProcess {
     ServerProcess::start(BINARY, &[&["--shards", "1"], arguments].concat())
 }
 
-/// Stops the server for [`STANDSTILL`], in which `meanwhile` is done first. The bystander hears nothing in that time.
+/// Stops the server for [`STANDSTILL`], after which `meanwhile` runs first. The bystander hears nothing in that time.
 fn stand_still(server: &mut ServerProcess, bystander: &mut Peer, meanwhile: impl FnOnce()) {
     server.process.signal(Signal::STOP);
     meanwhile();
@@ -62,7 +62,7 @@ fn a_hello_and_a_frame_that_a_standstill_cut_may_still_end() {
     native::encode(&Frame::Ping(b"cut"), &mut ping);
     let (begin, end) = ping.split_at(5);
     cut.send(begin);
-    // Behind it in the server's queue: when it has been accepted, the others have been heard.
+    // This connection is later in the server's queue. When it has been accepted, the others have been served.
     Peer::connect_native(server.address(Protocol::Native));
     stand_still(&mut server, &mut bystander, || {});
     late.send_native(&Frame::Hello { version: 1 });
@@ -71,7 +71,8 @@ fn a_hello_and_a_frame_that_a_standstill_cut_may_still_end() {
     cut.expect_native(&Frame::Pong(b"cut"));
 }
 
-/// A subscriber that has read none of these messages, more than the socket buffers hold, and how many they are.
+/// Returns a subscriber that has read none of its messages, which exceed the socket buffers, with the publisher and
+/// their number.
 fn behind(server: &ServerProcess) -> (Peer, Peer, u32) {
     const MESSAGES: u32 = 400;
     let mut subscriber = Peer::connect_native(server.address(Protocol::Native));

@@ -23,25 +23,25 @@ use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_corecast");
 
-/// More disconnects than a small pipe holds.
+/// A number of disconnects that exceeds a small pipe.
 const MANY: usize = 200;
 
-/// More disconnects than a small pipe and the queue of the log hold.
+/// A number of disconnects that exceeds a small pipe and the queue of the log.
 const TOO_MANY: usize = 6_000;
 
-/// A pipe that holds one page.
+/// Returns a pipe that holds one page.
 fn small_pipe() -> (PipeReader, PipeWriter) {
     let (reader, writer) = pipe().expect("a pipe");
     fcntl_setpipe_size(&writer, 4096).expect("a page");
     (reader, writer)
 }
 
-/// A pipe whose reader is gone.
+/// Returns the write end of a pipe whose reader is gone.
 fn pipe_without_reader() -> PipeWriter {
     small_pipe().1
 }
 
-/// A full pipe whose write end has these flags.
+/// Returns a full pipe whose write end has these flags.
 fn full_pipe(flags: OFlags) -> (PipeReader, PipeWriter) {
     let (reader, writer) = small_pipe();
     fcntl_setfl(&writer, OFlags::NONBLOCK).expect("a flag");
@@ -91,14 +91,14 @@ impl Server {
     }
 
     /// Asserts that the server logs this many disconnects and then still delivers a message.
-    fn serves(&self, visits: usize) {
+    fn serves(&self, connections: usize) {
         let before = self.disconnects();
-        for _ in 0..visits {
-            let visit = TcpStream::connect(self.address()).expect("it listens");
+        for _ in 0..connections {
+            let client = TcpStream::connect(self.address()).expect("it listens");
             // A reset leaves no socket in TIME_WAIT.
-            set_socket_linger(&visit, Some(Duration::ZERO)).expect("a socket");
+            set_socket_linger(&client, Some(Duration::ZERO)).expect("a socket");
         }
-        wait_until(Deadline::start(), "the visitors to be gone", || self.disconnects() >= before + visits);
+        wait_until(Deadline::start(), "the connections to be gone", || self.disconnects() >= before + connections);
         let mut peer = Peer::connect_native(self.address());
         peer.subscribe("lobby");
         let channel = ChannelName::new("lobby").expect("a valid name");
@@ -176,7 +176,7 @@ fn a_second_signal_ends_a_server_with_a_blocked_standard_error() {
     stalled.subscribe("lobby");
     let mut publisher = Peer::connect_native(server.address());
     let channel = ChannelName::new("lobby").expect("a valid name");
-    // More than the socket buffers of both ends hold (at most 4 and 6 MiB by default).
+    // This is more than the socket buffers of both ends hold (at most 4 and 6 MiB by default).
     let payload = vec![0; 1_000_000];
     for token in 0..30 {
         publisher.send_native(&Frame::Publish(Publish {
@@ -212,7 +212,7 @@ fn a_blocked_standard_output_does_not_block_the_server() {
 #[test]
 fn a_failed_start_ends_with_a_blocked_standard_error() {
     let (_reader, writer) = full_pipe(OFlags::empty());
-    // 192.0.2.0/24 is for documentation: no machine has it.
+    // 192.0.2.0/24 is reserved for documentation, so no machine has it.
     let mut command = Process::command(BINARY);
     command.args(["serve", "--listen", "native://192.0.2.1:7070"]);
     assert_eq!(Process::spawn_onto(command, Stdio::piped(), writer).wait(Deadline::start()).code(), Some(2));

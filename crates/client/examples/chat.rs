@@ -1,4 +1,4 @@
-//! A chat in one channel: lines of standard input go to everybody else in it.
+//! A chat in one channel: lines of standard input go to every other subscriber of the channel.
 //!
 //! ```text
 //! cargo run -p corecast-client --example chat -- 127.0.0.1:7070 lobby alice
@@ -16,9 +16,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     client.subscribe(&channel)?;
     println!("you are in {channel}; end with Ctrl-D");
 
-    // Two threads: one reads the keyboard and publishes, the other prints what the server sends.
+    // One thread reads the keyboard and publishes; the other prints what the server sends.
     let (publisher, mut subscriber) = client.split();
-    // Without it, this connection would hear itself.
+    // Without this, the connection would receive its own messages.
     let no_echo = PublishOptions { no_echo: true, ..PublishOptions::default() };
     std::thread::spawn(move || -> Result<(), corecast_client::Error> {
         for line in std::io::stdin().lines() {
@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         match subscriber.next_event()? {
             Event::Message { payload, .. } => println!("{}", String::from_utf8_lossy(&payload)),
             Event::Gap { count, .. } => println!("({count} messages were missed)"),
-            // The answer to the CLOSE above.
+            // The answer to the CLOSE that the thread above sent.
             Event::Closed { code: 200, .. } => return Ok(()),
             Event::Closed { code, text, .. } => return Err(format!("closed by the server: {code} {text}").into()),
             _ => {}

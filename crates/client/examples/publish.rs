@@ -1,4 +1,4 @@
-//! Publishes the lines of standard input, many a write, and waits until the server has accepted all of them.
+//! Publishes the lines of standard input, many in each write, and waits until the server has accepted all of them.
 //!
 //! ```text
 //! seq 1000 | cargo run -p corecast-client --example publish -- 127.0.0.1:7070 numbers
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let (publisher, mut subscriber) = Client::connect(address.as_str(), &Options::default())?.split();
 
-    // A line waits for at most 5 ms, so that a slow input is published at once, and a fast one 16 KiB at a time.
+    // A line waits for at most 5 ms, so a slow input is published at once and a fast one 16 KiB at a time.
     let buffered = publisher.buffered(BufferOptions::default().with_flush_delay(Duration::from_millis(5)))?;
     let acknowledged = PublishOptions { acknowledge: true, ..PublishOptions::default() };
     let reading = std::thread::spawn(move || -> Result<(), corecast_client::Error> {
@@ -23,11 +23,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             buffered.publish_with(&channel, line?.as_bytes(), acknowledged)?;
         }
         buffered.flush()?;
-        // The server answers once it has read everything before.
+        // The server answers CLOSE once it has read everything before it.
         publisher.close()
     });
 
-    // Somebody has to read: the acknowledgements, the server's PINGs, and why it ended the connection if it did.
+    // Something has to read the acknowledgements, the server's PINGs, and the reason if it ends the connection.
     let mut accepted = 0_u64;
     loop {
         match subscriber.next_event()? {

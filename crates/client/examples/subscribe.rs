@@ -1,4 +1,4 @@
-//! Prints the messages of channels, through restarts of the server.
+//! Prints the messages of channels, across restarts of the server.
 //!
 //! ```text
 //! cargo run -p corecast-client --example subscribe -- 127.0.0.1:7070 numbers letters
@@ -18,14 +18,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     loop {
         match client.next_event()? {
             Event::Message { channel, payload } => println!("{channel}: {}", String::from_utf8_lossy(&payload)),
-            // This side was too slow, and the server says by how much.
+            // This client was too slow. The server reports how many messages it missed.
             Event::Gap { channel, count } => eprintln!("{count} messages of {channel} were missed"),
             Event::ConnectionLost { reason, retry_after: Some(delay), .. } => {
                 eprintln!("{reason}; connecting again in {delay:?}");
             }
-            // Nobody knows how many messages were published in between.
+            // The number of messages published in between is unknown.
             Event::Reconnected { .. } => eprintln!("connected again; messages may be missing"),
-            // From here on, none of this channel is.
+            // From here on, no message of this channel is missed.
             Event::Subscribed { channel } => eprintln!("subscribed to {channel} again"),
             _ => {}
         }

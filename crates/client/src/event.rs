@@ -1,12 +1,12 @@
-//! What a server sends.
+//! The events that a server causes.
 
 use corecast_wire::native::{Frame, Reason};
 use std::time::Duration;
 
 /// Something that came from the server.
 ///
-/// An answer is an event only when no call waits for it: after [`Client::split`](crate::Client::split)
-/// for what the publisher asked, or when the call that asked gave up.
+/// An answer is an event only if no call waits for it: after [`Client::split`](crate::Client::split) for requests of
+/// the publisher, or if the call that made the request stopped waiting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -14,23 +14,23 @@ pub enum Event {
     Message {
         /// The channel that it was published to.
         channel: String,
-        /// What was published; may be empty.
+        /// The published bytes; may be empty.
         payload: Vec<u8>,
     },
-    /// Messages of a channel that this subscriber lost, in the place where they are missing.
+    /// Messages of a channel that this subscriber lost, at the position where they are missing.
     Gap {
         /// The channel.
         channel: String,
-        /// How many; at least one.
+        /// The number of lost messages; at least one.
         count: u64,
     },
     /// The server closed the connection; the last event of a connection.
     Closed {
-        /// Why; [`Code::from_number`](corecast_wire::Code::from_number) names it.
+        /// The code; [`Code::from_number`](corecast_wire::Code::from_number) names it.
         code: u16,
-        /// In words.
+        /// An explanation in words.
         text: String,
-        /// How long to wait before connecting again, if the server says so.
+        /// The delay before reconnecting, if the server suggests one.
         reconnect_delay: Option<Duration>,
     },
     /// The answer to a PUBLISH that asked for one.
@@ -53,39 +53,42 @@ pub enum Event {
         /// The body of the PING.
         body: Vec<u8>,
     },
-    /// The connection of a client that connects again has ended. Comes once more, without `retry_after`, when the last
-    /// attempt has failed.
+    /// The connection of a client that reconnects has ended. If the last attempt fails, this event comes once more,
+    /// without `retry_after`.
     ConnectionLost {
-        /// In words.
+        /// An explanation in words.
         reason: String,
-        /// The time to the next attempt; none if there will be no further attempt. Then the next call tells the error.
+        /// The time until the next attempt; `None` if there will be no further attempt. Then the next call returns the
+        /// error.
         retry_after: Option<Duration>,
-        /// Tokens of messages that asked for an acknowledgement and are not sent again. The server has accepted
-        /// each of them or not.
+        /// Tokens of messages that asked for an acknowledgement and are not sent again. The server may or may not have
+        /// accepted each of them.
         unacknowledged: Vec<u32>,
-        /// Messages, of any kind, that were buffered and never written whole.
+        /// The number of messages, of any kind, that were buffered and never written whole.
         unwritten: u64,
     },
-    /// A client that connects again is connected. Messages of its subscriptions may have been missed; how many is unknown.
+    /// A client that reconnects is connected again. Messages of its subscriptions may have been missed; their number is
+    /// unknown.
     ///
-    /// All subscriptions were requested, in the order in which the program subscribed. [`Event::Subscribed`] follows for
-    /// each: from there on, no message of the channel is missed.
+    /// All subscriptions were requested, in the order in which the program subscribed. [`Event::Subscribed`] follows
+    /// for each: from there on, no message of the channel is missed.
     Reconnected {
-        /// Attempts since the last connection that lasted.
+        /// The number of attempts since the last connection that lasted.
         attempts: u32,
-        /// Unacknowledged messages that were sent again. Subscribers may see them twice.
+        /// The number of unacknowledged messages that were sent again. Subscribers may see them twice.
         resent: u64,
-        /// Tokens of unacknowledged messages that were not sent again, since this server accepts no frame so long.
+        /// Tokens of unacknowledged messages that were not sent again, because this server does not accept frames of
+        /// their length.
         too_large: Vec<u32>,
     },
 }
 
 impl Event {
-    /// What each event counts against [`Options::max_queued_bytes`](crate::Options::max_queued_bytes)
-    /// beside its bytes, so that empty messages are bounded too.
+    /// The bytes that each event counts against [`Options::max_queued_bytes`](crate::Options::max_queued_bytes) in
+    /// addition to its own, so that empty messages are bounded too.
     const OVERHEAD: usize = 64;
 
-    /// The bytes that it counts for in the queue.
+    /// Returns the bytes that the event counts for in the queue.
     pub(crate) fn weight(&self) -> usize {
         Self::OVERHEAD
             + match self {
@@ -104,7 +107,7 @@ impl Event {
     }
 }
 
-/// A frame as a client looks at it.
+/// A received frame, sorted by how a client handles it.
 pub(crate) enum Incoming<'a> {
     Event(Event),
     Welcome {
@@ -113,7 +116,7 @@ pub(crate) enum Incoming<'a> {
     },
     Ping(&'a [u8]),
     Error(Reason<'a>),
-    /// A kind that only clients send.
+    /// A frame of a kind that only clients send.
     ClientOnly(&'static str),
 }
 

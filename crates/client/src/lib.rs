@@ -1,7 +1,7 @@
 //! A client of Corecast's `native` protocol, blocking over a `std` TCP stream or on tokio.
 //!
-//! [`Client::connect`] is the entry point: both directions of a connection, for one thread. [`Client::split`] gives a
-//! [`Publisher`], which any number of threads may share, and a [`Subscriber`], which reads.
+//! [`Client::connect`] is the entry point: it returns both directions of a connection, for one thread.
+//! [`Client::split`] returns a [`Publisher`], which any number of threads may share, and a [`Subscriber`], which reads.
 //!
 //! - [`ReconnectingClient`] reconnects when its connection ends, and subscribes again.
 //! - [`BufferedPublisher`] puts many messages into one write.

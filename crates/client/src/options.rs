@@ -1,4 +1,4 @@
-//! What a caller may choose.
+//! The options that a caller may choose.
 
 use std::time::Duration;
 
@@ -33,25 +33,24 @@ pub struct Options {
     /// The longest wait for a TCP connection, over all addresses of a name. Default: 5 s. Reaching it is
     /// [`Error::TimedOut`](crate::Error::TimedOut).
     pub connect_timeout: Duration,
-    /// The longest wait for an answer of the server: WELCOME, SUBSCRIBED, UNSUBSCRIBED, PUBLISHED, PONG,
-    /// the end of stream after CLOSE. Default: 5 s. It begins anew whenever the server shows that it works off what it was
-    /// sent: by a PUBLISHED, or by taking bytes that had to wait. Reaching it is
-    /// [`Error::TimedOut`](crate::Error::TimedOut), and the connection can be used on; behind CLOSE it is
-    /// [`Error::Unanswered`](crate::Error::Unanswered).
+    /// The longest wait for an answer of the server: WELCOME, SUBSCRIBED, UNSUBSCRIBED, PUBLISHED, PONG, or the end of
+    /// the stream after CLOSE. Default: 5 s. It begins anew whenever the server shows progress: by a PUBLISHED, or by
+    /// taking bytes that had to wait. Reaching it is [`Error::TimedOut`](crate::Error::TimedOut), and the connection
+    /// can still be used; after CLOSE it is [`Error::Unanswered`](crate::Error::Unanswered).
     pub answer_timeout: Duration,
     /// The longest time for which the server takes no further byte of a frame; not zero. Default: 5 s. Reaching it is
-    /// [`Error::Io`](crate::Error::Io) and nothing more can be written, since a frame may be half sent.
+    /// [`Error::Io`](crate::Error::Io), and nothing more can be written, because a frame may be half sent.
     pub write_timeout: Duration,
-    /// The greatest length field accepted from the server, in bytes. Default: 16 MiB, sixteen times what a
-    /// server takes by default, so that raising the server's limit seldom needs a change here. A longer
-    /// frame is [`Error::FrameTooLarge`](crate::Error::FrameTooLarge) and ends the connection.
+    /// The greatest length field accepted from the server, in bytes. Default: 16 MiB, sixteen times a server's default,
+    /// so that raising the server's limit seldom needs a change here. A longer frame is
+    /// [`Error::FrameTooLarge`](crate::Error::FrameTooLarge) and ends the connection.
     pub max_frame: u32,
-    /// The most bytes of events kept while a call waits for an answer, each counted with 64 bytes on top.
-    /// Default: 64 MiB. It is looked at before each read, so what is kept may exceed it by one read and one
-    /// frame. Reaching it is [`Error::QueueFull`](crate::Error::QueueFull).
+    /// The most bytes of events kept while a call waits for an answer, with 64 bytes added for each event. Default: 64
+    /// MiB. It is checked before each read, so the kept events may exceed it by one read and one frame. Reaching it is
+    /// [`Error::QueueFull`](crate::Error::QueueFull).
     pub max_queued_bytes: usize,
-    /// The most bytes of frames that wait to be written by the asynchronous variant; one frame may be longer. Default: 1 MiB.
-    /// Reaching it makes publishing wait.
+    /// The most bytes of frames that wait to be written by the asynchronous variant; a single frame may be longer.
+    /// Default: 1 MiB. Reaching it makes publishing wait.
     pub max_unwritten_bytes: usize,
 }
 
@@ -77,7 +76,7 @@ impl Default for Options {
     }
 }
 
-/// The attempts to connect again, and what is kept for them.
+/// The options for reconnecting, and for the messages kept meanwhile.
 ///
 /// ```
 /// use corecast_client::ReconnectOptions;
@@ -89,21 +88,21 @@ impl Default for Options {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReconnectOptions {
-    /// The most attempts in a row without a connection that lasted for `max_delay`. Default: none, which is no limit.
+    /// The most attempts in a row without a connection that lasted for `max_delay`. Default: `None`, which is no limit.
     /// Reaching it ends the client: every further call fails with the error of the last attempt.
     pub attempts: Option<u32>,
-    /// The longest delay before the first attempt. It doubles with each attempt that fails. A random part, up to a half, is
-    /// taken off each delay. Default: 100 ms.
+    /// The longest delay before the first attempt. It doubles with each failed attempt. A random part of up to a half
+    /// is subtracted from each delay. Default: 100 ms.
     pub initial_delay: Duration,
     /// The longest delay between two attempts. Default: 30 s.
     pub max_delay: Duration,
-    /// The longest delay suggested by a server that is kept; a longer one is cut to it. Default: 5 min.
+    /// The longest delay that a server may suggest; a longer one is reduced to it. Default: 5 min.
     pub max_suggested_delay: Duration,
-    /// Send messages again whose acknowledgement has not come. Default: false, since the server may have accepted
+    /// True to resend messages whose acknowledgement has not come. Default: false, because the server may have accepted
     /// them, and subscribers would see them twice.
     pub resend_unacknowledged: bool,
-    /// The most bytes kept of messages that wait for their acknowledgement: 64 a message and, if they are to be sent again,
-    /// their frames. Default: 16 MiB. Reaching it is [`Error::BufferFull`](crate::Error::BufferFull).
+    /// The most bytes kept of messages that wait for their acknowledgement: 64 a message and, if they are to be sent
+    /// again, their frames. Default: 16 MiB. Reaching it is [`Error::BufferFull`](crate::Error::BufferFull).
     pub max_unacknowledged_bytes: usize,
 }
 
@@ -129,16 +128,16 @@ impl Default for ReconnectOptions {
     }
 }
 
-/// When a buffer of published messages is written, and how much it holds.
+/// The size of a buffer of published messages, and the conditions on which it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BufferOptions {
-    /// The buffer is written as soon as it holds so many bytes. Default: 16 KiB.
+    /// The buffer is written as soon as it holds this number of bytes. Default: 16 KiB.
     pub flush_bytes: usize,
-    /// The buffer is written when its oldest message has waited for so long. Default: 1 ms.
+    /// The buffer is written when its oldest message has waited for this long. Default: 1 ms.
     pub flush_delay: Duration,
-    /// The most bytes of frames that are held, those being written included; one frame may be longer.
-    /// Default: 1 MiB. Reaching it has the effect of `when_full`.
+    /// The most bytes of frames that are held, including those being written; a single frame may be longer. Default: 1
+    /// MiB. Reaching it has the effect of `when_full`.
     pub max_bytes: usize,
     /// The effect of a full buffer. Default: [`WhenFull::Wait`].
     pub when_full: WhenFull,
@@ -148,9 +147,10 @@ pub struct BufferOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// It waits for room. A server that takes no byte for [`Options::write_timeout`] ends the wait with an error.
+    /// Publishing waits for room. A server that takes no byte for [`Options::write_timeout`] ends the wait with an
+    /// error.
     Wait,
-    /// It fails with [`Error::BufferFull`](crate::Error::BufferFull).
+    /// Publishing fails with [`Error::BufferFull`](crate::Error::BufferFull).
     Fail,
 }
 
@@ -172,11 +172,11 @@ impl Default for BufferOptions {
     }
 }
 
-/// How one message is published; all off by default.
+/// The options for publishing one message; all are off by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PublishOptions {
-    /// Do not send the message to this connection's own subscription.
+    /// True if this connection's own subscription must not receive the message.
     pub no_echo: bool,
-    /// Ask for a PUBLISHED once the server has accepted the message.
+    /// True to ask for a PUBLISHED once the server has accepted the message.
     pub acknowledge: bool,
 }

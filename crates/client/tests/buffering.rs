@@ -1,4 +1,4 @@
-//! Many messages a write: flushed by size, time or call, bounded, and never lost in silence.
+//! Many messages in each write: flushed by size, time or call, bounded, and never lost silently.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -9,12 +9,12 @@ use std::io::ErrorKind;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// A buffer that only a call flushes.
+/// Returns options for a buffer that only a call flushes.
 fn by_call() -> BufferOptions {
     BufferOptions::default().with_flush_bytes(usize::MAX).with_flush_delay(Duration::MAX)
 }
 
-/// Bytes of a PUBLISH of `x` to `a`.
+/// The bytes of a PUBLISH of `x` to `a`.
 const FRAME_LEN: usize = 4 + 7 + 1 + 1;
 
 fn expect_all(peer: &mut Peer, count: usize) {
@@ -107,7 +107,8 @@ fn an_invalid_argument_is_not_buffered() {
     server.join().unwrap();
 }
 
-/// A server that reads nothing until it is told to, then counts messages up to the end of the stream.
+/// Returns the script of a server that reads nothing until it is told to, then counts messages up to the end of the
+/// stream.
 fn reads_late(told: mpsc::Receiver<()>, count: mpsc::Sender<usize>) -> impl FnOnce(&mut Peer) + Send {
     move |peer| {
         told.recv_timeout(DEADLINE).unwrap();
@@ -131,7 +132,7 @@ fn a_full_buffer_refuses_messages_if_asked_to() {
     let full = BufferOptions::default().with_max_bytes(MAX_BYTES).with_when_full(WhenFull::Fail);
     let buffered = publisher.buffered(full).unwrap();
     let mut accepted = 0;
-    // The kernel's buffers fill up first; while the writer is behind, a burst is refused too.
+    // The kernel's buffers fill up first. While the writer is behind, a burst is refused too.
     while publisher.unsent_bytes().is_some() {
         match buffered.publish("a", &PAYLOAD) {
             Ok(()) => accepted += 1,
@@ -158,7 +159,7 @@ fn a_full_buffer_makes_publishers_wait() {
     let buffered = publisher.buffered(BufferOptions::default().with_max_bytes(MAX_BYTES)).unwrap();
     std::thread::scope(|scope| {
         let publishing = scope.spawn(|| (0..MESSAGES).for_each(|_| buffered.publish("a", &PAYLOAD).unwrap()));
-        // More than the kernel's buffers hold: the publisher stops. Whoever writes holds the socket.
+        // This is more than the kernel's buffers hold, so the publisher stops. The thread that writes holds the socket.
         while publisher.unsent_bytes().is_some() {}
         assert!(!publishing.is_finished());
         assert!(usize::try_from(buffered.unwritten()).unwrap() <= MAX_BYTES / PAYLOAD.len());

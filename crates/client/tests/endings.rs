@@ -1,4 +1,4 @@
-//! Every way in which a connection ends, told once with its reason and never before what came earlier.
+//! Every way in which a connection ends is reported once, with its reason, and after everything that came before.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -10,7 +10,7 @@ use corecast_wire::{Code, DecodeError};
 use std::io::Write;
 use std::time::Duration;
 
-/// The error behind one message, on a server that sends that message and then what `script` says.
+/// Returns the error that follows one message, from a server that sends that message and then runs `script`.
 fn end_behind_a_message(options: &Options, script: impl FnOnce(&mut Peer) + Send + 'static) -> Error {
     let (mut client, server) = greeted(options, |peer| {
         peer.send(&message("a", b"before"));
@@ -130,7 +130,7 @@ fn a_frame_that_only_clients_send_is_a_violation() {
 fn a_publish_that_fails_tells_the_reason_of_the_server() {
     let (mut client, server) = greeted(&options(), |peer| peer.send(&close(Code::GoingAway, "stopping")));
     server.join().unwrap();
-    // The first writes may still be taken by the kernel.
+    // The kernel may still take the first writes.
     let error = (0..1000).find_map(|_| client.publish("a", b"x").err()).expect("the connection is gone");
     assert!(matches!(error, Error::Closed { code: 201, .. }), "{error:?}");
     assert!(matches!(client.next_event().unwrap(), Event::Closed { code: 201, .. }), "the event is still there");
@@ -139,7 +139,7 @@ fn a_publish_that_fails_tells_the_reason_of_the_server() {
 #[test]
 fn a_request_that_fails_tells_the_reason_of_the_server() {
     let (client, server) = greeted(&options(), |peer| {
-        // After the handshake for sure, so that the reason is not read with WELCOME.
+        // The handshake is certainly over, so the reason is not read together with WELCOME.
         assert!(peer.next().is_some(), "the first PUBLISH");
         peer.send(&close(Code::GoingAway, "stopping"));
     });
@@ -165,10 +165,10 @@ fn closing_waits_for_the_close_of_the_server() {
     server.join().unwrap();
 }
 
-/// The delay between two reads of a server that limits its rate.
+/// The delay between two reads of a server that limits the rate of its clients.
 const SLOW: Duration = Duration::from_millis(125);
 
-/// The acknowledgements take longer together than any one wait may.
+/// All acknowledgements together take longer than a single wait may.
 #[test]
 fn closing_waits_while_the_server_acknowledges() {
     const MESSAGES: u32 = 6;

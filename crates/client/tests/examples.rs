@@ -1,11 +1,11 @@
-//! The examples do what they say, against a server.
+//! The examples do what they claim, against a server.
 #![allow(clippy::unwrap_used)]
 
 use corecast_engine::{PolicyKind, Protocol};
 use corecast_testkit::{Deadline, LocalServer, Process};
 use std::path::PathBuf;
 
-/// Starts an example with the address of a server and these arguments; none if it was not built.
+/// Starts an example with the address of a server and these arguments. Returns none if it was not built.
 fn start(name: &str, server: &LocalServer, arguments: &[&str]) -> Option<Process> {
     let program = program(name);
     if !program.exists() {
@@ -16,7 +16,7 @@ fn start(name: &str, server: &LocalServer, arguments: &[&str]) -> Option<Process
     Some(Process::start(program, [&[address.as_str()], arguments].concat()))
 }
 
-/// Examples are built beside the folder of the tests.
+/// Returns the path of an example. Examples are built beside the folder of the tests.
 fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.parent().and_then(|folder| folder.parent()).unwrap().join("examples").join(name)

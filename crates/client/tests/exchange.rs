@@ -1,4 +1,4 @@
-//! Requests, answers and what comes between them.
+//! Requests, their answers, and the events between them.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -39,7 +39,7 @@ fn an_answer_is_that_of_the_channel_asked_for() {
     });
     client.subscribe("a").unwrap();
     client.unsubscribe("a").unwrap();
-    // The first UNSUBSCRIBED came before the request, so it was not its answer.
+    // The first UNSUBSCRIBED came before the request, so it does not answer it.
     assert_eq!(client.next_event().unwrap(), Event::Subscribed { channel: "b".to_owned() });
     assert_eq!(client.next_event().unwrap(), Event::Unsubscribed { channel: "a".to_owned() });
     assert_eq!(client.next_event().unwrap(), came("a", b"last"));

@@ -11,7 +11,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::time::Duration;
 
-/// Connects to a server that runs `script` behind HELLO, and gives the error.
+/// Connects to a server that runs `script` after HELLO, and returns the error.
 fn declined(options: &Options, script: impl FnOnce(&mut Peer) + Send + 'static) -> Error {
     let (address, server) = serve(|peer| {
         peer.expect(&Frame::Hello { version: 1 });
@@ -105,7 +105,7 @@ fn a_plain_listener_is_told_by_what_it_sends_back() {
     let error = declined(&options(), |peer| peer.send(&Frame::Hello { version: 1 }));
     assert!(matches!(error, Error::NotNative(Violation::Echo)), "{error:?}");
     assert!(error.to_string().contains("plain listener"), "{error}");
-    // Somebody else's message came first.
+    // A message of another client came first.
     let error = declined(&options(), |peer| peer.stream.write_all(b"\0\0\0\x05hello").unwrap());
     assert!(matches!(error, Error::NotNative(Violation::Decode(_))), "{error:?}");
 }

@@ -1,4 +1,5 @@
-//! A client that connects again: when, what it restores, and what it tells of messages in between.
+//! A client that reconnects: the time of its attempts, the state that it restores, and what it reports about messages
+//! in between.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -13,7 +14,7 @@ use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Attempts follow each other at once: a test waits for the attempts alone.
+/// Returns options under which attempts follow each other at once, so that a test waits for nothing else.
 fn hasty() -> ReconnectOptions {
     ReconnectOptions::default().with_initial_delay(Duration::from_millis(1)).with_max_delay(Duration::from_millis(5))
 }
@@ -23,7 +24,7 @@ fn connected(reconnect: ReconnectOptions, scripts: Vec<Script>) -> (Reconnecting
     (ReconnectingClient::connect(&address, common::options(), reconnect).unwrap(), server)
 }
 
-/// The `retry_after`, the tokens and the unwritten messages of the event that a connection was lost.
+/// Returns the `retry_after`, the tokens and the unwritten messages of a `ConnectionLost` event.
 fn lost(event: Event) -> (Option<Duration>, Vec<u32>, u64) {
     match event {
         Event::ConnectionLost { retry_after, unacknowledged, unwritten, .. } => {
@@ -37,7 +38,7 @@ fn reconnected(attempts: u32, resent: u64) -> Event {
     Event::Reconnected { attempts, resent, too_large: Vec::new() }
 }
 
-/// A script that answers a SUBSCRIBE to `a`, then ends the connection without a word.
+/// Returns a script that answers a SUBSCRIBE to `a`, then ends the connection without a reason.
 fn subscribes_and_dies() -> Script {
     script(|peer| {
         peer.expect(&Frame::Subscribe(channel("a").into()));
@@ -237,7 +238,7 @@ fn messages_to_be_sent_again_are_reported_when_no_attempt_is_left() {
     let reconnect = hasty().with_attempts(Some(1)).with_resend_unacknowledged(true);
     let (mut client, server) = connected(reconnect, vec![subscribes_and_dies()]);
     client.subscribe("a").unwrap();
-    // The connection may have ended by now: then the message is kept for the next.
+    // If the connection has ended by now, the message is kept for the next one.
     client.publish_with("a", b"x", ACKNOWLEDGE).unwrap();
     server.join().unwrap();
     assert_eq!(lost(client.next_event().unwrap()).1, []);
@@ -248,7 +249,7 @@ fn messages_to_be_sent_again_are_reported_when_no_attempt_is_left() {
 #[test]
 fn a_connection_that_lasted_starts_the_count_of_attempts_anew() {
     let dies = || script(|_| ());
-    // Every connection lasts for longer than no time.
+    // Every connection lasts longer than zero.
     let lasting = ReconnectOptions::default().with_max_delay(Duration::ZERO).with_attempts(Some(1));
     let (mut client, server) = connected(lasting, vec![dies(), dies(), dies()]);
     for _ in 0..2 {
@@ -257,7 +258,7 @@ fn a_connection_that_lasted_starts_the_count_of_attempts_anew() {
     }
     server.join().unwrap();
 
-    // None lasts for so long: the one attempt was the last.
+    // No connection lasts that long, so the one attempt was the last.
     let flapping = ReconnectOptions::default().with_initial_delay(Duration::ZERO).with_attempts(Some(1));
     let (mut client, server) = connected(flapping, vec![dies(), dies()]);
     assert!(lost(client.next_event().unwrap()).0.is_some());
@@ -312,7 +313,7 @@ fn nobody_there_is_told_at_once_on_the_first_connection() {
     assert!(matches!(ReconnectingClient::connect(&address, common::options(), hasty()), Err(Error::Io(_))));
 }
 
-/// A configuration of one shard whose native listener is at `address`.
+/// Returns a configuration of one shard whose native listener is at `address`.
 fn config(address: SocketAddr) -> Config {
     let mut config = LocalServer::config(PolicyKind::Sharded, 1);
     config.listeners.retain(|listener| listener.protocol == Protocol::Native);

@@ -1,4 +1,4 @@
-//! The asynchronous variant: the same exchange, and calls that are cancelled.
+//! The asynchronous variant: the same exchange, and cancelled calls.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -18,21 +18,21 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Long enough for a task to start waiting, far too short for a whole exchange.
+/// Long enough for a task to start waiting, and far too short for a whole exchange.
 const INSTANT: Duration = Duration::from_millis(1);
 
-/// Runs a test on a runtime of its own, up to the deadline.
+/// Runs a test on a new runtime, up to the deadline.
 fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { timeout(DEADLINE, test).await.expect("the test ends") })
 }
 
-/// Waits for a server, while the tasks of the client go on.
+/// Waits for a server while the tasks of the client keep running.
 async fn joined(server: JoinHandle<()>) {
     tokio::task::spawn_blocking(move || server.join().unwrap()).await.unwrap();
 }
 
-/// Serves one connection, and is done with HELLO and WELCOME.
+/// Serves one connection whose handshake is done.
 async fn greeted(options: &Options, script: impl FnOnce(&mut Peer) + Send + 'static) -> (Client, JoinHandle<()>) {
     let (address, server) = serve_in_turn(vec![common::script(script)]);
     (Client::connect(address, options).await.unwrap(), server)
@@ -118,7 +118,7 @@ fn what_goes_wrong_is_told_as_by_the_blocking_client() {
             if let Err(error) = client.publish("a", b"x").await {
                 break error;
             }
-            // Lets the writing task find out.
+            // Lets the writing task discover it.
             tokio::task::yield_now().await;
         };
         assert!(matches!(error, Error::Closed { code: 201, .. }), "{error:?}");
@@ -133,7 +133,7 @@ fn a_cancelled_receive_loses_nothing() {
         let (mut client, server) = greeted(&options(), move |peer| {
             for number in 0..MESSAGES {
                 let frame = common::bytes(&message("a", &number.to_be_bytes()));
-                // Cut at every place in turn; the rest waits until a call was cancelled.
+                // The frame is split at every offset in turn. The rest is sent after a call was cancelled.
                 let (start, rest) = frame.split_at(number as usize % frame.len());
                 std::io::Write::write_all(&mut peer.stream, start).unwrap();
                 gone.recv_timeout(DEADLINE).unwrap();
@@ -169,7 +169,7 @@ fn a_cancelled_request_is_answered_by_an_event() {
 
 const PAYLOAD: [u8; 900] = [7; 900];
 
-/// Counts messages up to the end of the stream, once it is told to read.
+/// Returns a script that counts messages up to the end of the stream, once it is told to read.
 fn reads_late(told: mpsc::Receiver<()>, count: mpsc::Sender<usize>) -> impl FnOnce(&mut Peer) + Send {
     move |peer| {
         told.recv_timeout(DEADLINE).unwrap();
@@ -243,7 +243,7 @@ fn a_buffer_is_flushed_by_size_by_time_and_by_call() {
                 assert_eq!((publisher.published(), buffered.unwritten()), (written, 2), "{name}");
             }
             if name == "other" {
-                // Whatever else is sent takes along what is buffered.
+                // Any other frame also flushes the buffered messages.
                 publisher.publish(name, b"x").await.unwrap();
             } else {
                 buffered.publish(name, b"x").await.unwrap();
@@ -270,7 +270,7 @@ fn a_full_buffer_refuses_messages_if_asked_to() {
         let full = BufferOptions::default().with_max_bytes(10_000).with_when_full(WhenFull::Fail);
         let buffered = publisher.buffered(full);
         let mut accepted = 0;
-        // No task runs in between, so the buffer fills up whatever the kernel takes.
+        // No task runs in between, so the buffer fills up however much the kernel takes.
         let error = loop {
             match buffered.publish("a", &PAYLOAD).await {
                 Ok(()) => accepted += 1,

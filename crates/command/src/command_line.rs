@@ -1,4 +1,4 @@
-//! From the arguments, the variables and the file to parsed flags; what is wrong with them in one line.
+//! Parsing of arguments, variables and the file into flags. An error is one line.
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -13,11 +13,10 @@ use crate::config_file::{self, CONFIG};
 use crate::failure::failed;
 use crate::visible;
 
-/// Exit code of a command line, configuration or start that cannot work.
+/// The exit code if the command line, the configuration or the start cannot work.
 pub const EXIT_SETUP: u8 = 2;
 
-/// Something that the user has to put right before there is anything to run; ends the process with
-/// [`EXIT_SETUP`].
+/// An error that the user has to fix before there is anything to run. It ends the process with [`EXIT_SETUP`].
 #[derive(Debug)]
 pub struct SetupError(pub String);
 
@@ -29,27 +28,28 @@ impl fmt::Display for SetupError {
 
 impl std::error::Error for SetupError {}
 
-/// Why there are no parsed flags.
+/// The reason why there are no parsed flags.
 #[derive(Debug)]
 pub enum NotParsed {
     /// Help or version was asked for and printed.
     Answered(ExitCode),
-    /// Something is wrong.
+    /// The arguments, a variable or the file are wrong.
     Wrong(SetupError),
 }
 
-/// Parses the arguments; a flag beats its variable, which beats the file, which beats the default.
+/// Parses the arguments. A flag takes precedence over its variable, which takes precedence over the file, which takes
+/// precedence over the default.
 ///
 /// # Errors
-/// There is nothing to run, see [`NotParsed`].
+/// There is nothing to run; see [`NotParsed`].
 pub fn parse<P: Parser>(arguments: &[OsString]) -> Result<P, NotParsed> {
     parse_with_defaults(arguments, Ok)
 }
 
-/// As [`parse`], for a command whose defaults `change` has replaced.
+/// Does what [`parse`] does, for a command whose defaults `change` has replaced.
 ///
 /// # Errors
-/// As [`parse`]; also the error of `change`.
+/// The same as those of [`parse`], and the error of `change`.
 pub fn parse_with_defaults<P: Parser>(
     arguments: &[OsString],
     change: impl FnOnce(Command) -> Result<Command, SetupError>,
@@ -72,7 +72,7 @@ pub fn parse_with_defaults<P: Parser>(
     P::from_arg_matches(&matches).map_err(explain)
 }
 
-/// The subcommand with a configuration file, and the file.
+/// Returns the subcommand with a configuration file, and the file.
 fn configuration(matches: &ArgMatches) -> Option<(&str, PathBuf)> {
     let (name, matches) = matches.subcommand()?;
     let path = matches.try_get_one::<PathBuf>(CONFIG).ok()??;
@@ -82,7 +82,7 @@ fn configuration(matches: &ArgMatches) -> Option<(&str, PathBuf)> {
 fn explain(error: &clap::Error, command: &Command, arguments: &[OsString]) -> NotParsed {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // The reader of the help may have gone, as in `--help | head`: then nothing is left to do.
+            // If the reader of the help has gone, as in `--help | head`, nothing is left to do.
             match error.print() {
                 Err(failure) if failure.kind() != io::ErrorKind::BrokenPipe => {
                     let failure = anyhow::Error::new(failure).context("cannot write to standard output");
@@ -102,7 +102,7 @@ fn explain(error: &clap::Error, command: &Command, arguments: &[OsString]) -> No
     }
 }
 
-/// Where a bad value stands: its flag, or the variable if the flag is not on the command line.
+/// Returns the origin of a bad value: its flag, or the variable if the flag is not on the command line.
 fn origin(error: &clap::Error, command: &Command, arguments: &[OsString]) -> String {
     let Some(ContextValue::String(usage)) = error.get(ContextKind::InvalidArg) else {
         return "the command line".into();
@@ -120,7 +120,7 @@ fn origin(error: &clap::Error, command: &Command, arguments: &[OsString]) -> Str
     }
 }
 
-/// Why a value is bad, without its flag: the parser's own words, or the values there are.
+/// Returns the reason why a value is bad, without its flag: the parser's own words, or the possible values.
 pub fn reason(error: &clap::Error) -> String {
     let value = match error.get(ContextKind::InvalidValue) {
         Some(ContextValue::String(value)) => value.as_str(),
@@ -140,7 +140,7 @@ pub fn reason(error: &clap::Error) -> String {
     }
 }
 
-/// The message and the tip of clap, without its usage and colours, on one line.
+/// Returns the message and the tip of clap, without its usage and colours, on one line.
 pub fn in_short(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let (said, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
@@ -150,8 +150,8 @@ pub fn in_short(error: &clap::Error) -> String {
     line.strip_prefix("error: ").unwrap_or(&line).to_owned()
 }
 
-/// The text without its line breaks and what is indented behind them, and with escapes for what a terminal would obey:
-/// parts of it may be a server's, a file's or a peer's.
+/// Joins the lines of a text without their indentation, and escapes what a terminal would obey. Parts of the text may
+/// come from a server, a file or a peer.
 pub fn one_line(text: &str) -> String {
     visible(&text.lines().map(str::trim).collect::<Vec<_>>().join(" ")).into_owned()
 }

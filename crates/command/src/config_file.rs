@@ -1,7 +1,7 @@
 //! TOML files whose keys are flags, and whose values are the texts that the flags would take.
 //!
-//! The file's values become the command's defaults. So a flag and a variable beat it without a line of
-//! merging, and each value meets the one parser that the flag has. Nothing here knows any flag by name.
+//! The file's values become the command's defaults. So a flag and a variable take precedence without any code that
+//! merges them, and each value goes through the flag's own parser. Nothing here knows any flag by name.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,10 +15,10 @@ use toml::de::{DeTable, DeValue};
 
 use crate::reason;
 
-/// The flag that names the file, and so is no key of it.
+/// The flag that names the file, and is therefore not a key in it.
 pub const CONFIG: &str = "config";
 
-/// An error in a file, and its line.
+/// An error in a file, with its line.
 #[derive(Debug)]
 pub struct FileError {
     path: String,
@@ -28,7 +28,7 @@ pub struct FileError {
 }
 
 impl fmt::Display for FileError {
-    /// `server.toml:3: log_bytes: what is wrong`.
+    /// Writes `server.toml:3: log_bytes: what is wrong`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.path)?;
         if let Some(line) = self.line {
@@ -41,10 +41,10 @@ impl fmt::Display for FileError {
     }
 }
 
-/// The command with the values of the file at `path` as its defaults.
+/// Returns the command with the values of the file at `path` as its defaults.
 ///
 /// # Errors
-/// The file cannot be read or is not TOML, a key is unknown, or a value is not one of its flag.
+/// The file cannot be read or is not TOML, a key is unknown, or a flag does not take its value.
 pub fn apply(command: Command, path: &Path) -> Result<Command, FileError> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| FileError {
@@ -58,7 +58,7 @@ pub fn apply(command: Command, path: &Path) -> Result<Command, FileError> {
 }
 
 impl FileError {
-    /// An error at a byte of the file's text.
+    /// Creates an error at a byte of the file's text.
     pub fn at(path: &str, text: &str, offset: usize, key: Option<&str>, message: String) -> Self {
         let line = text[..offset].matches('\n').count() + 1;
         Self { path: path.to_owned(), line: Some(line), key: key.map(str::to_owned), message }
@@ -77,10 +77,10 @@ pub struct Source<'t> {
 }
 
 impl<'t> Source<'t> {
-    /// The text as a table.
+    /// Parses the text as a table.
     ///
     /// # Errors
-    /// It is not TOML.
+    /// The text is not TOML.
     pub fn table(&self) -> Result<DeTable<'t>, FileError> {
         let table = DeTable::parse(self.text).map_err(|error| {
             let message = error.message().lines().collect::<Vec<_>>().join(" ");
@@ -95,10 +95,10 @@ impl<'t> Source<'t> {
         Ok(table.into_inner())
     }
 
-    /// The command with the values of a table of this file as its defaults.
+    /// Returns the command with the values of a table of this file as its defaults.
     ///
     /// # Errors
-    /// A key is unknown, or a value is not one of its flag.
+    /// A key is unknown, or a flag does not take its value.
     pub fn apply(&self, mut command: Command, table: &DeTable<'_>) -> Result<Command, FileError> {
         for (key, value) in table {
             let complain = |at, message| FileError::at(self.path, self.text, at, Some(key.get_ref().as_ref()), message);
@@ -114,7 +114,7 @@ impl<'t> Source<'t> {
         Ok(command)
     }
 
-    /// The flag behind a key.
+    /// Returns the flag that a key names.
     fn option<'a>(&self, command: &'a Command, key: &str) -> Option<&'a Arg> {
         command.get_arguments().filter(|arg| (self.is_key)(arg)).find(|arg| key_of(arg).as_deref() == Some(key))
     }
@@ -125,24 +125,24 @@ impl<'t> Source<'t> {
     }
 }
 
-/// The key of a flag: its name with underscores.
+/// Returns the key of a flag: its name with underscores.
 fn key_of(arg: &Arg) -> Option<String> {
     arg.get_long().map(|long| long.replace('-', "_"))
 }
 
-/// The keys of a configuration file: flags that have a variable too, except the one that names the file.
+/// Returns true for a key of a configuration file: a flag that also has a variable, except the one that names the file.
 fn is_setting(arg: &Arg) -> bool {
     arg.get_long().is_some() && arg.get_env().is_some() && arg.get_id() != CONFIG
 }
 
-/// The key of the line that a syntax error is in, as far as it can be told.
+/// Returns the key of the line that a syntax error is in, if it can be determined.
 fn key_before(text: &str, span: &Range<usize>) -> Option<String> {
     let line = text[..span.start].lines().next_back()?;
     let (key, _) = line.split_once('=')?;
     Some(key.trim().to_owned())
 }
 
-/// The value as its flag would be written: one text, or one per item of a list.
+/// Returns the value in the form that its flag would take: one text, or one per item of a list.
 fn texts(arg: &Arg, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, String> {
     match value.get_ref() {
         DeValue::Boolean(is_set) if is_switch(arg) => Ok(vec![is_set.to_string()]),
@@ -167,7 +167,7 @@ fn is_switch(arg: &Arg) -> bool {
     matches!(arg.get_action(), clap::ArgAction::SetTrue)
 }
 
-/// Lets the flag's own parser look at the values, without any other flag.
+/// Checks the values with the flag's own parser, without any other flag.
 fn check(command: &Command, arg: &Arg, values: &[String]) -> Result<(), String> {
     if is_switch(arg) {
         return Ok(());
@@ -180,7 +180,7 @@ fn check(command: &Command, arg: &Arg, values: &[String]) -> Result<(), String> 
     let alone = command.clone().no_binary_name(true).mut_args(|arg| arg.env(Resettable::Reset));
     match alone.try_get_matches_from(flags) {
         Ok(_) => Ok(()),
-        // The flags that it goes with come from elsewhere.
+        // The flags that it requires or excludes come from elsewhere.
         Err(error) if matches!(error.kind(), ErrorKind::MissingRequiredArgument | ErrorKind::ArgumentConflict) => {
             Ok(())
         }

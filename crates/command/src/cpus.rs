@@ -1,4 +1,4 @@
-//! Which CPU each shard is pinned to.
+//! The CPU that each shard is pinned to.
 
 use std::fmt;
 use std::io;
@@ -42,10 +42,10 @@ impl fmt::Display for CpuRange {
     }
 }
 
-/// The CPUs that this process may run on, ascending.
+/// Returns the CPUs that this process may run on, ascending.
 ///
 /// # Errors
-/// The kernel does not tell. The text says that it is the affinity which cannot be read.
+/// The kernel does not report them. The text says that the affinity cannot be read.
 pub fn allowed() -> io::Result<Vec<usize>> {
     let set = rustix::thread::sched_getaffinity(None).map_err(|error| {
         let error = io::Error::from(error);
@@ -54,13 +54,13 @@ pub fn allowed() -> io::Result<Vec<usize>> {
     Ok((0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect())
 }
 
-/// One CPU per shard.
+/// Returns one CPU per shard.
 ///
-/// `requested` is `--cpus`, in its order; when empty, all of `allowed`. `shards` more than the CPUs go
-/// round them again, fewer take the first.
+/// `requested` is `--cpus`, in its order; when empty, all of `allowed` are used. If there are more `shards` than CPUs,
+/// they share the CPUs in turn; fewer shards use the first CPUs.
 ///
 /// # Errors
-/// A requested CPU that is not in `allowed`, in words for the user.
+/// A requested CPU is not in `allowed`. The error is text for the user.
 pub fn place(requested: &[CpuRange], shards: Option<usize>, allowed: &[usize]) -> Result<Vec<usize>, String> {
     let requested = flatten(requested);
     if let Some(cpu) = requested.iter().find(|cpu| !allowed.contains(cpu)) {
@@ -77,12 +77,12 @@ pub fn place(requested: &[CpuRange], shards: Option<usize>, allowed: &[usize]) -
     Ok(cpus.iter().copied().cycle().take(shards).collect())
 }
 
-/// The CPUs of a list, in its order.
+/// Returns the CPUs of a list, in its order.
 pub fn flatten(ranges: &[CpuRange]) -> Vec<usize> {
     ranges.iter().flat_map(|range| range.first..=range.last).collect()
 }
 
-/// CPUs as a list of ranges: `0,2-3`.
+/// Formats CPUs as a list of ranges: `0,2-3`.
 pub fn compact(cpus: &[usize]) -> String {
     let mut ranges: Vec<CpuRange> = Vec::new();
     for &cpu in cpus {

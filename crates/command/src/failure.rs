@@ -34,7 +34,7 @@ pub fn say(program: &str, error: &anyhow::Error) {
     complain(&format!("{program}: {}\n", printable(&one_line(&with_causes(error)), MAX_ERROR)));
 }
 
-/// An error with its causes, except those that its text already ends with.
+/// Formats an error with its causes, except those that its text already ends with.
 fn with_causes(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {

@@ -1,15 +1,15 @@
-//! Figures as people read them: three significant digits and a unit.
+//! Figures in a readable form: three significant digits and a unit.
 //!
-//! The load generator's reports, and the tables and pages made of them, write their numbers with these functions, so that
-//! all show the same.
+//! The load generator's reports, and the tables and pages generated from them, format their numbers with these
+//! functions, so that all show the same.
 //!
-//! Invariant: what is written depends on the value alone, never on a locale.
+//! Invariant: the text depends on the value alone, never on a locale.
 //!
-//! Absent here: what a figure means, and whole sentences.
+//! Absent here: the meaning of a figure, and whole sentences.
 
 use std::fmt::Display;
 
-/// With a unit of thousands: `1.23 M`, `45.6 k`, `789`.
+/// Formats a number with a unit of thousands: `1.23 M`, `45.6 k`, `789`.
 pub fn scaled(value: f64) -> String {
     match value {
         v if v >= 1e9 => format!("{} G", three_digits(v / 1e9)),
@@ -19,14 +19,14 @@ pub fn scaled(value: f64) -> String {
     }
 }
 
-/// Bytes a second: `6400 B/s`, `32.0 kB/s`.
+/// Formats bytes a second: `6400 B/s`, `32.0 kB/s`.
 pub fn bytes_a_second(bytes: f64) -> String {
     let figure = scaled(bytes);
     if figure.contains(' ') { format!("{figure}B/s") } else { format!("{figure} B/s") }
 }
 
-/// Three significant digits, and no fewer than the whole part has; far from one as a power of ten, and a dash for what
-/// is no number.
+/// Formats three significant digits, but never fewer than the integer part has. Very large and very small numbers
+/// become powers of ten, and a value that is not finite becomes a dash.
 pub fn three_digits(value: f64) -> String {
     if !value.is_finite() {
         return "-".to_owned();
@@ -42,12 +42,12 @@ pub fn three_digits(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// `1 channel`, `2 channels`.
+/// Formats a count: `1 channel`, `2 channels`.
 pub fn counted<N: Copy + PartialEq + From<u8> + Display>(count: N, what: &str) -> String {
     if count == N::from(1) { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// A time given in microseconds, in µs, ms or s.
+/// Formats a time given in microseconds, in µs, ms or s.
 pub fn time(us: f64) -> String {
     match us {
         v if v >= 9_999_500.0 => format!("{} s", three_digits(v / 1e6)),

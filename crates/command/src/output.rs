@@ -14,8 +14,8 @@ const COMPLAINT_TIMEOUT: Duration = Duration::from_secs(1);
 /// `PIPE_BUF` on Linux: a write of this size does not block if `poll` reports the pipe as writable.
 const ATOMIC_WRITE: usize = 4096;
 
-/// Writes to standard output and flushes. Unlike `print!` it does not panic. A closed pipe is not an error: the reader has
-/// seen enough.
+/// Writes to standard output and flushes. Unlike `print!` it does not panic. A closed pipe is not an error, because the
+/// reader wanted no more.
 ///
 /// # Errors
 /// The write failed for another reason.
@@ -63,7 +63,8 @@ pub fn write_fully(out: impl AsFd, bytes: &[u8]) -> Result<(), (usize, io::Error
     Ok(())
 }
 
-/// Writes a final message to standard error, for at most a second. Failures are ignored; the exit code still tells.
+/// Writes a final message to standard error, for at most a second. Failures are ignored; the exit code still reports
+/// the error.
 pub fn complain(text: &str) {
     let _ = write_by(io::stderr(), text.as_bytes(), Instant::now() + COMPLAINT_TIMEOUT);
 }

@@ -10,24 +10,24 @@ use tempfile::Builder;
 
 use crate::SetupError;
 
-/// A file that can be written. It changes in one piece, in [`OutputFile::write`]: whatever ends the process before
-/// leaves what was there, or nothing.
+/// A file that can be written. [`OutputFile::write`] changes it atomically: whatever ends the process before that
+/// leaves the old content, or no file.
 #[derive(Debug)]
 pub struct OutputFile {
-    /// As it was named.
+    /// The path as the user named it.
     path: PathBuf,
     target: Target,
 }
 
 #[derive(Debug)]
 enum Target {
-    /// Another file takes its place: one that is written beside it.
+    /// The file is replaced by one that is written beside it.
     Replaced {
-        /// Behind symbolic links, which stay.
+        /// The path after resolving symbolic links, which are kept.
         path: PathBuf,
         permissions: Permissions,
     },
-    /// A pipe or device, or a file in a directory that takes no other.
+    /// A pipe or device, or a file in a directory in which no other can be created.
     Open(File),
 }
 
@@ -35,25 +35,25 @@ enum Target {
 const NEW_FILE_MODE: u32 = 0o666;
 
 impl OutputFile {
-    /// Looks whether it can be written, and changes nothing.
+    /// Checks that the file can be written, and changes nothing.
     ///
     /// # Errors
-    /// It cannot be written, which is said before minutes are spent.
+    /// The file cannot be written. This is reported before minutes are spent on a measurement.
     pub fn open(path: &Path) -> Result<Self, SetupError> {
         let target =
             Target::of(path).map_err(|error| SetupError(format!("cannot write {}: {error}", path.display())))?;
         Ok(Self { path: path.to_owned(), target })
     }
 
-    /// Replaces what is in it.
+    /// Replaces the content of the file.
     ///
     /// # Errors
-    /// It was not taken.
+    /// The content could not be written.
     pub fn write(self, text: &str) -> anyhow::Result<()> {
         self.target.write(text.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))
     }
 
-    /// The path, as it was named.
+    /// Returns the path as the user named it.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -78,7 +78,7 @@ impl Target {
                 (path, metadata.permissions())
             }
         };
-        // Without a name: whatever ends the process, it is gone.
+        // The file has no name, so it is gone however the process ends.
         tempfile::tempfile_in(directory(&path))?;
         Ok(Self::Replaced { path, permissions })
     }
@@ -92,7 +92,7 @@ impl Target {
                 Ok(())
             }
             Self::Open(mut file) => {
-                // Pipes and devices have nothing to cut off.
+                // Pipes and devices have nothing to truncate.
                 if file.metadata()?.is_file() {
                     file.set_len(0)?;
                 }
@@ -102,7 +102,7 @@ impl Target {
     }
 }
 
-/// Where a file is.
+/// Returns the directory of a file.
 fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -1,4 +1,4 @@
-//! Times as people write them: `20us`, `500ms`, `5s`.
+//! Times in a readable form: `20us`, `500ms`, `5s`.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -34,7 +34,7 @@ impl fmt::Display for Period {
     }
 }
 
-/// A parser of times within these bounds, which its error names.
+/// Returns a parser of times within these bounds, which its error names.
 pub fn within(range: RangeInclusive<Duration>) -> impl Fn(&str) -> Result<Period, String> + Clone {
     move |text| {
         let period: Period = text.parse()?;

@@ -1,4 +1,4 @@
-//! Sizes in bytes as people write them: `65536`, `64KiB`, `1MiB`.
+//! Sizes in bytes in a readable form: `65536`, `64KiB`, `1MiB`.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
-/// The units, largest first, so that a size is shown in the largest that fits it exactly.
+/// The units, largest first, so that a size is shown in the largest unit that divides it.
 const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 impl FromStr for Size {
@@ -37,7 +37,7 @@ impl fmt::Display for Size {
     }
 }
 
-/// A parser of sizes within these bounds, which its error names.
+/// Returns a parser of sizes within these bounds, which its error names.
 pub fn within(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<Size, String> + Clone {
     move |text| {
         let size: Size = text.parse()?;

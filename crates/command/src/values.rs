@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, StringValueParser, TypedValueParser};
 
-/// A parser of the values of an enum, by the names that it shows.
+/// Returns a parser of the values of an enum, by their names.
 pub fn one_of<T>(all: &'static [T]) -> impl TypedValueParser<Value = T>
 where
     T: Copy + Display + FromStr<Err: std::error::Error + Send + Sync + 'static> + Send + Sync + 'static,
@@ -14,12 +14,13 @@ where
     PossibleValuesParser::new(all.iter().map(ToString::to_string)).try_map(|name| name.parse())
 }
 
-/// A parser of counts within these bounds.
+/// Returns a parser of counts within these bounds.
 pub fn count(range: RangeInclusive<u64>) -> impl TypedValueParser<Value = usize> {
     whole(range).try_map(usize::try_from)
 }
 
-/// A parser of whole numbers within these bounds. The error of a number outside them names them, however large it is.
+/// Returns a parser of whole numbers within these bounds. For a number outside, the error names the bounds, however
+/// large it is.
 pub fn whole<T>(range: RangeInclusive<T>) -> impl TypedValueParser<Value = T>
 where
     T: Copy + Display + FromStr<Err: Display> + PartialOrd + Send + Sync + 'static,
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
     use clap::{Arg, Command};
 
-    /// Why the text is no number from 1 to 9, if it is none.
+    /// Returns the error for a text that is not a number from 1 to 9.
     fn refusal(text: &str) -> Option<String> {
         let command = Command::new("test").arg(Arg::new("number").value_parser(whole(1_u32..=9)));
         command.try_get_matches_from(["test", text]).err().map(|error| error.to_string())

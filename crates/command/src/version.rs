@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-/// The version, with the commit where `CORECAST_COMMIT` named it at build time, as `make build` does.
+/// The version, with the commit if `CORECAST_COMMIT` named it at build time, as in `make build`.
 pub static VERSION: LazyLock<String> = LazyLock::new(|| {
     let version = env!("CARGO_PKG_VERSION");
     match option_env!("CORECAST_COMMIT").filter(|commit| !commit.is_empty()) {

@@ -1,9 +1,9 @@
-//! Text from outside as a terminal, a table or a page may have it.
+//! Untrusted text, made safe for a terminal, a table or a page.
 
 use std::borrow::Cow;
 
-/// The text with escapes for all that would not be seen as a character of its line: control characters, which move a
-/// terminal's cursor or forge lines, and those that turn the direction of text.
+/// Escapes every character that would not appear as a character of its line: control characters, which move a
+/// terminal's cursor or forge lines, and those that change the direction of text.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
@@ -20,7 +20,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 }
 
 /// Matches control characters, line and paragraph separators, invisible or directional formatting characters, and the two
-/// that XML forbids beside control characters.
+/// that XML forbids in addition to control characters.
 pub fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(

@@ -6,25 +6,25 @@ use std::str::FromStr;
 /// The number of a shard, from 0.
 pub type ShardId = u16;
 
-/// Names one connection of one process, for ever: a slot is used again, an identity never.
+/// Names one connection of one process for ever. A slot is reused, an identity never is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId {
     /// The shard that owns the connection for life.
     pub shard: ShardId,
     /// The slot in that shard's table.
     pub slot: u32,
-    /// Which of the connections that had the slot.
+    /// The number that distinguishes the connections that have had the slot.
     pub generation: u32,
 }
 
 impl fmt::Display for ConnectionId {
-    /// `shard/slot.generation`, as logs have it.
+    /// Writes `shard/slot.generation`, the form that logs use.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}/{}.{}", self.shard, self.slot, self.generation)
     }
 }
 
-/// A text that does not name a connection.
+/// The error for text that does not name a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a connection is SHARD/SLOT.GENERATION, such as 0/12.3")]
 pub struct ParseConnectionIdError;

@@ -1,4 +1,4 @@
-//! What a shard has done, counted.
+//! Counts of a shard's work.
 
 use crate::Sent;
 use std::ops::AddAssign;
@@ -8,21 +8,21 @@ use std::ops::AddAssign;
 pub struct Counters {
     /// Messages that connections of this shard published.
     pub published: u64,
-    /// Messages handed to the transport, once per subscriber. A message counts when its first byte has left, and in the
-    /// baselines, which tell batches apart and not messages, when all of its batch has.
+    /// Messages handed to the transport, once per subscriber. A message counts when its first byte has left. The
+    /// baselines, which tell batches apart but not messages, count it when its whole batch has left.
     pub deliveries: u64,
     /// Calls of [`Outlet::send`](crate::Outlet::send) that carried messages.
     pub sends: u64,
-    /// Bytes that they took.
+    /// Bytes that those sends took.
     pub sent_bytes: u64,
-    /// Sends that the transport took only in part, or not at all.
+    /// Sends that the transport took only in part or not at all.
     pub short_sends: u64,
-    /// Messages that a GAP stands for.
+    /// Messages that a GAP accounts for.
     pub missed: u64,
-    /// Messages that a subscriber had not been sent when its connection ended. Of a batch that was cut, the baselines count
-    /// all.
+    /// Messages that had not been sent to a subscriber when its connection ended. The baselines count every message of
+    /// a batch that was cut.
     pub undelivered: u64,
-    /// Connections given up because they lagged past the bound.
+    /// Connections evicted because they lagged past the bound.
     pub lagged: u64,
     /// Encoded batches received from other shards.
     pub batches_received: u64,

@@ -1,23 +1,24 @@
-//! How a message looks on the wire, which is the caller's to say.
+//! The interface through which the caller defines the encoding of a message.
 
-/// The number of a protocol: which encoding of a message a connection reads. Below [`MAX_ENCODINGS`].
+/// The number of a protocol, which selects the encoding of the messages that a connection reads. It is below
+/// [`MAX_ENCODINGS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Encoding(u8);
 
-/// How many protocols one process can speak.
+/// The number of protocols that one process can speak.
 pub const MAX_ENCODINGS: usize = 4;
 
 impl Encoding {
-    /// The protocol with this number.
+    /// Creates the encoding with this number.
     ///
     /// # Panics
-    /// If there cannot be so many.
+    /// If the number is not below [`MAX_ENCODINGS`].
     pub const fn new(number: u8) -> Self {
         assert!((number as usize) < MAX_ENCODINGS, "an encoding below MAX_ENCODINGS");
         Self(number)
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn index(self) -> usize {
         self.0 as usize
     }
@@ -28,8 +29,9 @@ pub trait Encode: Clone + Send + 'static {
     /// Appends a message.
     fn message(&self, encoding: Encoding, channel: &str, payload: &[u8], out: &mut Vec<u8>);
 
-    /// Appends what says that `count` messages of the channel are missing here.
+    /// Appends a frame that says that `count` messages of the channel are missing here.
     ///
-    /// Nothing, where the encoding has no way to say it. Only called for a subscription whose [`Lag`](crate::Lag) is `Skip`.
+    /// Appends nothing if the encoding has no such frame. Only called for a subscription whose [`Lag`](crate::Lag) is
+    /// `Skip`.
     fn gap(&self, encoding: Encoding, channel: &str, count: u64, out: &mut Vec<u8>);
 }

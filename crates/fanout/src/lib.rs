@@ -1,4 +1,4 @@
-//! Who gets what: channels, logs, cursors and the policies that find a message's subscribers.
+//! Channels, logs, cursors and the policies that find a message's subscribers.
 //!
 //! A plain state machine: calls of [`Policy`]'s methods in, [`Effect`]s and [`ShardBatch`]es out. The only way to the outside is
 //! [`Outlet::send`], which never blocks. So a simulator can run many shards in one thread, in any order, with short writes and cut
@@ -52,8 +52,7 @@
 //! [`Limits`] bounds logs and subscriptions. Answers ([`Policy::pending_bytes`]) and shard batches that are not taken
 //! ([`Policy::shard_batch`]) grow only while their owner reads; it stops reading connections that have too many.
 //!
-//! Absent here: sockets, clocks, runtimes, protocols. How a message looks on the wire is the
-//! caller's [`Encode`].
+//! Absent here: sockets, clocks, runtimes, protocols. The caller's [`Encode`] defines the encoding of a message.
 #![forbid(unsafe_code)]
 
 mod connection_id;

@@ -3,36 +3,38 @@
 use crate::{Encoding, MAX_ENCODINGS};
 
 crate::named! {
-    /// The effect on a subscriber that is behind by more than the log holds, or by the most where all logs are too large.
+    /// The effect on a subscriber that is behind by more than the log holds, or is furthest behind when all logs
+    /// together are too large.
     Lag, "lag rule" {
         /// Its connection is closed ([`Effect::Lagged`](crate::Effect::Lagged)).
         Disconnect = "disconnect",
-        /// It is told how many messages it missed, if its encoding can say so, and goes on behind them.
+        /// It is told how many messages it missed, if its encoding can express that, and continues after them.
         Skip = "skip",
     }
 }
 
-/// Bounds, and what reaching them does.
+/// The bounds, and the effect of reaching each.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of messages kept of one channel in one encoding for subscribers that are behind
-    /// (8 bytes of index a message included). Beyond it, when all subscribers that take bytes have had
-    /// theirs, the oldest go, and `lag` says what that means for those who have not had them. Default 4 MiB.
+    /// The bytes of messages kept of one channel in one encoding for subscribers that are behind (with 8 bytes of index
+    /// a message). Above the bound, once every subscriber that takes bytes is up to date, the oldest messages are
+    /// dropped; `lag` says how that affects subscribers that have not received them. Default 4 MiB.
     pub log_bytes: usize,
-    /// Bytes of messages kept of all channels together, counted likewise. Beyond it, when all subscribers that take bytes
-    /// have had theirs, whoever is behind by the most bytes does without all that it has not had, as if its log were
-    /// over its bound, then the next. Default 256 MiB.
+    /// The bytes of messages kept of all channels together, counted likewise. Above the bound, once every subscriber
+    /// that takes bytes is up to date, the subscriber that is behind by the most bytes loses its backlog, as if its log
+    /// were over its bound, then the next. Default 256 MiB.
     pub shard_log_bytes: usize,
-    /// What lagging means, by encoding, for a subscription that does not say it. Default: disconnect.
+    /// The effect of lagging, by encoding, for a subscription that does not choose one. Default: disconnect.
     pub lag: [Lag; MAX_ENCODINGS],
-    /// Connections to reserve room for at the start. It is no bound: the owner refuses connections. Default 0.
+    /// The number of connections to reserve room for at the start. It is not a bound; the owner refuses connections.
+    /// Default 0.
     pub reserved_connections: usize,
-    /// Channels one connection may subscribe to; one more is refused. Default 1,024.
+    /// The number of channels that one connection may subscribe to; one more is refused. Default 1,024.
     pub max_subscriptions: usize,
 }
 
 impl Limits {
-    /// What lagging means in this encoding.
+    /// Returns the default effect of lagging in this encoding.
     pub fn lag(&self, encoding: Encoding) -> Lag {
         self.lag[encoding.index()]
     }

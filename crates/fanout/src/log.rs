@@ -2,18 +2,18 @@
 
 use std::collections::VecDeque;
 
-/// Bytes that the index costs a message; they count towards [`Log::size`].
+/// The bytes of index that each message costs; they count towards [`Log::size`].
 const INDEX_BYTES: usize = size_of::<usize>();
 
-/// Encoded messages, numbered from 0 for the life of the log; the oldest are dropped, the numbers go on.
+/// Encoded messages, numbered from 0 for the life of the log. The oldest are dropped; the numbers go on.
 ///
-/// The bytes of any range of messages are contiguous, so that one send carries it.
+/// The bytes of any range of messages are contiguous, so one send carries them.
 #[derive(Debug, Default)]
 pub struct Log {
     bytes: Vec<u8>,
-    /// Where each message ends, counted in bytes from a position before all of them.
+    /// The end of each message, counted in bytes from a position before all of them.
     ends: VecDeque<usize>,
-    /// Where `bytes` begins, counted likewise.
+    /// The position at which `bytes` begins, counted likewise.
     origin: usize,
     /// Bytes at the front of `bytes` that belong to dropped messages.
     dropped: usize,
@@ -22,33 +22,33 @@ pub struct Log {
 }
 
 impl Log {
-    /// The number of the oldest message that is kept.
+    /// Returns the number of the oldest message that is kept.
     pub fn first(&self) -> u64 {
         self.first
     }
 
-    /// The number of the next message to come.
+    /// Returns the number that the next message will have.
     pub fn head(&self) -> u64 {
         self.first + self.ends.len() as u64
     }
 
-    /// Whether no message is kept.
+    /// Returns true if no message is kept.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The memory that the kept messages account for: their bytes and 8 a message for the index.
+    /// Returns the memory that the kept messages account for: their bytes, and 8 bytes a message for the index.
     pub fn size(&self) -> usize {
         self.bytes.len() - self.dropped + self.ends.len() * INDEX_BYTES
     }
 
-    /// Appends the one message that `write` appends to the buffer.
+    /// Appends one message, which `write` appends to the buffer.
     pub fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.bytes);
         self.ends.push_back(self.origin + self.bytes.len());
     }
 
-    /// Appends messages that were encoded elsewhere: `lengths` are theirs, in order.
+    /// Appends messages that were encoded elsewhere. `lengths` are their lengths, in order.
     pub fn append_batch(&mut self, bytes: &[u8], lengths: &[u32]) {
         let mut end = self.origin + self.bytes.len();
         self.bytes.extend_from_slice(bytes);
@@ -59,18 +59,18 @@ impl Log {
         debug_assert_eq!(end, self.origin + self.bytes.len(), "the lengths add up to the batch");
     }
 
-    /// The bytes of the messages `from..to`.
+    /// Returns the bytes of the messages `from..to`.
     ///
     /// # Panics
-    /// If they are not all kept.
+    /// If some of them are not kept.
     pub fn slice(&self, from: u64, to: u64) -> &[u8] {
         &self.bytes[self.offset(from)..self.offset(to)]
     }
 
-    /// The length of each of the messages `from..to`, in bytes.
+    /// Returns the length of each of the messages `from..to`, in bytes.
     ///
     /// # Panics
-    /// If they are not all kept.
+    /// If some of them are not kept.
     pub fn lengths(&self, from: u64, to: u64) -> impl ExactSizeIterator<Item = u32> {
         let mut begin = self.offset(from) + self.origin;
         let (from, to) = (self.index(from), self.index(to));
@@ -80,11 +80,11 @@ impl Log {
         })
     }
 
-    /// Where a send of the messages from `from` on stopped after `taken` bytes: the first message of
-    /// which nothing was taken, and the bytes before it that were not taken.
+    /// Returns the position at which a send of the messages from `from` on stopped after `taken` bytes: the first
+    /// message of which nothing was taken, and the bytes before it that were not taken.
     ///
     /// # Panics
-    /// If the messages up to there are not all kept.
+    /// If some of the messages up to that position are not kept.
     pub fn cut(&self, from: u64, taken: usize) -> (u64, &[u8]) {
         let stopped = self.offset(from) + taken;
         let position = stopped + self.origin;
@@ -93,7 +93,7 @@ impl Log {
         (message, &self.bytes[stopped..self.offset(message)])
     }
 
-    /// Drops all messages before `message`, or all there are.
+    /// Drops all messages before `message`, or all that are kept.
     pub fn drop_before(&mut self, message: u64) {
         let message = message.clamp(self.first, self.head());
         let offset = self.offset(message);
@@ -103,7 +103,7 @@ impl Log {
             self.bytes.clear();
             self.dropped = 0;
         } else if offset > self.bytes.len() / 2 {
-            // Moving at most half pays for itself: as much was appended since the last move.
+            // Moving at most half of the buffer is amortised: as much was appended since the last move.
             self.bytes.drain(..offset);
             self.origin += offset;
             self.dropped = 0;
@@ -112,7 +112,7 @@ impl Log {
         }
     }
 
-    /// The oldest message that can stay so that the size is at most `size`.
+    /// Returns the oldest message that can be kept so that the size is at most `size`.
     pub fn oldest_within(&self, size: usize) -> u64 {
         let excess = self.size().saturating_sub(size);
         if excess == 0 {
@@ -128,7 +128,7 @@ impl Log {
         self.first + (low as u64 + 1).min(self.ends.len() as u64)
     }
 
-    /// Takes the empty buffers out, for another log to use.
+    /// Takes the empty buffers out for another log to use.
     ///
     /// # Panics
     /// If the log is not empty.
@@ -144,7 +144,7 @@ impl Log {
         self.ends = buffers.ends;
     }
 
-    /// Whether the log holds memory for messages.
+    /// Returns true if the log holds memory for messages.
     pub(crate) fn has_buffers(&self) -> bool {
         self.bytes.capacity() > 0
     }
@@ -153,7 +153,7 @@ impl Log {
         usize::try_from(message.checked_sub(self.first).expect("a message that is kept")).expect("an index")
     }
 
-    /// Where in `bytes` a message begins; that of the head is their end.
+    /// Returns the offset in `bytes` at which a message begins; for the head, that is the end of `bytes`.
     fn offset(&self, message: u64) -> usize {
         match self.index(message) {
             0 => self.dropped,
@@ -162,26 +162,26 @@ impl Log {
     }
 }
 
-/// The memory of a log that is empty.
+/// The memory of an empty log.
 #[derive(Debug)]
 pub(crate) struct Buffers {
     bytes: Vec<u8>,
     ends: VecDeque<usize>,
 }
 
-/// Buffers of logs that are empty, so that an idle channel holds none and a busy one allocates none.
+/// Buffers of empty logs, so that an idle channel holds none and a busy one allocates none.
 #[derive(Debug, Default)]
 pub(crate) struct BufferPool {
     free: Vec<Buffers>,
 }
 
 impl BufferPool {
-    /// Buffers kept at most.
+    /// The most buffers that are kept.
     const MAX_FREE: usize = 64;
-    /// Bytes of the largest buffer that is kept.
+    /// The capacity in bytes of the largest buffer that is kept.
     const MAX_BYTES: usize = 1024 * 1024;
 
-    /// Makes sure that the log can be appended to without a new allocation, where one is free.
+    /// Gives an empty log a free buffer, if there is one, so that appending needs no new allocation.
     pub(crate) fn lend(&mut self, log: &mut Log) {
         if log.is_empty()
             && !log.has_buffers()
@@ -191,7 +191,7 @@ impl BufferPool {
         }
     }
 
-    /// Takes the buffers of an empty log back.
+    /// Takes back the buffers of an empty log.
     pub(crate) fn reclaim(&mut self, log: &mut Log) {
         let buffers = log.take_buffers();
         if self.free.len() < Self::MAX_FREE && (1..=Self::MAX_BYTES).contains(&buffers.bytes.capacity()) {
@@ -274,7 +274,7 @@ mod tests {
         let mut emptied = log(&["ccc"]);
         emptied.drop_before(1);
         pool.lend(&mut emptied);
-        // A message without bytes needs no memory and is a message all the same.
+        // A message without bytes needs no memory, but it is still a message.
         let mut of_nothing = log(&[""]);
         pool.lend(&mut of_nothing);
         assert_eq!((pool.free.len(), of_nothing.head()), (1, 1), "none of these has a use for them");

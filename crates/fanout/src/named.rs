@@ -1,6 +1,6 @@
-//! Choices that have names, as flags, files and logs have them.
+//! Enums whose variants have names, for use in flags, files and logs.
 
-/// A name that none of the choices has.
+/// The error for a name that no variant has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what} '{name}': one of {choices}")]
 pub struct UnknownName {
@@ -10,13 +10,13 @@ pub struct UnknownName {
 }
 
 impl UnknownName {
-    /// `name` is none of the names of `what`.
+    /// Creates the error for `name`, which is none of the names of `what`.
     pub fn new(what: &'static str, name: &str, choices: &[&str]) -> Self {
         Self { what, name: name.to_owned(), choices: choices.join(", ") }
     }
 }
 
-/// Defines an enum whose variants have names: `ALL`, `name`, `Display` and `FromStr` beside the type.
+/// Defines an enum whose variants have names, with `ALL`, `name`, `Display` and `FromStr`.
 #[macro_export]
 macro_rules! named {
     ($(#[$doc:meta])* $type:ident, $what:literal { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)* }) => {
@@ -27,10 +27,10 @@ macro_rules! named {
         }
 
         impl $type {
-            /// All of them.
+            /// All variants.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// Its name, as flags and logs have it.
+            /// Returns the variant's name, as it appears in flags and logs.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }

@@ -1,12 +1,12 @@
-//! The way bytes leave.
+//! The interface to a connection's transport.
 
-/// A connection's way out.
+/// The sending side of a connection.
 pub trait Outlet: Clone + Send + Sync + 'static {
-    /// Hands bytes to the transport, without blocking.
+    /// Hands bytes to the transport without blocking.
     fn send(&self, bytes: &[u8]) -> Sent;
 
-    /// Does each of these sends, in any order, and notes what became of it. All are of different outlets. A
-    /// transport that can take many at once overrides this.
+    /// Performs each of these sends, in any order, and records its result. Every send is to a different outlet. A
+    /// transport that can take many sends at once overrides this method.
     fn send_each(batch: &mut [Outgoing<'_, Self>]) {
         for outgoing in batch {
             outgoing.sent = outgoing.outlet.send(outgoing.bytes);
@@ -17,26 +17,26 @@ pub trait Outlet: Clone + Send + Sync + 'static {
 /// One of several sends.
 #[derive(Debug)]
 pub struct Outgoing<'a, O> {
-    /// Where to.
+    /// The outlet to send to.
     pub outlet: &'a O,
-    /// What; not empty.
+    /// The bytes to send; not empty.
     pub bytes: &'a [u8],
-    /// What became of it.
+    /// The result of the send.
     pub sent: Sent,
 }
 
-/// What became of a send.
+/// The result of a send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// The transport took so many bytes from the front. Fewer than offered: it is full, and
+    /// The transport took this number of bytes from the front. If that is fewer than offered, it is full, and
     /// [`Policy::writable`](crate::Policy::writable) must be called when it no longer is.
     Took(usize),
-    /// The peer is gone; nothing will be taken again.
+    /// The peer is gone; the transport will take nothing more.
     Gone,
 }
 
 impl Sent {
-    /// How many bytes were taken.
+    /// Returns the number of bytes that were taken.
     pub fn taken(self) -> usize {
         match self {
             Self::Took(taken) => taken,

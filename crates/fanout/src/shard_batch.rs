@@ -1,4 +1,4 @@
-//! What one shard posts to another.
+//! The unit that one shard posts to another.
 
 use crate::Encoding;
 use bytes::Bytes;
@@ -6,34 +6,34 @@ use std::sync::Arc;
 
 /// Everything that one shard has for another since it last posted, in order.
 ///
-/// Each policy has items of its own ([`Policy::Item`](crate::Policy::Item)); those of `sharded` are [`Item`].
+/// Each policy has its own items ([`Policy::Item`](crate::Policy::Item)); those of `sharded` are [`Item`].
 #[derive(Clone, Debug)]
 pub struct ShardBatch<I = Item> {
     items: Vec<I>,
 }
 
-/// One thing that a shard of the `sharded` policy tells another.
+/// An item that a shard of the `sharded` policy sends another.
 #[derive(Clone, Debug)]
 pub enum Item {
     /// Messages of a channel that the receiver is interested in.
     Messages(EncodedBatch),
-    /// The sender has subscribers of this channel now: post its messages.
+    /// The sender now has subscribers of this channel: post its messages.
     Interest {
         /// The channel.
         channel: Arc<str>,
-        /// In which encoding.
+        /// The encoding.
         encoding: Encoding,
     },
     /// The sender has no subscribers of this channel any more.
     Withdrawn {
         /// The channel.
         channel: Arc<str>,
-        /// In which encoding.
+        /// The encoding.
         encoding: Encoding,
     },
-    /// To be answered with `Passed` and this number behind everything that was accepted before.
+    /// The receiver must answer `Passed` with this number, after everything that it accepted before.
     Barrier(u64),
-    /// The answer: all that the sender had accepted when it was asked has been posted.
+    /// The answer: everything that the sender had accepted when it was asked has been posted.
     Passed(u64),
 }
 
@@ -42,9 +42,9 @@ pub enum Item {
 pub struct EncodedBatch {
     /// The channel.
     pub channel: Arc<str>,
-    /// In which encoding.
+    /// The encoding.
     pub encoding: Encoding,
-    /// The messages, one behind the other; shared by all receivers.
+    /// The messages, one after the other; shared by all receivers.
     pub bytes: Bytes,
     /// The length of each, in bytes.
     pub lengths: Arc<[u32]>,
@@ -57,7 +57,7 @@ impl<I> Default for ShardBatch<I> {
 }
 
 impl<I> ShardBatch<I> {
-    /// Returns true if there is nothing to say.
+    /// Returns true if there are no items.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
@@ -72,7 +72,7 @@ impl<I> ShardBatch<I> {
         self.items.append(&mut later.items);
     }
 
-    /// The items, in order.
+    /// Returns the items, in order.
     pub fn into_items(self) -> impl Iterator<Item = I> {
         self.items.into_iter()
     }

@@ -12,23 +12,23 @@ pub struct Slots<T> {
 }
 
 impl<T> Slots<T> {
-    /// An empty table of this shard.
+    /// Creates an empty table for this shard.
     pub fn new(shard: ShardId) -> Self {
         Self::with_capacity(shard, 0)
     }
 
-    /// An empty table of this shard that does not grow, and so moves nothing, up to so many connections. What is
-    /// reserved and not used costs addresses, not memory: the kernel gives it pages when it is first written.
+    /// Creates an empty table for this shard that does not grow, and so moves nothing, up to `capacity` connections.
+    /// Reserved but unused room costs addresses, not memory: the kernel backs it with pages when it is first written.
     pub fn with_capacity(shard: ShardId, capacity: usize) -> Self {
         Self { shard, next_generation: 0, entries: Slab::with_capacity(capacity) }
     }
 
-    /// How many fit without the table growing.
+    /// Returns the number of connections that fit without the table growing.
     pub fn capacity(&self) -> usize {
         self.entries.capacity()
     }
 
-    /// Adds a connection under a new name.
+    /// Adds a connection under a new identity.
     ///
     /// # Panics
     /// If the table has 2^32 entries.
@@ -36,7 +36,7 @@ impl<T> Slots<T> {
         self.insert_with(|_| value)
     }
 
-    /// Adds a connection that is to know its name.
+    /// Adds a connection that is built from its identity.
     ///
     /// # Panics
     /// If the table has 2^32 entries.
@@ -50,7 +50,7 @@ impl<T> Slots<T> {
         id
     }
 
-    /// The connection of this name, unless it is gone.
+    /// Returns the connection with this identity, unless it is gone.
     pub fn get(&self, id: ConnectionId) -> Option<&T> {
         match self.entries.get(id.slot as usize) {
             Some((name, value)) if *name == id => Some(value),
@@ -58,7 +58,7 @@ impl<T> Slots<T> {
         }
     }
 
-    /// The connection of this name, unless it is gone.
+    /// Returns the connection with this identity, unless it is gone.
     pub fn get_mut(&mut self, id: ConnectionId) -> Option<&mut T> {
         match self.entries.get_mut(id.slot as usize) {
             Some((name, value)) if *name == id => Some(value),
@@ -66,22 +66,22 @@ impl<T> Slots<T> {
         }
     }
 
-    /// Removes the connection of this name, unless it is gone.
+    /// Removes the connection with this identity, unless it is gone.
     pub fn remove(&mut self, id: ConnectionId) -> Option<T> {
         self.get(id)?;
         Some(self.entries.remove(id.slot as usize).1)
     }
 
-    /// The connection in an occupied slot, with its name.
+    /// Returns the connection in an occupied slot, with its identity.
     ///
     /// # Panics
-    /// If the slot is empty: the caller keeps slots only of connections that it has not removed.
+    /// If the slot is empty. The caller keeps only slots of connections that it has not removed.
     pub fn at(&mut self, slot: u32) -> (ConnectionId, &mut T) {
         let (id, value) = &mut self.entries[slot as usize];
         (*id, value)
     }
 
-    /// The connection in an occupied slot.
+    /// Returns the connection in an occupied slot.
     ///
     /// # Panics
     /// If the slot is empty.
@@ -89,17 +89,17 @@ impl<T> Slots<T> {
         &self.entries[slot as usize].1
     }
 
-    /// How many there are.
+    /// Returns the number of connections.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no connections.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// All of them, in the order of their slots.
+    /// Returns all connections, in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (ConnectionId, &T)> {
         self.entries.iter().map(|(_, (id, value))| (*id, value))
     }

@@ -18,7 +18,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The system's allocator, counting by thread: the tests run side by side.
+/// The system allocator, counting by thread because the tests run in parallel.
 struct Counting;
 
 thread_local! {
@@ -34,7 +34,7 @@ fn count() {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
-        // SAFETY: the caller's promise is the system allocator's.
+        // the caller's promise to us is the one that the system allocator asks for.
         unsafe { System.alloc(layout) }
     }
 
@@ -53,7 +53,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How often `work` asks for memory.
+/// Returns the number of times that `work` asks for memory.
 fn allocations(work: impl FnOnce()) -> u64 {
     let before = ALLOCATIONS.get();
     work();
@@ -64,7 +64,7 @@ const ENCODING: Encoding = Encoding::new(0);
 const ROUNDS: usize = 100;
 const WARM_UP: usize = 50;
 
-/// Takes everything, or nothing.
+/// A transport that takes everything, or nothing.
 #[derive(Clone, Debug)]
 struct Pipe {
     received: Arc<AtomicUsize>,
@@ -81,7 +81,7 @@ impl Outlet for Pipe {
     }
 }
 
-/// The payload alone.
+/// An encoding that consists of the payload alone.
 #[derive(Clone, Copy, Debug)]
 struct Bare;
 
@@ -128,7 +128,8 @@ impl Shard {
     }
 }
 
-/// Runs rounds until the buffers have their size, then checks that some more allocate no more than that.
+/// Runs rounds until the buffers have their final size, then checks that further rounds allocate at most `at_most`
+/// times.
 fn check_steady_state(at_most: u64, mut round: impl FnMut()) {
     (0..WARM_UP).for_each(|_| round());
     for number in 0..ROUNDS {
@@ -182,7 +183,7 @@ fn posting_allocates_twice_for_one_shard_and_thrice_for_more() {
             shard.join(false);
         }
         (0..3).for_each(|_| exchange(&mut all));
-        // The owner takes each shard batch, whose list is then a new one.
+        // The owner takes each shard batch, so the next one needs a new list.
         let lists = u64::from(shards) - 1;
         let mut receiving = 0;
         check_steady_state(at_most + lists, || {
@@ -195,7 +196,7 @@ fn posting_allocates_twice_for_one_shard_and_thrice_for_more() {
     }
 }
 
-/// Posts everything to everybody.
+/// Posts everything to every shard.
 fn exchange(all: &mut [Shard]) {
     for from in 0..all.len() {
         all[from].policy.post();

@@ -1,4 +1,4 @@
-//! Counters of several shards add up, each by itself.
+//! Counters of several shards add up, field by field.
 
 use corecast_fanout::Counters;
 

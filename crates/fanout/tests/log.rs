@@ -6,14 +6,14 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::VecDeque;
 
-/// Bytes that the index costs a message.
+/// The bytes of index that each message costs.
 const INDEX_BYTES: usize = size_of::<usize>();
 
 #[derive(Clone, Debug)]
 enum Step {
     Append(Vec<u8>),
     AppendBatch(Vec<Vec<u8>>),
-    /// Drops so many messages, or a few more than there are.
+    /// Drops this number of messages, which may be a few more than there are.
     Drop(usize),
 }
 
@@ -26,7 +26,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The messages that are kept, with the number of the oldest.
+/// The messages that are kept, and the number of the oldest.
 #[derive(Default)]
 struct Model {
     first: u64,
@@ -58,7 +58,7 @@ impl Model {
         self.first + self.messages.len() as u64
     }
 
-    /// The messages `from..to`.
+    /// Returns the messages `from..to`.
     fn range(&self, from: u64, to: u64) -> impl Iterator<Item = &Vec<u8>> {
         let index = |number: u64| usize::try_from(number - self.first).unwrap();
         self.messages.range(index(from)..index(to))
@@ -72,7 +72,8 @@ impl Model {
         self.range(from, self.head()).map(|message| message.len() + INDEX_BYTES).sum()
     }
 
-    /// Where a send from `from` on stopped: the first message of which nothing was taken, and the rest before it.
+    /// Returns the position at which a send from `from` on stopped: the first message of which nothing was taken, and
+    /// the rest before it.
     fn cut(&self, from: u64, taken: usize) -> (u64, Vec<u8>) {
         let mut sent = 0;
         for number in from..self.head() {
@@ -106,7 +107,7 @@ impl Model {
         }
     }
 
-    /// A cut stands at a message boundary, and nothing is lost before it.
+    /// Checks that a cut stands at a message boundary, and that nothing before it is lost.
     fn check_cuts(&self, log: &Log, from: u64) {
         let bytes = self.bytes(from, self.head());
         for taken in 0..=bytes.len() {

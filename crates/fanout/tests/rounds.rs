@@ -1,4 +1,4 @@
-//! What only the sharded policy does: it flushes in rounds, so that its owner can pause between them.
+//! A property of the sharded policy alone: it flushes in rounds, so that its owner can pause between them.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 #[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]
@@ -38,7 +38,7 @@ fn messages(channel: &str, payloads: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// Enough that they are sent to while their channel is visited.
+/// Enough subscribers that they are sent to while their channel is visited.
 const MANY: u64 = 20;
 
 #[test]
@@ -56,7 +56,7 @@ fn who_was_visited_in_a_round_gets_more_in_the_next() {
     assert_eq!(first.taken(), messages("news", &[b"1"]));
     assert_eq!(shard.policy.counters().sends, MANY);
 
-    // What comes in the pause leaves with the same send.
+    // Messages that come in the pause leave with the same send.
     shard.publish(publisher, "news", b"3");
     assert!(!shard.policy.flush(100) && shard.policy.is_between_rounds());
     assert_eq!(first.taken(), messages("news", &[b"1", b"2", b"3"]));
@@ -162,7 +162,7 @@ fn who_leaves_before_the_round_ends_is_sent_what_came_before_and_who_is_closed_i
     }
     shard.publish(publisher, "a", b"1");
     shard.publish(publisher, "b", b"1");
-    // Both are noted as behind in the first of the channels; nobody was sent anything.
+    // Both are noted as behind in the first of the channels, and nothing has been sent.
     assert!(shard.policy.flush(1) && left.taken().is_empty());
     shard.policy.unsubscribe(leaver, "a", b"");
     shard.policy.close(closed);

@@ -1,4 +1,4 @@
-//! The table of connections: a slot is used again, an identity never.
+//! The slot map of connections: a slot is reused, an identity never is.
 
 use corecast_fanout::{ConnectionId, Slots};
 

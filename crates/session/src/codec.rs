@@ -1,4 +1,4 @@
-//! How messages look in each protocol.
+//! The encoding of messages in each protocol.
 
 use corecast_fanout::{Encode, Encoding};
 use corecast_wire::native::Frame;
@@ -9,7 +9,7 @@ pub const PLAIN: Encoding = Encoding::new(0);
 /// The encoding of `native`.
 pub const NATIVE: Encoding = Encoding::new(1);
 
-/// Encodes messages and gaps.
+/// Encodes messages and gaps in every protocol.
 #[derive(Clone, Copy, Debug)]
 pub struct Codec;
 
@@ -25,7 +25,7 @@ impl Encode for Codec {
     fn gap(&self, encoding: Encoding, channel: &str, count: u64, out: &mut Vec<u8>) {
         match encoding {
             NATIVE => native::encode(&Frame::Gap { count, channel: valid(channel) }, out),
-            // Nothing can be said between the payloads; the counter of what was missed says it to the operator.
+            // `plain` has no frame for a gap. The counter of missed messages tells the operator.
             PLAIN => {}
             _ => unreachable!("two protocols"),
         }

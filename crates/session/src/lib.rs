@@ -1,8 +1,8 @@
-//! What a frame means: one file a protocol, behind one trait.
+//! The meaning of a frame: one file for each protocol, behind one trait.
 //!
-//! Owns each protocol's side of a connection ([`Session`]: frames in, calls of a [`Policy`] and answers out)
-//! and how messages look in it ([`Codec`]). A plain state machine: the engine gives it what a socket
-//! received, the simulator and the fuzz targets whatever they like.
+//! This crate owns each protocol's side of a connection ([`Session`]: frames in, calls of a [`Policy`] and answers out)
+//! and the encoding of its messages ([`Codec`]). It is a plain state machine: the engine gives it what a socket
+//! received, and the simulator and the fuzz targets give it whatever they like.
 //!
 //! [`Session::on_frame`] is the entry point.
 //!
@@ -39,10 +39,10 @@
 //! assert_eq!(*outlet.0.lock().unwrap(), welcome);
 //! ```
 //!
-//! Invariants: nothing outside this crate knows which protocol a connection speaks. What a peer sends never
-//! panics; it ends the connection with an [`End`].
+//! Invariants: nothing outside this crate knows which protocol a connection speaks. No input from a peer causes a
+//! panic; it ends the connection with an [`End`].
 //!
-//! Absent here: sockets, clocks, layouts (`corecast_wire`), who gets what (`corecast_fanout`).
+//! Absent here: sockets, clocks, layouts (`corecast_wire`), the recipients of messages (`corecast_fanout`).
 #![forbid(unsafe_code)]
 
 mod codec;
@@ -61,86 +61,90 @@ use std::time::Duration;
 
 /// One connection's side of its protocol.
 pub trait Session: 'static {
-    /// Makes frames of bytes.
+    /// The decoder, which turns bytes into frames.
     type Decoder: Decode;
 
-    /// The encoding of the messages that its connections read.
+    /// The encoding of the messages that connections of this protocol read.
     const ENCODING: Encoding;
 
-    /// True if the protocol begins with a handshake: a connection then has to send a valid frame before a deadline.
+    /// True if the protocol begins with a handshake. A connection then has to send a valid frame before a deadline.
     const HAS_HANDSHAKE: bool;
 
-    /// Appends a frame that the peer answers; `None` if the protocol has no such frame. Silence is then not asked about: a
-    /// connection that is silent for the whole idle timeout ends.
+    /// Appends a frame that the peer answers; `None` if the protocol has no such frame. Without one, a connection that
+    /// is silent for the whole idle timeout ends.
     const PING: Option<fn(&mut Vec<u8>)>;
 
-    /// The decoder, with the listener's limits.
+    /// Returns the decoder, with the listener's limits.
     fn decoder(&self) -> Self::Decoder;
 
-    /// The connection has come.
+    /// Called once when the connection has been accepted.
     fn opened<O: Outlet, P: Policy<O>>(&mut self, context: &mut Context<'_, P>);
 
-    /// A frame has come.
+    /// Acts on a received frame.
     ///
     /// # Errors
-    /// Why the connection ends.
+    /// The reason why the connection ends.
     fn on_frame<O: Outlet, P: Policy<O>>(
         &mut self,
         frame: <Self::Decoder as Decode>::Frame<'_>,
         context: &mut Context<'_, P>,
     ) -> Result<(), End>;
 
-    /// Appends what tells the peer why the connection ends, if the protocol can.
+    /// Appends the frame that tells the peer why the connection ends, if the protocol has one.
     fn close_frame(&self, end: &End, out: &mut Vec<u8>);
 
-    /// Appends what tells a peer why it is refused, before it has sent anything. Default: the close frame.
+    /// Appends the frame that tells a peer why it is refused before it has sent anything. By default this is the close
+    /// frame.
     fn refusal(&self, end: &End, out: &mut Vec<u8>) {
         self.close_frame(end, out);
     }
 
-    /// Returns true if this is a sign of life, which restarts the idle timeout. Default: any byte is.
+    /// Returns true if the received bytes are a sign of life, which restarts the idle timeout. By default any byte is
+    /// one.
     fn is_sign_of_life(taken: Taken) -> bool {
         taken.bytes > 0
     }
 }
 
-/// What a frame may act on.
+/// The state that a frame may act on.
 #[derive(Debug)]
 pub struct Context<'a, P> {
     /// The shard's policy.
     pub policy: &'a mut P,
-    /// The connection.
+    /// The identity of the connection.
     pub id: ConnectionId,
-    /// For encoding answers: the last one's bytes, or none.
+    /// A buffer for encoding answers. It holds the bytes of the previous answer, or none.
     pub answer: &'a mut Vec<u8>,
-    /// Set when something was published: then the owner ends the batch ([`Hooks::commit`](corecast_fanout::Hooks::commit)).
+    /// Set when something was published. The owner must then end the batch
+    /// ([`Hooks::commit`](corecast_fanout::Hooks::commit)).
     pub published: bool,
 }
 
-/// Why a connection ends.
+/// The reason why a connection ends.
 #[derive(Clone, Debug)]
 pub struct End {
-    /// For the peer, the log and the counters.
+    /// The code for the peer, the log and the counters.
     pub code: Code,
-    /// For a person.
+    /// An explanation for a person.
     pub text: Cow<'static, str>,
-    /// When the peer should connect again, if the protocol can tell it.
+    /// The delay after which the peer should reconnect, if the protocol can express it.
     pub reconnect_delay: Option<Duration>,
 }
 
 impl End {
-    /// This code, in these words.
+    /// Creates an end with this code and explanation.
     pub fn new(code: Code, text: impl Into<Cow<'static, str>>) -> Self {
         Self { code, text: text.into(), reconnect_delay: None }
     }
 
-    /// The same, with a suggestion of when to connect again.
+    /// Adds a suggestion of when to reconnect.
     #[must_use]
     pub fn with_reconnect_delay(self, delay: Option<Duration>) -> Self {
         Self { reconnect_delay: delay, ..self }
     }
 
-    /// The peer has sent its last byte, with this left of an incomplete frame.
+    /// Returns the end of a connection whose peer has sent its last byte. The bytes in `incomplete` belong to an
+    /// unfinished frame.
     pub fn of_stream(incomplete: &Reassembly) -> Self {
         if incomplete.is_mid_frame() {
             return Self::new(Code::Malformed, "the stream ended inside a frame");
@@ -158,17 +162,18 @@ impl From<DecodeError> for End {
 /// The outcome of handing bytes to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// Frames that were handed to the session.
+    /// The number of frames that were handed to the session.
     pub frames: usize,
-    /// Bytes that were taken. Those behind them belong to a frame that was not admitted.
+    /// The number of bytes that were taken. The bytes after them belong to a frame that was not admitted.
     pub bytes: usize,
 }
 
-/// Hands the frames that `bytes` complete to the session, in order, until one ends the connection; how many they
-/// were.
+/// Hands the frames that `bytes` complete to the session, in order, until one of them ends the connection. Returns the
+/// number of frames.
 ///
 /// # Errors
-/// Why the connection ends. The frames before have taken effect, nothing behind has.
+/// The reason why the connection ends. The frames before the one that ended it have taken effect, and nothing after it
+/// has.
 pub fn receive<S: Session, O: Outlet, P: Policy<O>>(
     session: &mut S,
     incomplete: &mut Reassembly,
@@ -178,10 +183,11 @@ pub fn receive<S: Session, O: Outlet, P: Policy<O>>(
     receive_admitted(session, incomplete, bytes, context, |_| true).map(|taken| taken.frames)
 }
 
-/// As [`receive`], up to the first frame that `admit`, which is given the frame's length in bytes, refuses.
+/// Does what [`receive`] does, up to the first frame that `admit` refuses; `admit` is given the frame's length in
+/// bytes.
 ///
 /// # Errors
-/// As [`receive`].
+/// The same as those of [`receive`].
 pub fn receive_admitted<S: Session, O: Outlet, P: Policy<O>>(
     session: &mut S,
     incomplete: &mut Reassembly,

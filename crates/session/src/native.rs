@@ -13,7 +13,7 @@ pub struct Native {
 }
 
 impl Native {
-    /// One that has not greeted yet.
+    /// Creates a session that is waiting for HELLO.
     pub fn new(limits: Limits) -> Self {
         Self { limits, greeted: false }
     }

@@ -10,9 +10,9 @@ use std::rc::Rc;
 pub struct Plain {
     /// The channel of the listener.
     pub channel: Rc<str>,
-    /// What is accepted.
+    /// The limits on accepted frames.
     pub limits: Limits,
-    /// What lagging means; what the policy's limits say, if nothing.
+    /// The effect of lagging. The policy's limits decide if there is none.
     pub lag: Option<Lag>,
 }
 

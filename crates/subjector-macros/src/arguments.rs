@@ -1,4 +1,4 @@
-//! What the attribute is given: `#[subjector(trait = Name)]`.
+//! The arguments of the attribute: `#[subjector(trait = Name)]`.
 
 use syn::parse::{Parse, ParseStream};
 use syn::{Ident, Token};
@@ -6,7 +6,7 @@ use syn::{Ident, Token};
 /// The arguments of the attribute.
 #[derive(Default)]
 pub(crate) struct Arguments {
-    /// What to call the trait.
+    /// The name of the trait.
     pub(crate) name: Option<Ident>,
 }
 
@@ -21,6 +21,6 @@ impl Parse for Arguments {
         input.parse::<Token![trait]>()?;
         input.parse::<Token![=]>()?;
         let name = Some(input.parse()?);
-        if input.is_empty() { Ok(Self { name }) } else { Err(input.error("nothing comes behind the trait's name")) }
+        if input.is_empty() { Ok(Self { name }) } else { Err(input.error("unexpected tokens after the trait's name")) }
     }
 }

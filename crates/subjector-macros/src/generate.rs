@@ -7,7 +7,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Error, Ident, ImplItem, ItemImpl, Result, Type, parse_quote};
 
-/// The block, and behind it what it stands for.
+/// Returns the block, followed by the generated trait and its implementation.
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let arguments: Arguments = syn::parse2(attribute)?;
     let mut block: ItemImpl = syn::parse2(item)
@@ -25,7 +25,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
     Ok(quote!(#block #generated))
 }
 
-/// The one mark a method may have is `#[subjector(skip)]`.
+/// Checks the marks of a method; the only valid one is `#[subjector(skip)]`.
 fn check_marks(function: &syn::ImplItemFn) -> Result<()> {
     for mark in function.attrs.iter().filter(|attribute| is_skip(attribute)) {
         let skips = mark.parse_args::<Ident>().is_ok_and(|argument| argument == "skip");
@@ -77,7 +77,7 @@ fn calls(arguments: &Arguments, block: &ItemImpl) -> Result<TokenStream> {
     })
 }
 
-/// The name that the trait's name is made of.
+/// Returns the name from which the trait's name is made.
 fn type_name(of: &Type) -> Result<&Ident> {
     match of {
         Type::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
@@ -86,7 +86,7 @@ fn type_name(of: &Type) -> Result<&Ident> {
     .ok_or_else(|| Error::new_spanned(of, "this type has no name to name the trait after: say `trait = Name`"))
 }
 
-/// A call or cast as the trait declares it, without its end.
+/// The signatures of a call and a cast in the trait, without their ends.
 struct Signatures {
     call: TokenStream,
     cast: TokenStream,
@@ -131,7 +131,7 @@ fn declaration(method: &Method<'_>, of: &Type) -> TokenStream {
         #[doc = #about_cast]
         ///
         /// # Errors
-        /// Those of the policy's cast.
+        /// The same as those of the policy's cast.
         #(#others)*
         #[track_caller]
         #cast;
@@ -176,7 +176,7 @@ fn definition(method: &Method<'_>, of: &Type) -> TokenStream {
     }
 }
 
-/// What a cast runs: the method, without what it returns.
+/// Returns the body of a cast, which calls the method and drops its result.
 fn dropping_result(method: &Method<'_>, of: &Type) -> TokenStream {
     let name = method.name;
     let arguments = method.arguments.iter().map(|(name, _)| name);
@@ -191,7 +191,7 @@ fn dropping_result(method: &Method<'_>, of: &Type) -> TokenStream {
     }
 }
 
-/// The type with the block's type in place of `Self`, which in the trait is the `Subjector`.
+/// Replaces `Self` by the block's type, because in the trait `Self` is the `Subjector`.
 fn without_self(of: &Type, block: &Type) -> Type {
     struct Replace<'a>(&'a Type);
     impl VisitMut for Replace<'_> {

@@ -1,11 +1,11 @@
-//! One method of the block: what it takes and how it is called; or why it cannot be.
+//! One method of the block: its arguments and the way it is called, or the reason why it cannot be called.
 
 use syn::visit::{self, Visit};
 use syn::{
     Attribute, Error, FnArg, Ident, ImplItemFn, Pat, Result, ReturnType, Type, TypeReference, Visibility, parse_quote,
 };
 
-/// How a method reaches its object.
+/// The way in which a method reaches its object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Receiver {
     /// `fn` with `&self` or `&mut self`.
@@ -21,19 +21,19 @@ pub(crate) struct Method<'a> {
     pub(crate) name: &'a Ident,
     pub(crate) visibility: &'a Visibility,
     pub(crate) receiver: Receiver,
-    /// Documentation and conditions, which hold for the calls too.
+    /// Documentation and conditions, which also apply to the calls.
     pub(crate) attributes: Vec<&'a Attribute>,
     pub(crate) arguments: Vec<(&'a Ident, &'a Type)>,
     pub(crate) output: Type,
 }
 
-/// Whether the method asks to be left out.
+/// Returns true if the attribute excludes its method.
 pub(crate) fn is_skip(attribute: &Attribute) -> bool {
     attribute.path().is_ident("subjector")
 }
 
 impl<'a> Method<'a> {
-    /// Reads a method; `None` if it is not one for callers of the object.
+    /// Reads a method. Returns `None` if it is not for callers of the object.
     pub(crate) fn read(function: &'a ImplItemFn) -> Result<Option<Self>> {
         if function.attrs.iter().any(is_skip) || matches!(function.vis, Visibility::Inherited) {
             return Ok(None);
@@ -68,7 +68,7 @@ fn is_lifetime(generic: &syn::GenericParam) -> bool {
     matches!(generic, syn::GenericParam::Lifetime(_))
 }
 
-/// How the method reaches the object; `None` if it does not.
+/// Returns the way in which the method reaches the object; `None` if it does not.
 fn receiver(function: &ImplItemFn) -> Result<Option<Receiver>> {
     let is_async = function.sig.asyncness.is_some();
     match function.sig.inputs.first() {
@@ -107,7 +107,7 @@ fn argument(argument: &FnArg) -> Result<(&Ident, &Type)> {
     }
 }
 
-/// Fails where a type borrows or is not named.
+/// Fails if a type borrows or is not named.
 fn owned(of: &Type, message: &str) -> Result<()> {
     struct Borrows(Option<Error>, String);
     impl<'ast> Visit<'ast> for Borrows {
@@ -124,7 +124,7 @@ fn owned(of: &Type, message: &str) -> Result<()> {
             self.0.get_or_insert_with(|| Error::new_spanned(opaque, message));
         }
 
-        // What a function pointer takes is its caller's, not the argument's.
+        // The arguments of a function pointer belong to its caller, not to the argument.
         fn visit_type_bare_fn(&mut self, _pointer: &'ast syn::TypeBareFn) {}
     }
     let mut borrows = Borrows(None, message.to_owned());

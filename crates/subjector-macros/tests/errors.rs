@@ -1,4 +1,5 @@
-//! What the attribute says about code that it cannot give calls for: each file in `errors/` beside its messages.
+//! The errors of the attribute for code that it cannot generate calls for: each file in `errors/` is beside its
+//! messages.
 
 #[test]
 fn each_error_says_what_to_write_instead() {

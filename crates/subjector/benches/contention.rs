@@ -1,8 +1,9 @@
-//! What a call costs under each policy, by how many tasks contend, on how many executors, and how long a call is.
+//! The cost of a call under each policy, by the number of contending tasks, the number of executors, and the length of
+//! a call.
 //!
-//! `cargo bench -p corecast-subjector` runs all of it, `cargo bench -p corecast-subjector -- mutex/2` a part. A
-//! benchmark is named `policy/executors/call/tasks`; its time is that of one call, its throughput calls a second
-//! over all tasks. `1` contending task is the uncontended cost, the column *light* of the crate's table.
+//! `cargo bench -p corecast-subjector` runs everything, `cargo bench -p corecast-subjector -- mutex/2` a part. A
+//! benchmark is named `policy/executors/call/tasks`. Its time is that of one call, and its throughput is the calls a
+//! second of all tasks. `1` contending task shows the uncontended cost, the column *light* of the crate's table.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -12,17 +13,18 @@ use subjector::{Alone, Channel, Mutex, Policy, Portal, Spin, Subjector};
 
 const TASKS: [usize; 4] = [1, 2, 8, 64];
 
-/// Rounds of arithmetic in a call: none to speak of, and enough that keeping others out is what costs.
+/// The rounds of arithmetic in a call: a negligible number, and enough that keeping others out dominates the cost.
 const CALLS: [(&str, u32); 2] = [("short", 1), ("long", 2_000)];
 
-/// Work that the compiler can neither leave out nor foresee.
+/// Does work that the compiler can neither remove nor predict.
 fn work(state: &mut u64, rounds: u32) {
     for _ in 0..rounds {
         *state = black_box(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
     }
 }
 
-/// So many calls, shared out among so many tasks on the executors; from the first start to the last end.
+/// Makes `count` calls, divided among `tasks` tasks on the executors. Returns the time from the first start to the last
+/// end.
 fn calls<P: Policy>(
     executors: &[Mailbox],
     object: &Subjector<u64, P>,
@@ -84,7 +86,7 @@ fn contention(criterion: &mut Criterion) {
     policy(criterion, "channel_on", || Channel::on(there.clone()));
 }
 
-/// Short, as there are 128 of them; `--measurement-time` on the command line makes them longer.
+/// The times are short because there are 128 benchmarks; `--measurement-time` on the command line makes them longer.
 fn settings() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(200))

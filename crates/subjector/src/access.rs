@@ -1,4 +1,4 @@
-//! How a call that awaits reaches its object: in turns, between which nothing of it is borrowed.
+//! The access of an asynchronous call to its object: in turns, between which nothing of it is borrowed.
 
 use crate::error::Error;
 use crate::identity::Identity;
@@ -8,22 +8,22 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// What takes single turns for a call.
+/// Takes single turns for a call.
 pub(crate) trait Turns<T> {
-    /// Runs the job when it is its turn.
+    /// Runs the job when its turn comes.
     ///
     /// # Errors
-    /// It never will be: the executor has stopped.
+    /// The turn will never come, because the executor has stopped.
     fn submit(&self, job: Job<T>) -> Result<(), Error>;
 
     fn identity(&self) -> &Arc<Identity>;
 }
 
-/// The object, for a call that awaits.
+/// The access to the object of an asynchronous call.
 ///
-/// [`with`](Self::with) takes one turn. Under a policy that is [`Indivisible`](crate::Indivisible) the call
-/// keeps others out from its beginning to its end, and every turn is granted at once; under the others, others
-/// may come in between two turns.
+/// [`with`](Self::with) takes one turn. Under a policy that is [`Indivisible`](crate::Indivisible) the call excludes
+/// others from its beginning to its end, and every turn is granted at once. Under the other policies, other calls may
+/// come in between two turns.
 pub struct Access<'a, T> {
     way: Way<'a, T>,
 }
@@ -42,10 +42,10 @@ impl<'a, T: 'static> Access<'a, T> {
         Self { way: Way::Turns(turns) }
     }
 
-    /// Takes a turn: runs `turn` on the object, with everybody else kept out.
+    /// Takes a turn: runs `turn` on the object while all others are excluded.
     ///
     /// # Panics
-    /// With the panic of `turn`; or if the executor that turns run on has stopped.
+    /// With the panic of `turn`, or if the executor that runs the turns has stopped.
     pub async fn with<R: Send + 'static>(&self, turn: impl FnOnce(&mut T) -> R + Send + 'static) -> R {
         let turns = match &self.way {
             Way::Held(object) => return turn(&mut object.borrow_mut()),

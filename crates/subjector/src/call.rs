@@ -1,8 +1,8 @@
-//! Which call runs: the chain of calls that the current code is part of.
+//! The running call: the chain of calls that the current code is part of.
 //!
-//! Kept for the deadlock detector, so in debug builds only; in others a [`Call`] is empty.
+//! The chain is kept for the deadlock detector, so only in debug builds. In other builds a [`Call`] is empty.
 //!
-//! Absent here: what calls hold and wait for, which is `deadlock`'s.
+//! Absent here: what calls hold and wait for, which is in `deadlock`.
 
 use crate::identity::Identity;
 use std::cell::RefCell;
@@ -23,28 +23,28 @@ pub(crate) struct Frame {
     pub(crate) object: u64,
     pub(crate) name: String,
     pub(crate) at: &'static Location<'static>,
-    /// The call in which it was made and which awaits it.
+    /// The call that made this one and awaits it.
     parent: Option<Arc<Frame>>,
 }
 
 impl Frame {
-    /// This call and those that await it, from the inside.
+    /// Returns this call and those that await it, from the innermost outwards.
     pub(crate) fn chain(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
         std::iter::successors(Some(self), |frame| frame.parent.as_ref())
     }
 }
 
-/// A call on its way.
+/// A call in progress.
 #[derive(Clone)]
 pub(crate) struct Call(pub(crate) Option<Arc<Frame>>);
 
 impl Call {
-    /// A call that is made by the code that runs now, which will await it.
+    /// Creates a call made by the code that runs now, which will await it.
     pub(crate) fn begin(identity: &Identity, at: &'static Location<'static>) -> Self {
         Self::within(identity, at, || CURRENT.with_borrow(|current| current.0.clone()))
     }
 
-    /// A call that nobody awaits.
+    /// Creates a call that nobody awaits.
     pub(crate) fn cast(identity: &Identity, at: &'static Location<'static>) -> Self {
         Self::within(identity, at, || None)
     }
@@ -57,7 +57,7 @@ impl Call {
         }))
     }
 
-    /// Runs code of this call.
+    /// Runs code as part of this call.
     pub(crate) fn enter<R>(&self, code: impl FnOnce() -> R) -> R {
         if self.0.is_none() {
             return code();
@@ -66,14 +66,14 @@ impl Call {
         code()
     }
 
-    /// Runs a future as code of this call.
+    /// Runs a future as part of this call.
     pub(crate) async fn scope<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|context| self.enter(|| future.as_mut().poll(context))).await
     }
 }
 
-/// What to return to, after a panic too.
+/// The call to restore, even after a panic.
 struct Outer(Call);
 
 impl Drop for Outer {

@@ -1,18 +1,19 @@
 //! Finds calls that wait, through others, for themselves.
 //!
-//! The graph of the process: which call holds which object, and which call waits for which. A call that starts
-//! to wait looks for a way from its object's holder, over what the calls made inside that one wait for, back to
-//! a call that awaits it. Whoever closes a cycle finds it, because each call enters what it holds before it
-//! waits for more. Debug builds only: it costs a lock of the process per call.
+//! The graph of the process records which call holds which object, and which call waits for which object. A call that
+//! starts to wait searches for a path from the holder of its object, over everything that the calls made inside that
+//! holder wait for, back to a call that awaits it. Whichever call closes a cycle finds it, because each call records
+//! what it holds before it waits for more. This runs in debug builds only, because it costs a process-wide lock per
+//! call.
 //!
-//! A wait that would have been given up in time, by a timeout around it, counts like any other.
+//! A wait with a timeout around it counts like any other, even if the timeout would have ended it.
 
 use crate::call::{Call, Frame};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
-/// A cycle of calls, none of which can go on.
+/// A cycle of calls, none of which can continue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deadlock {
     objects: Vec<String>,
@@ -20,7 +21,7 @@ pub struct Deadlock {
 }
 
 impl Deadlock {
-    /// The names of the objects round the cycle; the first is also the last.
+    /// Returns the names of the objects in the cycle; the first is also the last.
     pub fn objects(&self) -> &[String] {
         &self.objects
     }
@@ -37,9 +38,9 @@ impl std::error::Error for Deadlock {}
 
 #[derive(Default)]
 struct Graph {
-    /// By object, the call that keeps others out of it.
+    /// The call that excludes others, by object.
     holders: HashMap<u64, Arc<Frame>>,
-    /// By call, those that wait for their objects.
+    /// The calls that wait for their objects, by call.
     waits: HashMap<u64, Arc<Frame>>,
 }
 
@@ -49,7 +50,7 @@ fn graph() -> MutexGuard<'static, Graph> {
 }
 
 impl Graph {
-    /// The waits from `waiting` back to one of the calls that await `start`.
+    /// Returns the waits from `waiting` back to one of the calls that await `start`.
     fn cycle(&self, waiting: &Arc<Frame>, start: &Arc<Frame>, seen: &mut HashSet<u64>) -> Option<Vec<Arc<Frame>>> {
         if !seen.insert(waiting.id) {
             return None;
@@ -78,17 +79,17 @@ fn describe(cycle: &[Arc<Frame>]) -> Deadlock {
     Deadlock { objects, waits: waits.collect() }
 }
 
-/// A call that waits for its object, until this is dropped or the call holds it.
+/// A call that waits for its object, until this is dropped or the call holds the object.
 pub(crate) struct Waiting(Option<u64>);
 
-/// A call that keeps others out of its object, until this is dropped.
+/// A call that excludes others from its object, until this is dropped.
 pub(crate) struct Holding(Option<u64>);
 
 impl Call {
-    /// Enters that this call waits for its object.
+    /// Records that this call waits for its object.
     ///
     /// # Errors
-    /// It would wait for ever.
+    /// The call would wait for ever.
     pub(crate) fn wait(&self) -> Result<Waiting, Deadlock> {
         let Some(frame) = &self.0 else { return Ok(Waiting(None)) };
         let mut graph = graph();
@@ -99,7 +100,7 @@ impl Call {
         Ok(Waiting(Some(frame.id)))
     }
 
-    /// Enters that this call has its object for itself, and waits no longer.
+    /// Records that this call holds its object, and no longer waits.
     pub(crate) fn hold(&self) -> Holding {
         let Some(frame) = &self.0 else { return Holding(None) };
         let mut graph = graph();

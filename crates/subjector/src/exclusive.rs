@@ -1,8 +1,7 @@
-//! The one place where an object is reached through a shared reference, and the crate's only `unsafe`.
+//! The only place where an object is reached through a shared reference, and the crate's only `unsafe`.
 //!
-//! Invariant: between a successful [`Exclusive::try_enter`] and the drop of what it gave, every other attempt
-//! fails. The policies decide who tries when; if one of them is wrong, an attempt fails and a call panics, but
-//! memory stays sound.
+//! Invariant: between a successful [`Exclusive::try_enter`] and the drop of its result, every other attempt fails. The
+//! policies decide when to try. If one of them is wrong, an attempt fails and a call panics, but memory stays sound.
 //!
 //! Absent here: waiting.
 #![allow(unsafe_code, reason = "interior mutability that a flag guards, which no safe type gives across awaits")]
@@ -16,7 +15,7 @@ use loom::cell::UnsafeCell;
 #[cfg(not(loom))]
 use std::cell::UnsafeCell;
 
-/// An object that one at a time may enter.
+/// An object that only one call at a time may enter.
 pub(crate) struct Exclusive<T> {
     entered: AtomicBool,
     object: UnsafeCell<T>,
@@ -27,11 +26,11 @@ pub(crate) struct Exclusive<T> {
 // thread to thread, which `T: Send` permits; `T: Sync` is not needed, as two never see it at once.
 unsafe impl<T: Send> Sync for Exclusive<T> {}
 
-/// The object, entered; dropping it leaves.
+/// The entered object. Dropping this leaves it.
 pub(crate) struct Entered<'a, T> {
     exclusive: &'a Exclusive<T>,
-    /// Sent and shared between threads only where `&mut T` may be: the reference above alone would say that a
-    /// `T` that is `Send` but not `Sync` may be shared.
+    /// `Entered` may be sent and shared between threads only where `&mut T` may be. The reference above alone would
+    /// allow a `T` that is `Send` but not `Sync` to be shared.
     object: PhantomData<&'a mut T>,
 }
 
@@ -40,7 +39,7 @@ impl<T> Exclusive<T> {
         Self { entered: AtomicBool::new(false), object: UnsafeCell::new(object) }
     }
 
-    /// Enters, unless somebody is in.
+    /// Enters the object, unless another call has entered it.
     pub(crate) fn try_enter(&self) -> Option<Entered<'_, T>> {
         self.entered
             .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
@@ -48,10 +47,10 @@ impl<T> Exclusive<T> {
             .then_some(Entered { exclusive: self, object: PhantomData })
     }
 
-    /// Enters where the policy has seen to it that nobody is in.
+    /// Enters the object when the policy has ensured that no other call has entered it.
     ///
     /// # Panics
-    /// Somebody is: the policy, or an executor that runs tasks on more than one thread, broke its promise.
+    /// If another call has: the policy, or an executor that runs tasks on more than one thread, broke its promise.
     pub(crate) fn enter(&self) -> Entered<'_, T> {
         self.try_enter().expect("two calls are in one object: its executor must run on one thread")
     }

@@ -1,7 +1,7 @@
-//! A queue of places; the one in front is in.
+//! A queue of tickets; the ticket at the front is in.
 //!
-//! Invariant: the front's waker is taken and woken whenever the front changes, so a place that is given up,
-//! waiting or in, never holds up those behind it.
+//! Invariant: the front's waker is taken and woken whenever the front changes. So a dropped ticket, waiting or in,
+//! never holds up those behind it.
 
 use crate::latch::Latch;
 use crate::sync::{Mutex, lock};
@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-/// First come, first served.
+/// A lock that admits callers in the order of their arrival.
 pub struct Fifo {
     queue: Mutex<Queue>,
 }
@@ -19,7 +19,8 @@ pub struct Fifo {
 #[derive(Default)]
 struct Queue {
     next: u64,
-    /// Ascending by number: at most one place per waiting caller, plus the casts that the object's limit allows.
+    /// The waiting tickets, ascending by number: at most one per waiting caller, plus the casts that the object's limit
+    /// allows.
     places: VecDeque<(u64, Option<Waker>)>,
 }
 
@@ -39,7 +40,7 @@ impl Default for Fifo {
     }
 }
 
-/// A place in a [`Fifo`].
+/// A ticket in a [`Fifo`].
 pub struct Ticket {
     fifo: Arc<Fifo>,
     number: u64,

@@ -1,4 +1,4 @@
-//! What an object has besides its state: a name, a hook for panics, a limit on casts.
+//! The attributes of an object besides its state: a name, a hook for panics, a limit on casts.
 
 use crate::error::Error;
 use std::any::Any;
@@ -6,13 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// What is thrown when something panics.
+/// The payload of a panic.
 pub type Payload = Box<dyn Any + Send>;
 
-/// Takes the object's name and the panic of a call that nobody awaits.
+/// A hook that takes the object's name and the panic of a call that nobody awaits.
 pub(crate) type PanicHook = Arc<dyn Fn(&str, Payload) + Send + Sync>;
 
-/// What names an object and what is counted for it.
+/// The name of an object and its counts.
 pub struct Identity {
     pub(crate) id: u64,
     pub(crate) name: String,
@@ -28,8 +28,8 @@ impl Identity {
         Self { id, name, on_panic, max_casts, casts: AtomicUsize::new(0) }
     }
 
-    /// Hands over a panic that no caller will see. A hook that panics itself is only reported: it must take
-    /// neither the object nor the executor along.
+    /// Passes on a panic that no caller will see. If the hook itself panics, that is only reported, because it must
+    /// affect neither the object nor the executor.
     pub(crate) fn report(&self, panic: Payload) {
         if catch_unwind(AssertUnwindSafe(|| (self.on_panic)(&self.name, panic))).is_err() {
             tracing::error!(object = self.name, "the panic hook panicked");
@@ -62,14 +62,14 @@ impl Identity {
     }
 }
 
-/// A cast that is counted until it is done; being dropped before that is a loss, and is reported.
+/// A cast that is counted until it is done. If it is dropped before that, the loss is reported.
 pub(crate) struct Permit {
     identity: Arc<Identity>,
     is_done: bool,
 }
 
 impl Permit {
-    /// The cast ran to its end; its panic, if it had one, goes to the hook.
+    /// Marks the cast as done. Its panic, if it had one, goes to the hook.
     pub(crate) fn done(mut self, outcome: std::thread::Result<()>) {
         self.is_done = true;
         if let Err(panic) = outcome {
@@ -87,12 +87,12 @@ impl Drop for Permit {
     }
 }
 
-/// Reports through `tracing`, with the message of the usual payloads.
+/// Reports a panic through `tracing`, with the message of the usual payloads.
 pub(crate) fn report_through_tracing(object: &str, panic: &Payload) {
     let message = panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a payload that is no text");
+        .unwrap_or("a payload that is not text");
     tracing::error!(object, panic = message, "a call that nobody awaits panicked");
 }

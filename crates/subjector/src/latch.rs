@@ -1,16 +1,16 @@
-//! What the locking policies wait at.
+//! The latch that callers of the locking policies wait at.
 
 use std::future::Future;
 use std::sync::Arc;
 
-/// Lets one in at a time.
+/// Admits one caller at a time.
 pub trait Latch: Default + Send + Sync + 'static {
-    /// A place among those who want in: ready when it is in, given up when it is dropped.
+    /// A position among the waiting callers. It is ready when it is in, and given up when it is dropped.
     type Place: Future<Output = ()> + Send + Unpin + 'static;
 
-    /// Takes a place.
+    /// Takes a position.
     fn place(latch: &Arc<Self>) -> Self::Place;
 
-    /// Whether that place is in.
+    /// Returns true if the position is in.
     fn is_in(place: &Self::Place) -> bool;
 }

@@ -1,4 +1,4 @@
-//! Objects whose callers call plain methods, while the way the calls are synchronised is chosen in one place.
+//! Objects with plain methods, whose calls are synchronised in a way that is chosen in one place.
 //!
 //! A [`Subjector`] wraps a plain object under a [`Policy`]. Callers see the object's methods, made asynchronous. One type alias
 //! decides if a call spins, takes a lock, goes to another executor, joins a queue or becomes a message. A measurement may change the
@@ -30,15 +30,15 @@
 //!
 //! # The sixteen ways
 //!
-//! Eight policies, each with a call that awaits the result and a cast that does not wait. `tests/ways.rs` holds each
-//! of them to the same promises.
+//! There are eight policies, each with a call that awaits the result and a cast that does not wait. `tests/ways.rs`
+//! tests the same promises for each of them.
 //!
 //! | policy | `call` | `cast` |
 //! | --- | --- | --- |
 //! | [`Spin`] | tries, yielding in between, and runs in the caller | runs at once if free, else a task of this thread's executor tries |
 //! | [`Mutex`] | waits in a queue and runs in the caller | runs at once if free, else a task of this thread's executor takes the place in the queue |
 //! | [`Portal`] | runs as a task of the object's own thread, and comes back | the same, without coming back |
-//! | [`Alone`] | runs in the caller if the object is idle, else with whoever is in | the same, without waiting |
+//! | [`Alone`] | runs in the caller if the object is idle, else in the caller that is in | the same, without waiting |
 //! | [`Channel`] | a message to a task on the object's own thread, and its answer | a message |
 //! | [`Portal::on`] | runs as a task of the named executor, and comes back | the same, without coming back |
 //! | [`Alone::on`] | runs in its order on the named executor | the same, without waiting |
@@ -93,8 +93,8 @@
 //! # });
 //! ```
 //!
-//! A method may also be plainly asynchronous, `async fn prepare(&mut self)`. It borrows the object across its awaits,
-//! so only [`Indivisible`] policies have it, and the compiler says so:
+//! A method may also be an ordinary `async fn prepare(&mut self)`. It borrows the object across its awaits, so only
+//! [`Indivisible`] policies have it, and the compiler reports that:
 //!
 //! ```compile_fail,E0277
 //! use subjector::{Alone, Subjector, subjector};
@@ -124,7 +124,7 @@
 //! | --- | --- | --- |
 //! | casts that wait, [`Builder::max_casts`] | [`MAX_CASTS`] | the cast fails with [`Error::Full`] |
 //! | messages in a mailbox, [`Channel::capacity`] | [`MAILBOX_CAPACITY`] | a call waits for room, a cast fails with [`Error::Full`] |
-//! | calls that one runner of `Alone` does in a row | [`MAX_STRETCH`] | the rest becomes a task of its executor; without one it goes on |
+//! | calls that one runner of `Alone` does in a row | [`MAX_STRETCH`] | the rest becomes a task of its executor; without one it continues |
 //! | yields of a spinning caller | [`MAX_YIELDS`] | it waits to be woken |
 //!
 //! Calls that wait have no limit of their own: each belongs to a task that waits for it.

@@ -1,4 +1,4 @@
-//! The way of a result back to its caller, from another executor or from whoever ran the call.
+//! The channel by which a result returns to its caller, from another executor or from the caller that ran the call.
 
 use crate::error::Error;
 use crate::identity::Identity;
@@ -7,10 +7,10 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 
-/// Where the call ran.
+/// The sending side, where the call ran.
 pub(crate) struct Reply<R>(oneshot::Sender<thread::Result<R>>, Arc<Identity>);
 
-/// Where its caller waits.
+/// The receiving side, where its caller waits.
 pub(crate) struct Answer<R>(oneshot::Receiver<thread::Result<R>>);
 
 pub(crate) fn reply<R>(identity: &Arc<Identity>) -> (Reply<R>, Answer<R>) {
@@ -19,7 +19,7 @@ pub(crate) fn reply<R>(identity: &Arc<Identity>) -> (Reply<R>, Answer<R>) {
 }
 
 impl<R> Reply<R> {
-    /// Sends what became of the call. Without a caller, a result is dropped and a panic goes to the hook.
+    /// Sends the outcome of the call. Without a caller, a result is dropped and a panic goes to the hook.
     pub(crate) fn send(self, outcome: thread::Result<R>) {
         if let Err(Err(panic)) = self.0.send(outcome) {
             self.1.report(panic);
@@ -28,7 +28,7 @@ impl<R> Reply<R> {
 }
 
 impl<R> Answer<R> {
-    /// The result; a panic goes on here.
+    /// Receives the result. A panic continues here.
     pub(crate) async fn receive(self, identity: &Identity) -> Result<R, Error> {
         match self.0.await {
             Ok(Ok(result)) => Ok(result),

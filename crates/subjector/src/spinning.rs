@@ -1,8 +1,8 @@
-//! A flag that whoever wants in tries again and again, with a yield between two tries.
+//! A flag that callers try to take again and again, with a yield between two tries.
 //!
-//! Who tries first when it is free gets in: there is no order. After [`MAX_YIELDS`] a place waits to be woken,
-//! because on an executor that polls its I/O only when no task is runnable, tasks that go on yielding would
-//! keep the very event away that the one inside awaits.
+//! There is no order: the first caller to try when the flag is free gets in. After [`MAX_YIELDS`] a caller waits to be
+//! woken. Some executors poll their I/O only when no task is runnable, and endless yields would keep away the very
+//! event that the caller inside awaits.
 
 use crate::latch::Latch;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
@@ -12,15 +12,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-/// How often a place yields before it waits to be woken. Loom explores each of them, so it has fewer.
+/// The number of times that a caller yields before it waits to be woken. Loom explores each of them, so it uses fewer.
 pub const MAX_YIELDS: u32 = if cfg!(loom) { 1 } else { 16 };
 
-/// A flag and those who no longer look at it by themselves.
+/// A flag, and the callers that wait to be woken.
 pub struct Spinning {
     taken: AtomicBool,
     /// The length of `parked`, readable without its lock.
     parked_count: AtomicUsize,
-    /// At most one waker per waiting caller and yield round; leaving empties it.
+    /// The wakers of these callers: at most one per waiting caller and yield round. Leaving empties the list.
     parked: Mutex<Vec<Waker>>,
 }
 
@@ -40,7 +40,7 @@ impl Spinning {
         parked.push(waker);
         self.parked_count.store(parked.len(), Ordering::Relaxed);
         drop(parked);
-        // Pairs with the fence of `leave`: it sees the count, or the try behind this sees the flag free.
+        // Pairs with the fence of `leave`: either it sees the count, or the next try here sees the flag free.
         fence(Ordering::SeqCst);
     }
 
@@ -54,12 +54,12 @@ impl Spinning {
         let woken = std::mem::take(&mut *parked);
         self.parked_count.store(0, Ordering::Relaxed);
         drop(parked);
-        // All of them: one that has been given up would not pass it on.
+        // All of them are woken, because one that has been dropped would not pass it on.
         woken.into_iter().for_each(Waker::wake);
     }
 }
 
-/// One who tries to get in.
+/// A caller's attempt to get in.
 pub struct Attempt {
     spinning: Arc<Spinning>,
     is_in: bool,

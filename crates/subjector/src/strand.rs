@@ -1,7 +1,8 @@
-//! Jobs on an object, one at a time and in order, each run by whoever finds the strand idle or is running it.
+//! Jobs on an object, one at a time and in order. Each is run by a caller that finds the strand idle or is already
+//! running it.
 //!
-//! Invariant: there is a runner from the moment a job is accepted until none is left; a [`Baton`] is that duty,
-//! and dropping it unfinished discharges it. Jobs never panic: who makes one catches.
+//! Invariant: there is a runner from the moment a job is accepted until none is left. A [`Baton`] is that duty, and
+//! dropping it unfinished discharges it. Jobs never panic: the code that makes one catches panics.
 //!
 //! Absent here: threads and executors.
 
@@ -10,10 +11,10 @@ use crate::sync::{Mutex, lock};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// How many jobs one stretch of running does, before whoever runs lets its executor go on.
+/// The number of jobs in one stretch, after which the runner lets its executor run other tasks.
 pub const MAX_STRETCH: usize = 64;
 
-/// Something to do with the object.
+/// A job to run on the object.
 pub(crate) type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
 
 /// An object and the jobs that wait for it.
@@ -24,16 +25,16 @@ pub(crate) struct Strand<T> {
 
 struct Queue<T> {
     is_running: bool,
-    /// At most one per waiting caller, plus the casts that the object's limit allows.
+    /// The jobs: at most one per waiting caller, plus the casts that the object's limit allows.
     jobs: VecDeque<Job<T>>,
 }
 
-/// What becomes of jobs whose baton is dropped.
+/// The fate of jobs whose baton is dropped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Abandoned {
-    /// They are run there and then.
+    /// They are run at once.
     Run,
-    /// They are dropped: they must run on an executor that has stopped.
+    /// They are dropped, because they must run on an executor that has stopped.
     Dropped,
 }
 
@@ -50,7 +51,7 @@ impl<T> Strand<T> {
         Self { object: Exclusive::new(object), queue: Mutex::new(queue) }
     }
 
-    /// Becomes the runner, if the strand is idle.
+    /// Takes the baton, if the strand is idle.
     pub(crate) fn try_begin(self: &Arc<Self>, abandoned: Abandoned) -> Option<Baton<T>> {
         let mut queue = lock(&self.queue);
         if queue.is_running {
@@ -61,7 +62,7 @@ impl<T> Strand<T> {
         Some(Baton { strand: Arc::clone(self), abandoned, is_done: false })
     }
 
-    /// Queues a job; if nobody runs the strand, the caller must.
+    /// Queues a job. If nobody runs the strand, the caller must, with the returned baton.
     pub(crate) fn push(self: &Arc<Self>, job: Job<T>, abandoned: Abandoned) -> Option<Baton<T>> {
         let mut queue = lock(&self.queue);
         queue.jobs.push_back(job);
@@ -70,7 +71,7 @@ impl<T> Strand<T> {
         (!was_running).then(|| Baton { strand: Arc::clone(self), abandoned, is_done: false })
     }
 
-    /// The next job; without one, the strand is idle.
+    /// Takes the next job. Without one, the strand becomes idle.
     fn next(&self) -> Option<Job<T>> {
         let mut queue = lock(&self.queue);
         let job = queue.jobs.pop_front();
@@ -80,12 +81,12 @@ impl<T> Strand<T> {
 }
 
 impl<T> Baton<T> {
-    /// Does something that was not queued, before anything that is.
+    /// Runs a job that was not queued, before any that is.
     pub(crate) fn run<R>(&self, job: impl FnOnce(&mut T) -> R) -> R {
         job(&mut self.strand.object.enter())
     }
 
-    /// Runs up to [`MAX_STRETCH`] jobs; gives the baton back if there may be more.
+    /// Runs up to [`MAX_STRETCH`] jobs. Returns the baton if there may be more.
     pub(crate) fn stretch(mut self) -> Option<Self> {
         for _ in 0..MAX_STRETCH {
             let Some(job) = self.strand.next() else {

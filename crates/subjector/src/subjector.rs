@@ -10,11 +10,11 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 
-/// How many casts to an object may wait, unless [`Builder::max_casts`] says otherwise. One more fails with
+/// The number of casts to an object that may wait, unless [`Builder::max_casts`] says otherwise. One more fails with
 /// [`Error::Full`].
 pub const MAX_CASTS: usize = 1024;
 
-/// An object `T`, called under a policy `P`. Cloning it gives another handle to the same object.
+/// An object `T`, called under a policy `P`. A clone is another handle to the same object.
 ///
 /// | | awaits the result | does not wait |
 /// | --- | --- | --- |
@@ -22,19 +22,19 @@ pub const MAX_CASTS: usize = 1024;
 /// | asynchronous, in turns, under every policy | [`call_async`](Self::call_async) | [`cast_async`](Self::cast_async) |
 /// | asynchronous, object borrowed throughout: [`Indivisible`] policies | [`call_held`](Self::call_held) | [`cast_held`](Self::cast_held) |
 ///
-/// A `call` that cannot be made panics, so that it looks like the method it calls; `try_call` and its kin give
-/// the [`Error`]. A panic of the called code goes on in the caller. In a cast, whose result is dropped, it goes to
-/// the object's hook ([`Builder::on_panic`]), as does that of a call whose caller has gone. The object stays
+/// A `call` that cannot be made panics, so that it looks like the method it calls; `try_call` and its variants return
+/// the [`Error`]. A panic of the called code continues in the caller. The result of a cast is dropped, and its panic
+/// goes to the object's hook ([`Builder::on_panic`]), as does that of a call whose caller has gone. The object stays
 /// usable, in the state in which the panic left it.
 ///
-/// A call starts when its future is first polled. Dropping the future of a call gives up a place in a queue;
-/// code that runs in the caller stops at its await; code that was handed to another executor runs to its end.
+/// A call starts when its future is first polled. If the future of a call is dropped, it gives up its position in a
+/// queue. Code that runs in the caller stops at its await; code that was handed to another executor runs to its end.
 pub struct Subjector<T: Send + 'static, P: Policy> {
     subject: P::Subject<T>,
 }
 
 impl<T: Send + 'static, P: Policy> Subjector<T, P> {
-    /// Puts an object under the policy's default.
+    /// Creates an object under the policy's default.
     pub fn new(object: T) -> Self
     where
         P: Default,
@@ -42,12 +42,12 @@ impl<T: Send + 'static, P: Policy> Subjector<T, P> {
         Self::with(object, P::default())
     }
 
-    /// Puts an object under a policy.
+    /// Creates an object under a policy.
     pub fn with(object: T, policy: P) -> Self {
         Self::build(object).policy(policy)
     }
 
-    /// Puts an object under a policy, with a name, a hook, a limit.
+    /// Creates a builder, for an object with a policy, a name, a hook and a limit.
     pub fn build(object: T) -> Builder<T, P> {
         Builder {
             object,
@@ -58,12 +58,12 @@ impl<T: Send + 'static, P: Policy> Subjector<T, P> {
         }
     }
 
-    /// The object's name.
+    /// Returns the object's name.
     pub fn name(&self) -> &str {
         &self.subject.identity().name
     }
 
-    /// How many casts wait or run.
+    /// Returns the number of casts that wait or run.
     pub fn pending_casts(&self) -> usize {
         self.subject.identity().pending_casts()
     }
@@ -71,7 +71,7 @@ impl<T: Send + 'static, P: Policy> Subjector<T, P> {
     /// Calls a function with the object.
     ///
     /// # Panics
-    /// As `call` does; or the call cannot be made: [`try_call`](Self::try_call).
+    /// With the panic of `call`, or if the call cannot be made; see [`try_call`](Self::try_call).
     #[track_caller]
     pub fn call<R: Send + 'static>(
         &self,
@@ -84,10 +84,10 @@ impl<T: Send + 'static, P: Policy> Subjector<T, P> {
     /// Calls a function with the object.
     ///
     /// # Errors
-    /// The object's executor has stopped; in debug builds, the call would wait for itself.
+    /// The object's executor has stopped. In debug builds also: the call would wait for itself.
     ///
     /// # Panics
-    /// As `call` does.
+    /// With the panic of `call`.
     #[track_caller]
     pub fn try_call<R: Send + 'static>(
         &self,
@@ -96,11 +96,11 @@ impl<T: Send + 'static, P: Policy> Subjector<T, P> {
         self.subject.call(Location::caller(), call)
     }
 
-    /// Has a function called with the object, and does not wait. Under `Spin`, `Mutex` and `Alone` it runs here if
+    /// Casts a function: calls it with the object and does not wait. Under `Spin`, `Mutex` and `Alone` it runs here if
     /// the object is free.
     ///
     /// # Errors
-    /// Too many casts wait; the object's executor has stopped; it must wait and this thread has no executor.
+    /// Too many casts wait; the object's executor has stopped; the cast must wait and this thread has no executor.
     #[track_caller]
     pub fn cast(&self, call: impl FnOnce(&mut T) + Send + 'static) -> Result<(), Error> {
         self.subject.cast(Location::caller(), call)
@@ -109,7 +109,7 @@ impl<T: Send + 'static, P: Policy> Subjector<T, P> {
     /// Calls asynchronous code, which reaches the object in turns.
     ///
     /// # Panics
-    /// As `call` does; or the call cannot be made: [`try_call_async`](Self::try_call_async).
+    /// With the panic of `call`, or if the call cannot be made; see [`try_call_async`](Self::try_call_async).
     #[track_caller]
     pub fn call_async<R: Send + 'static>(
         &self,
@@ -122,10 +122,10 @@ impl<T: Send + 'static, P: Policy> Subjector<T, P> {
     /// Calls asynchronous code, which reaches the object in turns.
     ///
     /// # Errors
-    /// As of [`try_call`](Self::try_call).
+    /// The same as those of [`try_call`](Self::try_call).
     ///
     /// # Panics
-    /// As `call` does.
+    /// With the panic of `call`.
     #[track_caller]
     pub fn try_call_async<R: Send + 'static>(
         &self,
@@ -134,10 +134,10 @@ impl<T: Send + 'static, P: Policy> Subjector<T, P> {
         self.subject.call_async(Location::caller(), call)
     }
 
-    /// Has asynchronous code called, which reaches the object in turns, and does not wait.
+    /// Casts asynchronous code, which reaches the object in turns: calls it and does not wait.
     ///
     /// # Errors
-    /// Too many casts wait; the executor has stopped; the policy names none and this thread has none.
+    /// Too many casts wait; the executor has stopped; the policy names no executor and this thread has none.
     #[track_caller]
     pub fn cast_async(&self, call: impl AsyncFnOnce(Access<'_, T>) + Send + 'static) -> Result<(), Error> {
         self.subject.cast_async(Location::caller(), call)
@@ -148,7 +148,7 @@ impl<T: Send + 'static, P: Indivisible> Subjector<T, P> {
     /// Calls asynchronous code that borrows the object throughout.
     ///
     /// # Panics
-    /// As `call` does; or the call cannot be made: [`try_call_held`](Self::try_call_held).
+    /// With the panic of `call`, or if the call cannot be made; see [`try_call_held`](Self::try_call_held).
     #[track_caller]
     pub fn call_held<R: Send + 'static>(
         &self,
@@ -161,10 +161,10 @@ impl<T: Send + 'static, P: Indivisible> Subjector<T, P> {
     /// Calls asynchronous code that borrows the object throughout.
     ///
     /// # Errors
-    /// As of [`try_call`](Self::try_call).
+    /// The same as those of [`try_call`](Self::try_call).
     ///
     /// # Panics
-    /// As `call` does.
+    /// With the panic of `call`.
     #[track_caller]
     pub fn try_call_held<R: Send + 'static>(
         &self,
@@ -173,10 +173,10 @@ impl<T: Send + 'static, P: Indivisible> Subjector<T, P> {
         P::call_held(&self.subject, Location::caller(), call)
     }
 
-    /// Has asynchronous code called that borrows the object throughout, and does not wait.
+    /// Casts asynchronous code that borrows the object throughout: calls it and does not wait.
     ///
     /// # Errors
-    /// As of [`cast_async`](Self::cast_async).
+    /// The same as those of [`cast_async`](Self::cast_async).
     #[track_caller]
     pub fn cast_held(&self, call: impl AsyncFnOnce(&mut T) + Send + 'static) -> Result<(), Error> {
         P::cast_held(&self.subject, Location::caller(), call)
@@ -195,7 +195,7 @@ impl<T: Send + 'static, P: Policy> fmt::Debug for Subjector<T, P> {
     }
 }
 
-/// An object that is to be put under a policy.
+/// The builder of an object under a policy.
 #[must_use]
 pub struct Builder<T, P> {
     object: T,
@@ -206,23 +206,23 @@ pub struct Builder<T, P> {
 }
 
 impl<T: Send + 'static, P: Policy> Builder<T, P> {
-    /// What errors and reports call it; by default the name of its type.
+    /// Sets the name that errors and reports use; by default the name of the object's type.
     pub fn name(self, name: impl Into<String>) -> Self {
         Self { name: name.into(), ..self }
     }
 
-    /// Takes the object's name and the panic of a call that nobody awaits; by default it is reported through
-    /// `tracing`. It runs where the call ran.
+    /// Sets the hook that takes the object's name and the panic of a call that nobody awaits. By default the panic is
+    /// reported through `tracing`. The hook runs where the call ran.
     pub fn on_panic(self, hook: impl Fn(&str, Payload) + Send + Sync + 'static) -> Self {
         Self { on_panic: Arc::new(hook), ..self }
     }
 
-    /// How many casts may wait or run; one more fails with [`Error::Full`].
+    /// Sets the number of casts that may wait or run. One more fails with [`Error::Full`].
     pub fn max_casts(self, casts: usize) -> Self {
         Self { max_casts: casts, ..self }
     }
 
-    /// Puts it under that policy.
+    /// Puts the object under that policy.
     pub fn policy(self, policy: P) -> Subjector<T, P> {
         let identity = Arc::new(Identity::new(self.name, self.on_panic, self.max_casts));
         Subjector { subject: policy.wrap(self.object, identity) }

@@ -1,4 +1,5 @@
-//! The counter that `set(get() + 1)` races, whatever the policy, through the methods that the attribute gives.
+//! A counter on which `set(get() + 1)` is a race under every policy, called through the methods that the attribute
+//! generates.
 
 mod common;
 #[macro_use]
@@ -29,7 +30,7 @@ impl Counter {
     }
 }
 
-/// A policy keeps single calls apart, not what a caller does between two.
+/// A policy keeps single calls apart, but not what a caller does between two calls.
 fn a_counter_is_raced_by_its_callers_and_safe_in_one_call<P: Policy>(policy: impl Fn() -> P) {
     run(async |_| {
         let counter = Subjector::with(Counter(0), policy());

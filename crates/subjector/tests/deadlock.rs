@@ -1,5 +1,5 @@
-//! Two friends who greet each other at once: never a deadlock where a call that awaits lets others in; where it does
-//! not, a debug build names the cycle instead of hanging.
+//! Two friends greet each other at once. There is never a deadlock if a call that awaits lets others in. Under the
+//! other policies, a debug build names the cycle instead of hanging.
 
 mod common;
 #[macro_use]
@@ -25,14 +25,14 @@ under! {
     => [waiting_for_a_busy_friend_is_no_deadlock]
 }
 
-/// How often a friend was greeted.
+/// A friend, whose state is the number of greetings received.
 type Friend<P> = Subjector<u32, P>;
 
 fn friend<P: Policy>(name: &str, policy: P) -> Friend<P> {
     Subjector::build(0).name(name).policy(policy)
 }
 
-/// One greets the other, when each of them has begun: `ready` tells the other so, `other_ready` waits for it.
+/// Makes one friend greet the other once both have begun. `ready` tells the other, and `other_ready` waits for it.
 async fn greet<P: Policy>(
     one: &Friend<P>,
     other: &Friend<P>,
@@ -54,7 +54,7 @@ async fn greet<P: Policy>(
     greet.await?
 }
 
-/// Friends in a circle greet the next one, all at once.
+/// Makes friends in a circle greet the next one, all at once.
 async fn greet_round<P: Policy>(friends: [Friend<P>; 2]) -> [Result<u32, Error>; 2] {
     let [alice, bob] = friends;
     let ((alice_ready, alice_began), (bob_ready, bob_began)) = (flume::unbounded(), flume::unbounded());

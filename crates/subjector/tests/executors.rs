@@ -1,4 +1,4 @@
-//! Executors of this crate and of others: calls run there, casts that must wait find them, and panics leave them be.
+//! Executors of this crate and of others: calls run there, casts that must wait find them, and panics do not end them.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::thread;
 use subjector::executor::{self, Executor, Mailbox};
 use subjector::{Access, Alone, Channel, Mutex, Policy, Portal, Subjector};
 
-/// What must hold of a named executor, seen from another one.
+/// Checks the promises of a named executor, from another one.
 async fn serves(mailbox: Mailbox) {
     async fn under<P: Policy>(policy: P) -> thread::ThreadId {
         let list = Subjector::build(Vec::new()).on_panic(|_, _| ()).policy(policy);
@@ -31,7 +31,7 @@ async fn serves(mailbox: Mailbox) {
     assert_eq!(has_run.recv_async().await, Ok(there));
 }
 
-/// What must hold on an executor whose mailbox is served: what must wait is done there, later.
+/// Checks that casts that must wait are done later, on an executor whose mailbox is served.
 async fn takes_casts_that_wait() {
     let list = Subjector::with(Vec::new(), Mutex);
     let (open, gate) = gate();
@@ -90,7 +90,7 @@ fn a_current_thread_tokio_runtime_serves() {
     server.join().expect("no panic there");
 }
 
-/// glommio needs io_uring, which a container may not permit.
+/// glommio needs io_uring, which a container may not allow.
 #[test]
 fn a_glommio_executor_serves() {
     use glommio::{LocalExecutorBuilder, Placement};

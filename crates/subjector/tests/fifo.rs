@@ -81,7 +81,7 @@ fn spin_lets_in_who_tries_first() {
     });
 }
 
-/// More polls than it yields.
+/// There are more polls than the policy yields.
 #[test]
 fn spin_stops_yielding_and_is_woken() {
     run(async |local| {

@@ -1,5 +1,5 @@
-//! Whether a call that awaits keeps others out: the manager of users whose ages are raced where it does not, and the
-//! interface that responds while a user is fetched where it does not.
+//! Calls that await either exclude others or let them in. Without exclusion, a user manager has a race on ages; with
+//! it, an interface does not respond while a user is fetched.
 
 mod common;
 #[macro_use]
@@ -25,7 +25,7 @@ struct Users {
 
 #[subjector]
 impl Users {
-    /// Asks the registry, and makes the user one year older.
+    /// Asks the registry, then makes the user one year older.
     pub(crate) async fn birthday(access: Access<'_, Self>, registry: Gate) {
         let age = access.with(|users| users.age).await;
         registry.pass().await;
@@ -37,7 +37,7 @@ impl Users {
     }
 }
 
-/// Two birthdays at once. `at_once` tells how many of them get as far as the registry before it answers.
+/// Makes two birthdays at once. `at_once` is the number of them that reach the registry before it answers.
 async fn two_birthdays<P: Policy>(local: Local, policy: P, at_once: usize) -> u32 {
     let users = Subjector::with(Users { age: 20 }, policy);
     let (answer, registry) = gate();

@@ -1,4 +1,4 @@
-//! Where calls run, and what waiting callers leave alone: their executor's other tasks.
+//! The executors on which calls run, and the other tasks of an executor, which waiting callers do not block.
 
 mod common;
 #[macro_use]
@@ -30,7 +30,7 @@ fn a_waiting_caller_leaves_its_executor_to_others<P: Policy>(policy: impl Fn() -
         gate.reached().await;
         let waits = number.clone();
         let waits = local.spawn(async move { waits.call(|number| *number).await });
-        // The same executor's: if the two before it blocked it, nobody would open the gate.
+        // This task runs on the same executor. If the two before it blocked it, nobody would open the gate.
         local.spawn(async move { open.send(()).expect("the gate is held") }).await;
         call.await;
         assert_eq!(waits.await, 0);
@@ -78,13 +78,13 @@ fn calls_run_on_the_executor_that_was_named() {
     });
 }
 
-/// More calls than one stretch: the rest becomes a task of the executor, and calls of others come in between.
+/// There are more calls than one stretch: the rest becomes a task of the executor, and other calls come in between.
 #[test]
 fn alone_lets_its_executor_go_on_after_a_stretch() {
     run(async |local| {
         let list = Subjector::with(Vec::new(), Alone::default());
         let recursive = list.clone();
-        // Queued while the first one runs, by itself.
+        // The first call queues these itself while it runs.
         let cast = list.cast(move |_| {
             for number in 0..2 * subjector::MAX_STRETCH {
                 recursive.cast(move |list: &mut Vec<usize>| list.push(number)).expect("the cast is taken");

@@ -1,4 +1,4 @@
-//! What a call or cast says that cannot be made.
+//! The errors of calls and casts that cannot be made.
 
 mod common;
 #[macro_use]
@@ -18,7 +18,7 @@ under! {
     no_executor_spin: subjector::Spin, no_executor_mutex: subjector::Mutex => [a_cast_that_must_wait_needs_an_executor]
 }
 
-/// An executor that is no longer served.
+/// Returns an executor that is no longer served.
 fn stopped() -> executor::Mailbox {
     executor::mailbox().0
 }
@@ -108,7 +108,7 @@ fn a_call_to_a_full_mailbox_waits_and_a_cast_is_refused() {
     });
 }
 
-/// The executor ends while a call is under way on it.
+/// The executor ends while a call is in progress on it.
 #[test]
 fn a_call_that_was_under_way_says_that_the_executor_has_stopped() {
     block_on(async {

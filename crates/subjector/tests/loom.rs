@@ -1,6 +1,6 @@
 //! `Spin`, `Mutex` and `Alone` under every interleaving of two or three threads, up to loom's bound of preemptions.
-//! `make loom` runs it; in release, as the deadlock detector's record of a thread's current call would be shared by
-//! loom's threads, which are one to the system.
+//! `make loom` runs it in release mode, because loom's threads are one thread to the system and would share the
+//! deadlock detector's record of the current call.
 #![cfg(loom)]
 
 use futures_lite::future::poll_once;
@@ -8,7 +8,7 @@ use loom::future::block_on;
 use loom::thread;
 use subjector::{Access, Alone, Mutex, Policy, Spin, Subjector};
 
-/// Two threads add, each in one call that reads and writes: neither is lost, and loom's cell sees no overlap.
+/// Two threads add, each in one call that reads and writes. Neither addition is lost, and loom's cell sees no overlap.
 fn calls_exclude_each_other<P: Policy + Clone + Send + Sync>(policy: P) {
     loom::model(move || {
         let number = Subjector::with(0, policy.clone());
@@ -20,7 +20,7 @@ fn calls_exclude_each_other<P: Policy + Clone + Send + Sync>(policy: P) {
     });
 }
 
-/// A call that awaits in its middle, and a call of another thread that may have to be woken.
+/// One call awaits in its middle, and a call of another thread may have to be woken.
 fn a_waiting_call_is_woken<P: Policy + Clone + Send + Sync>(policy: P) {
     loom::model(move || {
         let number = Subjector::with(0, policy.clone());
@@ -36,7 +36,7 @@ fn a_waiting_call_is_woken<P: Policy + Clone + Send + Sync>(policy: P) {
     });
 }
 
-/// A caller that gives up while it waits passes on what woke it.
+/// A caller that gives up while it waits passes on its wake-up.
 fn a_caller_that_gives_up_holds_nobody_up<P: Policy + Clone + Send + Sync>(policy: P) {
     loom::model(move || {
         let number = Subjector::with(0, policy.clone());
@@ -93,7 +93,7 @@ fn mutex_survives_who_gives_up() {
     a_caller_that_gives_up_holds_nobody_up(Mutex);
 }
 
-/// Casts run in the thread that finds the strand idle or runs it already: none is left behind.
+/// Casts run in the thread that finds the strand idle or already runs it, and none is left behind.
 #[test]
 fn alone_leaves_no_cast_behind() {
     loom::model(|| {

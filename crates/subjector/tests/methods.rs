@@ -1,4 +1,4 @@
-//! The methods that `#[subjector]` gives: the same names and arguments, results, errors and documentation, and a
+//! The methods that `#[subjector]` generates: the same names, arguments, results, errors and documentation, under a
 //! policy that one alias names.
 
 mod common;
@@ -37,7 +37,7 @@ impl Accounts {
         *self.balance_of(name) += amount;
     }
 
-    /// Takes from a balance, if it is there.
+    /// Takes from a balance, if it is sufficient.
     pub(crate) fn withdraw(&mut self, name: String, amount: i64) -> Result<i64, Overdrawn> {
         let balance = self.balance_of(name);
         if *balance < amount {
@@ -72,7 +72,7 @@ impl Accounts {
     }
 }
 
-/// A caller, which knows no policy.
+/// A caller, which does not know the policy.
 async fn business<P: Policy>(accounts: &Subjector<Accounts, P>) {
     accounts.deposit("a".into(), 10).await;
     assert_eq!(accounts.withdraw("a".into(), 4).await, Ok(6));

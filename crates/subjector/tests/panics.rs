@@ -1,5 +1,5 @@
-//! A panic comes back to who awaits the call, or goes to the object's hook; neither the object nor an executor
-//! goes with it.
+//! A panic returns to the caller that awaits the call, or goes to the object's hook. It ends neither the object nor an
+//! executor.
 
 mod common;
 #[macro_use]
@@ -27,12 +27,12 @@ under! {
     => [the_panic_of_a_call_whose_caller_has_gone_goes_to_the_hook]
 }
 
-/// The text of a panic.
+/// Returns the text of a panic.
 fn text(panic: &Payload) -> String {
     (*panic.downcast_ref::<&str>().expect("the tests panic with literals")).to_owned()
 }
 
-/// An object whose hook tells of its name and the panic.
+/// Returns an object whose hook reports its name and the panic.
 fn reporting<P: Policy>(policy: P) -> (Subjector<i32, P>, Receiver<String>) {
     let (report, reports) = flume::unbounded();
     let hook =

@@ -1,5 +1,5 @@
-//! The sixteen ways: under each of the eight policies, a call that awaits and a cast that does not; and each of
-//! them with code that awaits too.
+//! The sixteen ways: under each of the eight policies, a call that awaits the result and a cast that does not, each
+//! also with code that awaits.
 
 mod common;
 #[macro_use]
@@ -89,9 +89,9 @@ fn an_asynchronous_cast_is_done<P: Policy>(policy: impl Fn() -> P) {
     });
 }
 
-/// Tasks of each of the two threads.
+/// The number of tasks on each of the two threads.
 const TASKS: usize = 4;
-/// Calls of each task.
+/// The number of calls of each task.
 const CALLS: usize = 50;
 
 fn calls_of_two_threads_all_count<P: Policy>(policy: impl Fn() -> P) {
@@ -135,7 +135,7 @@ fn casts_of_two_threads_all_count<P: Policy>(policy: impl Fn() -> P) {
                     });
                     cast.expect("the cast is taken");
                 }
-                // Casts that had to wait are this executor's: it goes on until they are done.
+                // Casts that had to wait belong to this executor, which goes on until they are done.
                 drop(done);
                 number.call(|_| ()).await;
                 common::until(|| number.pending_casts() == 0).await;

@@ -1,39 +1,39 @@
-//! How long a test waits.
+//! The time that a test waits.
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take in a test before it counts as never: 10 s.
+/// The time after which something in a test counts as never happening: 10 s.
 ///
-/// Long enough for a loaded machine with two cores, so that a test which fails at it found a hang.
+/// It is long enough for a loaded machine with two cores, so a test that reaches it has found a hang.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Between two looks of [`wait_until`].
+/// The interval between two checks of [`wait_until`].
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// The instant at which a wait gives up.
+/// The instant at which a wait ends in failure.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// [`DEADLINE`] from now.
+    /// Returns the deadline [`DEADLINE`] from now.
     pub fn start() -> Self {
         Self::after(DEADLINE)
     }
 
-    /// This long from now.
+    /// Returns the deadline this long from now.
     pub fn after(duration: Duration) -> Self {
         Self(Instant::now() + duration)
     }
 
-    /// What is left; zero once it has passed.
+    /// Returns the remaining time; zero once the deadline has passed.
     pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// What is left, for calls that take zero as "for ever".
+    /// Returns the remaining time, for calls that take zero as "for ever".
     ///
     /// # Panics
-    /// If it has passed; `what` was waited for.
+    /// If the deadline has passed. `what` names the event that was waited for.
     pub fn remaining_for(self, what: &str) -> Duration {
         let remaining = self.remaining();
         assert!(!remaining.is_zero(), "the deadline passed waiting for {what}");
@@ -47,10 +47,10 @@ impl Default for Deadline {
     }
 }
 
-/// Looks every 2 ms whether `condition` holds.
+/// Checks every 2 ms whether `condition` holds.
 ///
-/// Only for what gives no event to wait for: the end of a child, memory or CPU use, a counter. For
-/// bytes use [`Peer`](crate::Peer), for output [`Process`](crate::Process): those block.
+/// Use this only if there is no event to wait for: the end of a child, memory or CPU use, a counter. For bytes use
+/// [`Peer`](crate::Peer), for output [`Process`](crate::Process), which block.
 ///
 /// # Panics
 /// If it does not hold by the deadline.

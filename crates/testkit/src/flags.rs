@@ -1,4 +1,4 @@
-//! Every flag of a command with values at the edges of its range.
+//! Tests of every flag of a command with values at the edges of its range.
 
 use std::ffi::OsStr;
 use std::panic::{self, AssertUnwindSafe};
@@ -16,18 +16,18 @@ const VALUES: [&str; 9] =
 /// A flag that takes a value, with one of the values.
 #[derive(Debug)]
 pub struct FlagCase {
-    /// With its dashes.
+    /// The flag with its dashes.
     pub flag: String,
     value: &'static str,
 }
 
 impl FlagCase {
-    /// The flag with the value.
+    /// Returns the argument: the flag with the value.
     pub fn argument(&self) -> String {
         format!("{}={}", self.flag, self.value)
     }
 
-    /// The arguments beside it: those of `others` that are not of the same flag.
+    /// Returns the arguments beside it: those of `others` that belong to other flags, then its own.
     pub fn with(&self, others: &[&str]) -> Vec<String> {
         let others = others.iter().filter(|other| other.split('=').next() != Some(&self.flag));
         others.map(|other| (*other).to_owned()).chain([self.argument()]).collect()
@@ -45,7 +45,7 @@ impl FlagCase {
     }
 }
 
-/// Every flag of a subcommand that takes a value, by its help, with every value.
+/// Returns every flag of a subcommand that takes a value, according to its help, with every value.
 ///
 /// # Panics
 /// If the help names no such flag.
@@ -62,10 +62,10 @@ pub fn flag_cases(binary: impl AsRef<OsStr>, subcommand: &str) -> Vec<FlagCase> 
     flags.into_iter().flat_map(|flag| VALUES.map(|value| FlagCase { flag: flag.clone(), value })).collect()
 }
 
-/// Looks at all cases, a few at a time, each in a directory of its own.
+/// Runs `look` on all cases, a few at a time, each in its own directory.
 ///
 /// # Panics
-/// If a look did.
+/// If one of them panicked.
 pub fn each_case(cases: Vec<FlagCase>, look: impl Fn(&FlagCase, &Path) + Sync) {
     let queue = Mutex::new(cases);
     let next = || queue.lock().expect("nobody panics with it").pop();
@@ -92,8 +92,8 @@ pub fn start_in(directory: &Path, binary: impl AsRef<OsStr>, subcommand: &str, a
 }
 
 impl FlagCase {
-    /// Runs a subcommand with the flag and the other arguments to its end, and checks that it gave figures or refused the
-    /// value.
+    /// Runs a subcommand with the flag and the other arguments to its end. Checks that it printed figures or refused
+    /// the value.
     ///
     /// # Panics
     /// If it did neither.
@@ -101,7 +101,7 @@ impl FlagCase {
         let finished = start_in(directory, binary, subcommand, &self.with(others)).finish(Deadline::start());
         match finished.code {
             0 => assert_eq!(finished.stderr, "", "{}", self.argument()),
-            // Figures that are not valid on this machine.
+            // The figures are not valid on this machine.
             1 if !finished.stdout.is_empty() && finished.stderr.is_empty() => {}
             _ => self.assert_refused(&finished),
         }

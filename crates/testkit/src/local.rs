@@ -7,7 +7,7 @@ use corecast_engine::{Config, ConnectionId, Control, Listener, PolicyKind, Proto
 
 use crate::{DEADLINE, Deadline, Peer, wait_until};
 
-/// A server of the test's own; stopped when dropped.
+/// A server in the test's process, stopped when dropped.
 #[derive(Debug)]
 pub struct LocalServer {
     server: Option<Server>,
@@ -15,11 +15,11 @@ pub struct LocalServer {
 }
 
 impl LocalServer {
-    /// A configuration with this many shards, round the CPUs that the test may run on, a listener of each
-    /// protocol on a free port of loopback, and the default limits.
+    /// Returns a configuration with this number of shards, which share the CPUs that the test may run on, a listener of
+    /// each protocol on a free port of loopback, and the default limits.
     ///
     /// # Panics
-    /// If the CPUs cannot be told.
+    /// If the CPUs cannot be determined.
     pub fn config(policy: PolicyKind, shards: usize) -> Config {
         let cpus = allowed_cpus().expect("the affinity of this thread");
         let on_loopback = |protocol: &Protocol| Listener::new(*protocol, (Ipv4Addr::LOCALHOST, 0));
@@ -27,10 +27,10 @@ impl LocalServer {
         Config::new(listeners, cpus.into_iter().cycle().take(shards).collect()).with_policy(policy)
     }
 
-    /// Starts a server; it accepts when this returns.
+    /// Starts a server, which accepts connections when this returns.
     ///
     /// # Panics
-    /// If it does not start.
+    /// If the server does not start.
     #[expect(clippy::needless_pass_by_value, reason = "a test makes the configuration for this one call")]
     pub fn start(config: Config) -> Self {
         let server = Server::start(&config).unwrap_or_else(|error| panic!("the server does not start: {error}"));
@@ -38,16 +38,16 @@ impl LocalServer {
         Self { server: Some(server), listeners }
     }
 
-    /// The address of its first listener of this protocol.
+    /// Returns the address of the first listener of this protocol.
     ///
     /// # Panics
-    /// If it has none.
+    /// If there is none.
     pub fn address(&self, protocol: Protocol) -> SocketAddr {
         let mut listeners = self.listeners.iter();
         listeners.find(|listener| listener.protocol == protocol).expect("a listener of this protocol").address
     }
 
-    /// What asks things of it.
+    /// Returns the handle that sends requests to the server.
     ///
     /// # Panics
     /// Never.
@@ -55,10 +55,10 @@ impl LocalServer {
         self.server.as_ref().expect("only taken on stop and drop").control()
     }
 
-    /// The server's name for a connection, once it has accepted it.
+    /// Returns the server's name for a connection, once it has accepted it.
     ///
     /// # Panics
-    /// If it has not by [`DEADLINE`].
+    /// If the server has not accepted it by [`DEADLINE`].
     pub fn connection(&self, peer: &Peer) -> ConnectionId {
         let address = peer.stream().local_addr().expect("a connected socket has an address");
         let mut found = None;
@@ -70,10 +70,10 @@ impl LocalServer {
         found.expect("waited for")
     }
 
-    /// Stops it and waits for its end.
+    /// Stops the server and waits for its end.
     ///
     /// # Panics
-    /// If it does not end by [`DEADLINE`], or not cleanly.
+    /// If the server does not end by [`DEADLINE`], or does not end cleanly.
     pub fn stop(mut self) -> Summary {
         let server = self.server.take().expect("only taken here and on drop");
         match stop(server) {
@@ -86,7 +86,7 @@ impl LocalServer {
 impl Drop for LocalServer {
     fn drop(&mut self) {
         if let Some(server) = self.server.take() {
-            // The test has its result, or is failing already; a second panic would abort it.
+            // The test has its result or is failing already, and a second panic would abort it.
             let _ = stop(server);
         }
     }
@@ -96,14 +96,14 @@ impl Drop for LocalServer {
 pub fn everywhere(test: impl Fn(PolicyKind, usize)) {
     for policy in PolicyKind::AVAILABLE {
         for shards in [1, 2] {
-            // Shown when the test fails: which one it was.
+            // This is shown when the test fails, and identifies the case.
             println!("policy {policy}, {shards} shards");
             test(*policy, shards);
         }
     }
 }
 
-/// Waits in a thread of its own, which outlives the deadline if it must.
+/// Waits in a separate thread, which may outlive the deadline.
 fn stop(server: Server) -> Option<Result<Summary, corecast_engine::RunError>> {
     server.stop();
     let (sender, outcome) = mpsc::channel();

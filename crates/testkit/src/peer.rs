@@ -10,16 +10,16 @@ use crate::{DEADLINE, Deadline};
 
 /// The other end of a connection, which sends exactly the bytes it is told to.
 ///
-/// Each call has [`DEADLINE`] for itself.
+/// Each call has its own [`DEADLINE`].
 #[derive(Debug)]
 pub struct Peer {
     stream: TcpStream,
-    /// What came behind the bytes or frame that was last asked for.
+    /// The bytes received after those or the frame that was last asked for.
     ahead: Vec<u8>,
 }
 
 impl Peer {
-    /// Connects, with `TCP_NODELAY`: each [`send`](Self::send) is a segment of its own, if it fits.
+    /// Connects with `TCP_NODELAY`, so that each [`send`](Self::send) is a separate segment, if it fits.
     ///
     /// # Panics
     /// If there is no connection by the deadline.
@@ -32,7 +32,7 @@ impl Peer {
     /// Takes a connected socket, and sets `TCP_NODELAY` as [`connect`](Self::connect) does.
     ///
     /// # Panics
-    /// If it is none.
+    /// If the socket is not connected.
     pub fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("TCP_NODELAY");
         stream.set_write_timeout(Some(DEADLINE)).expect("a write timeout");
@@ -58,7 +58,7 @@ impl Peer {
         self.read_native(|frame| assert!(matches!(frame, native::Frame::Welcome { .. }), "{frame:?} is no WELCOME"));
     }
 
-    /// The socket, for its options.
+    /// Returns the socket, for its options.
     pub fn stream(&self) -> &TcpStream {
         &self.stream
     }
@@ -66,7 +66,7 @@ impl Peer {
     /// Sends these bytes.
     ///
     /// # Panics
-    /// If they are not taken by the deadline.
+    /// If the server does not take them by the deadline.
     pub fn send(&mut self, bytes: &[u8]) {
         self.try_send(bytes).expect("the server takes the bytes");
     }
@@ -74,7 +74,7 @@ impl Peer {
     /// Sends these bytes to a server that may have closed the connection.
     ///
     /// # Errors
-    /// Whatever the socket says.
+    /// The error of the socket.
     pub fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.write_all(bytes)
     }
@@ -82,7 +82,7 @@ impl Peer {
     /// Sends a `native` frame.
     ///
     /// # Panics
-    /// As [`send`](Self::send).
+    /// The same as those of [`send`](Self::send).
     pub fn send_native(&mut self, frame: &native::Frame<'_>) {
         let mut bytes = Vec::new();
         native::encode(frame, &mut bytes);
@@ -92,14 +92,14 @@ impl Peer {
     /// Sends a `plain` frame.
     ///
     /// # Panics
-    /// As [`send`](Self::send).
+    /// The same as those of [`send`](Self::send).
     pub fn send_plain(&mut self, payload: &[u8]) {
         let mut bytes = Vec::new();
         plain::encode(payload, &mut bytes);
         self.send(&bytes);
     }
 
-    /// Subscribes over `native`, and returns when that is answered.
+    /// Subscribes over `native`, and returns once the server has answered.
     ///
     /// # Panics
     /// If the next frame is not the answer, or the name is invalid.
@@ -112,7 +112,7 @@ impl Peer {
     /// Reads as many bytes as `expected` has.
     ///
     /// # Panics
-    /// If others come, or not all by the deadline.
+    /// If other bytes come, or not all of them by the deadline.
     pub fn expect(&mut self, expected: &[u8]) {
         let deadline = Deadline::start();
         while self.ahead.len() < expected.len() {
@@ -127,7 +127,7 @@ impl Peer {
         assert_eq!(got, expected);
     }
 
-    /// Reads this `native` frame, byte by byte as this crate's codec encodes it.
+    /// Reads this `native` frame, byte for byte as this crate's codec encodes it.
     ///
     /// # Panics
     /// If the next frame is another, or does not come by the deadline.
@@ -143,7 +143,7 @@ impl Peer {
         assert_eq!(self.read_plain(), expected);
     }
 
-    /// The payload of the next `plain` frame.
+    /// Returns the payload of the next `plain` frame.
     ///
     /// # Panics
     /// If none comes by the deadline.
@@ -154,7 +154,7 @@ impl Peer {
     /// Hands the next `native` frame to `look`.
     ///
     /// # Panics
-    /// If none comes by the deadline, or what comes is none.
+    /// If none comes by the deadline, or the bytes are not a frame.
     pub fn read_native<R>(&mut self, look: impl FnOnce(&native::Frame<'_>) -> R) -> R {
         self.read_frame(&native::Decoder::new(PERMISSIVE), |frame| look(&frame))
     }
@@ -172,8 +172,8 @@ impl Peer {
         self.expect_end();
     }
 
-    /// Reads the end of the connection, and nothing before it. A reset counts: a server that closes with
-    /// bytes unread sends one.
+    /// Reads the end of the connection, and nothing before it. A reset counts as an end, because a server that closes
+    /// with unread bytes sends one.
     ///
     /// # Panics
     /// If bytes come, or no end by the deadline.
@@ -182,7 +182,7 @@ impl Peer {
         assert!(ended, "{:?} came instead of the end of the connection", self.ahead);
     }
 
-    /// Sees that nothing comes for this long: that a thing does not happen has no event.
+    /// Checks that nothing comes for this long. There is no event to wait for when nothing happens.
     ///
     /// # Panics
     /// If bytes come, or the connection ends.
@@ -195,7 +195,7 @@ impl Peer {
         }
     }
 
-    /// Ends the sending half; the server reads the end of the connection.
+    /// Ends the sending half, so that the server reads the end of the stream.
     ///
     /// # Panics
     /// If the connection has ended.
@@ -206,7 +206,7 @@ impl Peer {
     /// Ends the connection with a reset, as a crashed or hostile peer does.
     ///
     /// # Panics
-    /// If the socket does not take the option.
+    /// If the socket does not accept the option.
     pub fn reset(self) {
         rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)).expect("SO_LINGER");
     }
@@ -230,7 +230,7 @@ impl Peer {
         result
     }
 
-    /// Appends what comes next; false at the end of the connection.
+    /// Appends the next bytes. Returns false at the end of the connection.
     fn receive(&mut self, deadline: Deadline, what: &str) -> bool {
         let mut chunk = [0; 16 * 1024];
         self.stream.set_read_timeout(Some(deadline.remaining_for(what))).expect("a read timeout");
@@ -253,7 +253,7 @@ impl Peer {
     }
 }
 
-/// A test's own limit on what a server may send it.
+/// The test's own limits on what a server may send it.
 const PERMISSIVE: Limits = Limits { max_frame: u32::MAX };
 
 fn timed_out(error: &std::io::Error) -> bool {

@@ -1,4 +1,4 @@
-//! A child process with deadlines on everything it does.
+//! A child process with deadlines on everything that it does.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -35,15 +35,15 @@ impl Process {
     /// environment.
     ///
     /// # Panics
-    /// If it cannot be started.
+    /// If the program cannot be started.
     pub fn start<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = A>) -> Self {
         let mut command = Self::command(program);
         command.args(arguments);
         Self::spawn(command)
     }
 
-    /// A command without any `CORECAST_` variable of the test's own environment, to add to and then
-    /// [`spawn`](Self::spawn).
+    /// Returns a command without any `CORECAST_` variable of the test's own environment, to be completed and then
+    /// [`spawn`](Self::spawn)ed.
     pub fn command(program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CORECAST_")) {
@@ -55,7 +55,7 @@ impl Process {
     /// Starts a prepared command; its three streams become pipes.
     ///
     /// # Panics
-    /// If it cannot be started.
+    /// If the program cannot be started.
     pub fn spawn(command: Command) -> Self {
         Self::spawn_onto(command, Stdio::piped(), Stdio::piped())
     }
@@ -63,7 +63,7 @@ impl Process {
     /// Starts a prepared command with these outputs. Only those that are [`Stdio::piped`] can be read here.
     ///
     /// # Panics
-    /// If it cannot be started.
+    /// If the program cannot be started.
     pub fn spawn_onto(mut command: Command, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Self {
         LazyLock::force(&DEFAULT_SIGNALS);
         let mut child = command
@@ -78,31 +78,31 @@ impl Process {
         Self { child, stdin, stdout, stderr }
     }
 
-    /// The number of the process.
+    /// Returns the process number.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Writes to its standard input.
+    /// Writes to the child's standard input.
     ///
     /// # Panics
-    /// If it does not take the bytes, or its input was closed.
+    /// If the child does not take the bytes, or its input was closed.
     pub fn write(&mut self, bytes: &[u8]) {
         let stdin = self.stdin.as_mut().expect("standard input was closed");
         stdin.write_all(bytes).and_then(|()| stdin.flush()).expect("the child takes its input");
     }
 
-    /// Ends its standard input.
+    /// Ends the child's standard input.
     pub fn close_stdin(&mut self) {
         self.stdin = None;
     }
 
-    /// Stops reading its standard output, as a reader that goes away does.
+    /// Stops reading the child's standard output, as a reader that goes away does.
     pub fn close_stdout(&mut self) {
         self.stdout = Lines::closed();
     }
 
-    /// The next line of its standard output without the line feed, or `None` at its end.
+    /// Returns the next line of the child's standard output without the line feed, or `None` at its end.
     ///
     /// # Panics
     /// If none comes by the deadline.
@@ -110,10 +110,10 @@ impl Process {
         self.stdout.next(deadline, "a line of standard output")
     }
 
-    /// As [`line`](Self::line), for UTF-8.
+    /// Returns the next line as [`line`](Self::line) does, as UTF-8.
     ///
     /// # Panics
-    /// If none comes by the deadline, or it is not UTF-8.
+    /// If no line comes by the deadline, or it is not UTF-8.
     pub fn text_line(&mut self, deadline: Deadline) -> Option<String> {
         Some(String::from_utf8(self.line(deadline)?).expect("UTF-8 on standard output"))
     }
@@ -121,7 +121,7 @@ impl Process {
     /// Reads standard error up to the first line that contains `text`, and returns that line.
     ///
     /// # Panics
-    /// If none comes by the deadline, or before standard error ends.
+    /// If no such line comes by the deadline, or before standard error ends.
     pub fn error_line_with(&mut self, text: &str, deadline: Deadline) -> String {
         let what = format!("'{text}' on standard error");
         while let Some(line) = self.stderr.next(deadline, &what) {
@@ -142,10 +142,10 @@ impl Process {
         rustix::process::kill_process(pid, signal).expect("the child is there");
     }
 
-    /// Waits for its end.
+    /// Waits for the child's end.
     ///
     /// # Panics
-    /// If it does not end by the deadline.
+    /// If the child does not end by the deadline.
     pub fn wait(&mut self, deadline: Deadline) -> ExitStatus {
         let mut status = None;
         wait_until(deadline, "the child to end", || {
@@ -155,10 +155,10 @@ impl Process {
         status.expect("waited until there is one")
     }
 
-    /// Ends its input, waits for its end, and returns its exit code with what was left of its two outputs.
+    /// Ends the child's input, waits for its end, and returns its exit code with the rest of its two outputs.
     ///
     /// # Panics
-    /// If it does not end by the deadline, or by a signal.
+    /// If the child does not end by the deadline, or is ended by a signal.
     pub fn finish(mut self, deadline: Deadline) -> Finished {
         self.close_stdin();
         let stdout = self.stdout.rest(deadline, "the end of standard output");
@@ -169,22 +169,22 @@ impl Process {
     }
 }
 
-/// What a [`Process`] left behind.
+/// The exit code and the unread output of a [`Process`].
 #[derive(Debug)]
 pub struct Finished {
-    /// Its exit code.
+    /// The exit code.
     pub code: i32,
-    /// What it wrote to standard output and nobody had read.
+    /// The output on standard output that was not read before.
     pub stdout: Vec<u8>,
-    /// What it wrote to standard error and nobody had read.
+    /// The output on standard error that was not read before.
     pub stderr: String,
 }
 
 impl Finished {
-    /// The one line on standard error of a program that ended with this exit code and said nothing else.
+    /// Returns the only line on standard error of a program that ended with this exit code and printed nothing else.
     ///
     /// # Panics
-    /// If it ended or spoke otherwise.
+    /// If it ended differently or printed something else.
     #[track_caller]
     pub fn complaint(&self, code: i32) -> &str {
         let lines: Vec<&str> = self.stderr.lines().collect();
@@ -197,7 +197,7 @@ impl Finished {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended, and been reaped by `wait`: either way nothing is left to do.
+        // The child may have ended, and `wait` may have reaped it. Either way nothing is left to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -209,8 +209,8 @@ struct Lines(Receiver<Vec<u8>>);
 
 impl Lines {
     fn of(pipe: impl Read + Send + 'static) -> Self {
-        // Unbounded: a bound would stop the child at its output, which is not what a test is about.
-        // The thread ends with the pipe, or with the first line that nobody is there to take.
+        // The channel is unbounded, because a bound would block the child at its output, which is not what a test is
+        // about. The thread ends with the pipe, or with the first line that nobody receives.
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
             let mut pipe = BufReader::new(pipe);

@@ -1,12 +1,13 @@
-//! A program of the workspace beside the one under test.
+//! Programs of the workspace beside the one under test.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The program of this name in the directory of another one. `cargo test --workspace` builds all of them.
+/// Returns the path of the program with this name in the directory of another one. `cargo test --workspace` builds all
+/// of them.
 ///
 /// # Panics
-/// If it is not there, which a test of one package alone finds; the message has the command that builds it.
+/// If the program is missing, as in a test of one package alone. The message has the command that builds it.
 #[track_caller]
 pub fn beside(binary: impl AsRef<Path>, name: &str) -> PathBuf {
     let path = binary.as_ref().with_file_name(name);
@@ -14,11 +15,11 @@ pub fn beside(binary: impl AsRef<Path>, name: &str) -> PathBuf {
     path
 }
 
-/// Writes a program, such as a script that stands in for a server, and lets it be executed.
+/// Writes a program, such as a script that stands in for a server, and makes it executable.
 ///
-/// Another process writes the file. A test that wrote it could not always start it: a child that another thread starts at that
-/// moment inherits the open file until its `exec`, and the kernel refuses to execute a file that is open for writing
-/// (`ETXTBSY`).
+/// Another process writes the file. If the test wrote it, the program could not always be started: a child that another
+/// thread starts at that moment inherits the open file until its `exec`, and the kernel refuses to execute a file that
+/// is open for writing (`ETXTBSY`).
 ///
 /// # Panics
 /// If the file cannot be written.

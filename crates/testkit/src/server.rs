@@ -13,7 +13,7 @@ use crate::{Deadline, Process};
 /// A running `corecast serve`.
 #[derive(Debug)]
 pub struct ServerProcess {
-    /// The child, for its log and its signals.
+    /// The child process, for its log and its signals.
     pub process: Process,
     listeners: Vec<(Protocol, SocketAddr)>,
 }
@@ -21,10 +21,10 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Starts `corecast serve` with these arguments, and returns when it is ready.
     ///
-    /// Without a `--listen` among them it gets one listener of each protocol on a free port of loopback.
+    /// Without a `--listen` argument, it gets one listener of each protocol on a free port of loopback.
     ///
     /// # Panics
-    /// If it is not ready by the deadline; then what it said on standard error is in the message.
+    /// If the server is not ready by the deadline. The message then contains its standard error.
     pub fn start(binary: impl AsRef<OsStr>, arguments: &[&str]) -> Self {
         let mut command = Process::command(binary);
         command.arg("serve").args(arguments);
@@ -39,15 +39,15 @@ impl ServerProcess {
     /// Starts a prepared command that is a server with this many listeners, and returns when it is ready.
     ///
     /// # Panics
-    /// As [`start`](Self::start).
+    /// The same as those of [`start`](Self::start).
     pub fn spawn(command: Command, listeners: usize) -> Self {
         Self::spawn_onto(command, listeners, Stdio::piped())
     }
 
-    /// As [`spawn`](Self::spawn), with another standard error.
+    /// Does what [`spawn`](Self::spawn) does, with another standard error.
     ///
     /// # Panics
-    /// As [`start`](Self::start).
+    /// The same as those of [`start`](Self::start).
     pub fn spawn_onto(command: Command, listeners: usize, stderr: impl Into<Stdio>) -> Self {
         let deadline = Deadline::start();
         let mut process = Process::spawn_onto(command, Stdio::piped(), stderr);
@@ -61,31 +61,31 @@ impl ServerProcess {
         Self { process, listeners: ready }
     }
 
-    /// Its listeners, in the order of their flags.
+    /// Returns the listeners, in the order of their flags.
     pub fn listeners(&self) -> &[(Protocol, SocketAddr)] {
         &self.listeners
     }
 
-    /// The address of its first listener of this protocol.
+    /// Returns the address of the first listener of this protocol.
     ///
     /// # Panics
-    /// If it has none.
+    /// If there is none.
     pub fn address(&self, protocol: Protocol) -> SocketAddr {
         let mut listeners = self.listeners.iter();
         listeners.find(|listener| listener.0 == protocol).expect("a listener of this protocol").1
     }
 
-    /// Ends it with SIGTERM and waits for that.
+    /// Ends the server with SIGTERM and waits for its end.
     ///
     /// # Panics
-    /// If it does not end by itself by the deadline.
+    /// If the server does not end by itself by the deadline.
     pub fn stop(self) -> Finished {
         self.process.signal(Signal::TERM);
         self.process.finish(Deadline::start())
     }
 }
 
-/// What a ready line says: `listening plain 127.0.0.1:7000`.
+/// Parses a ready line: `listening plain 127.0.0.1:7000`.
 fn listener(line: &str) -> (Protocol, SocketAddr) {
     let words: Vec<&str> = line.split(' ').collect();
     let ["listening", protocol, address] = words[..] else { panic!("'{line}' is no ready line") };

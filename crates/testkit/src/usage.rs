@@ -1,4 +1,4 @@
-//! What a process has of the machine, as the kernel tells it.
+//! The resources that a process uses, as the kernel reports them.
 
 use std::fs;
 
@@ -6,20 +6,20 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::Process;
 
-/// Resident memory of a process, in bytes.
+/// The resident memory of a process, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
-    /// Now.
+    /// The current value.
     pub resident: u64,
-    /// At most, since it started.
+    /// The highest value since the process started.
     pub peak: u64,
 }
 
 impl Process {
-    /// Its resident memory.
+    /// Returns the resident memory of the process.
     ///
     /// # Panics
-    /// If it has ended.
+    /// If the process has ended.
     pub fn memory(&self) -> Memory {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the process runs");
         let bytes = |key: &str| {
@@ -29,17 +29,17 @@ impl Process {
         Memory { resident: bytes("VmRSS:"), peak: bytes("VmHWM:") }
     }
 
-    /// How many descriptors it has open.
+    /// Returns the number of open descriptors of the process.
     ///
     /// # Panics
-    /// If it has ended.
+    /// If the process has ended.
     pub fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.id())).expect("the process runs").count()
     }
 }
 
-/// Lets this process, and the children that it starts from now on, have so many descriptors; whether it may. If not,
-/// it says so on standard error: the test cannot run here.
+/// Raises the descriptor limit of this process, and of the children that it starts from now on, to `count`. Returns
+/// false if it may not, and reports on standard error that the test cannot run here.
 ///
 /// # Panics
 /// If the kernel refuses what the hard limit permits.
@@ -66,7 +66,7 @@ mod tests {
     fn memory_and_descriptors_of_a_child_are_seen() {
         let mut child = Process::start("sh", ["-c", "echo ready; read line; exec 7</dev/null; echo open; read line"]);
         child.line(Deadline::start()).unwrap();
-        // What it inherited is not ours to know.
+        // The number of inherited descriptors is unknown.
         let before = child.descriptors();
         child.write(b"go on\n");
         child.line(Deadline::start()).unwrap();

@@ -1,4 +1,4 @@
-//! Holds every dependency against `deny.toml`, so that a machine without cargo-deny checks the same rules.
+//! Checks every dependency against `deny.toml`, so that a machine without cargo-deny enforces the same rules.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// `cargo metadata` of what is built on Linux.
+/// Returns `cargo metadata` of what is built on Linux.
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--locked", "--format-version", "1", "--filter-platform", "x86_64-unknown-linux-gnu"])
@@ -17,7 +17,7 @@ fn metadata() -> Value {
     serde_json::from_slice(&output.stdout).expect("cargo writes JSON")
 }
 
-/// The packages that are built.
+/// Returns the packages that are built.
 fn packages() -> Vec<Value> {
     let mut metadata = metadata();
     let used: BTreeSet<String> = metadata["resolve"]["nodes"]
@@ -44,7 +44,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
 }
 
-/// The texts of a list in `deny.toml`.
+/// Returns the texts of a list in `deny.toml`.
 fn list(value: &toml::Value) -> Vec<&str> {
     value.as_array().expect("a list").iter().map(|item| item.as_str().expect("a text")).collect()
 }
@@ -75,7 +75,7 @@ fn every_source_is_the_registry_or_this_workspace() {
     }
 }
 
-/// Where a ban names wrappers, those packages may depend on the crate, and no other.
+/// If a ban names wrappers, only those packages may depend on the crate.
 #[test]
 fn no_banned_crate_is_used() {
     let rules = rules();
@@ -88,7 +88,7 @@ fn no_banned_crate_is_used() {
     }
 }
 
-/// Each package that is built with each that it depends on, by name.
+/// Returns each package that is built with each package that it depends on, by name.
 fn uses() -> Vec<(String, String)> {
     let metadata = metadata();
     let packages = metadata["packages"].as_array().expect("a list");
@@ -108,8 +108,8 @@ fn uses() -> Vec<(String, String)> {
     uses
 }
 
-/// Whether an SPDX expression can be met with the allowed licences: `AND` binds closer than `OR`, the old `/`
-/// means `OR`, and operators may be in lower case, which cargo-deny takes too.
+/// Returns true if an SPDX expression can be met with the allowed licences. `AND` binds closer than `OR`, the old `/`
+/// means `OR`, and operators may be in lower case, which cargo-deny accepts too.
 fn satisfied(expression: &str, allowed: &[&str]) -> bool {
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let spaced = spaced.replace(" or ", " OR ").replace(" and ", " AND ");

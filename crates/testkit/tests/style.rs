@@ -1,19 +1,19 @@
-//! What of the project's style a machine can check; CONTRIBUTING.md has the rest.
+//! The rules of the project's style that a machine can check; CONTRIBUTING.md has the others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Past this many lines a file holds a second concept.
+/// The number of lines above which a file holds a second concept.
 const MAX_LINES: usize = 500;
 
-/// Directories that hold what was built or fetched, not written.
+/// Directories of built or fetched files.
 const NOT_OURS: [&str; 3] = ["target", ".git", "results"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().and_then(Path::parent).expect("crates/testkit is in the workspace")
 }
 
-/// Every Rust file of the workspace with its text.
+/// Returns every Rust file of the workspace with its text.
 fn sources() -> Vec<(PathBuf, String)> {
     let mut sources = Vec::new();
     let mut directories = vec![root().to_owned()];
@@ -33,7 +33,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     sources
 }
 
-/// Fails with every file that breaks a rule, not only the first.
+/// Fails with a list of every file that breaks a rule, not only the first.
 fn each(broken: impl Fn(&Path, &str) -> Option<String>) {
     let complaints: Vec<String> = sources()
         .iter()
@@ -55,7 +55,7 @@ fn every_file_opens_with_what_it_owns() {
     each(|_, text| (!text.starts_with("//! ")).then(|| "does not open with //!".to_owned()));
 }
 
-/// A crate's page is an introduction, not a line.
+/// A crate's page is an introduction, not a single line.
 #[test]
 fn every_library_says_what_is_absent() {
     each(|path, text| {

@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChannelName<'a>(&'a str);
 
-/// Why bytes are not a channel name.
+/// The reason why bytes are not a channel name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidChannel {
     /// No bytes at all.
@@ -33,7 +33,7 @@ impl<'a> ChannelName<'a> {
     /// Checks a name.
     ///
     /// # Errors
-    /// What is wrong with it, the length first.
+    /// The first rule that the name breaks. The length is checked first.
     pub fn new(name: &'a str) -> Result<Self, InvalidChannel> {
         Self::check_len(name.len())?;
         if name.chars().any(char::is_control) {
@@ -45,7 +45,7 @@ impl<'a> ChannelName<'a> {
     /// Checks the bytes of a name.
     ///
     /// # Errors
-    /// What is wrong with them, the length first.
+    /// The first rule that the bytes break. The length is checked first.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, InvalidChannel> {
         Self::check_len(bytes.len())?;
         Self::new(std::str::from_utf8(bytes).map_err(|_| InvalidChannel::NotUtf8)?)
@@ -59,12 +59,12 @@ impl<'a> ChannelName<'a> {
         }
     }
 
-    /// The name.
+    /// Returns the name as a string.
     pub fn as_str(self) -> &'a str {
         self.0
     }
 
-    /// The length as it travels.
+    /// Returns the length in the form that it has on the wire.
     pub(crate) fn len_byte(self) -> u8 {
         u8::try_from(self.0.len()).expect("checked on construction")
     }

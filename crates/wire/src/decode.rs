@@ -1,8 +1,8 @@
-//! What every decoder has in common.
+//! The interface that all decoders share.
 
 use crate::{ChannelName, Code, InvalidChannel};
 
-/// A protocol's decoder: looks at the start of a buffer, keeps nothing between calls.
+/// The decoder of a protocol. It looks at the start of a buffer and keeps nothing between calls.
 ///
 /// Feed it through [`Reassembly`](crate::Reassembly), which keeps the tail of an incomplete frame.
 pub trait Decode {
@@ -12,50 +12,50 @@ pub trait Decode {
     /// Decodes the frame at the start of `bytes`.
     ///
     /// # Errors
-    /// The bytes are no frame of this protocol, and no further bytes can make them one.
+    /// The bytes are not a frame of this protocol, and further bytes cannot complete one.
     fn decode<'a>(&self, bytes: &'a [u8]) -> Result<Step<Self::Frame<'a>>, DecodeError>;
 }
 
-/// What the start of a buffer holds.
+/// The result of decoding the start of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<F> {
-    /// Not a whole frame: nothing new can be said before the buffer holds `needed` bytes in all.
+    /// Not a whole frame. There is no point in decoding again before the buffer holds `needed` bytes in all.
     Incomplete {
-        /// Bytes from the start of the buffer; always more than it holds.
+        /// The number of bytes from the start of the buffer; always more than it holds.
         needed: usize,
     },
     /// A whole frame.
     Frame {
         /// The frame.
         frame: F,
-        /// The bytes that it took.
+        /// The number of bytes that the frame occupied.
         consumed: usize,
     },
 }
 
-/// Why bytes are no frame. Every one of these ends the connection.
+/// The reason why bytes are not a frame. Each of them ends the connection.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The length field is over [`Limits::max_frame`](crate::Limits::max_frame).
     #[error("a frame of {length} bytes is over the limit of {limit}")]
     TooLarge {
-        /// The length field.
+        /// The value of the length field.
         length: u32,
-        /// The limit.
+        /// The limit in bytes.
         limit: u32,
     },
-    /// The checksum does not fit.
+    /// The checksum does not match.
     #[error("checksum {announced:08x} announced, {computed:08x} computed")]
     BadChecksum {
-        /// The checksum in the frame.
+        /// The checksum that the frame announces.
         announced: u32,
-        /// The checksum of its bytes.
+        /// The checksum computed over its bytes.
         computed: u32,
     },
     /// No frame has this kind.
     #[error("unknown frame kind {0}")]
     UnknownKind(u8),
-    /// The body does not have the form of its kind.
+    /// The body does not have the form that its kind requires.
     #[error("malformed frame: {0}")]
     Malformed(&'static str),
     /// A channel name is invalid.
@@ -64,7 +64,7 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// The code that tells the peer.
+    /// Returns the code that is sent to the peer.
     pub fn code(&self) -> Code {
         match self {
             Self::TooLarge { .. } => Code::FrameTooLarge,
@@ -110,18 +110,19 @@ impl<'a> Body<'a> {
         std::mem::take(&mut self.0)
     }
 
-    /// A channel name behind its length byte.
+    /// Takes a channel name that follows its length byte.
     pub(crate) fn channel(&mut self) -> Result<ChannelName<'a>, DecodeError> {
         let len = usize::from(self.u8()?);
         Ok(ChannelName::from_bytes(self.take(len)?)?)
     }
 
     pub(crate) fn end(&self) -> Result<(), DecodeError> {
-        if self.0.is_empty() { Ok(()) } else { Err(DecodeError::Malformed("bytes are left behind the body")) }
+        if self.0.is_empty() { Ok(()) } else { Err(DecodeError::Malformed("bytes follow the end of the body")) }
     }
 }
 
-/// The length field at the start of `bytes`, if it is there, held against the limit.
+/// Returns the length field at the start of `bytes`, or none if it is not complete. Fails if the length is over the
+/// limit.
 pub(crate) fn length(bytes: &[u8], limit: u32) -> Result<Option<usize>, DecodeError> {
     let Some(field) = bytes.first_chunk::<4>() else { return Ok(None) };
     let length = u32::from_be_bytes(*field);

@@ -1,8 +1,8 @@
 //! Corecast's protocols: bytes to frames and back.
 //!
-//! Owns the byte layouts of [`native`] and [`plain`], the [`Limits`] on what a peer may send, the
-//! [`Code`]s that say why a connection ended, and [`Reassembly`], which makes frames of a byte
-//! stream however it was cut.
+//! This crate owns the byte layouts of [`native`] and [`plain`], the [`Limits`] on what a peer may send, the [`Code`]s
+//! that say why a connection ended, and [`Reassembly`], which turns a byte stream into frames however the stream was
+//! split.
 //!
 //! [`native::encode`] and [`Reassembly::push`] are the entry points.
 //!
@@ -27,8 +27,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Invariants: what a peer sends never panics, and any split of the same bytes gives the same frames.
-//! An encoder cannot be given an invalid channel: [`ChannelName`] is valid by construction.
+//! Invariants: no input from a peer causes a panic, and any split of the same bytes gives the same frames. An encoder
+//! cannot be given an invalid channel, because a [`ChannelName`] is valid by construction.
 //!
 //! Absent here: sockets, clocks, subscriptions. `docs/PROTOCOL.md` is the specification; the test
 //! vectors in `tests/vectors.json` bind both.

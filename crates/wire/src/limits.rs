@@ -1,16 +1,16 @@
-//! What a peer may send.
+//! The limits on what a peer may send.
 
 /// Limits on the frames that a decoder accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The greatest value of a frame's length field, in bytes: what follows that field.
-    /// One more is [`DecodeError::TooLarge`](crate::DecodeError::TooLarge).
+    /// The greatest value of a frame's length field, in bytes. It counts the bytes that follow the field. A greater
+    /// value is [`DecodeError::TooLarge`](crate::DecodeError::TooLarge).
     pub max_frame: u32,
 }
 
 impl Limits {
-    /// Default for `native`: 1 MiB.
+    /// The default for `native`: 1 MiB.
     pub const NATIVE: Self = Self { max_frame: 1024 * 1024 };
-    /// Default for `plain`: 64 KiB, as in the classic chat examples.
+    /// The default for `plain`: 64 KiB, as in the classic chat examples.
     pub const PLAIN: Self = Self { max_frame: 64 * 1024 };
 }

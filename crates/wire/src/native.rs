@@ -13,15 +13,15 @@ use std::time::Duration;
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u16 = 1;
-/// Bytes before the body.
+/// The number of bytes before the body.
 pub const HEADER_LEN: usize = 10;
 /// The longest body of PING and PONG, in bytes.
 pub const MAX_PING: usize = 125;
 /// The longest reason of CLOSE and ERROR, in bytes.
 pub const MAX_REASON: usize = 255;
-/// Of a frame, what the length field does not count.
+/// The bytes of a frame that the length field does not count.
 const LENGTH_LEN: usize = 4;
-/// Where the part under the checksum begins.
+/// The offset at which the bytes covered by the checksum begin.
 const CHECKED_FROM: usize = 8;
 /// The least value of the length field: checksum, kind and flags.
 const MIN_LENGTH: usize = HEADER_LEN - LENGTH_LEN;
@@ -48,11 +48,11 @@ pub enum Frame<'a> {
     },
     /// Client: asks for the messages of a channel.
     Subscribe(Subscribe<'a>),
-    /// Server: every message published from here on will come.
+    /// Server: every message published from here on will be delivered.
     Subscribed(ChannelName<'a>),
-    /// Client: no more messages of this channel.
+    /// Client: asks for no more messages of this channel.
     Unsubscribe(ChannelName<'a>),
-    /// Server: none will come any more.
+    /// Server: no more messages of this channel will come.
     Unsubscribed(ChannelName<'a>),
     /// Client: a message for all subscribers of a channel.
     Publish(Publish<'a>),
@@ -65,14 +65,14 @@ pub enum Frame<'a> {
     Message {
         /// The channel that it was published to.
         channel: ChannelName<'a>,
-        /// What was published; may be empty.
+        /// The published bytes; may be empty.
         payload: &'a [u8],
     },
     /// Server: messages of a channel that this subscriber lost.
     Gap {
-        /// How many, exactly; at least one.
+        /// The exact number of lost messages; at least one.
         count: u64,
-        /// The channel.
+        /// The channel that they were published to.
         channel: ChannelName<'a>,
     },
     /// Either side: asks for a PONG with the same body, of at most [`MAX_PING`] bytes.
@@ -81,23 +81,23 @@ pub enum Frame<'a> {
     Pong(&'a [u8]),
     /// Either side: the last frame.
     Close(Reason<'a>),
-    /// Server: the client broke the protocol; the last frame.
+    /// Server: the last frame, after the client broke the protocol.
     Error(Reason<'a>),
 }
 
 /// The body of SUBSCRIBE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subscribe<'a> {
-    /// What to.
+    /// The channel to subscribe to.
     pub channel: ChannelName<'a>,
-    /// What falling too far behind does; the server's own choice, if none.
+    /// The effect of falling too far behind. The server's default applies if there is none.
     pub lag: Option<Lag>,
 }
 
-/// What falling behind by more than the server keeps does to a subscriber.
+/// The effect on a subscriber that falls behind by more than the server keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lag {
-    /// It gets a GAP and goes on behind it.
+    /// It gets a GAP and continues after the missed messages.
     Skip,
     /// Its connection is closed.
     Disconnect,
@@ -112,40 +112,40 @@ impl<'a> From<ChannelName<'a>> for Subscribe<'a> {
 /// The body of PUBLISH.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Publish<'a> {
-    /// Where to.
+    /// The channel to publish to.
     pub channel: ChannelName<'a>,
-    /// What; may be empty.
+    /// The payload; may be empty.
     pub payload: &'a [u8],
-    /// Ask for a PUBLISHED with this token.
+    /// The token of the PUBLISHED that the client asks for, if it does.
     pub ack: Option<u32>,
-    /// Do not send it to the publisher's own subscription.
+    /// True if the publisher's own subscription must not receive the message.
     pub no_echo: bool,
 }
 
 /// The body of CLOSE and ERROR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reason<'a> {
-    /// The code, see [`Code`](crate::Code); one that the receiver does not know is not an error.
+    /// The code, see [`Code`](crate::Code). A code that the receiver does not know is not an error.
     pub code: u16,
-    /// In words, for a person, and perhaps with a delay behind them (see
+    /// An explanation for a person, perhaps followed by a delay (see
     /// [`words_and_reconnect_delay`](Self::words_and_reconnect_delay)); at most [`MAX_REASON`] bytes.
     pub text: &'a str,
 }
 
-/// Stands between the words of a reason and the delay behind them.
+/// The separator between the words of a reason and the delay after them.
 const DELAY_MARK: char = '\0';
-/// The most bytes that a delay takes of a reason: the mark and ten digits.
+/// The most bytes that a delay occupies in a reason: the mark and ten digits.
 const DELAY_LEN: usize = 11;
 
-/// A reason's text that also says how long the client should wait before it connects again; the words are cut so
-/// that both fit. Whoever does not know of the delay takes it for a part of the words.
+/// Returns a reason's text that also says how long the client should wait before it reconnects. The words are cut so
+/// that both fit. A client that does not know of the delay takes it for a part of the words.
 pub fn text_with_reconnect_delay(words: &str, delay: Duration) -> String {
     let words = &words[..words.floor_char_boundary(MAX_REASON - DELAY_LEN)];
     format!("{words}{DELAY_MARK}{}", u32::try_from(delay.as_millis()).unwrap_or(u32::MAX))
 }
 
 impl<'a> Reason<'a> {
-    /// The words of the text, and how long to wait before connecting again, if it says so.
+    /// Returns the words of the text, and the delay before reconnecting if the text states one.
     pub fn words_and_reconnect_delay(&self) -> (&'a str, Option<Duration>) {
         let delay = |digits: &str| {
             let digits = digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(digits)?;
@@ -157,24 +157,23 @@ impl<'a> Reason<'a> {
         }
     }
 
-    /// A code of ours with a text, which is cut to [`MAX_REASON`] bytes.
+    /// Creates a reason from a code of this crate and a text, which is cut to [`MAX_REASON`] bytes.
     pub fn new(code: crate::Code, text: &'a str) -> Self {
         Self { code: code.number(), text: &text[..text.floor_char_boundary(MAX_REASON)] }
     }
 }
 
-/// Decodes `native`.
+/// The decoder of `native`.
 #[derive(Clone, Copy, Debug)]
 pub struct Decoder {
-    /// What is accepted.
+    /// The limits on accepted frames.
     pub limits: Limits,
-    /// Whether checksums are compared. Only a load generator that checks the payload by other means
-    /// leaves it out.
+    /// True if checksums are verified. Only a load generator that checks the payload by other means turns this off.
     pub verify_checksum: bool,
 }
 
 impl Decoder {
-    /// A decoder that compares checksums.
+    /// Creates a decoder that verifies checksums.
     pub fn new(limits: Limits) -> Self {
         Self { limits, verify_checksum: true }
     }
@@ -277,8 +276,8 @@ fn reason<'a>(body: &mut Body<'a>) -> Result<Reason<'a>, DecodeError> {
 /// Appends a frame.
 ///
 /// # Panics
-/// If the frame has 4 GiB or more, a PING or reason is over its limit ([`MAX_PING`], [`MAX_REASON`]), or a
-/// GAP counts none: the caller's mistake.
+/// If the frame has 4 GiB or more, a PING or reason is over its limit ([`MAX_PING`], [`MAX_REASON`]), or a GAP counts
+/// no message. Each is a mistake of the caller.
 pub fn encode(frame: &Frame<'_>, out: &mut Vec<u8>) {
     let start = out.len();
     let flags = match frame {

@@ -1,19 +1,18 @@
 //! The `plain` protocol: a big-endian `u32` length, then that many bytes of payload.
 //!
-//! The protocol of the classic muduo and Boost.Asio chat examples. Every frame goes to every
-//! connection of the listener, the sender included; there is nothing else to say in it, so errors
-//! and gaps have no frame.
+//! This is the protocol of the classic muduo and Boost.Asio chat examples. Every frame goes to every connection of the
+//! listener, the sender included. The protocol can express nothing else, so errors and gaps have no frame.
 
 use crate::decode::length;
 use crate::{Decode, DecodeError, Limits, Step};
 
-/// Bytes before the payload.
+/// The number of bytes before the payload.
 pub const HEADER_LEN: usize = 4;
 
-/// Decodes `plain`; a frame is its payload, which may be empty.
+/// The decoder of `plain`. A frame is its payload, which may be empty.
 #[derive(Clone, Copy, Debug)]
 pub struct Decoder {
-    /// What is accepted.
+    /// The limits on accepted frames.
     pub limits: Limits,
 }
 
@@ -35,7 +34,7 @@ impl Decode for Decoder {
 /// Appends a frame.
 ///
 /// # Panics
-/// If the payload has 4 GiB or more; the limits of every listener are far below.
+/// If the payload has 4 GiB or more. The limits of every listener are far below that.
 pub fn encode(payload: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(payload.len()).expect("a payload below 4 GiB");
     out.extend_from_slice(&length.to_be_bytes());

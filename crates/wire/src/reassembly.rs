@@ -1,36 +1,35 @@
-//! Frames from a byte stream, however it was cut.
+//! Frames from a byte stream, however the stream was split.
 
 use crate::{Decode, DecodeError, Step};
 use std::ops::ControlFlow;
 
 /// Keeps the tail of an incomplete frame between two reads, and nothing else.
 ///
-/// A connection between frames holds no buffer: the memory goes back with the last byte of the frame.
-/// Memory grows with the bytes that came, never with the length that was announced.
+/// A connection between frames holds no buffer: the memory is freed with the last byte of the frame. Memory grows with
+/// the bytes received, never with the announced length.
 #[derive(Debug, Default)]
 pub struct Reassembly {
     tail: Vec<u8>,
 }
 
 impl Reassembly {
-    /// Nothing kept.
+    /// Creates a reassembly that holds no bytes.
     pub const fn new() -> Self {
         Self { tail: Vec::new() }
     }
 
-    /// Whether a frame has begun and not ended.
+    /// Returns true if a frame is incomplete.
     pub fn is_mid_frame(&self) -> bool {
         !self.tail.is_empty()
     }
 
     /// Hands every frame that `chunk` completes to `on_frame`, in order, and keeps the rest.
     ///
-    /// `on_frame` may break: then the rest of the chunk is dropped, and so is the tail. Use that only to
-    /// end a connection.
+    /// If `on_frame` breaks, the rest of the chunk and the tail are dropped. Break only to end a connection.
     ///
     /// # Errors
-    /// The first bytes that are no frame. The frames before them were handed over; the stream has no
-    /// meaning from there on.
+    /// The first bytes that are not a frame. The frames before them were handed over. The stream has no meaning from
+    /// there on.
     pub fn push<D: Decode>(
         &mut self,
         decoder: &D,
@@ -40,12 +39,12 @@ impl Reassembly {
         self.push_admitted(decoder, chunk, |_| true, on_frame).map(drop)
     }
 
-    /// As [`push`](Self::push), up to the first frame that `admit`, which is given the frame's length in bytes, refuses.
-    /// Returns how many bytes of the chunk were taken: all of them, or those before the refused frame. Push the others
-    /// again; a refused frame is never kept here.
+    /// Does what [`push`](Self::push) does, up to the first frame that `admit` refuses; `admit` is given the frame's
+    /// length in bytes. Returns the number of bytes that were taken from the chunk: all of them, or those before the
+    /// refused frame. Push the others again, because a refused frame is never kept here.
     ///
     /// # Errors
-    /// As [`push`](Self::push).
+    /// The same as those of [`push`](Self::push).
     pub fn push_admitted<D: Decode>(
         &mut self,
         decoder: &D,

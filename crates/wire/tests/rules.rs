@@ -1,4 +1,4 @@
-//! The rules of names, codes, reasons and encoders that are not visible in one frame.
+//! The rules of names, codes, reasons and encoders that one frame alone does not show.
 #![allow(clippy::unwrap_used)]
 
 use corecast_wire::native::{self, Frame, MAX_PING, MAX_REASON, Reason};

@@ -1,4 +1,4 @@
-//! `docs/PROTOCOL.md` says what the code does: its examples are test vectors, its tables the code's numbers.
+//! `docs/PROTOCOL.md` agrees with the code: its examples are test vectors, and its tables have the code's numbers.
 #![allow(clippy::unwrap_used)]
 
 use corecast_wire::{Code, Limits, native};
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 const PAGE: &str = include_str!("../../../docs/PROTOCOL.md");
 
-/// The examples of the page: name and hex. A long one has its hex on the line after its name.
+/// Returns the examples of the page as name and hex. The hex of a long example is on the line after its name.
 fn examples() -> Vec<(String, String)> {
     PAGE.split("\nExample `")
         .skip(1)

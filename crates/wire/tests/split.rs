@@ -1,4 +1,4 @@
-//! However a byte stream is cut, `Reassembly` gives the same frames and the same end.
+//! `Reassembly` gives the same frames and the same end, however a byte stream is split.
 #![allow(clippy::unwrap_used)]
 
 use corecast_wire::native::{self, Frame, Lag, Publish, Reason, Subscribe};
@@ -11,14 +11,14 @@ use std::ops::ControlFlow;
 /// A limit low enough for random length fields to fall on both sides of it.
 const LIMITS: Limits = Limits { max_frame: 4096 };
 
-/// What a stream gave: its frames encoded again, and how it ended.
+/// The outcome of a stream: its frames, encoded again, and how it ended.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     frames: Vec<Vec<u8>>,
     end: Result<MidFrame, DecodeError>,
 }
 
-/// Whether a frame was left unfinished.
+/// True if a frame was left incomplete.
 type MidFrame = bool;
 
 fn native_bytes(frame: &Frame<'_>) -> Vec<u8> {
@@ -33,7 +33,7 @@ fn plain_bytes(payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Feeds the chunks until one is refused, as a connection does.
+/// Feeds the chunks until one of them is refused, as a connection does.
 fn feed<'a, D: Decode>(
     decoder: &D,
     encode: impl Fn(D::Frame<'_>) -> Vec<u8>,
@@ -61,7 +61,7 @@ fn feed_plain<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     feed(&plain::Decoder { limits: LIMITS }, plain_bytes, chunks)
 }
 
-/// Cuts `bytes` at every one of `cuts`; two cuts in one place make an empty chunk.
+/// Splits `bytes` at every one of `cuts`; two cuts at one position make an empty chunk.
 fn cut<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
     places.sort_unstable();
@@ -82,7 +82,7 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![3 => vec(any::<u8>(), 0..8), 1 => vec(any::<u8>(), 0..2000)]
 }
 
-/// Any frame of `native`, encoded.
+/// Generates any frame of `native`, encoded.
 fn native_frame() -> impl Strategy<Value = Vec<u8>> {
     let on_channel = (0..6, channel()).prop_map(|(kind, name)| {
         let channel = ChannelName::new(&name).unwrap();
@@ -121,7 +121,7 @@ fn native_frame() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![on_channel, publish, message, gap, ping, reason, numbers]
 }
 
-/// Bytes of which a good part are frames: whole, altered in one bit, cut short, or noise.
+/// Generates bytes of which a good part are frames: whole, altered in one bit, truncated, or noise.
 fn garbage(frame: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let piece = (frame, 0..8, any::<Index>(), vec(any::<u8>(), 0..16)).prop_map(|(mut bytes, fate, at, noise)| {
         match fate {
@@ -194,7 +194,7 @@ fn a_frame_that_is_not_admitted_is_left_and_taken_when_it_is_pushed_again() {
         let (mut reassembly, mut seen, mut left) = (Reassembly::new(), Vec::new(), Vec::new());
         for chunk in stream.chunks(step) {
             left.extend_from_slice(chunk);
-            // No frame passes in every other push, and one in those between.
+            // Every other push admits no frame, and each push between admits one.
             for most in [0, 1].into_iter().cycle() {
                 let (mut asked, before) = (0, seen.len());
                 let admit = |length| {
@@ -237,8 +237,8 @@ fn breaking_ends_the_push_and_drops_the_rest() {
     }
 }
 
-/// The tail's capacity is not public, but the address space of the process is: a buffer of the announced
-/// 4 GiB would raise its peak by as much even if no page of it were touched.
+/// The capacity of the tail is not public, but the address space of the process is. A buffer of the announced 4 GiB
+/// would raise its peak even if none of its pages were touched.
 #[test]
 #[cfg(target_os = "linux")]
 fn an_announced_length_reserves_nothing() {

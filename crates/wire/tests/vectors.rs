@@ -1,6 +1,6 @@
-//! The test vectors of `vectors.json`, which clients in other languages read too: every valid one decodes
-//! to its fields and encodes back to its bytes, every invalid one fails with its code, every incomplete one
-//! asks for the bytes it names.
+//! The test vectors of `vectors.json`, which clients in other languages read too. Every valid vector decodes to its
+//! fields and encodes back to its bytes. Every invalid one fails with its code. Every incomplete one asks for the
+//! number of bytes that it names.
 #![allow(clippy::unwrap_used)]
 
 use corecast_wire::native::{self, Frame, Publish, Reason, Subscribe};
@@ -66,7 +66,7 @@ fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
-/// A frame as the fields of `vectors.json`.
+/// Returns a frame as the fields of `vectors.json`.
 fn fields(frame: &Frame<'_>) -> Value {
     match *frame {
         Frame::Hello { version } => json!({"kind": "HELLO", "version": version}),

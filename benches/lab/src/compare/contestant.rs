@@ -1,4 +1,4 @@
-//! The contestants: a server to start, with any flags of `serve`, or one that runs.
+//! The contestants: a server to start, with any flags of `serve`, or one that is already running.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,12 +11,12 @@ use corecast_loadgen::{Contestant, Origin, Protocol, ServerOptions};
 use crate::program;
 use crate::run::resolve;
 
-/// `POLICY[,FLAG=VALUE…]` or `NAME=HOST:PORT[,…]`.
+/// The form of a contestant: `POLICY[,FLAG=VALUE…]` or `NAME=HOST:PORT[,…]`.
 #[derive(Clone, Debug)]
 pub(crate) enum Spec {
-    /// To be started.
+    /// A server to start.
     Started(Started),
-    /// Runs already.
+    /// A server that is already running.
     Running(Running),
 }
 
@@ -42,14 +42,14 @@ impl fmt::Display for Spec {
 #[derive(Clone, Debug)]
 pub(crate) struct Started {
     policy: String,
-    /// Its protocol, if it is not that of the others.
+    /// Its protocol, if it differs from that of the others.
     protocol: Option<Protocol>,
-    /// Flags of `serve` without their dashes, and their values.
+    /// The flags of `serve`, without their dashes, and their values.
     flags: Vec<(String, String)>,
 }
 
 impl Started {
-    /// A policy with these flags of `serve`, and the defaults of the others.
+    /// Creates a policy with these flags of `serve`, and the defaults of the others.
     pub(super) fn new(policy: &str, flags: Vec<(String, String)>) -> Self {
         Self { policy: policy.to_owned(), protocol: None, flags }
     }
@@ -73,7 +73,7 @@ impl FromStr for Started {
                 Some((flag, value)) if !flag.is_empty() => {
                     started.flags.push((flag.replace('_', "-"), value.to_owned()));
                 }
-                // The second CPU of `cpus=0,2`.
+                // This is the second CPU of `cpus=0,2`.
                 _ => match started.flags.last_mut() {
                     Some((_, value)) if !part.is_empty() => *value = format!("{value},{part}"),
                     _ => return Err(format!("'{text}': '{part}' is not FLAG=VALUE")),
@@ -94,7 +94,7 @@ impl fmt::Display for Started {
     }
 }
 
-/// A server that already runs.
+/// A server that is already running.
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
     pub(super) name: String,
@@ -133,12 +133,12 @@ impl FromStr for Running {
     }
 }
 
-/// The way servers are started, but for what each has of its own.
+/// The shared part of how servers are started.
 pub(super) struct Server {
     /// The program of contestants that name no other: `--corecast`, if it was given.
     named: Option<PathBuf>,
     protocol: Protocol,
-    /// Empty where there is nothing to part.
+    /// The CPUs; empty if there is only one, which both sides share.
     cpus: String,
 }
 
@@ -147,7 +147,7 @@ impl Server {
         Self { named, protocol, cpus }
     }
 
-    /// The contestant that is started with these flags. Its program is `binary`, by default the server that
+    /// Creates the contestant that is started with these flags. Its program is `binary`, or by default the server that
     /// [`program::find`] finds.
     pub(super) fn contestant(
         &self,

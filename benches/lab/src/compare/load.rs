@@ -13,7 +13,7 @@ use corecast_command::count;
 use corecast_command::cpus::{self, CpuRange};
 use corecast_command::period::Period;
 
-/// More would take weeks.
+/// The most rounds; more would take weeks.
 const MAX_ROUNDS: u64 = 10_000;
 
 /// The load, how often, and where.
@@ -38,7 +38,7 @@ pub(crate) struct LoadArguments {
     #[arg(long, value_name = "COUNT")]
     subscribers: Option<usize>,
 
-    /// Connections that send, beside the subscribers [default: 8]
+    /// Connections that send, in addition to the subscribers [default: 8]
     #[arg(long, value_name = "COUNT")]
     publishers: Option<usize>,
 
@@ -56,7 +56,7 @@ pub(crate) struct LoadArguments {
     #[arg(long, value_name = "MESSAGES")]
     rate: Option<u64>,
 
-    /// Closed loop: messages that are always under way; 0 leaves this load out [default: 256]
+    /// Closed loop: messages that are always in flight; 0 leaves this load out [default: 256]
     ///
     /// Compares the greatest rates.
     #[arg(long, value_name = "IN_FLIGHT")]
@@ -88,12 +88,12 @@ pub(crate) struct LoadArguments {
 }
 
 impl LoadArguments {
-    /// The way the servers of this comparison are started.
+    /// Returns the way in which the servers of this comparison are started.
     pub(super) fn server(&self) -> anyhow::Result<Server> {
         Ok(Server::new(self.corecast.clone(), self.protocol, self.server_cpus()?))
     }
 
-    /// These contestants under this load.
+    /// Returns the plan of these contestants under this load.
     pub(super) fn plan(
         &self,
         contestants: Vec<Contestant>,
@@ -111,13 +111,14 @@ impl LoadArguments {
         Ok(self.scenario.as_deref().map(Scenario::find).transpose().map_err(explain)?.unwrap_or_default())
     }
 
-    /// The ramp that each contestant gets instead of single loads, if the scenario is one and no flag replaces its rates.
+    /// Returns the ramp that each contestant gets instead of single loads, if the scenario is one and no flag replaces
+    /// its rates.
     pub(super) fn ramp(&self) -> anyhow::Result<Option<RampPlan>> {
         let is_replaced = self.rate.is_some() || self.closed_loop.is_some();
         Ok(self.scenario()?.ramp().filter(|_| !is_replaced))
     }
 
-    /// The settings of all contestants: address, protocol and load are each run's own.
+    /// Returns the settings of all contestants. Each run sets its own address, protocol and load.
     fn settings(&self, scenario: &Scenario) -> anyhow::Result<Settings> {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut settings = Settings {
@@ -138,7 +139,7 @@ impl LoadArguments {
         Ok(settings)
     }
 
-    /// The loads in turn: the scenario's, or an open and a closed loop, unless flags say otherwise.
+    /// Returns the loads in turn: the scenario's, or an open and a closed loop, unless flags say otherwise.
     fn loads(&self, settings: &Settings, rates: Option<&Rates>) -> Vec<Load> {
         let (rate, in_flight) = match (&self.scenario, settings.load) {
             (Some(_), load) if self.rate.is_none() && self.closed_loop.is_none() => {
@@ -153,7 +154,7 @@ impl LoadArguments {
         paced.into_iter().chain(saturate).collect()
     }
 
-    /// The servers' CPUs as a list. On a machine with one CPU there is nothing to part.
+    /// Returns the servers' CPUs as a list. On a machine with one CPU there is nothing to divide.
     pub(super) fn server_cpus(&self) -> anyhow::Result<String> {
         if !self.server_cpus.is_empty() {
             return Ok(self.server_cpus.iter().map(CpuRange::to_string).collect::<Vec<_>>().join(","));

@@ -1,7 +1,7 @@
 //! `corecast-bench compare`: contestants in turns under the same load.
 //!
-//! Two forms share the load and the runner: a table of many ([`table`]), and A against B with
-//! verdicts ([`pair`]). A [`suite`] is a file of such comparisons.
+//! Two forms share the load and the runner: a table of many contestants ([`table`]), and A against B with verdicts
+//! ([`pair`]). A [`suite`] is a file of such comparisons.
 
 mod contestant;
 mod load;
@@ -58,10 +58,10 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// The plan of what is measured.
+    /// Returns the plan of what is measured.
     ///
     /// # Errors
-    /// A contestant or the load cannot be as it was asked for.
+    /// A contestant or the load is not possible as requested.
     fn plan(&self) -> anyhow::Result<Plan> {
         match self.pair.a() {
             Some(a) => self.pair.plan(a, &self.load).map(|(plan, _)| plan),
@@ -73,7 +73,8 @@ impl Arguments {
         if self.pair.a().is_some() { Form::Pair } else { Form::Table }
     }
 
-    /// Measures and prints one comparison: true if every check and requirement held and the figures can be used.
+    /// Measures and prints one comparison. Returns true if every check and requirement held and the figures can be
+    /// used.
     fn compare(&self, json: Option<OutputFile>, checked: &mut Checked) -> anyhow::Result<bool> {
         match self.pair.a() {
             Some(a) => self.pair.run(a, &self.load, json, checked),
@@ -82,8 +83,8 @@ impl Arguments {
     }
 }
 
-/// Measures, prints what came of it, and succeeds if every check and requirement held and the figures can be used. A
-/// suite reads the command line again for each of its comparisons.
+/// Measures and prints the outcome. Succeeds if every check and requirement held and the figures can be used. A suite
+/// reads the command line again for each of its comparisons.
 pub(crate) fn run(arguments: &Arguments, command_line: &[OsString]) -> anyhow::Result<ExitCode> {
     let json = arguments.json.as_deref().map(OutputFile::open).transpose()?;
     let interrupt = Interrupt::watch()?;
@@ -96,21 +97,21 @@ struct Measured {
     results: Results,
     /// True if every check held.
     passed: bool,
-    /// Why it ended before it was through.
+    /// The reason why the plan ended early.
     ended: Option<loadgen::Error>,
 }
 
 impl Measured {
-    /// An error if the plan was not carried out: what was measured of it has been shown and written by then.
+    /// Returns an error if the plan was not completed. By then its measurements have been shown and written.
     fn through(self) -> anyhow::Result<()> {
         self.ended.map_or(Ok(()), |error| Err(explain(error).context("the comparison ended early")))
     }
 }
 
-/// Runs a plan and shows on a terminal how far it is.
+/// Runs a plan, and shows its progress on a terminal.
 ///
 /// # Errors
-/// Nothing at all could be measured.
+/// Nothing could be measured.
 fn measure(plan: &Plan, form: Form, load: &LoadArguments, checked: &mut Checked) -> anyhow::Result<Measured> {
     if plan.loads.is_empty() || plan.contestants.is_empty() {
         return Err(SetupError("with --rate 0 and --closed-loop 0 nothing is left to measure".to_owned()).into());
@@ -149,7 +150,7 @@ fn in_turns(plan: &Plan, live: Option<&Live>) -> anyhow::Result<Outcome> {
     Ok((results.context("the results of the load")?, outcome.err()))
 }
 
-/// Says so if less than half of a contestant's rounds are left: its figures are no result.
+/// Reports if less than half of a contestant's rounds are left, because its figures are then not a result.
 fn mostly_left_out(entry: &Entry) -> Option<String> {
     let all = entry.runs.len();
     let used = entry.runs.iter().filter(|run| run.usable()).count();
@@ -163,7 +164,7 @@ fn mostly_left_out(entry: &Entry) -> Option<String> {
     })
 }
 
-/// The form of a comparison, which says what flag names a contestant.
+/// The form of a comparison, which decides which flag names a contestant.
 #[derive(Clone, Copy, Debug)]
 enum Form {
     /// `--policies` and `--peer`.
@@ -173,7 +174,7 @@ enum Form {
 }
 
 impl Form {
-    /// The flag that names the contestant at this index of a plan.
+    /// Returns the flag that names the contestant at this index of a plan.
     fn flag_of(self, index: usize, contestant: &Contestant) -> &'static str {
         match (self, index, &contestant.origin) {
             (Self::Pair, 0, _) => "--a",
@@ -184,8 +185,8 @@ impl Form {
     }
 }
 
-/// Finds out whether a contestant can be measured at all, before another one is. A server that is to be started is
-/// started once, so that its own refusal of a flag is the error.
+/// Checks that a contestant can be measured, before another one is. A server that is to be started is started once, so
+/// that its own refusal of a flag is the error.
 fn check(contestant: &Contestant) -> Result<(), String> {
     let name = &contestant.name;
     match &contestant.origin {
@@ -201,14 +202,14 @@ fn check(contestant: &Contestant) -> Result<(), String> {
     }
 }
 
-/// The last words of a server that does not start, without the name that it gives itself; or else the whole error.
+/// Returns the last words of a server that does not start, without its own name before them, or else the whole error.
 fn refusal(error: &loadgen::Error) -> String {
     let text = error.to_string();
     let said = text.lines().skip(1).last().map(str::trim);
     said.map_or(text.as_str(), |said| said.strip_prefix("corecast: ").unwrap_or(said)).to_owned()
 }
 
-/// The contestants that can be measured, so that each is checked once.
+/// The contestants that were checked successfully, so that each is checked only once.
 #[derive(Debug, Default)]
 struct Checked(Vec<Origin>);
 

@@ -1,4 +1,4 @@
-//! A against B, or against what A was at another time.
+//! A against B, or against an earlier measurement of A.
 
 use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -59,12 +59,13 @@ The baseline was measured at another time: its ratios also hold what has changed
 less than those of A and B in turns.";
 
 impl PairArguments {
-    /// A, if this form of the command was asked for.
+    /// Returns A, if this form of the command was chosen.
     pub(super) fn a(&self) -> Option<&Spec> {
         self.a.as_ref()
     }
 
-    /// Measures, saves what is to be saved, and prints; whether every check and requirement held, of valid figures.
+    /// Measures, saves the requested files, and prints. Returns true if every check and requirement held and the
+    /// figures are valid.
     pub(super) fn run(
         &self,
         a: &Spec,
@@ -90,7 +91,7 @@ impl PairArguments {
         if let Some(baseline) = &baseline {
             results.entries.extend(baseline.entries_under(&loads));
         }
-        // The files first: nobody may read standard output any more.
+        // The files come first, because the reader of standard output may have gone.
         let mut saved = String::new();
         if let Some(file) = save_baseline {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -112,10 +113,10 @@ impl PairArguments {
         Ok(held)
     }
 
-    /// A and B under the load, with the baseline if A is divided by one.
+    /// Returns the plan of A and B under the load, with the baseline if A is divided by one.
     ///
     /// # Errors
-    /// A contestant or the load cannot be as it was asked for, or the baseline cannot be read.
+    /// A contestant or the load is not possible as requested, or the baseline cannot be read.
     pub(super) fn plan(&self, a: &Spec, load: &LoadArguments) -> anyhow::Result<(Plan, Option<Baseline>)> {
         if load.ramp()?.is_some() {
             let reason = "--scenario: a ramp is compared in a table; name the contestants with --policies and --peer";
@@ -135,8 +136,8 @@ impl PairArguments {
         Ok((a, b))
     }
 
-    /// The specs, with their programs if those were named. The same twice is a fair question: it asks what
-    /// difference there is without any.
+    /// Returns the specs, with their programs if those were named. The same spec twice is a valid question: it shows
+    /// the differences that arise without any cause.
     fn names(&self, a: &Spec) -> (String, String) {
         let named = |spec: &Spec, binary: &Option<PathBuf>| match binary {
             Some(binary) => shown(&format!("{spec} of {}", binary.display())),
@@ -147,7 +148,7 @@ impl PairArguments {
         if a == b { (format!("{a} (A)"), format!("{b} (B)")) } else { (a, b) }
     }
 
-    /// A requirement that no load could answer is found before minutes are spent.
+    /// Rejects a requirement that no load could answer, before minutes are spent.
     fn check_requirements(&self, loads: &[Load]) -> Result<(), SetupError> {
         let is_divided = |requirement: &Requirement| !requirement.metric.is_ratio();
         if self.requirements.iter().any(is_divided) && self.b.is_none() && self.baseline.is_none() {
@@ -163,7 +164,7 @@ impl PairArguments {
         }
     }
 
-    /// Tells what became of each requirement under each load that it applies to; whether all were kept.
+    /// Reports the outcome of each requirement under each load that it applies to. Returns true if all were kept.
     fn judge(&self, results: &Results, a: &str, text: &mut String) -> Result<bool, fmt::Error> {
         let mut held = true;
         for requirement in &self.requirements {
@@ -225,7 +226,7 @@ fn remarks_on(baseline: &Baseline) -> anyhow::Result<String> {
     Ok(format!("{ACROSS_TIME}{}", warnings.collect::<Vec<_>>().concat()))
 }
 
-/// What the load generator has as a type, as the JSON that it writes of it.
+/// Converts a type of the load generator by way of its JSON.
 fn from_json<T: serde::de::DeserializeOwned>(value: &impl serde::Serialize) -> anyhow::Result<T> {
     serde_json::from_value(serde_json::to_value(value)?).context("the load generator's JSON")
 }

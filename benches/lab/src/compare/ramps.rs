@@ -9,11 +9,11 @@ use std::sync::atomic::Ordering;
 use super::Outcome;
 use crate::live::Live;
 
-/// Runs a ramp on each contestant, in as many rounds as the plan has; every other round goes backwards. An interruption
-/// ends it after the ramp that it interrupts.
+/// Runs a ramp on each contestant, in as many rounds as the plan has; every other round runs in reverse order. An
+/// interruption ends it after the current ramp.
 ///
 /// # Errors
-/// A report cannot be read again.
+/// A report cannot be read back.
 pub(super) fn run(plan: &Plan, ramp: RampPlan, live: Option<&Live>) -> anyhow::Result<Outcome> {
     let load: Load = serde_json::from_value(json!({ "ramp": ramp })).context("the load of a ramp")?;
     let entry = |contestant: &loadgen::Contestant| Entry {

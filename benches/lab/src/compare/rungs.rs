@@ -1,4 +1,4 @@
-//! The names in `--policies`: policies, ways of running one, and lists of them.
+//! The names in `--policies`: policies, variants of them, and lists of both.
 
 use super::contestant::Started;
 
@@ -14,7 +14,7 @@ const POLICIES: [&str; 8] = [
     "subjector-channel",
 ];
 
-/// `docs/LADDER.md`, from the bottom up.
+/// The rungs of `docs/LADDER.md`, from the bottom up.
 const LADDER: [&str; 11] = [
     "mutex@1",
     "mutex",
@@ -29,7 +29,7 @@ const LADDER: [&str; 11] = [
     "sharded",
 ];
 
-/// The contestants that a list names, in its order, each once.
+/// Returns the contestants that a list names, in its order, each once.
 pub(super) fn expand(names: &[String]) -> Vec<String> {
     let mut rungs: Vec<String> = Vec::new();
     for name in names {
@@ -45,7 +45,7 @@ pub(super) fn expand(names: &[String]) -> Vec<String> {
     rungs
 }
 
-/// `POLICY[+owner][@SHARDS]` as a server to start. What is wrong with it shows when its flags are checked.
+/// Parses `POLICY[+owner][@SHARDS]` as a server to start. An error in it shows when its flags are checked.
 pub(super) fn started(rung: &str) -> Started {
     let (rung, shards) = rung.split_once('@').map_or((rung, None), |(rung, shards)| (rung, Some(shards)));
     let (policy, handoff) = rung.split_once('+').map_or((rung, None), |(policy, handoff)| (policy, Some(handoff)));

@@ -1,7 +1,7 @@
 //! A suite: comparisons of one file, measured one after the other into one directory.
 //!
-//! The keys of a suite are the flags of `compare`. Those at the top hold for every comparison, those of a `[[comparison]]`
-//! for it alone; a flag on the command line beats both.
+//! The keys of a suite are the flags of `compare`. Those at the top apply to every comparison, those of a
+//! `[[comparison]]` to it alone. A flag on the command line overrides both.
 
 use std::ffi::OsString;
 use std::fs;
@@ -43,7 +43,7 @@ pub(crate) struct SuiteArguments {
 }
 
 impl SuiteArguments {
-    /// Runs the suite, if there is one: true if every comparison held.
+    /// Runs the suite, if there is one. Returns true if every comparison held.
     pub(super) fn run(&self, command_line: &[OsString]) -> Option<anyhow::Result<bool>> {
         let (suite, out) = (self.suite.as_deref()?, self.out.as_deref()?);
         Some(run(suite, out, &self.only, command_line))
@@ -56,7 +56,7 @@ fn is_key(arg: &Arg) -> bool {
     arg.get_long().is_some_and(|long| !OTHERS.contains(&long))
 }
 
-/// The longest name of a comparison: it becomes the name of a file.
+/// The longest name of a comparison, which becomes the name of a file.
 const MAX_NAME: usize = 64;
 
 /// One comparison of a suite, ready to be measured.
@@ -100,7 +100,7 @@ fn run(suite: &Path, out: &Path, only: &[String], command_line: &[OsString]) -> 
     Ok(held)
 }
 
-/// The comparisons of a file.
+/// Returns the comparisons of a file.
 fn read(path: &str, text: &str, command_line: &[OsString]) -> anyhow::Result<Vec<Comparison>> {
     let source = Source { path, text, is_key };
     let wrong = |error: FileError| SetupError(error.to_string());
@@ -129,7 +129,7 @@ fn read(path: &str, text: &str, command_line: &[OsString]) -> anyhow::Result<Vec
     Ok(comparisons)
 }
 
-/// The name of a comparison, by default that of its scenario; and its table without the name.
+/// Returns the name of a comparison, by default that of its scenario, and its table without the name.
 fn named<'t>(table: &DeTable<'t>) -> Result<(String, DeTable<'t>), String> {
     let text = |key: &str| {
         let mut entries = table.iter().filter(|(name, _)| name.get_ref() == key);
@@ -144,7 +144,7 @@ fn named<'t>(table: &DeTable<'t>) -> Result<(String, DeTable<'t>), String> {
     Ok((name, own.map(|(key, value)| (key.clone(), value.clone())).collect()))
 }
 
-/// The flags of `compare` with the tables' values as its defaults; the last table beats the first.
+/// Returns the flags of `compare` with the tables' values as defaults; the last table overrides the first.
 fn arguments(
     source: &Source<'_>,
     tables: [&DeTable<'_>; 2],
@@ -171,7 +171,7 @@ fn arguments(
     }
 }
 
-/// The selected comparisons, in the order of the file.
+/// Returns the selected comparisons, in the order of the file.
 fn select(path: &str, comparisons: Vec<Comparison>, only: &[String]) -> Result<Vec<Comparison>, SetupError> {
     if let Some(unknown) = only.iter().find(|name| comparisons.iter().all(|other| other.name != **name)) {
         let names: Vec<&str> = comparisons.iter().map(|comparison| comparison.name.as_str()).collect();
@@ -191,7 +191,7 @@ fn is_free(out: &Path) -> Result<(), SetupError> {
     Ok(())
 }
 
-/// Draws the latency over the rate beside a comparison that has several rates.
+/// Draws the latency over the rate, beside a comparison that has several rates.
 fn write_chart(name: &str, json: &Path) -> anyhow::Result<()> {
     let Ok(text) = fs::read_to_string(json) else { return Ok(()) };
     let results: Results = serde_json::from_str(&text).with_context(|| format!("cannot read {}", json.display()))?;
@@ -201,12 +201,12 @@ fn write_chart(name: &str, json: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes report.md and report.html of all comparisons that gave results.
+/// Writes report.md and report.html of all comparisons that produced results.
 fn write_report(out: &Path, comparisons: &[Comparison]) -> anyhow::Result<()> {
     let files = comparisons.iter().map(|comparison| out.join(format!("{}.json", comparison.name)));
     let files: Vec<PathBuf> = files.filter(|file| file.exists()).collect();
     if files.is_empty() {
-        // Nothing that could be taken for results; one that others use stays.
+        // The directory holds nothing that could be taken for results. If others use it, it stays.
         let _ = fs::remove_dir(out);
         return Ok(());
     }

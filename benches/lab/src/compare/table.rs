@@ -13,17 +13,17 @@ use corecast_command::{OutputFile, print};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "A table of many")]
 pub(crate) struct TableArguments {
-    /// The policies to compare, each in a server of its own that is started for each measurement.
+    /// The policies to compare, each in a separate server that is started for each measurement.
     ///
-    /// Behind a policy, '+owner' stands for --handoff owner and '@2' for --shards 2, such as mutex+owner@2. 'all' is
+    /// After a policy, '+owner' stands for --handoff owner and '@2' for --shards 2, such as mutex+owner@2. 'all' is
     /// every policy, 'ladder' every rung of docs/LADDER.md.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "sharded,mutex,snapshot")]
     policies: Vec<String>,
 
     /// Another server that already runs, such as redis=127.0.0.1:6379,pid=123; repeatable.
     ///
-    /// NAME=HOST:PORT, then optionally ,protocol=PROTOCOL if NAME is none, and ,pid=PID for its CPU time, ,admin-socket=FILE for
-    /// its shards.
+    /// NAME=HOST:PORT, followed by ,protocol=PROTOCOL if NAME is not a protocol, and optionally by ,pid=PID for its CPU
+    /// time and ,admin-socket=FILE for its shards.
     #[arg(long = "peer", value_name = "PEER")]
     peers: Vec<Running>,
 
@@ -33,7 +33,8 @@ pub(crate) struct TableArguments {
 }
 
 impl TableArguments {
-    /// Measures and prints the table; whether every check held and each row rests on at least half of its rounds.
+    /// Measures and prints the table. Returns true if every check held and each row rests on at least half of its
+    /// rounds.
     pub(super) fn run(
         &self,
         load: &LoadArguments,
@@ -53,10 +54,10 @@ impl TableArguments {
         Ok(held)
     }
 
-    /// The contestants, and the load that they get.
+    /// Returns the plan: the contestants, and the load that they get.
     ///
     /// # Errors
-    /// A contestant or the load cannot be as it was asked for.
+    /// A contestant or the load is not possible as requested.
     pub(super) fn plan(&self, load: &LoadArguments) -> anyhow::Result<Plan> {
         let server = load.server()?;
         let rungs = rungs::expand(&self.policies);

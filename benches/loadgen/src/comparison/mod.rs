@@ -1,5 +1,5 @@
-//! Several contestants under the same load, in turns, so that a machine that warms up or slows down does
-//! so to all of them.
+//! Several contestants under the same load, in turns, so that a machine that warms up or slows down affects all of
+//! them.
 
 pub(crate) mod offspring;
 pub(crate) mod server_process;
@@ -18,28 +18,28 @@ pub struct Contestant {
     pub name: String,
     /// The protocol that it speaks.
     pub protocol: Protocol,
-    /// Where it comes from.
+    /// The origin of the contestant.
     pub origin: Origin,
 }
 
-/// Where a contestant comes from.
+/// The origin of a contestant.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Origin {
-    /// Started for each measurement, and stopped behind it.
+    /// The server is started for each measurement and stopped after it.
     Started(ServerOptions),
-    /// Runs already.
+    /// The server is already running.
     Running {
-        /// Where it listens.
+        /// The address on which it listens.
         address: SocketAddr,
         /// Its process, if it is on this machine.
         pid: Option<u32>,
-        /// Its `--admin-socket`, if it is one of ours.
+        /// Its `--admin-socket`, if it is a Corecast server.
         admin_socket: Option<PathBuf>,
     },
 }
 
 impl fmt::Display for Origin {
-    /// The command that starts it, or its address.
+    /// Writes the command that starts it, or its address.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Started(options) => {
@@ -51,7 +51,8 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
-    /// What a program that is started calls itself. One that runs is not asked: it need not be the file of its name any more.
+    /// Returns the version that a started program reports. A running server is not asked, because the file of its name
+    /// may have changed.
     pub fn version(&self) -> Option<String> {
         match self {
             Self::Started(options) => options.version(),
@@ -63,24 +64,24 @@ impl Origin {
 /// The plan of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// A contestant.
+    /// The contestants.
     pub contestants: Vec<Contestant>,
     /// The loads that each contestant gets, one after the other.
     pub loads: Vec<Load>,
-    /// The number of rounds; every other one goes through loads and contestants backwards.
+    /// The number of rounds. Every other round goes through loads and contestants in reverse order.
     pub rounds: usize,
-    /// All else. Address, protocol, load and server are those of the contestant and round.
+    /// All other settings. Address, protocol, load and server are those of the contestant and round.
     pub settings: Settings,
-    /// The contestant that the others are held against.
+    /// The contestant that the others are compared with.
     pub reference: String,
 }
 
-/// All reports of a comparison. The crate `corecast-report` makes tables, verdicts and charts of its JSON.
+/// All reports of a comparison. The crate `corecast-report` turns its JSON into tables, verdicts and charts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// The contestant that the others are held against.
+    /// The contestant that the others are compared with.
     pub reference: String,
-    /// In the order of the table: load by load, contestant by contestant.
+    /// The entries in the order of the table: load by load, contestant by contestant.
     pub entries: Vec<Entry>,
 }
 
@@ -91,13 +92,13 @@ pub struct Entry {
     pub name: String,
     /// The load.
     pub load: Load,
-    /// The command of its server, or its address: the part that the name leaves out.
+    /// The command of the server, or its address, which the name does not include.
     #[serde(default)]
     pub server: String,
-    /// What the program of its server calls itself, with the commit if it knows that.
+    /// The version that the program of the server reports, with the commit if it is known.
     #[serde(default)]
     pub version: Option<String>,
-    /// One report of each round, as far as the comparison went.
+    /// One report for each round, up to the end of the comparison.
     pub reports: Vec<Report>,
     /// The unclean ends of this contestant's servers, or the reason why one could not be measured.
     pub unclean_ends: Vec<String>,
@@ -111,9 +112,9 @@ impl Entry {
 }
 
 impl Comparison {
-    /// Runs the plan; `on_run` is told what begins, and `on_progress` how far it is. What a server does wrong under load is no error, but the first
-    /// measurement that could not be made ends the comparison: the error is given beside what was measured before,
-    /// and stands in the `unclean_ends` of its entry.
+    /// Runs the plan. `on_run` is called with each run before it begins, and `on_progress` with its progress. A
+    /// server's faults under load are not an error. The first measurement that cannot be made ends the comparison. Its
+    /// error is returned beside the results measured before, and is in the `unclean_ends` of its entry.
     pub fn run(
         plan: &Plan,
         mut on_run: impl FnMut(usize, &Contestant, Load),
@@ -129,7 +130,8 @@ impl Comparison {
             }
         }
         let reference = plan.reference.clone();
-        // Before any is measured: what is wrong with the last would otherwise cost all before it.
+        // This is checked before anything is measured. Otherwise an error in the last contestant would waste all
+        // measurements before it.
         let checked = plan.contestants.iter().try_for_each(|contestant| {
             let settings = |load| Settings { protocol: contestant.protocol, load, ..plan.settings.clone() };
             plan.loads.iter().try_for_each(|load| settings(*load).check())
@@ -166,21 +168,21 @@ impl Comparison {
         (Self { reference, entries }, Ok(()))
     }
 
-    /// Returns true if every check held everywhere. An invalid run is labelled and changes nothing here: its
+    /// Returns true if every check held everywhere. An invalid run is labelled but does not matter here, because its
     /// deliveries were still verified.
     pub fn passed(&self) -> bool {
         self.entries.iter().all(Entry::passed)
     }
 }
 
-/// An error with what its server said last, of which each line is one.
+/// Joins an error with the last words of its server, which have several lines.
 fn in_a_line(error: &str) -> String {
     error.lines().map(str::trim).collect::<Vec<_>>().join("; ")
 }
 
 impl Contestant {
-    /// Runs `measure` on this contestant, with the settings that its server needs: a server that is to be started is
-    /// started before and stopped after it. Beside the result stands what was wrong with the server's end.
+    /// Runs `measure` on this contestant, with the settings that its server needs. A server that has to be started is
+    /// started before and stopped after it. Returns the result and the fault of the server's end, if there was one.
     ///
     /// # Errors
     /// The server cannot be started, or `measure` failed.

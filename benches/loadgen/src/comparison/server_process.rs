@@ -1,4 +1,4 @@
-//! A Corecast server as a child process: started, found, stopped, all within deadlines.
+//! A Corecast server as a child process: started, located, and stopped, all within deadlines.
 
 use crate::comparison::offspring::end_with_this_thread;
 use crate::{Error, Protocol};
@@ -20,7 +20,7 @@ use tempfile::TempPath;
 pub struct ServerOptions {
     /// The program.
     pub binary: PathBuf,
-    /// One listener each, on a free port of the loopback address.
+    /// The protocols: one listener each, on a free port of the loopback address.
     pub protocols: Vec<Protocol>,
     /// The arguments after `serve --listen …`, such as `--policy mutex --cpus 0`.
     pub arguments: Vec<String>,
@@ -30,20 +30,20 @@ impl ServerOptions {
     /// The maximum time for the answer to `--version`.
     pub const VERSION_TIMEOUT: Duration = Duration::from_secs(2);
 
-    /// What the program calls itself: the first line of `BINARY --version`, such as `corecast 0.1.0 (702745c)`. None if it
-    /// says nothing within [`ServerOptions::VERSION_TIMEOUT`].
+    /// Returns the version that the program reports: the first line of `BINARY --version`, such as `corecast 0.1.0
+    /// (702745c)`. None if it prints nothing within [`ServerOptions::VERSION_TIMEOUT`].
     pub fn version(&self) -> Option<String> {
         let mut command = self.command();
         command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().ok()?;
         let line = child.stdout.take().and_then(|stdout| lines(stdout).recv_timeout(Self::VERSION_TIMEOUT).ok());
-        // It has ended, or has had its time.
+        // The program has ended, or its time is over.
         let _ = child.kill();
         let _ = child.wait();
         line.filter(|line| !line.is_empty())
     }
 
-    /// The program, which sees no `CORECAST_` variable.
+    /// Returns the command of the program, which sees no `CORECAST_` variable.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.binary);
         end_with_this_thread(&mut command);
@@ -61,24 +61,25 @@ impl ServerOptions {
 pub struct ServerProcess {
     binary: String,
     child: Child,
-    /// Where its administrator's socket is, if it knows that setting. A name alone: the server makes the file and takes it away.
+    /// The path of its admin socket, if it knows that setting. This is only a name: the server creates and removes the
+    /// file.
     admin_socket: TempPath,
     listeners: Vec<(Protocol, SocketAddr)>,
-    /// Its standard error: a file without a name, so that it neither blocks nor fails, whoever reads or not.
+    /// Its standard error: an unnamed file, so that writing neither blocks nor fails, whether anybody reads it or not.
     said: File,
 }
 
 impl ServerProcess {
-    /// The maximum time until a server says where it listens.
+    /// The maximum time until a server announces its addresses.
     pub const START_TIMEOUT: Duration = Duration::from_secs(10);
     /// The maximum time between SIGTERM and a server's end, before it is killed.
     pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// Starts `BINARY serve --listen PROTOCOL://127.0.0.1:0 …` and waits for a line
-    /// `listening PROTOCOL ADDRESS` of each listener. The child sees no `CORECAST_` variable of
-    /// ours: the options are all that it is set by, beside an administrator's socket in the directory for temporary files.
+    /// Starts `BINARY serve --listen PROTOCOL://127.0.0.1:0 …` and waits for a line `listening PROTOCOL ADDRESS` of
+    /// each listener. The child sees no `CORECAST_` variable of this process: only the options configure it, besides an
+    /// admin socket in the directory for temporary files.
     ///
-    /// It gets SIGTERM when the calling thread ends, so also when this process is killed.
+    /// It gets SIGTERM when the calling thread ends, and so also when this process is killed.
     ///
     /// # Errors
     /// [`Error::Server`] if it cannot be started or does not listen within [`ServerProcess::START_TIMEOUT`].
@@ -90,7 +91,7 @@ impl ServerProcess {
             command.args(["--listen".to_owned(), format!("{protocol}://127.0.0.1:0")]);
         }
         let admin_socket = unused_name().map_err(Error::system("stat"))?;
-        // As a variable: a version that does not know the setting yet passes over it.
+        // This is set as a variable, because an older version that does not know the setting ignores it.
         command.env("CORECAST_ADMIN_SOCKET", &admin_socket);
         let said = tempfile::tempfile().map_err(Error::system("open"))?;
         let stderr = said.try_clone().map_err(Error::system("dup"))?;
@@ -116,22 +117,22 @@ impl ServerProcess {
         Ok(())
     }
 
-    /// Where it listens for a protocol.
+    /// Returns the address of its listener for a protocol.
     pub fn address(&self, protocol: Protocol) -> Option<SocketAddr> {
         self.listeners.iter().find(|(spoken, _)| *spoken == protocol).map(|(_, address)| *address)
     }
 
-    /// The file of its administrator's socket, if it made one.
+    /// Returns the file of its admin socket, if it created one.
     pub fn admin_socket(&self) -> Option<PathBuf> {
         Some(self.admin_socket.to_path_buf()).filter(|socket| socket.exists())
     }
 
-    /// The process.
+    /// Returns the process number.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Asks it to end and waits for that; kills it after [`ServerProcess::STOP_TIMEOUT`].
+    /// Asks the server to end and waits for that. Kills it after [`ServerProcess::STOP_TIMEOUT`].
     ///
     /// # Errors
     /// [`Error::Server`] if it had to be killed.
@@ -144,7 +145,7 @@ impl ServerProcess {
             return Ok(status);
         }
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("the number of a child");
-        // Not reaped yet, so the number is still the child's.
+        // The child is not reaped yet, so the number is still the child's.
         let exited = kill_process(pid, Signal::TERM).is_ok() && exits_within(pid, Self::STOP_TIMEOUT);
         if !exited {
             let _ = self.child.kill();
@@ -153,7 +154,7 @@ impl ServerProcess {
         if exited { Ok(status) } else { Err(format!("it ignored SIGTERM for {} s", Self::STOP_TIMEOUT.as_secs())) }
     }
 
-    /// Ends it, if need be, to quote what it said last.
+    /// Ends the server, if necessary, to quote its last words.
     fn failed(&mut self, reason: &str) -> Error {
         let _ = self.end();
         let last_words = last_words(&self.said).unwrap_or_default();
@@ -163,19 +164,19 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // Whoever cares how it ended calls `stop`.
+        // A caller that needs the outcome calls `stop`.
         let _ = self.end();
     }
 }
 
-/// The path of a file that is not there, in the directory for temporary files, and that nobody guesses.
+/// Returns an unguessable path in the directory for temporary files at which no file exists.
 fn unused_name() -> io::Result<TempPath> {
     let is_free = |path: &Path| if path.exists() { Err(io::ErrorKind::AlreadyExists.into()) } else { Ok(()) };
     let name = tempfile::Builder::new().prefix("corecast-").suffix(".sock").rand_bytes(12).make(is_free)?;
     Ok(name.into_temp_path())
 }
 
-/// Lines of standard error that are quoted, and the bytes that they are looked for in.
+/// The number of lines of standard error that are quoted, and the number of bytes in which they are searched.
 const LAST_WORDS_LINES: usize = 5;
 const LAST_WORDS_BYTES: u64 = 4096;
 
@@ -195,13 +196,13 @@ fn exits_within(pid: Pid, timeout: Duration) -> bool {
     }
 }
 
-/// `listening plain 127.0.0.1:41234`; other lines are not ours to judge.
+/// Parses `listening plain 127.0.0.1:41234`. Other lines are ignored.
 fn listener(line: &str) -> Option<(Protocol, SocketAddr)> {
     let (protocol, address) = line.strip_prefix("listening ")?.split_once(' ')?;
     Some((protocol.parse().ok()?, address.parse().ok()?))
 }
 
-/// The lines of a child's standard output; read to the end even if nobody wants them any more, so that
+/// Returns the lines of a child's standard output. It is read to the end even if nobody wants them any more, so that
 /// the child never blocks on it.
 fn lines(stdout: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
@@ -213,7 +214,7 @@ fn lines(stdout: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// The last lines of what a child said.
+/// Returns the last lines that a child wrote to standard error.
 fn last_words(said: &File) -> io::Result<String> {
     let length = said.metadata()?.len();
     let from = length.saturating_sub(LAST_WORDS_BYTES);

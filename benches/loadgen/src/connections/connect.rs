@@ -1,8 +1,8 @@
-//! Connecting, and proving before any load that messages reach every connection.
+//! Connecting, with a proof before any load that messages reach every connection.
 //!
-//! Where the protocol answers a subscription, the answer is the proof. `plain` has no answers: there each
-//! publisher sends probes until every connection has had one of its; what is connected for one publisher
-//! may not yet be for another that sits on another shard.
+//! If the protocol answers a subscription, the answer is the proof. `plain` has no answers, so each publisher sends
+//! probes until every connection has received one of its probes. A connection that receives the probes of one publisher
+//! may not yet receive those of another on a different shard.
 
 use crate::connections::connection::{Connection, Stage};
 use crate::connections::deadline::Deadline;
@@ -14,9 +14,10 @@ use crate::verify::payload::{Header, PROBE, Reading, Stamp};
 use crate::{Error, Settings, interruption};
 use rustix::event::epoll::{Event, EventFlags};
 
-/// Connections between `connect` and the last answer at one time: below the backlog of every listener.
+/// The number of connections between `connect` and the last answer at one time; it is below the backlog of every
+/// listener.
 const CONCURRENCY: usize = 128;
-/// The first pause between two probes of one publisher; each is twice the one before.
+/// The first pause between two probes of one publisher. Each pause is twice as long as the one before.
 const FIRST_PROBE_INTERVAL_NS: u64 = 20_000_000;
 /// The longest pause between two probes.
 const MAX_PROBE_INTERVAL_NS: u64 = 1_000_000_000;
@@ -63,7 +64,7 @@ fn open_all<D: Dialect>(
     Ok(())
 }
 
-/// Takes a connection one event further; true if that connected it.
+/// Advances a connection by one event. Returns true if that connected it.
 pub(crate) fn advance<D: Dialect>(
     pool: &mut ConnectionPool<D>,
     settings: &Settings,
@@ -101,7 +102,7 @@ pub(crate) fn advance<D: Dialect>(
     Ok(stage == Stage::Connected && before != stage)
 }
 
-/// Sends the first bytes.
+/// Sends the first bytes of a connection.
 fn introduce<D: Dialect>(
     pool: &mut ConnectionPool<D>,
     settings: &Settings,
@@ -121,13 +122,13 @@ fn introduce<D: Dialect>(
     pool.flush(index)
 }
 
-/// Whom what a connection is sent is meant for, and who is told when it is connected.
+/// The receiver of a new connection's items, which is told when the connection is complete.
 pub(crate) trait Newcomer: Sink {
-    /// The last answer is here. What is behind it in the same receive has not been looked at.
+    /// Called after the last answer. Items after it in the same receive have not been processed.
     fn connected(&mut self);
 }
 
-/// Nobody listens before the load begins.
+/// A receiver that ignores everything, for the time before the load begins.
 struct Nobody;
 
 impl Sink for Nobody {
@@ -142,7 +143,7 @@ impl Newcomer for Nobody {
 
 /// Counts the answers of one connection.
 struct Greeter<'n, N> {
-    /// The number that is still to come.
+    /// The number of answers that are still to come.
     answers: usize,
     refusal: Option<String>,
     newcomer: &'n mut N,
@@ -177,7 +178,7 @@ impl<N: Newcomer> Sink for Greeter<'_, N> {
     }
 }
 
-/// Sends probes from every publisher until each has reached every connection.
+/// Sends probes from every publisher until each publisher has reached every connection.
 fn probe<D: Dialect>(
     pool: &mut ConnectionPool<D>,
     settings: &Settings,
@@ -237,14 +238,14 @@ fn send_probes<D: Dialect>(
     Ok(())
 }
 
-/// Which publisher's probes have reached which connection.
+/// The publishers whose probes have reached each connection.
 struct Roll<'a> {
     stamp: &'a Stamp,
     publishers: usize,
-    /// Whose probes come now.
+    /// The connection whose receives are processed now.
     connection: usize,
     seen: Vec<bool>,
-    /// Per publisher, the connections without a probe of its.
+    /// The number of connections without a probe, by publisher.
     unreached: Vec<usize>,
 }
 
@@ -253,7 +254,7 @@ impl Roll<'_> {
         self.unreached.iter().all(|count| *count == 0)
     }
 
-    /// Connections that had a probe of every publisher.
+    /// Returns the number of connections that have received a probe of every publisher.
     fn connected(&self) -> usize {
         self.seen.chunks(self.publishers).filter(|row| row.iter().all(|seen| *seen)).count()
     }

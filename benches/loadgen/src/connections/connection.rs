@@ -1,4 +1,4 @@
-//! One connection: a socket, the tail of an incomplete item, and what the socket would not take yet.
+//! One connection: a socket, the tail of an incomplete item, and the bytes that the socket has not taken yet.
 
 use crate::Error;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,14 +7,14 @@ use rustix::net::{SendFlags, send};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Where a connection is in its life.
+/// The stage of a connection's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// The handshake of TCP is under way.
+    /// The TCP handshake is in progress.
     Connecting,
-    /// The first bytes are sent; this many answers are to come.
+    /// The first bytes are sent, and this number of answers is to come.
     Greeting { answers: usize },
-    /// The server knows it.
+    /// The server knows the connection.
     Connected,
     /// The server closed it.
     Closed,
@@ -24,12 +24,12 @@ pub(crate) enum Stage {
 pub(crate) struct Connection {
     pub(crate) socket: OwnedFd,
     pub(crate) stage: Stage,
-    /// The beginning of an item whose end has not come. Its memory stays, for the next one.
+    /// The beginning of an incomplete item. Its memory is kept for the next one.
     pub(crate) tail: Vec<u8>,
     pub(crate) outbox: Outbox,
-    /// Not read, whatever comes.
+    /// True if the connection is not read, whatever arrives.
     pub(crate) paused: bool,
-    /// Tells its events from those of the connections that had its index before.
+    /// The number that distinguishes its events from those of earlier connections with the same index.
     pub(crate) generation: u32,
 }
 
@@ -38,7 +38,7 @@ impl Connection {
         Self { socket, stage, tail: Vec::new(), outbox: Outbox::default(), paused: false, generation: 0 }
     }
 
-    /// Loopback connections per source address, below the 28,232 ports that Linux hands out by default.
+    /// The number of loopback connections per source address, below the 28,232 ports that Linux hands out by default.
     const PER_SOURCE_ADDRESS: usize = 20_000;
 
     /// Begins to connect, without waiting.
@@ -56,7 +56,7 @@ impl Connection {
         }
     }
 
-    /// The outcome of the handshake.
+    /// Returns the outcome of the handshake.
     pub(crate) fn connected(&self, address: SocketAddr) -> Result<(), Error> {
         let source = match rustix::net::sockopt::socket_error(&self.socket) {
             Ok(Ok(())) => return Ok(()),
@@ -65,13 +65,13 @@ impl Connection {
         Err(Error::Connect { address, source })
     }
 
-    /// Sends what is queued; false if the socket would not take all of it.
+    /// Sends the queued bytes. Returns false if the socket did not take all of them.
     pub(crate) fn flush(&mut self) -> Result<bool, Errno> {
         self.outbox.flush(self.socket.as_fd())
     }
 }
 
-/// The n-th loopback address to connect from; the first is left to the kernel, as are all others.
+/// Returns the n-th loopback address to connect from. None leaves the choice to the kernel, as for the first one.
 fn source_address(target: SocketAddr, nth: usize) -> Option<SocketAddr> {
     let IpAddr::V4(target) = target.ip() else { return None };
     let last = u8::try_from(nth + 1).ok().filter(|last| *last > 1)?;
@@ -86,12 +86,12 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Where to append.
+    /// Returns the buffer to append to.
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// Bytes that wait.
+    /// Returns the number of waiting bytes.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.sent
     }
@@ -117,7 +117,7 @@ impl Outbox {
         Ok(true)
     }
 
-    /// Moves the rest to the front once most is sent: each byte is moved at most once on average.
+    /// Moves the rest to the front once most is sent, so that each byte is moved at most once on average.
     fn compact(&mut self) {
         if self.sent > self.bytes.len() / 2 {
             self.bytes.drain(..self.sent);

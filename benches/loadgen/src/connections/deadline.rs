@@ -1,11 +1,12 @@
-//! A limit on waiting that counts only time in which the generator could have heard the server: it is looked at between
-//! waits, and what lies between two looks beyond a bound, because the generator itself was stopped, is left out.
+//! A limit on waiting that counts only time in which the generator could have heard from the server. It is checked
+//! between waits. If the time between two checks exceeds a bound because the generator itself was stopped, the excess
+//! is left out.
 
 use crate::measure::clock::duration_ns;
 use std::time::Duration;
 
-/// The most that counts between two looks. A wait is a hundredth of a second at most (`scheduling stall.rs`), and a busy generator looks
-/// behind every 128 events.
+/// The most time that counts between two checks. A wait is a hundredth of a second at most (`scheduling_stall.rs`), and
+/// a busy generator checks after every 128 events.
 const MOST_PER_LOOK_NS: u64 = 500_000_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -15,12 +16,12 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// One that is over when so much has passed.
+    /// Creates a deadline that is over after this much counted time.
     pub(crate) fn after(limit: Duration, now_ns: u64) -> Self {
         Self { looked_ns: now_ns, left_ns: duration_ns(limit) }
     }
 
-    /// Leaves no more than this of it.
+    /// Shortens the remaining time to at most this limit.
     pub(crate) fn shorten(&mut self, limit: Duration) {
         self.left_ns = self.left_ns.min(duration_ns(limit));
     }
@@ -33,7 +34,7 @@ impl Deadline {
         self.left_ns == 0
     }
 
-    /// When it is over, if the generator runs until then.
+    /// Returns the time at which the deadline is over if the generator runs until then.
     pub(crate) fn at_ns(&self) -> u64 {
         self.looked_ns.saturating_add(self.left_ns)
     }

@@ -1,4 +1,4 @@
-//! Hostile clients beside the load: each comes, does one thing that no client should, and goes.
+//! Hostile clients beside the load: each connects, does one thing that no client should do, and leaves.
 
 use crate::Error;
 use crate::connections::connection::Connection;
@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The number that is present at a time; the first leaves when one more comes. At 100 a second each stays for three seconds:
-/// long enough for a deadline of a second or two.
+/// The number of clients that are present at a time; the first leaves when one more comes. At 100 a second each stays
+/// for three seconds, which is long enough for a deadline of a second or two.
 pub(crate) const PRESENT: usize = 300;
 
-/// What they say in turn: a length over any limit, another protocol, a checksum that does not fit, a frame without its
-/// end, nothing.
+/// The bytes that they send in turn: a length over any limit, another protocol, a wrong checksum, an incomplete frame,
+/// nothing.
 const SAYINGS: [&[u8]; 5] = [
     &[0xFF; 256],
     b"GET / HTTP/1.1\r\nHost: example\r\n\r\n",
@@ -21,7 +21,7 @@ const SAYINGS: [&[u8]; 5] = [
     b"",
 ];
 
-/// Those that are there.
+/// The clients that are present.
 #[derive(Debug, Default)]
 pub(crate) struct HostileClients {
     present: VecDeque<Connection>,
@@ -29,10 +29,10 @@ pub(crate) struct HostileClients {
 }
 
 impl HostileClients {
-    /// Lets the one that came last speak, and another come. Every other one leaves with a reset.
+    /// Makes the latest client send its bytes, and connects another. Every other client leaves with a reset.
     pub(crate) fn arrive(&mut self, address: SocketAddr) -> Result<(), Error> {
         if let Some(latest) = self.present.back() {
-            // A server that has closed the connection already, or not taken it in yet, is no failure of the load's.
+            // It is not a failure of the load if a server has closed the connection already, or not accepted it yet.
             let _ = send(&latest.socket, SAYINGS[self.come % SAYINGS.len()], SendFlags::NOSIGNAL);
         }
         let client = Connection::open(address, 0)?;

@@ -1,8 +1,8 @@
-//! Subscribers that leave and come again while the load runs.
+//! Subscribers that leave and return while the load runs.
 //!
-//! One that leaves in peace has first had everything that was sent before its turn; one that is cut off is
-//! owed nothing more. Either way it is owed, once it is back, everything that is sent after its
-//! subscription was confirmed.
+//! A subscriber that leaves in order has first received everything that was sent before its turn. One that is cut off
+//! is owed nothing more. In both cases it is owed, once it has returned, everything that is sent after its subscription
+//! was confirmed.
 
 use crate::connections::connect::{self, Newcomer};
 use crate::connections::connection::{Connection, Stage};
@@ -19,20 +19,21 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// The outcome of leaves and returns.
+/// The outcome of leaving and returning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reconnections {
-    /// The number of leaves.
+    /// The number of times that a subscriber left.
     pub begun: u64,
     /// The number of renewed subscriptions.
     pub completed: u64,
-    /// How often a turn was passed over because the subscriber was still on its way.
+    /// The number of turns that were skipped because the subscriber was still leaving or returning.
     pub skipped: u64,
-    /// How often the server refused the connection or ended it before it was subscribed.
+    /// The number of times that the server refused the connection or ended it before it was subscribed.
     pub refused: u64,
-    /// From connecting to the confirmed subscription.
+    /// The time from connecting to the confirmed subscription.
     pub subscribe_us: Percentiles,
-    /// Where all left at once: from the first connecting to the last confirmed subscription, if all came that far.
+    /// The time from the first connecting to the last confirmed subscription if all left at once; none if some did not
+    /// return.
     pub all_subscribed_seconds: Option<f64>,
 }
 
@@ -40,18 +41,18 @@ pub struct Reconnections {
 #[derive(Debug)]
 pub(crate) struct Membership {
     leaving: Vec<Leaver>,
-    /// When each connection that is not subscribed yet began to connect.
+    /// The time at which each connection that is not subscribed yet began to connect.
     arriving: HashMap<usize, u64>,
     first_ns: Option<u64>,
     last_ns: u64,
-    tally: Reconnections,
+    counts: Reconnections,
     subscribe: Latency,
 }
 
 #[derive(Debug)]
 struct Leaver {
     subscriber: usize,
-    /// What it gets before it goes: per subscription and publisher, the sequence to reach.
+    /// The sequence to reach before it leaves, by subscription and publisher.
     owed: Vec<u64>,
     deadline: Deadline,
 }
@@ -63,17 +64,17 @@ impl Membership {
             arriving: HashMap::new(),
             first_ns: None,
             last_ns: 0,
-            tally: Reconnections::default(),
+            counts: Reconnections::default(),
             subscribe: Latency::new(),
         }
     }
 
-    /// Returns true if nobody is on the way.
+    /// Returns true if no subscriber is leaving or returning.
     pub(crate) fn is_settled(&self) -> bool {
         self.leaving.is_empty() && self.arriving.is_empty()
     }
 
-    /// These are to leave when they have what was sent so far.
+    /// Makes these subscribers leave once they have received everything sent so far.
     pub(crate) fn bid_leave<D>(
         &mut self,
         subscribers: Range<usize>,
@@ -86,7 +87,7 @@ impl Membership {
         for subscriber in subscribers {
             let busy = self.leaving.iter().any(|leaver| leaver.subscriber == subscriber);
             if busy || pool.connections[subscriber].stage != Stage::Connected {
-                self.tally.skipped += 1;
+                self.counts.skipped += 1;
                 continue;
             }
             let owed = verifier.owed(subscriber, |publisher, channel| sender.sent(publisher, channel));
@@ -94,7 +95,7 @@ impl Membership {
         }
     }
 
-    /// Lets those go who have what they were owed, or have waited for it in vain.
+    /// Lets subscribers go that have received everything they were owed, or have waited for it until the deadline.
     pub(crate) fn see_off<D: Dialect>(
         &mut self,
         pool: &mut ConnectionPool<D>,
@@ -115,7 +116,7 @@ impl Membership {
         Ok(())
     }
 
-    /// These are gone now, whatever they were to get.
+    /// Cuts these subscribers off now, whatever they were owed.
     pub(crate) fn cut<D: Dialect>(
         &mut self,
         subscribers: Range<usize>,
@@ -143,13 +144,13 @@ impl Membership {
     ) -> Result<(), Error> {
         let now_ns = pool.clock.now_ns();
         pool.replace(subscriber, Connection::open(settings.address, subscriber)?)?;
-        self.tally.begun += 1;
+        self.counts.begun += 1;
         self.first_ns.get_or_insert(now_ns);
         self.arriving.insert(subscriber, now_ns);
         Ok(())
     }
 
-    /// Serves an event of a connection that may be on its way in; false if it is not.
+    /// Handles an event of a connection that may be returning. Returns false if it is not.
     pub(crate) fn serve<D: Dialect>(
         &mut self,
         event: &Event,
@@ -169,12 +170,12 @@ impl Membership {
                 let since_ns = self.arriving.remove(&index).unwrap_or(now_ns);
                 self.subscribe.record(now_ns - since_ns);
                 self.last_ns = now_ns;
-                self.tally.completed += 1;
+                self.counts.completed += 1;
             }
             Ok(false) => {}
             Err(Error::Closed { .. } | Error::Connect { .. }) => {
                 self.arriving.remove(&index);
-                self.tally.refused += 1;
+                self.counts.refused += 1;
                 pool.connections[index].stage = Stage::Closed;
             }
             Err(error) => return Err(error),
@@ -182,21 +183,21 @@ impl Membership {
         Ok(true)
     }
 
-    /// What became of them; nothing, if nobody was to leave. `at_once`: all left together.
+    /// Returns the outcome, or none if no subscriber was to leave. `at_once` is true if all left together.
     pub(crate) fn finish(mut self, at_once: bool) -> Option<Reconnections> {
-        let all = at_once && self.tally.begun == self.tally.completed;
+        let all = at_once && self.counts.begun == self.counts.completed;
         let took = |first_ns| std::time::Duration::from_nanos(self.last_ns - first_ns).as_secs_f64();
         let all_subscribed_seconds = self.first_ns.filter(|_| all).map(took);
         let subscribe_us = self.subscribe.summary();
-        (self.tally.begun + self.tally.skipped > 0).then_some(Reconnections {
+        (self.counts.begun + self.counts.skipped > 0).then_some(Reconnections {
             subscribe_us,
             all_subscribed_seconds,
-            ..self.tally
+            ..self.counts
         })
     }
 }
 
-/// A subscriber that comes again: owed from the answer on.
+/// A subscriber that returns and is owed every message from the answer on.
 struct Returner<'r, 'i, 's> {
     index: usize,
     verifier: &'r mut DeliveryVerifier<'i>,

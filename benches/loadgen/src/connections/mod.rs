@@ -1,7 +1,7 @@
-//! The connections of a load: how they are opened, greeted, read, written, and what is done to them.
+//! The connections of a load: opening, greeting, reading, writing, and disturbing them.
 //!
-//! Owns every socket. A [`pool`] holds all connections of a run around one epoll instance; [`connect`] brings them to the
-//! point where the server knows each of them.
+//! This module owns every socket. A [`pool`] holds all connections of a run around one epoll instance. [`connect`]
+//! establishes them, up to the point at which the server knows each of them.
 
 pub(crate) mod connect;
 pub(crate) mod connection;

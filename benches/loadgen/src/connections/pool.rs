@@ -1,7 +1,7 @@
-//! All connections of a run on one epoll instance, and the one reader that they are read through.
+//! All connections of a run on one epoll instance, with the one reader through which they are read.
 //!
-//! Subscribers come first, then publishers; a connection is named by its index. Events are
-//! edge-triggered: an event means reading until the socket has no more, and nothing is registered twice.
+//! Subscribers come first, then publishers, and the index of a connection is its name. Events are edge-triggered: after
+//! an event the socket is read until it has no more, and nothing is registered twice.
 
 use crate::connections::connection::{Connection, Stage};
 use crate::connections::reader::{HEADROOM, RECEIVE, Reader, Sink};
@@ -19,11 +19,11 @@ use rustix::net::{RecvFlags, Shutdown, recv};
 /// The outcome of one receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
-    /// There was nothing.
+    /// There was nothing to receive.
     Nothing,
     /// The socket has no more.
     All,
-    /// The buffer was filled, or a signal came: there may be more.
+    /// The buffer was filled or a signal came, so there may be more.
     Part,
     /// The server closed the connection.
     End,
@@ -34,7 +34,7 @@ pub(crate) enum Received {
 pub(crate) struct Traffic {
     pub(crate) receives: u64,
     pub(crate) received_bytes: u64,
-    /// Sends that the socket did not take in full.
+    /// The number of sends that the socket did not take in full.
     pub(crate) blocked_sends: u64,
     pub(crate) max_queued_bytes: usize,
 }
@@ -46,13 +46,13 @@ pub(crate) struct ConnectionPool<D> {
     pub(crate) connections: Vec<Connection>,
     pub(crate) subscribers: usize,
     pub(crate) traffic: Traffic,
-    /// True if the thread ran when it should have.
+    /// The longest time for which the thread did not run although it should have.
     pub(crate) scheduling_stall: SchedulingStall,
     epoll: OwnedFd,
 }
 
-/// The most events of one wait. The kernel looks at each socket anew before it gives its event, some 0.5 µs
-/// if the socket is out of the cache, and a message that falls due meanwhile is sent behind all of them.
+/// The most events of one wait. The kernel checks each socket again before it reports its event, which takes some 0.5
+/// µs if the socket is not cached. A message that falls due meanwhile is sent after all of them.
 const EVENTS: usize = 128;
 
 impl<D: Dialect> ConnectionPool<D> {
@@ -68,19 +68,19 @@ impl<D: Dialect> ConnectionPool<D> {
         })
     }
 
-    /// An empty list of events, of the size that [`ConnectionPool::wait`] fills.
+    /// Returns an empty list of events, of the size that [`ConnectionPool::wait`] fills.
     pub(crate) fn events() -> Vec<Event> {
         Vec::with_capacity(EVENTS)
     }
 
-    /// Takes a connection in, under the next index.
+    /// Adds a connection under the next index.
     pub(crate) fn add(&mut self, connection: Connection) -> Result<(), Error> {
         self.watch(self.connections.len(), &connection)?;
         self.connections.push(connection);
         Ok(())
     }
 
-    /// Closes the connection at an index, which ends its watch, and takes another in.
+    /// Closes the connection at an index, which ends its registration, and puts another in its place.
     pub(crate) fn replace(&mut self, index: usize, mut connection: Connection) -> Result<(), Error> {
         connection.generation = self.connections[index].generation.wrapping_add(1);
         self.watch(index, &connection)?;
@@ -88,7 +88,7 @@ impl<D: Dialect> ConnectionPool<D> {
         Ok(())
     }
 
-    /// Closes a connection, in the middle of what it is being sent.
+    /// Closes a connection, even in the middle of a frame that is being sent to it.
     pub(crate) fn hang_up(&mut self, index: usize) -> Result<(), Error> {
         let connection = &mut self.connections[index];
         connection.stage = Stage::Closed;
@@ -103,13 +103,13 @@ impl<D: Dialect> ConnectionPool<D> {
         epoll::add(&self.epoll, &connection.socket, data, flags).map_err(Error::system("epoll_ctl"))
     }
 
-    /// Returns true if an event is of the connection that has its index now.
+    /// Returns true if an event belongs to the connection that has its index now.
     pub(crate) fn is_current(&self, event: &Event) -> bool {
         let (index, _) = subject(event);
         u64::from(self.connections[index].generation) == event.data.u64() >> 32
     }
 
-    /// Stops reading a connection, or reads it again and first of all what has come meanwhile.
+    /// Stops reading a connection, or resumes, first with everything that has arrived meanwhile.
     pub(crate) fn pause(&mut self, index: usize, paused: bool, sink: &mut impl Sink) -> Result<(), Error> {
         self.connections[index].paused = paused;
         let mut open = !paused && self.connections[index].stage == Stage::Connected;
@@ -119,19 +119,19 @@ impl<D: Dialect> ConnectionPool<D> {
         Ok(())
     }
 
-    /// Reads one byte of a paused connection, which is kept for when it is read again.
+    /// Reads one byte of a paused connection, and keeps it until the connection is read again.
     pub(crate) fn trickle(&mut self, index: usize) {
         let Connection { socket, tail, stage, .. } = &mut self.connections[index];
         let mut byte = [0];
         if *stage == Stage::Connected && tail.len() < HEADROOM {
-            // Whatever is wrong with the connection shows when it is read again.
+            // An error of the connection shows when it is read again.
             if let Ok((1, _)) = recv(socket, &mut byte, RecvFlags::empty()) {
                 tail.extend_from_slice(&byte);
             }
         }
     }
 
-    /// Waits for events, until `until_ns` or for [`LONGEST_SLEEP`] at the latest.
+    /// Waits for events until `until_ns`, or for at most [`LONGEST_SLEEP`].
     pub(crate) fn wait(&mut self, events: &mut Vec<Event>, until_ns: u64) -> Result<(), Error> {
         events.clear();
         let now_ns = self.clock.now_ns();
@@ -149,7 +149,7 @@ impl<D: Dialect> ConnectionPool<D> {
         }
     }
 
-    /// Returns true if the index is a publisher's, and which one.
+    /// Returns the number of the publisher at an index, or none if it is not a publisher's.
     pub(crate) fn publisher(&self, index: usize) -> Option<usize> {
         index.checked_sub(self.subscribers)
     }
@@ -158,7 +158,7 @@ impl<D: Dialect> ConnectionPool<D> {
         if index < self.subscribers { "subscriber" } else { "publisher" }
     }
 
-    /// Does what an event asks for: sends what waits, reads all there is.
+    /// Handles an event: sends the waiting bytes, or reads everything that has arrived.
     pub(crate) fn serve(&mut self, event: &Event, sink: &mut impl Sink) -> Result<(), Error> {
         let (index, flags) = subject(event);
         if flags.contains(EventFlags::OUT) && !self.connections[index].outbox.is_empty() {
@@ -177,7 +177,7 @@ impl<D: Dialect> ConnectionPool<D> {
         Ok(())
     }
 
-    /// One receive: every whole item goes to the sink, the rest is kept for the next.
+    /// Receives once. Every whole item goes to the sink, and the rest is kept for the next receive.
     pub(crate) fn receive(&mut self, index: usize, sink: &mut impl Sink) -> Result<Received, Error> {
         let connection = &mut self.connections[index];
         let count = match recv(&connection.socket, self.reader.room(), RecvFlags::empty()) {
@@ -203,11 +203,11 @@ impl<D: Dialect> ConnectionPool<D> {
         Ok(if count == RECEIVE { Received::Part } else { Received::All })
     }
 
-    /// Sends what waits, as far as the socket takes it.
+    /// Sends the waiting bytes, as far as the socket takes them.
     pub(crate) fn flush(&mut self, index: usize) -> Result<(), Error> {
         let connection = &mut self.connections[index];
         match connection.flush() {
-            // The end of a connection is noticed where it is read.
+            // The end of a connection is noticed when it is read.
             Ok(true) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
             Ok(false) => {
                 self.traffic.blocked_sends += 1;
@@ -219,7 +219,7 @@ impl<D: Dialect> ConnectionPool<D> {
     }
 }
 
-/// Whose event it is, and what happened.
+/// Returns the index of an event's connection, and its flags.
 pub(crate) fn subject(event: &Event) -> (usize, EventFlags) {
     let index = usize::try_from(event.data.u64() & u64::from(u32::MAX)).expect("set from an index");
     (index, event.flags)

@@ -1,36 +1,37 @@
-//! From what a receive brought to deliveries and other items: one buffer for all connections, no sockets.
+//! Decoding of received bytes into deliveries and other items, with one buffer for all connections and no sockets.
 
 use crate::protocol::Shape;
 use crate::protocol::dialect::{Channel, Decoded, Dialect, Item};
 use crate::verify::payload;
 use crate::{Error, Settings};
 
-/// Takes what the server says.
+/// A receiver of the server's items.
 pub(crate) trait Sink {
-    /// What follows is of this connection. `now_ns` is read once per receive: the time at which its bytes
-    /// were here.
+    /// Begins a receive of this connection. `now_ns` is read once per receive: the time at which its bytes were
+    /// available.
     fn begin(&mut self, _connection: usize, _now_ns: u64) {}
 
-    /// Takes whole messages at the start of `bytes` that are known, byte for byte; gives their length. Only for a
-    /// connection with one channel.
+    /// Takes whole messages at the start of `bytes` that are known byte for byte. Returns their length. Only called for
+    /// a connection with one channel.
     fn deliver_known(&mut self, _bytes: &[u8]) -> usize {
         0
     }
 
-    /// A message on the connection's own channel.
+    /// Takes a message on the connection's own channel.
     fn deliver(&mut self, payload: &[u8]);
 
-    /// The whole message that was delivered last. Only for a connection with one channel.
+    /// Takes the whole message that was delivered last. Only called for a connection with one channel.
     fn learn(&mut self, _message: &[u8]) {}
 
-    /// Anything else.
+    /// Takes any other item.
     fn item(&mut self, item: Item<'_>);
 
-    /// The bytes of this receive are through.
+    /// Ends a receive, after all its bytes.
     fn end(&mut self) {}
 }
 
-/// Room in front of what is received, for the tail of the item before: the longest item that is accepted.
+/// The room before the received bytes for the tail of the previous item. This is the length of the longest accepted
+/// item.
 pub(crate) const HEADROOM: usize = 64 * 1024;
 /// The most bytes of one receive.
 pub(crate) const RECEIVE: usize = 256 * 1024;
@@ -47,13 +48,13 @@ impl<D: Dialect> Reader<D> {
         Self { shapes: Shapes::new(settings, names, &dialect), dialect, inbox: vec![0; HEADROOM + RECEIVE] }
     }
 
-    /// Where a receive goes.
+    /// Returns the room for a receive.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         &mut self.inbox[HEADROOM..]
     }
 
-    /// Hands every whole item of what was received to the sink, keeps the rest as the connection's tail for the next
-    /// time, and appends what the server wants to be answered.
+    /// Hands every whole received item to the sink, keeps the rest as the connection's tail for the next time, and
+    /// appends the answers that the server requests.
     pub(crate) fn read(
         &mut self,
         connection: usize,
@@ -92,13 +93,13 @@ impl<D: Dialect> Reader<D> {
     }
 }
 
-/// What the messages of each channel look like, and who gets which.
+/// The shape of the messages of each channel, and the channels of each connection.
 #[derive(Debug)]
 struct Shapes {
     by_channel: Vec<Shape>,
-    /// True if each connection gets one channel.
+    /// True if each connection has one channel.
     one_each: bool,
-    /// Where every payload begins.
+    /// The offset at which every payload begins.
     head_len: usize,
 }
 
@@ -109,7 +110,7 @@ impl Shapes {
         Self { one_each: settings.subscriptions == 1, head_len: shapes[0].head_len(), by_channel: shapes }
     }
 
-    /// Delivers the messages at the start of `bytes` and gives what is behind them.
+    /// Delivers the messages at the start of `bytes`. Returns the bytes after them.
     #[inline]
     fn deliver<'a>(&self, index: usize, mut bytes: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
         if self.one_each {
@@ -129,7 +130,7 @@ impl Shapes {
         bytes
     }
 
-    /// The shape of the channel that the payload names: whether it is that of the head remains to be compared.
+    /// Returns the shape of the channel that the payload names. The head must still be compared with it.
     #[inline]
     fn guess(&self, bytes: &[u8]) -> Option<&Shape> {
         self.by_channel.get(usize::from(payload::channel_of(bytes.get(self.head_len..)?)?))

@@ -1,4 +1,4 @@
-//! The publishing side: which publisher sends what to which channel, and what was sent.
+//! The publishing side: the channel and payload of each publisher's messages, and the counts of what was sent.
 
 use crate::connections::pool::ConnectionPool;
 use crate::load::popularity::Chooser;
@@ -11,23 +11,23 @@ pub(crate) struct Sender<'a> {
     stamp: &'a Stamp,
     names: &'a [String],
     first_connection: usize,
-    /// By (publisher, channel): messages so far, and so the next sequence.
+    /// The number of messages so far, and so the next sequence, by publisher and channel.
     sequences: Vec<u64>,
     chooser: Chooser,
-    /// Deliveries that each channel's message makes.
+    /// The number of deliveries that a message makes, by channel.
     deliveries: Vec<u64>,
-    /// Messages so far.
+    /// The number of messages so far.
     pub(crate) messages: u64,
-    /// Deliveries that they make in all.
+    /// The number of deliveries that they make in all.
     pub(crate) expected: u64,
-    /// Bytes of one message on the wire; all are of one length.
+    /// The bytes of one message on the wire; all messages have the same length.
     frame_len: usize,
     payload: Vec<u8>,
 }
 
 impl<'a> Sender<'a> {
-    /// Bytes that wait for one publisher's socket before it makes no further message. Messages due then
-    /// are made late, and the report says so.
+    /// The bytes that may wait for one publisher's socket before it makes no further message. Messages due then are
+    /// made late, and the report says so.
     pub(crate) const MAX_QUEUED: usize = 16 * 1024 * 1024;
 
     pub(crate) fn new<D: Dialect>(settings: &Settings, names: &'a [String], stamp: &'a Stamp) -> Self {
@@ -46,7 +46,7 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Makes the publisher's next message and queues it; gives its channel.
+    /// Makes the publisher's next message and queues it. Returns its channel.
     pub(crate) fn enqueue<D: Dialect>(
         &mut self,
         pool: &mut ConnectionPool<D>,
@@ -75,19 +75,19 @@ impl<'a> Sender<'a> {
         pool.connections[self.first_connection + publisher].outbox.len() < Self::MAX_QUEUED
     }
 
-    /// Hands what a publisher has queued to its socket.
+    /// Passes the queued bytes of a publisher to its socket.
     pub(crate) fn flush<D: Dialect>(&self, pool: &mut ConnectionPool<D>, publisher: usize) -> Result<(), Error> {
         pool.flush(self.first_connection + publisher)
     }
 
-    /// Messages that the sockets took in full.
+    /// Returns the number of messages that the sockets have taken in full.
     pub(crate) fn written<D>(&self, pool: &ConnectionPool<D>) -> u64 {
         let publishers = &pool.connections[self.first_connection..];
         let waiting: usize = publishers.iter().map(|publisher| publisher.outbox.len().div_ceil(self.frame_len)).sum();
         self.messages - waiting as u64
     }
 
-    /// Messages of one publisher on one channel.
+    /// Returns the number of messages of one publisher on one channel.
     pub(crate) fn sent(&self, publisher: usize, channel: usize) -> u64 {
         self.sequences[publisher * self.names.len() + channel]
     }

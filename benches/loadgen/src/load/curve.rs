@@ -1,4 +1,4 @@
-//! Latency over the rate: a run at each of a list of rates.
+//! Latency over the rate: one run at each of a list of rates.
 
 use crate::interruption::is_interrupted;
 use crate::load::ramp::{write_header, write_step};
@@ -14,12 +14,12 @@ pub struct Rates {
     rates: Vec<u64>,
 }
 
-/// A run at each rate.
+/// The runs at each rate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// The requested rates.
     pub curve: Rates,
-    /// A run for each rate, in order; fewer if the curve was interrupted.
+    /// One run for each rate, in order; fewer if the curve was interrupted.
     pub steps: Vec<Report>,
 }
 
@@ -41,18 +41,18 @@ impl Rates {
         Ok(())
     }
 
-    /// The loads, one for each rate.
+    /// Returns the loads, one for each rate.
     pub fn loads(&self) -> impl Iterator<Item = Load> {
         self.rates.iter().map(|rate| Load::Paced { rate: *rate })
     }
 }
 
 impl Curve {
-    /// Runs rate after rate; `settings` has all but the load. `on_step` is given each step's number and load as it
-    /// begins, `on_progress` tells how far it is.
+    /// Runs one rate after the other; `settings` has everything except the load. `on_step` is called with each step's
+    /// number and load as it begins, and `on_progress` with its progress.
     ///
     /// # Errors
-    /// A step gave no report. A step whose server ends a publisher's connection is such.
+    /// A step produced no report, for example because the server ended a publisher's connection.
     pub fn run(
         settings: &Settings,
         curve: Rates,
@@ -90,7 +90,7 @@ impl fmt::Display for Curve {
     }
 }
 
-/// `held`, or why the figures of a step must not be used.
+/// Returns `held`, or the reason why the figures of a step must not be used.
 fn verdict(step: &Report) -> String {
     match step.validity.reasons.first() {
         _ if !step.checks.all_held() => step.checks.to_string(),

@@ -7,47 +7,47 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// A disturbance of subscribers during the measured window, beside the load.
+/// A disturbance of subscribers during the measured window, in addition to the load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Disturbance {
-    /// Nothing.
+    /// No disturbance.
     #[default]
     None,
-    /// The last of the subscribers leave and come again, one after the other. Each leaves when it has had
-    /// everything that was sent before its turn.
+    /// The last subscribers leave and return, one after the other. Each leaves once it has received everything that was
+    /// sent before its turn.
     Churn {
         /// The number of subscribers.
         subscribers: usize,
-        /// Reconnections a second.
+        /// The number of reconnections a second.
         rate: u64,
     },
-    /// The last of the subscribers do not read from the start of the window to its end.
+    /// The last subscribers do not read from the start of the window to its end.
     Stall {
         /// The number of subscribers.
         subscribers: usize,
     },
-    /// Of the last of the subscribers some do not read in the window and the others a byte a second, while hostile
-    /// clients come, say what no server should take, and go.
+    /// Some of the last subscribers do not read in the window, and others read one byte a second. Meanwhile hostile
+    /// clients connect, send what no server should accept, and leave.
     Hostile {
         /// The number of subscribers that do not read.
         stalled: usize,
-        /// The number that reads a byte a second.
+        /// The number of subscribers that read one byte a second.
         trickling: usize,
-        /// Hostile clients a second.
+        /// The number of hostile clients a second.
         arrivals: u64,
     },
-    /// All subscribers are gone at once, in the middle of what they are sent, and connect again at once.
+    /// All subscribers are cut off at once, even in the middle of a frame, and reconnect at once.
     Storm {
-        /// When, behind the start of the window.
+        /// The time after the start of the window.
         at_seconds: f64,
     },
 }
 
 impl Disturbance {
-    /// The greatest rate of reconnections or arrivals, a second: a port is not used again for a minute.
+    /// The greatest rate of reconnections or arrivals a second, because a port is not reused for a minute.
     pub const MAX_CHURN: u64 = 1000;
-    /// The most reconnections or arrivals in a window: all are planned ahead (40 MiB).
+    /// The most reconnections or arrivals in a window, because all are planned ahead (40 MiB).
     pub const MAX_STEPS: u64 = 1 << 20;
 
     pub(crate) fn check(self, settings: &Settings) -> Result<(), Error> {
@@ -59,15 +59,12 @@ impl Disturbance {
             Self::Storm { .. } => ("storm", 1),
         };
         if settings.protocol == Protocol::Plain && !matches!(self, Self::Stall { .. } | Self::Hostile { .. }) {
-            return Err(Error::setting(
-                setting,
-                "plain does not confirm a subscription, so nobody could tell from when on",
-            ));
+            return Err(Error::setting(setting, "plain does not confirm a subscription, so its beginning is unknown"));
         }
         if let Load::Saturate { .. } = settings.load {
             return Err(Error::setting(setting, "it needs a rate: a closed loop waits for subscribers"));
         }
-        // Somebody has to stay whose latency can be told.
+        // At least one subscriber must stay whose latency can be measured.
         let others = settings.subscribers.saturating_sub(1);
         if !matches!(self, Self::Storm { .. }) && !(1..=others).contains(&subscribers) {
             return Err(Error::setting(setting, format!("1 to {others} of the subscribers are possible")));
@@ -90,12 +87,12 @@ impl Disturbance {
         }
     }
 
-    /// Connections beside those of the load, at most.
+    /// Returns the maximum number of connections besides those of the load.
     pub(crate) fn hostile_clients(self) -> usize {
         if let Self::Hostile { .. } = self { PRESENT + 1 } else { 0 }
     }
 
-    /// The subscribers that do not read in the window, or hardly.
+    /// Returns the subscribers that do not read in the window, or hardly read.
     pub(crate) fn stalled(self, subscribers: usize) -> Range<usize> {
         match self {
             Self::Stall { subscribers: stalled } => subscribers - stalled..subscribers,
@@ -105,24 +102,24 @@ impl Disturbance {
     }
 }
 
-/// Something that is done to subscribers.
+/// One step of a disturbance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// These leave when they have what was sent so far, and come again.
+    /// These subscribers leave once they have received everything sent so far, and return.
     Return(Range<usize>),
-    /// These are gone now, and come again.
+    /// These subscribers are cut off now, and return.
     Break(Range<usize>),
-    /// These are not read from now on.
+    /// These subscribers are not read from now on.
     StopReading(Range<usize>),
-    /// Of each of these, one byte is read.
+    /// One byte of each of these subscribers is read.
     Trickle(Range<usize>),
-    /// A hostile client comes.
+    /// A hostile client connects.
     Arrive,
-    /// These are read again.
+    /// These subscribers are read again.
     Read(Range<usize>),
 }
 
-/// What is to be done when.
+/// The steps, with the times at which they are due.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     steps: VecDeque<(u64, Step)>,
@@ -167,18 +164,18 @@ impl Schedule {
         Self { steps }
     }
 
-    /// Leaves out what was to be done later, but has those who were stopped read now.
+    /// Drops the steps that are due later, but resumes reading stopped subscribers now.
     pub(crate) fn cut(&mut self, now_ns: u64) {
         self.steps.retain(|(at_ns, step)| *at_ns <= now_ns || matches!(step, Step::Read(_)));
         self.steps.iter_mut().for_each(|(at_ns, _)| *at_ns = now_ns.min(*at_ns));
     }
 
-    /// When the next step is due; never, if there is none.
+    /// Returns the time at which the next step is due; the greatest time if there is none.
     pub(crate) fn due_ns(&self) -> u64 {
         self.steps.front().map_or(u64::MAX, |(at_ns, _)| *at_ns)
     }
 
-    /// The next step, if it is due.
+    /// Takes the next step, if it is due.
     pub(crate) fn take(&mut self, now_ns: u64) -> Option<Step> {
         self.steps.pop_front_if(|(at_ns, _)| *at_ns <= now_ns).map(|(_, step)| step)
     }

@@ -1,4 +1,4 @@
-//! When messages are sent.
+//! The loads: schedules by which messages are sent.
 
 pub(crate) mod curve;
 pub(crate) mod disturbance;
@@ -14,18 +14,19 @@ use corecast_command::counted;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// When messages are sent.
+/// The schedule by which messages are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Load {
-    /// Open loop: on a fixed schedule, whatever the server does.
+    /// An open loop: messages on a fixed schedule, whatever the server does.
     Paced {
-        /// Messages a second, all publishers together.
+        /// The messages a second of all publishers together.
         rate: u64,
     },
-    /// Closed loop: a fixed number of messages is always under way.
+    /// A closed loop: a fixed number of messages is always in flight.
     Saturate {
-        /// Messages under way, all publishers together. Where they do not divide it, some have one more than others.
+        /// The messages in flight of all publishers together. If it is not a multiple of their number, some have one
+        /// more than others.
         in_flight: usize,
     },
 }
@@ -33,7 +34,7 @@ pub enum Load {
 impl Load {
     /// The greatest rate, in messages a second: one a microsecond.
     pub const MAX_RATE: u64 = 1_000_000;
-    /// The most messages under way.
+    /// The most messages in flight.
     pub const MAX_IN_FLIGHT: usize = 1_000_000;
 
     pub(crate) fn check(self, publishers: usize) -> Result<(), Error> {

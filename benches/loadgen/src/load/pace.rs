@@ -1,4 +1,4 @@
-//! Open loop: when each message is due, whatever became of the ones before.
+//! Open loop: the time at which each message is due, whatever happened to the ones before.
 
 /// A schedule of evenly spaced messages. Message `n` is due at `start + n / rate`.
 #[derive(Debug)]
@@ -17,20 +17,20 @@ impl Pace {
         Self { start_ns, rate, next: 0 }
     }
 
-    /// The number of the next message.
+    /// Returns the number of the next message.
     pub(crate) fn next(&self) -> u64 {
         self.next
     }
 
-    /// When the next message is due.
+    /// Returns the time at which the next message is due.
     pub(crate) fn due_ns(&self) -> u64 {
-        // In two parts, so that neither product overflows within a century.
+        // This is computed in two parts, so that neither product overflows within a century.
         let (seconds, rest) = (self.next / self.rate, self.next % self.rate);
         self.start_ns + seconds * SECOND_NS + rest * SECOND_NS / self.rate
     }
 
-    /// How long before a message is due the generator stops sleeping and looks for events without waiting: a
-    /// CPU that sleeps may take a millisecond to wake. A tenth of the CPU at most.
+    /// Returns the time before a message is due from which the generator checks for events without sleeping, because a
+    /// sleeping CPU may take a millisecond to wake. This uses at most a tenth of the CPU.
     pub(crate) fn lead_ns(&self) -> u64 {
         (SECOND_NS / self.rate / 10).min(MAX_LEAD_NS)
     }
@@ -39,7 +39,7 @@ impl Pace {
         self.next += 1;
     }
 
-    /// The number of messages that are due before a time.
+    /// Returns the number of messages that are due before a time.
     pub(crate) fn due_before(&self, until_ns: u64) -> u64 {
         let span_ns = until_ns.saturating_sub(self.start_ns);
         let (seconds, rest) = (span_ns / SECOND_NS, span_ns % SECOND_NS);

@@ -1,4 +1,4 @@
-//! Which channel the next message goes to.
+//! The choice of the channel of the next message.
 
 use crate::Error;
 use crate::report::figures::{float, whole};
@@ -14,17 +14,17 @@ pub enum Popularity {
     /// Each publisher sends to all channels in turn.
     #[default]
     Even,
-    /// Channel `k`, counted from 1, gets a part in proportion to `1 / k^exponent`.
+    /// Channel `k`, counted from 1, gets a share in proportion to `1 / k^exponent`.
     Zipf {
-        /// 0 is even in the long run; about 1 is what traffic by popularity looks like.
+        /// The exponent. 0 is even in the long run; about 1 is typical of traffic by popularity.
         exponent: f64,
-        /// The same seed gives the same order of channels.
+        /// The seed of the order of channels; the same seed gives the same order.
         seed: u64,
     },
 }
 
 impl Popularity {
-    /// The greatest exponent; beyond it nearly everything is for the first channel.
+    /// The greatest exponent. Above it, nearly every message goes to the first channel.
     pub const MAX_EXPONENT: f64 = 10.0;
 
     pub(crate) fn check(self, channels: usize) -> Result<(), Error> {
@@ -38,17 +38,17 @@ impl Popularity {
     }
 }
 
-/// Chooses channels as a [`Popularity`] says.
+/// Chooses channels according to a [`Popularity`].
 #[derive(Debug)]
 pub(crate) enum Chooser {
-    /// Per publisher, messages so far.
+    /// The number of messages so far, by publisher.
     Even(Vec<usize>),
     Zipf(Zipf<f64>, Xoshiro256PlusPlus),
 }
 
 impl Chooser {
     /// # Panics
-    /// If the popularity does not go with the channels: settings are checked before.
+    /// If the popularity does not fit the channels. Settings are checked before.
     pub(crate) fn new(popularity: Popularity, publishers: usize, channels: usize) -> Self {
         match popularity {
             Popularity::Even => Self::Even((0..publishers).collect()),
@@ -99,7 +99,7 @@ mod tests {
             let sum: f64 = (1..=100).map(weight).sum();
             for rank in [1, 2, 5, 10, 50, 100] {
                 let (count, expected) = (float(counts[rank - 1] as u64), float(MESSAGES as u64) * weight(rank) / sum);
-                // Five standard deviations: with a fixed seed it holds or it does not.
+                // The tolerance is five standard deviations. With a fixed seed the outcome is always the same.
                 assert!((count - expected).abs() < 5.0 * expected.sqrt(), "{exponent}: {rank} {count} {expected}");
             }
         }

@@ -1,4 +1,4 @@
-//! Rates that rise geometrically, to the greatest one that a server sustains.
+//! Rates that rise geometrically, up to the greatest one that a server sustains.
 
 use crate::interruption::is_interrupted;
 use crate::report::figures::{float, whole};
@@ -12,11 +12,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RampPlan {
-    /// Messages a second of the first step.
+    /// The messages a second of the first step.
     pub first_rate: u64,
-    /// Each rate is the one before times this.
+    /// The factor between two consecutive rates.
     pub factor: f64,
-    /// No step is above it.
+    /// The rate that no step exceeds.
     pub max_rate: u64,
     /// The greatest p99 of the latency at which a step holds, in microseconds.
     pub p99_bound_us: f64,
@@ -27,15 +27,15 @@ pub struct RampPlan {
 pub struct Ramp {
     /// The plan.
     pub ramp: RampPlan,
-    /// A run for each rate, in order.
+    /// One run for each rate, in order.
     pub steps: Vec<Report>,
-    /// The rate of the last step that held; none, if none did.
+    /// The rate of the last step that held; none if none did.
     pub knee: Option<u64>,
 }
 
-/// The least part of the offered messages that a step must achieve, in percent.
+/// The least percentage of the offered messages that a step must achieve.
 const ACHIEVED_PERCENT: u64 = 99;
-/// Steps in a row that do not hold, after which the ramp ends. One may be an accident of the machine.
+/// The number of consecutive failed steps after which the ramp ends. A single one may be an accident of the machine.
 const FAILURES: usize = 2;
 
 impl RampPlan {
@@ -53,9 +53,9 @@ impl RampPlan {
         Ok(())
     }
 
-    /// The rates, rounded down.
+    /// Returns the rates, rounded down.
     fn rates(self) -> impl Iterator<Item = u64> {
-        // Every step is above the one before, however small the factor.
+        // Every step is above the one before, however small the factor is.
         let next = move |rate: &u64| Some((whole(float(*rate) * self.factor) as u64).max(rate + 1));
         std::iter::successors(Some(self.first_rate), next).take_while(move |rate| *rate <= self.max_rate)
     }
@@ -70,7 +70,7 @@ impl RampPlan {
     }
 }
 
-/// The last step that holds.
+/// Returns the last step that holds.
 fn knee(held: &[bool]) -> Option<usize> {
     held.iter().rposition(|held| *held)
 }
@@ -81,11 +81,12 @@ fn is_over(held: &[bool]) -> bool {
 }
 
 impl Ramp {
-    /// Runs step after step; `settings` has all but the rate. `on_step` is given each step's number and rate as it
-    /// begins, `on_progress` tells how far it is.
+    /// Runs one step after the other; `settings` has everything except the rate. `on_step` is called with each step's
+    /// number and rate as it begins, and `on_progress` with its progress.
     ///
     /// # Errors
-    /// The ramp cannot be run, or a step gave no report. A step whose server ends a publisher's connection is such.
+    /// The ramp cannot be run, or a step produced no report, for example because the server ended a publisher's
+    /// connection.
     pub fn run(
         settings: &Settings,
         plan: RampPlan,
@@ -142,7 +143,7 @@ pub(crate) fn write_header(out: &mut fmt::Formatter<'_>) -> fmt::Result {
     )
 }
 
-/// The figures of a run at a rate, on a line.
+/// Writes the figures of a run at a rate on one line.
 pub(crate) fn write_step(out: &mut fmt::Formatter<'_>, rate: u64, step: &Report, verdict: &str) -> fmt::Result {
     let achieved = 100.0 * float(step.messages.achieved) / float(step.messages.offered.max(1));
     let cpu = step.server.map_or("-".to_owned(), |server| format!("{} µs", three_digits(server.cpu_us_per_delivery)));

@@ -1,4 +1,4 @@
-//! Named loads: files that say what a run does, the built-in ones compiled in.
+//! Named loads: files that describe a run. The built-in ones are compiled in.
 
 use crate::{Disturbance, Error, Load, Popularity, RampPlan, Rates, Settings};
 use serde::Deserialize;
@@ -6,11 +6,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// A load, as a file describes it. What it leaves out stays as it was.
+/// A load as a file describes it. Settings that it leaves out are not changed.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scenario {
-    /// The purpose, in a line.
+    /// The purpose, in one line.
     pub summary: String,
     subscribers: Option<usize>,
     subscriptions: Option<usize>,
@@ -45,7 +45,7 @@ struct Zipf {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Churn {
-    /// Of the subscribers.
+    /// The percentage of the subscribers.
     percent: u8,
     rate: u64,
 }
@@ -53,16 +53,16 @@ struct Churn {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stall {
-    /// Of the subscribers.
+    /// The percentage of the subscribers.
     percent: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Hostile {
-    /// Of the subscribers.
+    /// The percentage of the subscribers.
     stall_percent: u8,
-    /// Of the subscribers.
+    /// The percentage of the subscribers.
     trickle_percent: u8,
     arrivals: u64,
 }
@@ -70,11 +70,11 @@ struct Hostile {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Storm {
-    /// Of the window.
+    /// The percentage of the window.
     at_percent: u8,
 }
 
-/// The built-in scenarios: name and content.
+/// The built-in scenarios, as name and content.
 const BUILTIN: [(&str, &str); 14] = [
     ("light", include_str!("../../../scenarios/light.toml")),
     ("sparse", include_str!("../../../scenarios/sparse.toml")),
@@ -92,10 +92,10 @@ const BUILTIN: [(&str, &str); 14] = [
     ("idle", include_str!("../../../scenarios/idle.toml")),
 ];
 
-/// The built-in scenarios: name and summary.
+/// Returns the built-in scenarios, as name and summary.
 ///
 /// # Panics
-/// Never: a test reads them all.
+/// Never, because a test reads all of them.
 pub fn builtin_scenarios() -> impl Iterator<Item = (&'static str, String)> {
     BUILTIN.iter().map(|(name, text)| {
         let scenario = Scenario::parse(name, text).expect("the built-in scenarios are sound");
@@ -103,13 +103,13 @@ pub fn builtin_scenarios() -> impl Iterator<Item = (&'static str, String)> {
     })
 }
 
-/// The file of the built-in scenario of this name.
+/// Returns the file of the built-in scenario with this name.
 pub fn builtin_scenario(name: &str) -> Option<&'static str> {
     BUILTIN.iter().find(|(builtin, _)| *builtin == name).map(|(_, text)| *text)
 }
 
 impl Scenario {
-    /// The built-in scenario of this name, or the one in the file of this path.
+    /// Finds the built-in scenario with this name, or reads the one in the file at this path.
     ///
     /// # Errors
     /// [`Error::Setting`] if there is neither; [`Error::Scenario`] if the file is not a scenario, with file, line and key.
@@ -128,7 +128,7 @@ impl Scenario {
         let scenario: Self = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             let line = text[..at].matches('\n').count() + 1;
-            // Only what is unknown is named by the message itself.
+            // The message itself names only an unknown key.
             let key =
                 text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map_or("", |(key, _)| key.trim());
             let message = error.message().lines().collect::<Vec<_>>().join(" ");
@@ -139,7 +139,7 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// Checks values that are wrong only together.
+    /// Checks values that are valid alone but not together.
     fn check(&self) -> Result<(), String> {
         let loads = [self.rate.is_some(), self.in_flight.is_some(), self.ramp.is_some(), self.curve.is_some()];
         if loads.iter().filter(|given| **given).count() > 1 {
@@ -175,7 +175,7 @@ impl Scenario {
         Ok(())
     }
 
-    /// Puts what the scenario says over settings; what depends on their final values comes with
+    /// Applies the scenario to settings. Settings that depend on the final values are applied with
     /// [`Scenario::disturb`].
     pub fn apply(&self, settings: &mut Settings) {
         fn put<T: Clone>(to: &mut T, from: Option<&T>) {
@@ -205,9 +205,9 @@ impl Scenario {
         put(&mut settings.popularity, zipf.as_ref());
     }
 
-    /// Puts what becomes of subscribers over settings that are final but for it.
+    /// Applies the disturbance of subscribers to settings that are otherwise final.
     pub fn disturb(&self, settings: &mut Settings) {
-        // Settings are checked later: until then a number may be any.
+        // Settings are checked later, so a number may have any value here.
         let share = |percent: u8| {
             (settings.subscribers / 100 * usize::from(percent)
                 + settings.subscribers % 100 * usize::from(percent) / 100)
@@ -226,12 +226,12 @@ impl Scenario {
         }
     }
 
-    /// The plan of the ramp, if the scenario is one.
+    /// Returns the plan of the ramp, if the scenario is one.
     pub fn ramp(&self) -> Option<RampPlan> {
         self.ramp
     }
 
-    /// The rates, if the scenario is a curve.
+    /// Returns the rates, if the scenario is a curve.
     pub fn rates(&self) -> Option<&Rates> {
         self.curve.as_ref()
     }

@@ -1,4 +1,4 @@
-//! All settings of a run: a report carries them, and they are enough to repeat it.
+//! All settings of a run. A report contains them, and they suffice to repeat it.
 
 use crate::verify::payload::{self, PROBE};
 use crate::{Disturbance, Error, Load, Popularity, Protocol};
@@ -11,37 +11,37 @@ use std::time::{Duration, Instant};
 /// One run of load against one server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Where the server listens.
+    /// The address on which the server listens.
     pub address: SocketAddr,
-    /// The protocol that it speaks there.
+    /// The protocol of that listener.
     pub protocol: Protocol,
-    /// Connections that receive.
+    /// The number of connections that receive.
     pub subscribers: usize,
-    /// Channels that each of them subscribes to.
+    /// The number of channels that each subscriber subscribes to.
     pub subscriptions: usize,
-    /// Connections that send.
+    /// The number of connections that send.
     pub publishers: usize,
-    /// Channels: subscriptions are spread over them round robin. In `plain` there is one.
+    /// The number of channels. Subscriptions are spread over them round robin. `plain` has one channel.
     pub channels: usize,
-    /// The spread of a publisher's messages over them.
+    /// The spread of a publisher's messages over the channels.
     pub popularity: Popularity,
-    /// The prefix of the channel names. The index follows it, padded to one width. Without a prefix,
-    /// [`measure`](crate::measure) generates an unguessable one, which keeps the messages of other publishers off these channels,
-    /// and reports it.
+    /// The prefix of the channel names. The index follows it, padded to a fixed width. Without a prefix,
+    /// [`measure`](crate::measure) generates an unguessable one and reports it. It keeps the messages of other
+    /// publishers off these channels.
     pub channel_prefix: Option<String>,
-    /// Bytes of each payload, at least [`Settings::MIN_PAYLOAD`].
+    /// The number of bytes of each payload, at least [`Settings::MIN_PAYLOAD`].
     pub payload_bytes: usize,
-    /// When messages are sent.
+    /// The schedule by which messages are sent.
     pub load: Load,
     /// The disturbance of subscribers during the measured window.
     pub disturbance: Disturbance,
-    /// Load before the measured window.
+    /// The time of load before the measured window.
     #[serde(rename = "warmup_seconds", with = "seconds")]
     pub warmup: Duration,
-    /// The measured window.
+    /// The length of the measured window.
     #[serde(rename = "duration_seconds", with = "seconds")]
     pub duration: Duration,
-    /// One step of the timeline of the measured window.
+    /// The length of one step of the measured window's timeline.
     #[serde(rename = "interval_seconds", with = "seconds")]
     pub interval: Duration,
     /// The maximum wait after the window for deliveries that are still in flight.
@@ -50,39 +50,39 @@ pub struct Settings {
     /// The maximum time for all connections together to open and subscribe.
     #[serde(rename = "connect_timeout_seconds", with = "seconds")]
     pub connect_timeout: Duration,
-    /// The server's process on this machine, for its CPU time and memory.
+    /// The server's process on this machine, to report its CPU time and memory.
     pub server_pid: Option<u32>,
-    /// The server's `--admin-socket`, for the parts of its shards.
+    /// The server's `--admin-socket`, to report the parts of its shards.
     #[serde(skip)]
     pub admin_socket: Option<PathBuf>,
-    /// True if that process was started for this run. Another one may have room from earlier connections, which then
-    /// take no memory that could be seen. Not of the load, and so not in a report's settings.
+    /// True if that process was started for this run. Another process may have memory from earlier connections, so new
+    /// ones would show no growth. This is not a property of the load, and so is not in a report's settings.
     #[serde(skip)]
     pub fresh_server: bool,
-    /// The CPUs that the generator's thread may use; empty leaves it where it is.
+    /// The CPUs that the generator's thread may use; an empty list leaves it where it is.
     pub cpus: Vec<usize>,
 }
 
 impl Settings {
-    /// The least payload, in bytes: the header that makes it verifiable.
+    /// The least payload in bytes: the header that makes it verifiable.
     pub const MIN_PAYLOAD: usize = payload::HEADER_LEN;
-    /// The greatest payload, in bytes: frames below the default limit of every server measured.
+    /// The greatest payload in bytes, so that frames are below the default limit of every measured server.
     pub const MAX_PAYLOAD: usize = 60 * 1024;
-    /// The most publishers and the most channels: their indices travel in 16 bits, one value is reserved.
+    /// The most publishers and the most channels. Their indices are transmitted in 16 bits, and one value is reserved.
     pub const MAX_INDEX: usize = PROBE as usize;
     /// The most subscribers.
     pub const MAX_SUBSCRIBERS: usize = 1 << 20;
-    /// The most pairs of a publisher and a subscription, each of which is accounted for (384 MiB).
+    /// The most pairs of a publisher and a subscription, each of which is tracked (384 MiB).
     pub const MAX_PAIRS: usize = 1 << 24;
-    /// The most pairs of a publisher and a channel, each of which is followed (80 MiB).
+    /// The most pairs of a publisher and a channel, each of which is tracked (80 MiB).
     pub const MAX_STREAMS: usize = 1 << 20;
-    /// The longest warm-up, window, step or wait: a day.
+    /// The longest warm-up, window, step or wait: one day.
     pub const MAX_TIME: Duration = Duration::from_hours(24);
     /// The most steps of a timeline.
     pub const MAX_INTERVALS: u128 = 100_000;
 
-    /// A run with the defaults of the command line: 100 subscribers, 8 publishers, 64 bytes, one
-    /// channel, 1 s of warm-up, 5 s measured.
+    /// Creates settings with the defaults of the command line: 100 subscribers, 8 publishers, 64 bytes, one channel, 1
+    /// s of warm-up, 5 s measured.
     pub fn new(address: SocketAddr, protocol: Protocol, load: Load) -> Self {
         Self {
             address,
@@ -108,34 +108,35 @@ impl Settings {
         }
     }
 
-    /// All connections.
+    /// Returns the number of all connections.
     pub fn connections(&self) -> usize {
         self.subscribers + self.publishers
     }
 
-    /// All subscriptions. They are numbered: subscriber by subscriber, and each subscriber's in order.
+    /// Returns the number of all subscriptions. They are numbered subscriber by subscriber, and each subscriber's in
+    /// order.
     pub(crate) fn all_subscriptions(&self) -> usize {
         self.subscribers * self.subscriptions
     }
 
-    /// The number of a channel's subscriptions, by the round robin.
+    /// Returns the number of a channel's subscriptions, by the round robin.
     pub(crate) fn audience(&self, channel: usize) -> usize {
         let all = self.all_subscriptions();
         all / self.channels + usize::from(channel < all % self.channels)
     }
 
-    /// The channel of a subscription, by the round robin.
+    /// Returns the channel of a subscription, by the round robin.
     pub(crate) fn channel_of(&self, subscription: usize) -> usize {
         subscription % self.channels
     }
 
-    /// The channels of a subscriber.
+    /// Returns the channels of a subscriber.
     pub(crate) fn channels_of(&self, subscriber: usize) -> impl Iterator<Item = usize> {
         let first = subscriber * self.subscriptions;
         (first..first + self.subscriptions).map(|subscription| self.channel_of(subscription))
     }
 
-    /// The names of the channels, all of one length, so that all frames of a run are of one length.
+    /// Returns the names of the channels. All have the same length, so that all frames of a run have the same length.
     pub(crate) fn channel_names(&self) -> Vec<String> {
         if self.protocol == Protocol::Plain {
             return vec![String::new()];
@@ -145,17 +146,17 @@ impl Settings {
         (0..self.channels).map(|index| format!("{prefix}{index:0width$}")).collect()
     }
 
-    /// With channels of this run's own, unless their names are given.
+    /// Returns the settings with channels of this run alone, unless their names are given.
     pub(crate) fn with_own_channels(&self) -> Self {
         let mut settings = self.clone();
         if self.protocol != Protocol::Plain {
-            // 48 bits of the kernel's randomness, in 12 digits: part of every frame.
+            // The prefix has 48 bits of the kernel's randomness in 12 digits, and is part of every frame.
             settings.channel_prefix.get_or_insert_with(|| format!("bench-{:012x}-", random() >> 16));
         }
         settings
     }
 
-    /// Returns true if the settings can be run.
+    /// Checks that the settings can be run.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let counts = [
             ("--subscribers", self.subscribers, Self::MAX_SUBSCRIBERS),
@@ -236,12 +237,12 @@ impl Settings {
     }
 }
 
-/// A number that nobody guesses: a hash under a key of the kernel's.
+/// Returns an unguessable number: a hash under a random key of the kernel.
 pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(Instant::now())
 }
 
-/// Durations as seconds with a fraction, for people who read the JSON.
+/// Serializes durations as seconds with a fraction, for readers of the JSON.
 mod seconds {
     use serde::{Deserialize, Deserializer, Serializer, de};
     use std::time::Duration;

@@ -1,8 +1,8 @@
-//! The run's one time base.
+//! The time base of a run.
 
 use std::time::{Duration, Instant};
 
-/// Nanoseconds on the monotonic clock since the run began: what payloads carry and histograms record.
+/// Nanoseconds on the monotonic clock since the run began. Payloads carry them, and histograms record them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     origin: Instant,
@@ -18,7 +18,7 @@ impl Clock {
     }
 }
 
-/// A duration in nanoseconds; 584 years fit.
+/// Returns a duration in nanoseconds; 584 years fit.
 pub(crate) fn duration_ns(duration: Duration) -> u64 {
     duration.as_secs() * 1_000_000_000 + u64::from(duration.subsec_nanos())
 }

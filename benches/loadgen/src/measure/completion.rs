@@ -1,13 +1,15 @@
-//! When a message's last subscriber has it, and how long after the first: the broadcast as a whole.
+//! The time at which a message's last subscriber has received it, and its distance from the first: the broadcast as a
+//! whole.
 //!
-//! A subscription is a cursor in the stream of messages of one publisher on one channel, and each message
-//! counts the cursors that stand at it. A message is complete when no cursor stands at it or before it any
-//! more. So a receive costs one step per stream that it advances, however many messages it brings.
+//! A subscription is a cursor in the stream of messages of one publisher on one channel, and each message counts the
+//! cursors that stand at it. A message is complete when no cursor stands at it or before it any more. So a receive
+//! costs one step per stream that it advances, however many messages it brings.
 //!
-//! A message that somebody never got, or got behind a later one, is left out: it is not complete, and what
-//! went wrong is counted in the checks. So is one whose last receiver left before having it.
+//! A message that some subscriber never received, or received after a later one, is left out. It is not complete, and
+//! the checks count the fault. A message whose last receiver left before receiving it is left out too.
 //!
-//! Invariant: a message is followed while somebody stands at it or before it; with nobody subscribed, none is.
+//! Invariant: a message is followed while some cursor stands at it or before it. Without subscribers, no message is
+//! followed.
 
 use crate::measure::latency::Latency;
 use std::collections::VecDeque;
@@ -16,27 +18,27 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(crate) struct Completion {
     streams: Vec<Stream>,
-    /// Messages that are followed now.
+    /// The number of messages that are followed now.
     followed: usize,
     /// True if there were ever too many of them.
     pub(crate) overflowed: bool,
-    /// From when a message was due to when its last subscriber had it.
+    /// The time from when a message was due until its last subscriber had received it.
     pub(crate) total: Latency,
-    /// From when the first subscriber had it to when the last one did.
+    /// The time between the first subscriber's and the last subscriber's delivery.
     pub(crate) skew: Latency,
 }
 
-/// The messages of one publisher on one channel that are not complete.
+/// The incomplete messages of one publisher on one channel.
 #[derive(Debug, Default)]
 struct Stream {
-    /// The sequence of the first one followed.
+    /// The sequence of the first message that is followed.
     base: u64,
-    /// The sequence behind the last that any cursor has passed.
+    /// The sequence after the last one that any cursor has passed.
     lead: u64,
-    /// Where the last cursor joined.
+    /// The sequence at which the last cursor joined.
     joined_at: u64,
     messages: VecDeque<Message>,
-    /// Cursors behind the last message.
+    /// The number of cursors after the last message.
     caught_up: u32,
     members: u32,
 }
@@ -45,14 +47,14 @@ struct Stream {
 struct Message {
     due_ns: u64,
     first_ns: u64,
-    /// Cursors that stand here: this is the next message that they are to get.
+    /// The number of cursors that stand here, for which this is the next message to come.
     waiting: u32,
-    /// Due in the measured window, and missed by nobody so far.
+    /// True if the message was due in the measured window, and no cursor has missed it so far.
     counts: bool,
 }
 
 impl Completion {
-    /// The most messages followed at one time (32 MiB). Beyond it completion is no longer followed in this run, and the
+    /// The most messages followed at one time (32 MiB). Above it, completion is no longer followed in this run, and the
     /// report says so.
     const MAX_FOLLOWED: usize = 1 << 20;
 
@@ -66,16 +68,16 @@ impl Completion {
         }
     }
 
-    /// A subscription is to get everything from the next message of the stream on.
+    /// Adds a subscription, which is owed everything from the next message of the stream on.
     pub(crate) fn join(&mut self, stream: usize) {
-        // Empty once too many messages were followed.
+        // The list is empty once too many messages were followed.
         let Some(stream) = self.streams.get_mut(stream) else { return };
         stream.members += 1;
         stream.caught_up += 1;
         stream.joined_at = stream.base + stream.messages.len() as u64;
     }
 
-    /// A subscription whose cursor is at `at` gets no more.
+    /// Removes a subscription whose cursor is at `at`.
     pub(crate) fn leave(&mut self, stream: usize, at: u64) {
         if self.overflowed {
             return;
@@ -86,7 +88,7 @@ impl Completion {
         self.followed -= stream.release(|_| ());
     }
 
-    /// A message of the stream is sent; `due_ns` if it is of the measured window.
+    /// Records that a message of the stream is sent; `due_ns` is set if it is in the measured window.
     pub(crate) fn sent(&mut self, stream: usize, due_ns: Option<u64>) {
         if self.overflowed {
             return;
@@ -106,13 +108,13 @@ impl Completion {
         }
     }
 
-    /// A cursor has gone from the first sequence of `passed` to its end.
+    /// Moves a cursor from the first sequence of `passed` to its end.
     pub(crate) fn advance(&mut self, stream: usize, passed: Range<u64>, now_ns: u64) {
         if self.overflowed {
             return;
         }
         let stream = &mut self.streams[stream];
-        // Up to the place of the last joiner, cursors may have been ahead of those who were to get more.
+        // Before the position of the last joiner, cursors may have been ahead of subscribers that joined later.
         let ahead = if passed.start < stream.joined_at { passed.start } else { stream.lead.max(passed.start) };
         for sequence in ahead..passed.end {
             if let Some(message) = stream.message(sequence).filter(|message| message.first_ns == 0) {
@@ -129,7 +131,7 @@ impl Completion {
         });
     }
 
-    /// A cursor has passed these without getting them.
+    /// Records messages that a cursor has passed without receiving them.
     #[cold]
     pub(crate) fn miss(&mut self, stream: usize, missed: Range<u64>) {
         let Some(stream) = self.streams.get_mut(stream) else { return };
@@ -146,13 +148,13 @@ impl Stream {
         self.messages.get_mut(usize::try_from(sequence.checked_sub(self.base)?).ok()?)
     }
 
-    /// The count of cursors at a sequence, which is that of a message followed or the one behind the last.
+    /// Returns the count of cursors at a sequence, which is that of a followed message or the one after the last.
     fn waiting_at(&mut self, sequence: u64) -> &mut u32 {
         let index = usize::try_from(sequence - self.base).expect("below the number of messages followed");
         self.messages.get_mut(index).map_or(&mut self.caught_up, |message| &mut message.waiting)
     }
 
-    /// Forgets the messages that nobody waits for any more; gives how many those were.
+    /// Forgets the messages that no cursor waits for any more. Returns their number.
     fn release(&mut self, mut complete: impl FnMut(&Message)) -> usize {
         let before = self.messages.len();
         while let Some(message) = self.messages.pop_front_if(|message| message.waiting == 0) {
@@ -170,7 +172,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Counts of completions, and the greatest completion and skew in nanoseconds.
+    /// Returns the counts of completions, and the greatest completion and skew in nanoseconds.
     fn found(completion: &mut Completion) -> (u64, u64, u64) {
         let (total, skew) = (completion.total.histogram(), completion.skew.histogram());
         assert_eq!(total.len(), skew.len());
@@ -263,12 +265,13 @@ mod tests {
     }
 
     proptest! {
-        /// Against the definition, message by message, whoever joins, leaves and reads when.
+        /// Compares with the definition, message by message, whoever joins, leaves and reads when.
         #[test]
         fn completion_is_when_the_last_of_the_audience_has_it(moves in moves()) {
             let mut completion = Completion::new(1);
             let mut cursors: Vec<u64> = Vec::new();
-            // Per message: the time of its first delivery and of its last, and how many are to get it.
+            // For each message: the time of its first delivery, the time of its last delivery, and the number of
+            // subscribers that are owed it.
             let mut messages: Vec<(u64, u64, usize)> = Vec::new();
             let mut expected = (0, 0, 0);
             for (time, action) in (1_u64..).zip(moves) {
@@ -297,7 +300,7 @@ mod tests {
                             continue;
                         }
                         cursors[who] = to;
-                        // The times are a thousand apart so that no due time lies behind a delivery.
+                        // The times are a thousand apart, so that no due time is after a delivery.
                         let now_ns = time * 1000;
                         completion.advance(0, from..to, now_ns);
                         for sequence in from..to {

@@ -1,24 +1,24 @@
-//! A whole distribution, and the text that `HdrHistogram`'s plotter reads.
+//! A whole distribution, and the text format of `HdrHistogram`'s plotter.
 //!
-//! The form is that of `AbstractHistogram.outputPercentileDistribution` of the Java library, with its
-//! five steps per half distance, which <https://hdrhistogram.github.io/HdrHistogram/plotFiles.html> plots.
+//! The format is that of `AbstractHistogram.outputPercentileDistribution` of the Java library, with its five steps per
+//! half distance, which <https://hdrhistogram.github.io/HdrHistogram/plotFiles.html> plots.
 
 use crate::measure::latency::{Latency, SIGNIFICANT_DIGITS};
 use crate::report::figures::float;
 use hdrhistogram::Histogram;
 use std::fmt::{self, Write};
 
-/// A distribution of times, to 3 significant digits. Displayed, it is a percentile distribution in
-/// milliseconds, the content of an `.hgrm` file.
+/// A distribution of times, to 3 significant digits. Its `Display` form is a percentile distribution in milliseconds,
+/// the content of an `.hgrm` file.
 #[derive(Clone, Debug)]
 pub struct Distribution {
     histogram: Histogram<u64>,
 }
 
-/// Nanoseconds of the unit that is written.
+/// The nanoseconds of the unit in which times are written.
 const UNIT_NS: f64 = 1e6;
 const STEPS_PER_HALF_DISTANCE: u32 = 5;
-/// Of a histogram with 3 significant digits: the power of two from 2 * 10^3 on.
+/// The number of sub-buckets of a histogram with 3 significant digits: the next power of two from 2 * 10^3 on.
 const SUB_BUCKETS: u32 = (2 * 10_u32.pow(SIGNIFICANT_DIGITS as u32)).next_power_of_two();
 
 impl Distribution {
@@ -26,7 +26,7 @@ impl Distribution {
         Self { histogram: latency.histogram().clone() }
     }
 
-    /// The number of recorded times.
+    /// Returns the number of recorded times.
     pub fn count(&self) -> u64 {
         self.histogram.len()
     }
@@ -58,10 +58,10 @@ impl fmt::Display for Distribution {
 mod tests {
     use super::*;
 
-    /// Checked by hand. The quantile rises by 0.1 up to 0.5, then by 0.05 up to 0.75 (a fifth of a half, of a
-    /// quarter); the sum that is written as 0.75 is a hair above it and so belongs to the fourth time. A time
-    /// stands for its whole bucket, whose end is written: with 1,024 buckets from one power of two
-    /// to the next, 1 ms ends at 1,000,447 ns, 2 ms at 2,000,895, 3 ms at 3,000,319 and 4 ms at 4,001,791.
+    /// The expected values are computed by hand. The quantile rises by 0.1 up to 0.5, then by 0.05 up to 0.75 (a fifth
+    /// of a half, of a quarter). The sum that is written as 0.75 is slightly above it, and so belongs to the fourth
+    /// time. A time stands for its whole bucket, whose end is written: with 1,024 buckets from one power of two to the
+    /// next, 1 ms ends at 1,000,447 ns, 2 ms at 2,000,895, 3 ms at 3,000,319 and 4 ms at 4,001,791.
     #[test]
     fn four_times_by_hand() {
         let mut latency = Latency::new();

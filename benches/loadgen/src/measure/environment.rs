@@ -7,24 +7,24 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
 
-/// Where the programs ran and what else did.
+/// The CPUs of the programs, and the other use of the machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Environment {
-    /// CPUs that the generator's thread could use.
+    /// The CPUs that the generator's thread could use.
     pub generator_cpus: Vec<usize>,
-    /// CPUs that the server's threads could use, all together; nothing without its process.
+    /// The CPUs that the server's threads could use, all together; empty without its process.
     pub server_cpus: Vec<usize>,
-    /// The load average over 1, 5 and 15 minutes as the run began.
+    /// The load average over 1, 5 and 15 minutes when the run began.
     pub load_average: Option<[f64; 3]>,
-    /// CPUs that neither this process nor the server used in the window: other programs, and the kernel's own
-    /// threads. Counted in ticks of 10 ms.
+    /// The CPUs that neither this process nor the server used in the window, but other programs or the kernel's own
+    /// threads. It is counted in ticks of 10 ms.
     pub others_cpus: Option<f64>,
-    /// CPUs that the hypervisor kept from this machine in the window.
+    /// The CPUs that the hypervisor withheld from this machine in the window.
     pub stolen_cpus: Option<f64>,
 }
 
 impl Environment {
-    /// As it is before the load; called on the generator's thread.
+    /// Reads the environment before the load. Call this on the generator's thread.
     pub(crate) fn here(server_pid: Option<u32>) -> Result<Self, Error> {
         Ok(Self {
             generator_cpus: cpus::allowed().map_err(Error::system("sched_getaffinity"))?,
@@ -36,7 +36,7 @@ impl Environment {
     }
 }
 
-/// The CPUs that any thread of a process may use, ascending.
+/// Returns the CPUs that any thread of a process may use, ascending.
 fn cpus_of(pid: u32) -> Result<Vec<usize>, Error> {
     let failed = |source| Error::ServerProcess { pid, source };
     let mut cpus = BTreeSet::new();

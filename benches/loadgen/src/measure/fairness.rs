@@ -1,33 +1,33 @@
-//! The mean latency of each subscriber, and how far the means lie apart.
+//! The mean latency of each subscriber, and the spread of these means.
 //!
-//! A subscriber costs a sum and a count, and a receive adds to them once: no histogram each.
+//! A subscriber costs a sum and a count, and a receive adds to them once. There is no histogram for each.
 
 use crate::report::figures::float;
 use serde::{Deserialize, Serialize};
 
-/// How the mean latencies of single subscribers compare: of each, the mean over its deliveries of messages that were due
-/// in the measured window. Subscribers with fewer than [`Fairness::MIN_DELIVERIES`] of them are left out, and so are those
-/// that stall.
+/// A comparison of the mean latencies of single subscribers: for each, the mean over its deliveries of messages that
+/// were due in the measured window. Subscribers with fewer than [`Fairness::MIN_DELIVERIES`] of them are left out, and
+/// so are those that stall.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fairness {
     /// The number of subscribers that are compared.
     pub subscribers: u64,
     /// The least of their means.
     pub least_mean_us: f64,
-    /// The mean in the middle; of an even number, the mean of the two in the middle.
+    /// The mean in the middle; for an even number, the mean of the two in the middle.
     pub median_mean_us: f64,
     /// The greatest of their means.
     pub greatest_mean_us: f64,
-    /// The greatest ÷ the median: 1 if all wait equally long.
+    /// The greatest ÷ the median; 1 if all wait equally long.
     pub greatest_to_median: f64,
 }
 
 impl Fairness {
-    /// The fewest deliveries whose mean says something about its subscriber rather than about single messages.
+    /// The fewest deliveries whose mean describes the subscriber rather than single messages.
     pub const MIN_DELIVERIES: u64 = 100;
 }
 
-/// By subscriber, what it had.
+/// The latencies of each subscriber, summed up.
 #[derive(Debug)]
 pub(crate) struct Means {
     of: Vec<Sum>,
@@ -35,7 +35,7 @@ pub(crate) struct Means {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
-    /// A `u64` would hold 1,000,000 deliveries a second, each a second late, for five hours.
+    /// The sum of latencies. A `u64` would hold 1,000,000 deliveries a second, each a second late, for five hours.
     total_ns: u128,
     deliveries: u64,
 }
@@ -45,7 +45,7 @@ impl Means {
         Self { of: vec![Sum::default(); subscribers] }
     }
 
-    /// Adds what one receive brought to a subscriber.
+    /// Adds the deliveries of one receive to a subscriber.
     #[inline]
     pub(crate) fn add(&mut self, subscriber: usize, total_ns: u64, deliveries: u64) {
         let sum = &mut self.of[subscriber];
@@ -53,7 +53,7 @@ impl Means {
         sum.deliveries += deliveries;
     }
 
-    /// How they compare; none if nobody has had enough.
+    /// Returns the comparison; none if no subscriber has enough deliveries.
     pub(crate) fn fairness(&self) -> Option<Fairness> {
         let enough = self.of.iter().filter(|sum| sum.deliveries >= Fairness::MIN_DELIVERIES);
         let mut means: Vec<f64> = enough.map(|sum| sum.mean_us()).collect();
@@ -85,7 +85,7 @@ mod tests {
     fn the_greatest_mean_is_held_against_the_one_in_the_middle() {
         let mut means = Means::new(5);
         for (subscriber, us) in [500, 100, 300, 900].into_iter().enumerate() {
-            // In two receives, of which one is late and the other early.
+            // There are two receives, one of which is late and the other early.
             means.add(subscriber, us * 1000 * 90 + 7000, 90);
             means.add(subscriber, us * 1000 * 10 - 7000, 10);
         }

@@ -1,4 +1,4 @@
-//! The machine that the load runs on: its limits, its CPUs, its name in a report.
+//! The machine that the load runs on: its limits, its CPUs, and its name in a report.
 
 use crate::Error;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -8,23 +8,23 @@ use std::fs;
 use std::num::NonZeroU64;
 use std::thread::available_parallelism;
 
-/// What a figure depends on beside the programs.
+/// The facts that a figure depends on, besides the programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// The release of the kernel.
     pub kernel: String,
     /// The model name of the first CPU.
     pub cpu: String,
-    /// CPUs that this process may use.
+    /// The number of CPUs that this process may use.
     pub cpus: usize,
-    /// The governor of the first CPU's frequency, where the kernel reports it.
+    /// The governor of the first CPU's frequency, if the kernel reports it.
     pub governor: Option<String>,
-    /// The commit that the generator was built from, where `CORECAST_COMMIT` named it at build time, as `make build` does.
+    /// The commit that the generator was built from, if `CORECAST_COMMIT` named it at build time, as in `make build`.
     pub commit: Option<String>,
 }
 
 impl Host {
-    /// This machine; what cannot be read is `unknown`.
+    /// Reads the facts of this machine; an unreadable one is `unknown`.
     pub fn here() -> Self {
         let unknown = || "unknown".to_owned();
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").map(|release| release.trim().to_owned());
@@ -42,7 +42,7 @@ impl Host {
     }
 }
 
-/// Keeps this thread on these CPUs; an empty list changes nothing.
+/// Pins this thread to these CPUs; an empty list changes nothing.
 pub(crate) fn pin(cpus: &[usize]) -> Result<(), Error> {
     if cpus.is_empty() {
         return Ok(());
@@ -57,15 +57,15 @@ pub(crate) fn pin(cpus: &[usize]) -> Result<(), Error> {
     sched_setaffinity(None, &set).map_err(|errno| Error::setting("--cpus", format!("{cpus:?}: {errno}")))
 }
 
-/// Lets this thread's timers fire when they are due: by default the kernel may be 50 µs late to save wakeups.
+/// Makes this thread's timers fire when they are due. By default the kernel may delay them by 50 µs to save wakeups.
 pub(crate) fn tighten_timers() -> Result<(), Error> {
     rustix::thread::set_current_timer_slack(NonZeroU64::new(1)).map_err(Error::system("prctl"))
 }
 
-/// Descriptors of the process beside its connections: standard streams, epoll, /proc.
+/// The number of descriptors of the process besides its connections: standard streams, epoll, /proc.
 const OTHER_DESCRIPTORS: u64 = 32;
 
-/// Raises the soft limit of descriptors to the hard one.
+/// Raises the soft limit of descriptors to the hard limit.
 pub(crate) fn allow_descriptors(connections: usize) -> Result<(), Error> {
     let hard = getrlimit(Resource::Nofile).maximum;
     let limit = hard.unwrap_or(u64::MAX);

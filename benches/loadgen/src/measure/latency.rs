@@ -4,34 +4,35 @@ use crate::report::figures::float;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// Nanoseconds up to 60 s (longer counts as 60 s), to 3 significant digits.
+/// Times in nanoseconds, up to 60 s (a longer one counts as 60 s), to 3 significant digits.
 ///
-/// A time is counted in the bucket that the histogram would put it in, which takes a sixth of the instructions, and
-/// the histogram gets whole buckets when it is asked for.
+/// A time is counted in the bucket in which the histogram would put it, which takes a sixth of the instructions. The
+/// histogram gets whole buckets when it is requested.
 #[derive(Clone, Debug)]
 pub(crate) struct Latency {
     histogram: Histogram<u64>,
-    /// By bucket, what is not in the histogram yet.
+    /// The counts by bucket that are not in the histogram yet.
     counts: Vec<u64>,
 }
 
-/// The longest time told apart, in nanoseconds.
+/// The longest time that is distinguished, in nanoseconds.
 const LONGEST_NS: u64 = 60_000_000_000;
 pub(crate) const SIGNIFICANT_DIGITS: u8 = 3;
 /// The end of a curve: the 99.9999th percentile.
 const CURVE_DECADES: i32 = 6;
-/// The points of a curve between 90 % and 99 %, between 99 % and 99.9 %, and so on.
+/// The number of points of a curve between 90 % and 99 %, between 99 % and 99.9 %, and so on.
 const CURVE_STEPS: i32 = 10;
 
-/// The part of the times that a point of the curve has above it: 1, then a tenth with every decade.
+/// Returns the fraction of the times above a point of the curve: 1, then a tenth with every decade.
 fn tail(step: i32) -> f64 {
     10_f64.powf(-f64::from(step) / f64::from(CURVE_STEPS))
 }
 
-/// A histogram of 3 digits parts the times from one power of two to the next into 2^10 buckets; below 2^11 ns each has its own.
+/// A histogram of 3 digits divides the times from one power of two to the next into 2^10 buckets. Below 2^11 ns each
+/// time has its own bucket.
 const BUCKET_BITS: u32 = 10;
 
-/// The bucket of a time.
+/// Returns the bucket of a time.
 #[inline]
 fn bucket(ns: u64) -> usize {
     let ns = ns.min(LONGEST_NS);
@@ -39,7 +40,7 @@ fn bucket(ns: u64) -> usize {
     ((shift << BUCKET_BITS) as usize) + (ns >> shift) as usize
 }
 
-/// The least time of a bucket.
+/// Returns the least time of a bucket.
 fn least_ns(bucket: usize) -> u64 {
     let shift = (bucket >> BUCKET_BITS).saturating_sub(1);
     ((bucket - (shift << BUCKET_BITS)) as u64) << shift
@@ -61,7 +62,7 @@ impl Latency {
         self.counts[bucket(ns)] += count;
     }
 
-    /// The times as [`Report::latency_curve`](crate::Report::latency_curve) has them.
+    /// Returns the curve in the form of [`Report::latency_curve`](crate::Report::latency_curve).
     pub(crate) fn curve(&mut self) -> Vec<(f64, f64)> {
         let histogram = self.histogram();
         let resolved = |step: &i32| tail(*step) * float(histogram.len()) >= 1.0;
@@ -70,7 +71,7 @@ impl Latency {
         steps.map(|step| (100.0 * (1.0 - tail(step)), at(step))).collect()
     }
 
-    /// The histogram with all that was recorded.
+    /// Returns the histogram with everything recorded so far.
     pub(crate) fn histogram(&mut self) -> &Histogram<u64> {
         for (bucket, count) in self.counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
             self.histogram.saturating_record_n(least_ns(bucket), std::mem::take(count));
@@ -78,7 +79,7 @@ impl Latency {
         &self.histogram
     }
 
-    /// Takes what another has recorded.
+    /// Adds everything that another one has recorded.
     pub(crate) fn add(&mut self, other: &mut Self) {
         self.histogram.add(other.histogram()).expect("all have the same bounds");
     }
@@ -88,7 +89,7 @@ impl Latency {
         self.counts.fill(0);
     }
 
-    /// A quantile in microseconds.
+    /// Returns a quantile in microseconds.
     pub(crate) fn at_us(&mut self, quantile: f64) -> f64 {
         float(self.histogram().value_at_quantile(quantile)) / 1000.0
     }
@@ -118,17 +119,17 @@ pub struct Percentiles {
     pub count: u64,
     /// The mean.
     pub mean: f64,
-    /// Half were at most this.
+    /// The value that half of the times did not exceed.
     pub p50: f64,
-    /// 90 % were at most this.
+    /// The value that 90 % did not exceed.
     pub p90: f64,
-    /// 99 % were at most this.
+    /// The value that 99 % did not exceed.
     pub p99: f64,
-    /// 99.9 % were at most this.
+    /// The value that 99.9 % did not exceed.
     pub p999: f64,
-    /// 99.99 % were at most this.
+    /// The value that 99.99 % did not exceed.
     pub p9999: f64,
-    /// The greatest.
+    /// The greatest time.
     pub max: f64,
 }
 

@@ -1,4 +1,5 @@
-//! The measurements of a run: latency, completion, fairness, time series, and what the host and the processes used.
+//! The measurements of a run: latency, completion, fairness, time series, and the resources that the host and the
+//! processes used.
 //!
 //! Absent here: the judgement of the figures (`report/validity.rs`).
 

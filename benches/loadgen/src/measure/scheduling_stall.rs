@@ -1,40 +1,42 @@
-//! When the generator did not run: the time between two looks at its clock that it had not asked to sleep.
+//! The times at which the generator did not run: the time between two readings of its clock for which it had not asked
+//! to sleep.
 //!
-//! It looks at each receive and before each wait, so a time without a look is short unless something took the
-//! thread off its CPU: another program, a signal, the hypervisor. The scheduler's account knows only the first.
+//! It reads the clock at each receive and before each wait. So the time without a reading is short unless something
+//! took the thread off its CPU: another program, a signal, or the hypervisor. The scheduler's account knows only the
+//! first.
 
 use std::time::Duration;
 
-/// The longest sleep at a time: what is stopped while it sleeps is noticed by waking too late.
+/// The longest sleep at a time. A thread that is stopped while it sleeps is detected because it wakes too late.
 pub(crate) const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 
-/// The longest scheduling stall since it was made.
+/// The longest scheduling stall since this was created.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SchedulingStall {
-    /// The last look, or when the sleep that followed it ends at the latest.
+    /// The last reading, or the latest end of the sleep that followed it.
     expected_ns: u64,
     longest_ns: u64,
 }
 
 impl SchedulingStall {
-    /// Watches from a time on.
+    /// Starts watching at this time.
     pub(crate) fn since(now_ns: u64) -> Self {
         Self { expected_ns: now_ns, longest_ns: 0 }
     }
 
-    /// The thread runs.
+    /// Records that the thread runs.
     #[inline]
     pub(crate) fn look(&mut self, now_ns: u64) {
         self.longest_ns = self.longest_ns.max(now_ns.saturating_sub(self.expected_ns));
         self.expected_ns = now_ns;
     }
 
-    /// No look is to be expected before then: it will sleep, or has done what takes long.
+    /// Expects no reading before this time, because the thread will sleep or has done something that takes long.
     pub(crate) fn excuse_until(&mut self, ns: u64) {
         self.expected_ns = self.expected_ns.max(ns);
     }
 
-    /// The longest so far.
+    /// Returns the longest stall so far.
     pub(crate) fn longest(&self) -> Duration {
         Duration::from_nanos(self.longest_ns)
     }

@@ -13,11 +13,11 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// One shard's part of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardLoad {
-    /// Which.
+    /// The number of the shard.
     pub shard: u16,
-    /// Connections that it had when all were connected, those of others included.
+    /// The number of connections that it had when all were connected, including those of others.
     pub connections: u64,
-    /// Messages that it handed to subscribers from then to the end of the drain.
+    /// The number of messages that it handed to subscribers from then to the end of the drain.
     pub deliveries: u64,
 }
 
@@ -28,7 +28,7 @@ enum Reply {
     Error(String),
 }
 
-/// The connections of each shard at this time, and its deliveries so far.
+/// Returns the connections of each shard at this time, and its deliveries so far.
 pub(crate) fn status(socket: &Path) -> Result<Vec<ShardLoad>, Error> {
     let ask = || -> io::Result<Reply> {
         let mut server = UnixStream::connect(socket)?;
@@ -45,7 +45,7 @@ pub(crate) fn status(socket: &Path) -> Result<Vec<ShardLoad>, Error> {
     }
 }
 
-/// The parts of a run, from what the shards told at its begin and at its end.
+/// Returns the parts of a run, from the reports of the shards at its beginning and end.
 pub(crate) fn parts(begin: &[ShardLoad], end: &[ShardLoad]) -> Vec<ShardLoad> {
     let part = |(begin, end): (&ShardLoad, &ShardLoad)| ShardLoad {
         deliveries: end.deliveries.saturating_sub(begin.deliveries),

@@ -1,4 +1,4 @@
-//! The measured window step by step, and by phase where something splits it.
+//! The measured window step by step, and by phase if an event divides it.
 
 use crate::measure::clock::duration_ns;
 use crate::measure::latency::Latency;
@@ -10,37 +10,37 @@ use std::ops::Range;
 /// One step of the window, by the time of arrival.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
-    /// When it begins, behind the start of the window.
+    /// The beginning, as a time after the start of the window.
     pub from_seconds: f64,
-    /// Its length: the last one, and one in which a phase ends, are shorter.
+    /// The length. The last step, and one in which a phase ends, are shorter.
     pub seconds: f64,
-    /// Deliveries to subscribers within it.
+    /// The number of deliveries to subscribers within the step.
     pub deliveries: u64,
-    /// Half of their latencies were at most this.
+    /// The latency that half of them did not exceed.
     pub p50_us: f64,
-    /// 99 % were at most this.
+    /// The latency that 99 % did not exceed.
     pub p99_us: f64,
-    /// The greatest.
+    /// The greatest latency.
     pub max_us: f64,
 }
 
-/// A part of the window before, while or after something happened.
+/// A part of the window before, during or after an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
     /// `before`, `during` or `after`.
     pub name: String,
-    /// When it begins, behind the start of the window.
+    /// The beginning, as a time after the start of the window.
     pub from_seconds: f64,
-    /// Of what arrived in it.
+    /// The latency of the deliveries that arrived in it.
     pub latency_us: Percentiles,
 }
 
-/// Records latencies; a step costs two passes over a histogram (some 0.1 ms), a delivery nothing more.
+/// Records latencies. A step costs two passes over a histogram (some 0.1 ms), and a delivery nothing more.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     window: Range<u64>,
     interval_ns: u64,
-    /// Where the current step began, and where the schedule ends it.
+    /// The beginning of the current step, and its end by the schedule.
     from_ns: u64,
     until_ns: u64,
     current: Latency,
@@ -50,7 +50,7 @@ pub(crate) struct Timeline {
     phases: Vec<Phase>,
     phase_name: &'static str,
     phase_from_ns: u64,
-    /// Deliveries in the window up to the current step.
+    /// The number of deliveries in the window up to the current step.
     deliveries: u64,
 }
 
@@ -84,25 +84,25 @@ impl Timeline {
         now_ns >= self.until_ns
     }
 
-    /// Ends the steps that are over. `deliveries` are those of the window so far.
+    /// Ends the steps that are over. `deliveries` is the number in the window so far.
     #[cold]
     pub(crate) fn advance(&mut self, now_ns: u64, deliveries: u64) {
         while self.is_due(now_ns) && self.from_ns < self.window.end {
             self.end_step(self.until_ns, deliveries);
         }
         if self.from_ns >= self.window.end {
-            // What comes now is of no step, and nothing is due any more.
+            // Later deliveries belong to no step, and nothing is due any more.
             self.until_ns = u64::MAX;
         }
     }
 
-    /// Ends the window before its time.
+    /// Ends the window early.
     pub(crate) fn cut(&mut self, now_ns: u64) {
         self.window.end = self.window.end.min(now_ns);
         self.until_ns = self.until_ns.min(now_ns);
     }
 
-    /// Ends a phase; the next one has this name.
+    /// Ends a phase and begins the next one under this name.
     pub(crate) fn mark(&mut self, name: &'static str, now_ns: u64, deliveries: u64) {
         self.advance(now_ns, deliveries);
         if self.from_ns < now_ns && now_ns < self.window.end {
@@ -146,12 +146,12 @@ impl Timeline {
         self.phase_from_ns = now_ns;
     }
 
-    /// The 99th percentile so far, in microseconds.
+    /// Returns the 99th percentile so far, in microseconds.
     pub(crate) fn p99_us(&mut self) -> f64 {
         self.total.at_us(0.99)
     }
 
-    /// Everything, once nothing more will come.
+    /// Returns everything, once no more deliveries will come.
     pub(crate) fn finish(&mut self, deliveries: u64) -> (Latency, Vec<Interval>, Vec<Phase>) {
         self.advance(self.window.end, deliveries);
         if self.phases.is_empty() {
@@ -174,7 +174,7 @@ mod tests {
     use crate::{Load, Protocol};
     use std::time::Duration;
 
-    /// A window from 1 s to 1.25 s, in steps of 100 ms.
+    /// Returns a timeline of a window from 1 s to 1.25 s, in steps of 100 ms.
     fn timeline() -> Timeline {
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
         let load = Load::Paced { rate: 1 };

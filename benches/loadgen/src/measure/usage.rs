@@ -4,16 +4,16 @@ use crate::Error;
 use std::time::Duration;
 use std::{fs, io};
 
-/// CPU time of a process since it began.
+/// The CPU time of a process since it began.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CpuTime {
-    /// All its threads, from the scheduler's own account.
+    /// The time of all its threads, from the scheduler's account.
     pub(crate) total: Duration,
-    /// The time for which threads of it were ready and something else had the CPU.
+    /// The time for which its threads were ready while something else had the CPU.
     pub(crate) waited: Duration,
-    /// In user space; the kernel gives it in ticks of 10 ms.
+    /// The time in user space; the kernel reports it in ticks of 10 ms.
     pub(crate) user: Duration,
-    /// In the kernel, likewise.
+    /// The time in the kernel, likewise.
     pub(crate) system: Duration,
 }
 
@@ -24,7 +24,7 @@ impl CpuTime {
         let (mut total, mut waited) = (Duration::ZERO, Duration::ZERO);
         for thread in fs::read_dir(format!("/proc/{pid}/task")).map_err(failed)? {
             let path = thread.map_err(failed)?.path().join("schedstat");
-            // A thread that has ended since it was listed.
+            // The thread may have ended since it was listed.
             let Ok(account) = fs::read_to_string(path) else { continue };
             let (ran, waiting) = scheduled(&account).ok_or_else(|| failed(unreadable("schedstat")))?;
             total += ran;
@@ -35,7 +35,7 @@ impl CpuTime {
         Ok(Self { total, waited, user, system })
     }
 
-    /// Reads the account of the calling thread; nothing of `user` and `system`.
+    /// Reads the account of the calling thread, without `user` and `system`.
     pub(crate) fn of_this_thread() -> Result<Self, Error> {
         let account = fs::read_to_string("/proc/thread-self/schedstat");
         let (total, waited) = scheduled(&account.map_err(Error::system("/proc/thread-self/schedstat"))?)
@@ -53,17 +53,17 @@ impl CpuTime {
     }
 }
 
-/// CPU time of the whole machine since it started.
+/// The CPU time of the whole machine since it started.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct MachineTime {
-    /// All CPUs together, whoever used them.
+    /// The time of all CPUs together, whoever used them.
     pub(crate) busy: Duration,
     /// The time that the hypervisor kept for itself.
     pub(crate) stolen: Duration,
 }
 
 impl MachineTime {
-    /// Reads the account of the machine; nothing where it is not shown.
+    /// Reads the account of the machine; none if the kernel does not show it.
     pub(crate) fn now() -> Option<Self> {
         machine_time(&fs::read_to_string("/proc/stat").ok()?)
     }
@@ -73,7 +73,7 @@ impl MachineTime {
     }
 }
 
-/// The line `cpu`: user, nice, system, idle, iowait, irq, softirq, steal, in ticks.
+/// Parses the line `cpu`: user, nice, system, idle, iowait, irq, softirq, steal, in ticks.
 fn machine_time(stat: &str) -> Option<MachineTime> {
     let fields = stat.lines().next()?.strip_prefix("cpu ")?;
     let ticks: Vec<u64> = fields.split_ascii_whitespace().map_while(|field| field.parse().ok()).collect();
@@ -83,14 +83,14 @@ fn machine_time(stat: &str) -> Option<MachineTime> {
     Some(MachineTime { busy: time(user + nice + system + irq + softirq), stolen: time(steal) })
 }
 
-/// The first two fields of `schedstat`: time on a CPU, and time ready for one.
+/// Parses the first two fields of `schedstat`: the time on a CPU, and the time ready for one.
 fn scheduled(schedstat: &str) -> Option<(Duration, Duration)> {
     let mut fields = schedstat.split_ascii_whitespace();
     let mut next = || Some(Duration::from_nanos(fields.next()?.parse().ok()?));
     Some((next()?, next()?))
 }
 
-/// Fields 14 and 15 of `stat`; the name, field 2, may hold spaces and ends with the last parenthesis.
+/// Parses fields 14 and 15 of `stat`. The name, field 2, may contain spaces and ends with the last parenthesis.
 fn user_and_system(stat: &str) -> Option<(Duration, Duration)> {
     let (_, behind_name) = stat.rsplit_once(')')?;
     let mut fields = behind_name.split_ascii_whitespace().skip(11);
@@ -99,10 +99,11 @@ fn user_and_system(stat: &str) -> Option<(Duration, Duration)> {
     Some((next()?, next()?))
 }
 
-/// Resident memory of a process in bytes, shared pages included.
+/// Returns the resident memory of a process in bytes, including shared pages.
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64, Error> {
     let failed = |source| Error::ServerProcess { pid, source };
-    // Exact, but not readable for another user's process; the other is an estimate of per-CPU counters.
+    // This file is exact, but not readable for another user's process. The other one is an estimate from per-CPU
+    // counters.
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).map(|text| kibibytes(&text, "Rss:"));
     if let Ok(Some(bytes)) = rollup {
         return Ok(bytes);

@@ -1,36 +1,36 @@
-//! Reading NATS: lines that end in CRLF, and counted bytes.
+//! Reading of NATS: lines that end in CRLF, and counted bytes.
 
 use super::dialect::{Decoded, Fault, fault};
 
-/// A place in a buffer that may end before the item does.
+/// A position in a buffer that may end before the item does.
 pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-/// Why reading stopped.
+/// The reason why reading stopped.
 #[derive(Clone, Copy)]
 pub(super) enum Stop {
-    /// The buffer ends first.
+    /// The buffer ends before the item.
     Incomplete,
     /// The bytes are not of the protocol.
     Fault(&'static str),
 }
 
 impl<'a> Cursor<'a> {
-    /// The longest line: the INFO of a NATS server with a large cluster fits.
+    /// The longest line. The INFO of a NATS server with a large cluster fits.
     const MAX_LINE: usize = 32 * 1024;
 
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
-    /// The bytes read so far.
+    /// Returns the number of bytes read so far.
     pub(super) fn consumed(&self) -> usize {
         self.at
     }
 
-    /// The rest of the line; its end is read too.
+    /// Reads the rest of the line, including its end.
     pub(super) fn line(&mut self) -> Result<&'a [u8], Stop> {
         let rest = &self.bytes[self.at..];
         let Some(len) = rest.iter().position(|byte| *byte == b'\n') else {
@@ -40,7 +40,7 @@ impl<'a> Cursor<'a> {
         rest[..len].strip_suffix(b"\r").ok_or(Stop::Fault("a line that does not end in CRLF"))
     }
 
-    /// `len` bytes and the CRLF behind them.
+    /// Reads `len` bytes and the CRLF after them.
     pub(super) fn counted(&mut self, len: usize) -> Result<&'a [u8], Stop> {
         let end = self.at.checked_add(len).ok_or(Stop::Fault("a length beyond all memory"))?;
         let (Some(counted), Some(tail)) = (self.bytes.get(self.at..end), self.bytes.get(end..end + 2)) else {
@@ -54,7 +54,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// A decimal number of at most 9 digits.
+/// Parses a decimal number of at most 9 digits.
 pub(super) fn number(digits: &[u8]) -> Result<usize, Stop> {
     if digits.is_empty() || digits.len() > 9 || !digits.iter().all(u8::is_ascii_digit) {
         return Err(Stop::Fault("not a number"));
@@ -62,7 +62,7 @@ pub(super) fn number(digits: &[u8]) -> Result<usize, Stop> {
     Ok(digits.iter().fold(0, |value, digit| value * 10 + usize::from(digit - b'0')))
 }
 
-/// What a decoder returns for where it stopped.
+/// Returns the decoder's result for the reason why it stopped.
 pub(super) fn stopped<'a>(stop: Stop, bytes: &[u8]) -> Result<Decoded<'a>, Fault> {
     match stop {
         Stop::Incomplete => Ok(Decoded::Incomplete),

@@ -1,7 +1,7 @@
-//! The interface that the protocols have in common, seen from a load generator.
+//! The common interface of the protocols, from the point of view of a load generator.
 //!
-//! A dialect is a pure codec: it keeps nothing between calls and does no input or output. The run is
-//! generic over it, so that nothing on the path of a delivery is called through a pointer.
+//! A dialect is a pure codec: it keeps nothing between calls and does no input or output. The run is generic over it,
+//! so that nothing on the path of a delivery is called through a pointer.
 
 use super::Shape;
 
@@ -12,27 +12,27 @@ pub(crate) struct Channel<'n> {
     pub(crate) number: usize,
 }
 
-/// A protocol in the client's direction.
+/// The client's side of a protocol.
 pub(crate) trait Dialect {
     /// True if publishers are sent every message too.
     const PUBLISHERS_RECEIVE: bool;
-    /// The number of [`Item::Answer`]s that show that a publisher may begin.
+    /// The number of [`Item::Answer`]s after which a publisher may begin.
     const PUBLISHER_ANSWERS: usize;
 
-    /// The number of [`Item::Answer`]s that prove that a subscriber has this many subscriptions. None: the protocol
-    /// cannot say, and the run proves it with probes.
+    /// Returns the number of [`Item::Answer`]s that prove that a subscriber has this many subscriptions. If it is zero,
+    /// the protocol cannot tell, and the run proves it with probes.
     fn subscriber_answers(subscriptions: usize) -> usize;
 
-    /// Appends what a subscriber of these channels sends first.
+    /// Appends the first bytes of a subscriber of these channels.
     fn subscribe<'n>(&self, channels: impl Iterator<Item = Channel<'n>>, out: &mut Vec<u8>);
 
-    /// Appends what a publisher sends first.
+    /// Appends the first bytes of a publisher.
     fn greet(&self, out: &mut Vec<u8>);
 
     /// Appends one message.
     fn publish(&self, channel: &str, payload: &[u8], out: &mut Vec<u8>);
 
-    /// What a message of a channel looks like when it arrives.
+    /// Returns the shape in which a message of a channel arrives.
     fn shape(&self, channel: Channel<'_>, payload_len: usize) -> Shape;
 
     /// Appends the answer to [`Item::Ping`].
@@ -42,12 +42,12 @@ pub(crate) trait Dialect {
     fn decode<'a>(&self, bytes: &'a [u8]) -> Result<Decoded<'a>, Fault>;
 }
 
-/// The content of the start of a buffer.
+/// The result of decoding the start of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decoded<'a> {
     /// Not a whole item.
     Incomplete,
-    /// An item, and the bytes that it took.
+    /// An item, and the number of bytes that it occupied.
     Item(Item<'a>, usize),
 }
 
@@ -56,15 +56,15 @@ pub(crate) enum Decoded<'a> {
 pub(crate) enum Item<'a> {
     /// A message for a subscriber.
     Delivery { channel: &'a [u8], payload: &'a [u8] },
-    /// The server agreed to what was sent first.
+    /// The server accepted the first bytes.
     Answer,
-    /// The server says that this many messages were lost.
+    /// The server reports that this many messages were lost.
     Gap(u64),
-    /// The server wants a pong.
+    /// The server requests a pong.
     Ping(&'a [u8]),
-    /// The server ends the connection, or refuses what was asked.
+    /// The server ends the connection, or refuses a request.
     Refusal(&'a [u8]),
-    /// Nothing that matters here.
+    /// An item that does not matter here.
     Nothing,
 }
 
@@ -72,13 +72,13 @@ pub(crate) enum Item<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault(pub(crate) String);
 
-/// The fault at the start of `bytes`.
+/// Creates the fault at the start of `bytes`.
 #[cold]
 pub(super) fn fault(reason: &dyn std::fmt::Display, bytes: &[u8]) -> Fault {
     Fault(format!("{reason}: {}", bytes[..bytes.len().min(40)].escape_ascii()))
 }
 
-/// Checks that the shape of a message is what the decoder makes of it.
+/// Checks that the shape of a message agrees with the decoder.
 #[cfg(test)]
 pub(super) fn assert_shape<D: Dialect>(dialect: &D, message: &[u8], channel: &str, payload: &[u8]) {
     let shape = dialect.shape(Channel { name: channel, number: 1 }, payload.len());
@@ -92,7 +92,7 @@ pub(super) fn assert_shape<D: Dialect>(dialect: &D, message: &[u8], channel: &st
     }
 }
 
-/// Feeds `bytes` in two parts, cut at every place, and checks that the items are `expected`.
+/// Feeds `bytes` in two parts, split at every position, and checks that the items are `expected`.
 #[cfg(test)]
 pub(super) fn assert_every_split<D: Dialect>(dialect: &D, bytes: &[u8], expected: &[Item<'_>]) {
     for cut in 0..=bytes.len() {

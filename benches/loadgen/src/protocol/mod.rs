@@ -1,4 +1,4 @@
-//! The protocol that a server speaks.
+//! The protocols of the measured servers.
 
 mod cursor;
 pub(crate) mod dialect;
@@ -19,15 +19,15 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// The protocol that a server speaks.
+/// A protocol that a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// Length and payload; every frame goes to every connection, publishers included.
+    /// A length and a payload; every frame goes to every connection, including publishers.
     Plain,
-    /// Corecast's own.
+    /// Corecast's own protocol.
     Native,
-    /// Publish and subscribe of Redis, in RESP2.
+    /// Redis publish and subscribe, in RESP2.
     Redis,
     /// Core NATS.
     Nats,
@@ -37,7 +37,7 @@ impl Protocol {
     /// Every protocol.
     pub const ALL: [Self; 4] = [Self::Plain, Self::Native, Self::Redis, Self::Nats];
 
-    /// The name on the command line and in reports.
+    /// Returns the name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",

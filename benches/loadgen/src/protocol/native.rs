@@ -6,7 +6,7 @@ use corecast_wire::native::{self, Decoder, Frame, Publish};
 use corecast_wire::{ChannelName, Decode, Limits, Step};
 use std::ops::Range;
 
-/// Where a frame has its checksum.
+/// The range of a frame's checksum.
 const CHECKSUM: Range<usize> = 4..8;
 
 #[derive(Debug)]
@@ -15,7 +15,8 @@ pub(crate) struct Native {
 }
 
 impl Native {
-    /// Checksums are left out: the payload is verified byte by byte, and the channel by comparison.
+    /// Creates a dialect that does not verify checksums, because the payload is verified byte by byte, and the channel
+    /// by comparison.
     pub(crate) fn new() -> Self {
         Self { decoder: Decoder { limits: Limits::NATIVE, verify_checksum: false } }
     }
@@ -23,10 +24,10 @@ impl Native {
 
 impl Dialect for Native {
     const PUBLISHERS_RECEIVE: bool = false;
-    /// WELCOME.
+    /// The answer is WELCOME.
     const PUBLISHER_ANSWERS: usize = 1;
 
-    /// WELCOME, and a SUBSCRIBED each.
+    /// The answers are WELCOME, and one SUBSCRIBED for each subscription.
     fn subscriber_answers(subscriptions: usize) -> usize {
         1 + subscriptions
     }

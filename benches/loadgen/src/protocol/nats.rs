@@ -8,16 +8,16 @@ use std::io::Write;
 #[derive(Debug)]
 pub(crate) struct Nats;
 
-/// No acknowledgements, no subject checks, no echo of one's own: what NATS's own benchmark asks for.
+/// The options of NATS's own benchmark: no acknowledgements, no subject checks, no echo of the client's own messages.
 const CONNECT: &[u8] = b"CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false,\"lang\":\"rust\",\
     \"version\":\"0\",\"name\":\"corecast-loadgen\",\"protocol\":1}\r\n";
 
 impl Dialect for Nats {
     const PUBLISHERS_RECEIVE: bool = false;
-    /// The PONG to the PING behind CONNECT.
+    /// The answer is the PONG to the PING after CONNECT.
     const PUBLISHER_ANSWERS: usize = 1;
 
-    /// The PONG to the PING behind the last SUB: a server works in order.
+    /// The answer is the PONG to the PING after the last SUB, because a server works in order.
     fn subscriber_answers(_subscriptions: usize) -> usize {
         1
     }
@@ -25,7 +25,7 @@ impl Dialect for Nats {
     fn subscribe<'n>(&self, channels: impl Iterator<Item = Channel<'n>>, out: &mut Vec<u8>) {
         out.extend_from_slice(CONNECT);
         for Channel { name, number } in channels {
-            // The identifier is padded so that all messages of a run are of one length.
+            // The identifier is padded, so that all messages of a run have the same length.
             write!(out, "SUB {name} {number:05}\r\n").expect("a vector takes every write");
         }
         out.extend_from_slice(b"PING\r\n");
@@ -76,7 +76,7 @@ fn item<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Stop> {
     }
 }
 
-/// Subject, subscription and length; a reply subject was not given by us.
+/// Parses subject, subscription and length. There is no reply subject, because this client gave none.
 #[inline]
 fn message<'a>(arguments: &'a [u8], cursor: &mut Cursor<'a>) -> Result<Item<'a>, Stop> {
     let mut words = arguments.split(|byte| *byte == b' ');

@@ -1,4 +1,4 @@
-//! `plain`: length and payload, everything to everybody.
+//! `plain`: a length and a payload, sent to every connection.
 
 use super::Shape;
 use super::dialect::{Channel, Decoded, Dialect, Fault, Item};

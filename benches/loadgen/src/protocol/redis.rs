@@ -1,4 +1,4 @@
-//! Publish and subscribe of Redis, in RESP2: the part of it that such a server sends. The parser is redust-resp's
+//! Redis publish and subscribe, in RESP2: the part that such a server sends. The parser is redust-resp's
 //! (`docs/decisions/0009-decoders.md`).
 
 use super::Shape;
@@ -12,10 +12,10 @@ pub(crate) struct Redis;
 
 impl Dialect for Redis {
     const PUBLISHERS_RECEIVE: bool = false;
-    /// The reply to PING.
+    /// The answer is the reply to PING.
     const PUBLISHER_ANSWERS: usize = 1;
 
-    /// The reply to each SUBSCRIBE.
+    /// The answers are the replies to each SUBSCRIBE.
     fn subscriber_answers(subscriptions: usize) -> usize {
         subscriptions
     }
@@ -64,12 +64,12 @@ fn command(words: &[&[u8]], out: &mut Vec<u8>) {
     }
 }
 
-/// None: nothing that such a server says here.
+/// Parses an item. None if such a server does not send it here.
 #[inline]
 fn item<'a>(rest: &mut &'a [u8]) -> Result<Option<Item<'a>>, ParseError> {
     Ok(match parse_value(rest)? {
         Value::Array(Some(3)) => push(rest)?,
-        // The reply to PUBLISH: how many got it.
+        // This is the reply to PUBLISH, with the number of receivers.
         Value::Integer(_) => Some(Item::Nothing),
         Value::SimpleString("PONG") => Some(Item::Answer),
         Value::Error(reason) => Some(Item::Refusal(reason.as_bytes())),
@@ -77,7 +77,7 @@ fn item<'a>(rest: &mut &'a [u8]) -> Result<Option<Item<'a>>, ParseError> {
     })
 }
 
-/// An array of three: `message`, channel and payload, or `subscribe`, channel and a count.
+/// Parses an array of three: `message`, channel and payload, or `subscribe`, channel and a count.
 #[inline]
 fn push<'a>(rest: &mut &'a [u8]) -> Result<Option<Item<'a>>, ParseError> {
     let (kind, channel) = (parse_bytes(rest)?, parse_bytes(rest)?);

@@ -1,15 +1,14 @@
 //! The shape of a run's messages on the wire, so that they need not be parsed.
 //!
-//! All messages of a channel have one length and differ only in the payload and in what the head leaves
-//! open. Comparing the head word by word costs a third of decoding it; whatever does not fit goes to the
-//! decoder.
+//! All messages of a channel have one length, and differ only in the payload and in the open bytes of the head.
+//! Comparing the head word by word costs a third of decoding it. Anything that does not match goes to the decoder.
 
 use std::ops::Range;
 
-/// The form of a message: a head, a payload, and an end that is always the same.
+/// The form of a message: a head, a payload, and a constant end.
 #[derive(Debug)]
 pub(crate) struct Shape {
-    /// The head in words, each with the bits of it that are compared.
+    /// The head in words, each with the bits that are compared.
     head: Vec<(u64, u64)>,
     head_len: usize,
     payload_len: usize,
@@ -19,7 +18,7 @@ pub(crate) struct Shape {
 const WORD: usize = size_of::<u64>();
 
 impl Shape {
-    /// The bytes of the head in `open` may be any.
+    /// Creates a shape. The bytes of the head in `open` may have any value.
     ///
     /// # Panics
     /// If the payload is shorter than a word.
@@ -36,7 +35,7 @@ impl Shape {
         Self { head: words.collect(), head_len: head.len(), payload_len, end }
     }
 
-    /// Appends a message of this shape; what is open is 0.
+    /// Appends a message of this shape, in which the open bytes are 0.
     pub(crate) fn write(&self, payload: &[u8], out: &mut Vec<u8>) {
         let begin = out.len();
         out.extend(self.head.iter().flat_map(|(expected, mask)| (expected & mask).to_ne_bytes()));
@@ -45,13 +44,12 @@ impl Shape {
         out.extend_from_slice(self.end);
     }
 
-    /// Where the payload begins.
+    /// Returns the offset at which the payload begins.
     pub(crate) fn head_len(&self) -> usize {
         self.head_len
     }
 
-    /// The payload of the message at the start of `bytes` and the length of that message, if there is one
-    /// of this shape.
+    /// Returns the payload of the message at the start of `bytes` and the length of that message, if it has this shape.
     #[inline]
     pub(crate) fn payload<'a>(&self, bytes: &'a [u8]) -> Option<(&'a [u8], usize)> {
         let payload_end = self.head_len + self.payload_len;

@@ -10,7 +10,7 @@ use crate::run::Measurement;
 use crate::verify::delivery_verifier::DeliveryVerifier;
 use crate::{Distribution, Disturbance, Stalled};
 
-/// A run that has ended: its parts, and what was noted beside them.
+/// A run that has ended: its parts, and the records made besides them.
 pub(crate) struct Outcome<'a, D> {
     pub(crate) observed: Observed<'a>,
     pub(crate) pool: ConnectionPool<D>,
@@ -21,7 +21,7 @@ pub(crate) struct Outcome<'a, D> {
 }
 
 impl<D> Outcome<'_, D> {
-    /// The report, with the distributions.
+    /// Creates the report, with the distributions.
     pub(crate) fn into_measurement(self) -> Measurement {
         let (disconnected, stalled) = (self.disconnected(), self.stalled());
         let Self { observed, sender, mut verifier, mut lateness, membership, pool } = self;
@@ -53,14 +53,14 @@ impl<D> Outcome<'_, D> {
         Measurement { report, latency: Distribution::of(&mut latency), completion }
     }
 
-    /// Subscribers that are not connected in the end, without those that stall.
+    /// Returns the number of subscribers that are not connected at the end, without those that stall.
     fn disconnected(&self) -> usize {
         let stalled = self.observed.settings.disturbance.stalled(self.observed.settings.subscribers);
         let others = &self.pool.connections[..stalled.start];
         others.iter().filter(|connection| connection.stage != Stage::Connected).count()
     }
 
-    /// The deliveries of the subscribers that stalled; none without such subscribers.
+    /// Returns the deliveries of the subscribers that stalled; none without such subscribers.
     fn stalled(&self) -> Option<Stalled> {
         let range = self.observed.settings.disturbance.stalled(self.observed.settings.subscribers);
         let subscribers = range.len() as u64;

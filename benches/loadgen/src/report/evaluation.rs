@@ -1,4 +1,4 @@
-//! From what a run saw to what it reports.
+//! The evaluation of a run's observations for its report.
 
 use crate::connections::pool::Traffic;
 use crate::measure::usage::{CpuTime, MachineTime};
@@ -13,22 +13,22 @@ use crate::{
 use std::ops::Range;
 use std::time::Duration;
 
-/// The accounts at one end of the measured window.
+/// The counts and accounts at one end of the measured window.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     pub(crate) at_ns: u64,
-    /// Messages that the sockets took.
+    /// The number of messages that the sockets took.
     pub(crate) written: u64,
     pub(crate) traffic: Traffic,
-    /// The generator's thread.
+    /// The CPU time of the generator's thread.
     pub(crate) generator: CpuTime,
-    /// All of the generator's process.
+    /// The CPU time of the generator's whole process.
     pub(crate) process: CpuTime,
     pub(crate) server: Option<CpuTime>,
     pub(crate) machine: Option<MachineTime>,
 }
 
-/// The accounts and circumstances of a run, as it noted them.
+/// The counts, accounts and circumstances that a run recorded.
 #[derive(Debug)]
 pub(crate) struct Observed<'a> {
     pub(crate) settings: &'a Settings,
@@ -40,16 +40,16 @@ pub(crate) struct Observed<'a> {
     pub(crate) measured: Range<u64>,
     /// The longest time within it for which the generator did not run.
     pub(crate) scheduling_stall: Duration,
-    /// Messages due in the window; none in a closed loop.
+    /// The number of messages due in the window; none in a closed loop.
     pub(crate) offered: Option<u64>,
     /// True if the run was asked to end early.
     pub(crate) interrupted: bool,
-    /// Before connecting and connected, and under load.
+    /// The server's memory before connecting and when connected, and under load.
     pub(crate) memory: Option<((u64, u64), u64)>,
     pub(crate) shards: Vec<ShardLoad>,
 }
 
-/// All that a run saw.
+/// Everything that a run observed.
 #[derive(Debug)]
 pub(crate) struct Evidence<'a> {
     pub(crate) observed: Observed<'a>,
@@ -64,7 +64,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) fairness: Option<Fairness>,
     pub(crate) completion: Percentiles,
     pub(crate) skew: Percentiles,
-    /// True if there were too many messages under way to follow.
+    /// True if there were too many messages in flight to follow.
     pub(crate) completion_overflowed: bool,
     pub(crate) intervals: Vec<Interval>,
     pub(crate) phases: Vec<Phase>,
@@ -115,7 +115,7 @@ pub(crate) fn evaluate(evidence: Evidence<'_>) -> Report {
 }
 
 impl Evidence<'_> {
-    /// Deliveries and messages are counted against it.
+    /// Returns the length of the window, to which deliveries and messages are relative.
     pub(crate) fn window_seconds(&self) -> f64 {
         seconds(self.observed.measured.end - self.observed.measured.start)
     }
@@ -128,24 +128,24 @@ impl Evidence<'_> {
         self.a_second(count) * float(self.observed.settings.payload_bytes as u64)
     }
 
-    /// The time between the two samples, which CPU times are held against.
+    /// Returns the time between the two samples, to which CPU times are relative.
     fn sampled_seconds(&self) -> f64 {
         seconds(self.observed.to.at_ns - self.observed.from.at_ns)
     }
 
-    /// The delay of its accounts behind the ends of the window: of two, the worse.
+    /// Returns the delay of the samples after the ends of the window: the greater of the two.
     pub(crate) fn sampled_late(&self) -> Duration {
         let late = |sample: Sample, planned_ns| Duration::from_nanos(sample.at_ns.saturating_sub(planned_ns));
         late(self.observed.from, self.observed.measured.start).max(late(self.observed.to, self.observed.measured.end))
     }
 
-    /// The server's work in the window.
+    /// Returns the server's work in the window.
     pub(crate) fn deliveries(&self) -> u64 {
         self.counts.measured()
     }
 }
 
-/// Deliveries that were owed: where everybody stays, what the messages make.
+/// Returns the number of deliveries that were owed. If all subscribers stay, it follows from the messages.
 fn expected(evidence: &Evidence<'_>) -> u64 {
     if matches!(
         evidence.observed.settings.disturbance,
@@ -156,7 +156,7 @@ fn expected(evidence: &Evidence<'_>) -> u64 {
     evidence.counts.arrived() + evidence.checks.lost + evidence.counts.accounted
 }
 
-/// With what else ran while the window did.
+/// Returns the environment, with the other use of the machine during the window.
 fn environment(evidence: &Evidence<'_>) -> Environment {
     let (from, to) = (&evidence.observed.from, &evidence.observed.to);
     let machine = to.machine.zip(from.machine).map(|(to, from)| to.since(from));
@@ -189,7 +189,7 @@ fn server(evidence: &Evidence<'_>) -> Option<ServerCost> {
     let ((before, connected), loaded) = evidence.observed.memory?;
     let cpu_seconds = used.total.as_secs_f64();
     let per_delivery = ratio(cpu_seconds * 1e6, evidence.deliveries());
-    // The two are sampled in ticks, the total is exact.
+    // User and system time are sampled in ticks; the total is exact.
     let ticks = (used.user + used.system).as_secs_f64();
     let part = |time: Duration| if ticks > 0.0 { time.as_secs_f64() / ticks } else { 0.0 };
     Some(ServerCost {

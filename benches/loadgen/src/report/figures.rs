@@ -1,9 +1,9 @@
-//! Figures as people read them, of what is the load generator's own; and counts as figures.
+//! Figures that only the load generator needs in a readable form, and conversions of counts.
 
 use crate::Percentiles;
 use corecast_command::figures::time;
 
-/// A distribution on one line.
+/// Formats a distribution on one line.
 pub(crate) fn distribution(percentiles: &Percentiles) -> String {
     let Percentiles { mean, p50, p90, p99, p999, p9999, max, .. } = *percentiles;
     let named =
@@ -11,13 +11,13 @@ pub(crate) fn distribution(percentiles: &Percentiles) -> String {
     named.map(|(name, us)| format!("{name} {}", time(us))).join(", ")
 }
 
-/// A count as a figure.
+/// Converts a count to a figure.
 #[expect(clippy::cast_precision_loss, reason = "counts, bytes and nanoseconds of a run are below 2^53")]
 pub(crate) fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// A figure as a count, its fraction cut off; what is below 0 is 0.
+/// Converts a figure to a count, without its fraction. A negative figure is 0.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the conversion saturates, which is meant")]
 pub(crate) fn whole(figure: f64) -> usize {
     figure as usize

@@ -9,31 +9,31 @@ use std::time::Duration;
 pub struct Progress {
     /// The stage.
     pub stage: RunStage,
-    /// Since the load began.
+    /// The time since the load began.
     pub elapsed: Duration,
-    /// Warm-up and window together.
+    /// The length of warm-up and window together.
     pub load: Duration,
-    /// Deliveries since the last time, a second.
+    /// The deliveries a second since the previous report.
     pub deliveries_per_second: f64,
-    /// Of the measured window so far, in microseconds; 0 before it.
+    /// The 99th percentile of the measured window so far, in microseconds; 0 before the window.
     pub p99_us: f64,
 }
 
 /// The stage of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunStage {
-    /// Connections are being connected.
+    /// Connections are being established.
     Connecting,
-    /// Load before the window.
+    /// The load runs, before the window.
     WarmingUp,
-    /// The window.
+    /// The load runs, in the window.
     Measuring,
-    /// Waiting for what is under way.
+    /// The run waits for messages in flight.
     Draining,
 }
 
 impl RunStage {
-    /// In one word.
+    /// Returns the name, in one word.
     pub fn name(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
@@ -44,10 +44,10 @@ impl RunStage {
     }
 }
 
-/// Between two reports: often enough to watch, and too seldom to matter (a report costs some 50 µs).
+/// The time between two reports: often enough to watch, and too seldom to matter (a report costs some 50 µs).
 const PERIOD_NS: u64 = 250_000_000;
 
-/// Tells of progress from the generator's thread, if anybody wants to know.
+/// Reports progress from the generator's thread, if there is a listener.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     listener: Option<Sender<Progress>>,
@@ -61,7 +61,7 @@ impl Reporter {
         Self { listener, load, last_ns: 0, last_deliveries: 0 }
     }
 
-    /// Something else than load begins.
+    /// Reports that another stage than load begins.
     pub(crate) fn enter(&self, stage: RunStage) {
         self.send(Progress {
             stage,
@@ -72,7 +72,7 @@ impl Reporter {
         });
     }
 
-    /// When the next report is due.
+    /// Returns the time at which the next report is due.
     pub(crate) fn due_ns(&self) -> u64 {
         if self.listener.is_some() { self.last_ns + PERIOD_NS } else { u64::MAX }
     }
@@ -89,7 +89,7 @@ impl Reporter {
 
     fn send(&self, progress: Progress) {
         if let Some(listener) = &self.listener {
-            // Who has stopped listening does not stop the run.
+            // A listener that has gone does not stop the run.
             let _ = listener.send(progress);
         }
     }

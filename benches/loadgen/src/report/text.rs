@@ -157,7 +157,7 @@ fn write_shards(shards: &[ShardLoad], out: &mut fmt::Formatter<'_>) -> fmt::Resu
 }
 
 impl fmt::Display for Checks {
-    /// `all held`, or what did not.
+    /// Writes `all held`, or the checks that did not hold.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.all_held() {
             return out.write_str("all held");

@@ -1,4 +1,4 @@
-//! True if the figures of a run are those of the load that was asked for.
+//! The validity of a run: whether its figures are those of the requested load.
 
 use crate::measure::clock::duration_ns;
 use crate::measure::scheduling_stall::LONGEST_SLEEP;
@@ -9,23 +9,24 @@ use std::time::Duration;
 
 /// The greatest p99 of the generator's lateness at which an open-loop run is valid, in microseconds.
 pub const LATENESS_BOUND_US: f64 = 1000.0;
-/// The least part of the offered messages that must have been sent, in percent.
+/// The least percentage of the offered messages that must have been sent.
 const ACHIEVED_PERCENT: u64 = 99;
-/// The part of the window by which the accounts at its ends may be taken late, and for which the generator may not have run.
+/// The window divided by this is the most delay of the samples at its ends, and the most time for which the generator
+/// may not have run.
 const SCHEDULING_STALL_DIVISOR: u32 = 100;
-/// The part of its CPU from which on the generator may have been the bottleneck.
+/// The fraction of its CPU from which on the generator may have been the bottleneck.
 const BUSY_GENERATOR: f64 = 0.95;
-/// The part of the window in which the generator was kept waiting for a CPU, from which on something else
-/// had a hand in the figures.
+/// The fraction of the window in which the generator waited for a CPU, from which on something else affected the
+/// figures.
 const BUSY_MACHINE: f64 = 0.02;
-/// The CPUs used by others, from which on the same is said of them. The server's work in the kernel's own threads is
-/// counted there too.
+/// The number of CPUs used by others from which on they affected the figures. The server's work in the kernel's own
+/// threads is counted there too.
 const BUSY_OTHERS: f64 = 0.1;
-/// A closed loop in which nothing arrived for this part of the window has come to a halt.
+/// A closed loop in which nothing arrived for this fraction of the window has come to a halt.
 const STALL_DIVISOR: u64 = 4;
 
-/// How long the generator may be absent in one piece. In a window under a second that is more than its hundredth: the
-/// generator sleeps for as long at a time.
+/// Returns the longest time for which the generator may not run. In a window below a second this is more than a
+/// hundredth of it, because the generator sleeps for that long at a time.
 fn scheduling_stall_bound(window: Duration) -> Duration {
     (window / SCHEDULING_STALL_DIVISOR).max(LONGEST_SLEEP)
 }
@@ -97,7 +98,7 @@ fn notes(
         notes.push(format!("other programs used {others:.2} CPUs in the window"));
     }
     if evidence.completion_overflowed {
-        notes.push("completion was followed in part only: too many messages were under way".to_owned());
+        notes.push("completion was followed in part only: too many messages were in flight".to_owned());
     }
     if evidence.checks.foreign > 0 {
         let foreign = evidence.checks.foreign;
@@ -131,7 +132,7 @@ mod tests {
         Settings { duration: Duration::from_secs(5), ..Settings::new(address, Protocol::Native, load) }
     }
 
-    /// The window from 1 s to 6 s of a run in which all went well: 500 messages offered and sent, all delivered.
+    /// Returns the window from 1 s to 6 s of a run without faults: 500 messages offered and sent, all delivered.
     fn sound(settings: &Settings) -> Evidence<'_> {
         let sample = |at_ns, written| Sample {
             at_ns,
@@ -182,7 +183,7 @@ mod tests {
     const PACED: Load = Load::Paced { rate: 100 };
     const CLOSED: Load = Load::Saturate { in_flight: 256 };
 
-    /// The verdict on a sound run of which one thing is changed.
+    /// Returns the verdict on a sound run in which one thing is changed.
     fn changed(load: Load, change: impl FnOnce(&mut Evidence<'_>)) -> Validity {
         let settings = settings(load);
         let mut evidence = sound(&settings);
@@ -265,7 +266,7 @@ mod tests {
                 |run, time| run.observed.to.machine = Some(MachineTime { busy: time, ..MachineTime::default() }),
                 seconds(1.0),
             ),
-            ("too many messages were under way", |run, _| run.completion_overflowed = true, Duration::ZERO),
+            ("too many messages were in flight", |run, _| run.completion_overflowed = true, Duration::ZERO),
             ("others published", |run, _| run.checks.foreign = 1, Duration::ZERO),
         ];
         for (words, change, time) in notes {

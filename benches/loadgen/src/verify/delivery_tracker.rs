@@ -1,10 +1,10 @@
 //! The sequences that every subscription should have received from every publisher, and those that it received.
 //!
-//! The cost of a delivery in order is one load, two compares and one store. Everything else is kept only
-//! for what went wrong: the ranges of sequences that were skipped, until they come late or never.
+//! A delivery in order costs one load, two compares and one store. Everything else is stored only for faults: the
+//! ranges of sequences that were skipped, until they arrive late or never.
 //!
-//! A row is one subscription and one publisher. It has two cursors: what has arrived, and how much of that
-//! was told on, which is done once for all that one receive brings.
+//! A row is one subscription and one publisher. It has two cursors: the arrivals, and the arrivals that were reported,
+//! which happens once for everything that one receive brings.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -12,49 +12,50 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(crate) struct DeliveryTracker {
     rows: Vec<Row>,
-    /// Rows that have arrivals which were not told on.
+    /// The rows with arrivals that were not reported.
     moved: Vec<usize>,
-    /// By row: first skipped sequence → the one behind the last skipped.
+    /// The skipped sequences by row: the first of a range → the one after its last.
     skipped: HashMap<usize, BTreeMap<u64, u64>>,
     ranges: usize,
-    /// Skipped sequences per row that are in no range because the ranges ran out.
+    /// The number of skipped sequences, by row, that are in no range because the ranges ran out.
     forgotten: HashMap<usize, u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Row {
-    /// The next sequence, or one of the two below.
+    /// The next sequence, or one of the two constants below.
     expected: u64,
-    /// Up to where arrivals were told on; of a row that has just joined, the first sequence that must come.
+    /// The sequence up to which arrivals were reported. For a row that has just joined, the first sequence that must
+    /// arrive.
     told: u64,
 }
 
-/// Not subscribed.
+/// The row is not subscribed.
 const ABSENT: u64 = u64::MAX;
-/// Subscribed, and nothing has come: what was under way at that time may come or not.
+/// The row is subscribed, and nothing has arrived. Messages that were in flight at that time may arrive or not.
 const JOINING: u64 = u64::MAX - 1;
-/// Not told on at all.
+/// The arrivals of the row are not reported.
 const UNTOLD: u64 = u64::MAX;
 
 /// The relation of a delivery to the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
-    /// The next one.
+    /// It is the next one.
     InOrder,
-    /// Ahead of its turn; this many before it have not come.
+    /// It is ahead of its turn; this many before it have not arrived.
     Ahead(u64),
-    /// One that others overtook.
+    /// Others overtook it.
     Late,
-    /// One that was here before.
+    /// It arrived before.
     Duplicate,
 }
 
 impl DeliveryTracker {
-    /// The most ranges of skipped sequences remembered, all rows together (some 50 MB). Beyond it a
-    /// skip is counted and not remembered: if it comes late after all, it counts as a duplicate.
+    /// The most ranges of skipped sequences that are remembered, all rows together (some 50 MB). Above it a skip is
+    /// counted but not remembered, so that a late arrival counts as a duplicate.
     const MAX_RANGES: usize = 1 << 20;
 
-    /// Rows that expect everything from the first message on. The rows in `told` tell of their arrivals.
+    /// Creates rows that expect everything from the first message on. Arrivals are reported for the rows in `told`.
     pub(crate) fn new(rows: usize, told: &Range<usize>) -> Self {
         let row = |row| Row { expected: 0, told: if told.contains(&row) { 0 } else { UNTOLD } };
         Self {
@@ -66,7 +67,7 @@ impl DeliveryTracker {
         }
     }
 
-    /// The next sequences of so many rows; no real ones of rows that have not begun.
+    /// Returns the next sequences of `rows` rows. Those of rows that have not begun are not real sequences.
     #[inline]
     pub(crate) fn expected(&self, first: usize, rows: usize) -> impl Iterator<Item = u64> + Clone {
         self.rows[first..first + rows].iter().map(|row| row.expected)
@@ -77,7 +78,7 @@ impl DeliveryTracker {
         if self.arrive_in_order(row, sequence, 1) { Arrival::InOrder } else { self.arrive_out_of_turn(row, sequence) }
     }
 
-    /// Takes so many sequences from this one on, if it is the next; false if it is not, and nothing is taken.
+    /// Takes `count` sequences from this one on, if it is the next. Returns false, and takes nothing, if it is not.
     #[inline]
     pub(crate) fn arrive_in_order(&mut self, row: usize, sequence: u64, count: u64) -> bool {
         let Row { expected, told } = &mut self.rows[row];
@@ -105,7 +106,7 @@ impl DeliveryTracker {
             return if self.take_skipped(row, sequence) { Arrival::Late } else { Arrival::Duplicate };
         }
         let from = std::mem::replace(expected, sequence + 1);
-        // A joiner may be told up to a place that it has not reached; then this skip may go over it.
+        // A joiner may be reported up to a sequence that it has not reached. This skip may then pass it.
         if (from..=sequence).contains(told) {
             self.moved.push(row);
         }
@@ -119,7 +120,7 @@ impl DeliveryTracker {
         Arrival::Ahead(count)
     }
 
-    /// Tells how far rows have come since they were last asked: the row, and the sequences.
+    /// Reports the progress of rows since the last call: the row, and the sequences.
     #[inline]
     pub(crate) fn tell(&mut self, mut on: impl FnMut(usize, Range<u64>)) {
         for row in self.moved.drain(..) {
@@ -129,14 +130,14 @@ impl DeliveryTracker {
         }
     }
 
-    /// A row is subscribed anew: everything from the sequence `must` on is to come, and of what is before it,
-    /// any number of the last.
+    /// Subscribes a row anew. Everything from the sequence `must` on is owed, and any number of the last sequences
+    /// before it may arrive.
     pub(crate) fn join(&mut self, row: usize, must: u64) {
         self.rows[row] = Row { expected: JOINING, told: must };
     }
 
-    /// A row is not subscribed any more. Gives up to where it was told on, and how many it missed of those
-    /// before the sequence `until`, or before its last arrival if there is none.
+    /// Unsubscribes a row. Returns the sequence up to which it was reported, and the number that it missed before the
+    /// sequence `until`, or before its last arrival if there is none.
     pub(crate) fn leave(&mut self, row: usize, until: Option<u64>) -> (u64, u64) {
         let told = self.rows[row].told;
         let missing = self.missing_in(row, until.unwrap_or(0));
@@ -148,13 +149,13 @@ impl DeliveryTracker {
         (told, missing)
     }
 
-    /// Returns true if a row has come up to a sequence, or was never to.
+    /// Returns true if a row has reached a sequence, or never had to.
     pub(crate) fn has_reached(&self, row: usize, sequence: u64) -> bool {
         let Row { expected, told } = self.rows[row];
         if expected == JOINING { told >= sequence } else { expected >= sequence }
     }
 
-    /// Returns true if the sequence was skipped; it no longer is.
+    /// Returns true if the sequence was skipped, and marks it as arrived.
     fn take_skipped(&mut self, row: usize, sequence: u64) -> bool {
         let Some(ranges) = self.skipped.get_mut(&row) else { return false };
         let Some((&from, &to)) = ranges.range(..=sequence).next_back() else { return false };
@@ -172,7 +173,7 @@ impl DeliveryTracker {
         true
     }
 
-    /// The number of messages before the sequence `until` that a row never received.
+    /// Returns the number of messages before the sequence `until` that a row never received.
     pub(crate) fn missing_in(&self, row: usize, until: u64) -> u64 {
         let Row { expected, told } = self.rows[row];
         let tail = until.saturating_sub(if expected == JOINING { told } else { expected });

@@ -1,4 +1,4 @@
-//! The receiving side: every delivery is verified, accounted for and timed here.
+//! The receiving side, where every delivery is verified, accounted for and timed.
 
 use crate::connections::reader::Sink;
 use crate::load::in_flight_window::InFlightWindow;
@@ -20,31 +20,31 @@ pub(crate) struct DeliveryVerifier<'a> {
     names: &'a [String],
     settings: &'a Settings,
     publishers: usize,
-    /// Per connection, what it gets and how it counts.
+    /// The messages of each connection, and how they count.
     receivers: Vec<Receiver>,
     streams: ReferenceStreams,
     tracker: DeliveryTracker,
-    /// Only in a closed loop.
+    /// The in-flight window of a closed loop; none in an open loop.
     pub(crate) in_flight_window: Option<InFlightWindow>,
-    /// Of deliveries to subscribers whose message was due in the measured window.
+    /// The deliveries to subscribers whose message was due in the measured window.
     pub(crate) timeline: Timeline,
-    /// Of the same deliveries.
+    /// The mean latencies of the same deliveries.
     pub(crate) means: Means,
     pub(crate) completion: Completion,
     pub(crate) measured: Range<u64>,
     pub(crate) counts: Counts,
     pub(crate) last_arrival_ns: u64,
-    /// All but the losses, which are known in the end; those of stalled subscribers apart.
+    /// The faults except losses, which are known at the end. Those of stalled subscribers are separate.
     checks: Checks,
     stalled_checks: Checks,
-    /// Per connection, deliveries that say of themselves nothing credible, and losses reported by the
-    /// server: neither is lost in silence.
+    /// The deliveries without a credible header, and the losses that the server reported, by connection. Neither is a
+    /// silent loss.
     accounted: HashMap<usize, u64>,
     batch: Batch,
 }
 
 impl<'a> DeliveryVerifier<'a> {
-    /// `publishers_receive` what subscribers do.
+    /// Creates a verifier. `publishers_receive` is true if publishers receive what subscribers do.
     pub(crate) fn new(
         settings: &'a Settings,
         names: &'a [String],
@@ -86,24 +86,24 @@ impl<'a> DeliveryVerifier<'a> {
         }
     }
 
-    /// Deliveries of which nothing more is to be expected.
+    /// Returns the number of deliveries after which nothing more is expected.
     pub(crate) fn settled(&self) -> u64 {
         self.counts.arrived() + self.counts.accounted
     }
 
-    /// A message is on its way to its socket.
+    /// Records that a message is passed to its socket.
     pub(crate) fn sent(&mut self, publisher: usize, channel: usize, due_ns: u64) {
         let due_ns = self.measured.contains(&due_ns).then_some(due_ns);
         self.completion.sent(channel * self.publishers + publisher, due_ns);
     }
 
-    /// Ends the measured window before its time.
+    /// Ends the measured window early.
     pub(crate) fn cut(&mut self, now_ns: u64) {
         self.measured.end = self.measured.end.min(now_ns);
         self.timeline.cut(now_ns);
     }
 
-    /// The rows of a connection: per subscription and publisher, with the channel.
+    /// Returns the rows of a connection, by subscription and publisher, with publisher and channel.
     fn rows(&self, connection: usize) -> impl Iterator<Item = (usize, usize, usize)> {
         let (publishers, channels) = (self.publishers, self.settings.channels);
         let first = self.first_subscription(connection);
@@ -114,21 +114,21 @@ impl<'a> DeliveryVerifier<'a> {
     }
 
     fn first_subscription(&self, connection: usize) -> usize {
-        // With more than one each, publishers receive nothing.
+        // With more than one subscription each, publishers receive nothing.
         connection * self.settings.subscriptions
     }
 
-    /// What a connection is to get, if it gets what was sent so far: a sequence for each of its rows.
+    /// Returns what a connection must receive of the messages sent so far: a sequence for each of its rows.
     pub(crate) fn owed(&self, connection: usize, sent: impl Fn(usize, usize) -> u64) -> Vec<u64> {
         self.rows(connection).map(|(_, publisher, channel)| sent(publisher, channel)).collect()
     }
 
-    /// Returns true if a connection has what is owed to it.
+    /// Returns true if a connection has received everything that is owed to it.
     pub(crate) fn has_reached(&self, connection: usize, owed: &[u64]) -> bool {
         self.rows(connection).zip(owed).all(|((row, ..), sequence)| self.tracker.has_reached(row, *sequence))
     }
 
-    /// A connection is subscribed anew: owed all that is sent from now on.
+    /// Subscribes a connection anew. It is owed everything that is sent from now on.
     pub(crate) fn join(&mut self, connection: usize, sent: impl Fn(usize, usize) -> u64) {
         self.streams.lose(connection, self.receivers[connection].first_channel.into());
         let rows: Vec<_> = self.rows(connection).collect();
@@ -138,7 +138,8 @@ impl<'a> DeliveryVerifier<'a> {
         }
     }
 
-    /// A connection is to be closed. What is `owed` and did not come is lost; else only what was skipped.
+    /// Closes a connection. Everything in `owed` that did not arrive is lost; without `owed`, only skipped messages
+    /// are.
     pub(crate) fn leave(&mut self, connection: usize, owed: Option<&[u64]>) {
         let mut missing = 0;
         let rows: Vec<_> = self.rows(connection).collect();
@@ -150,7 +151,7 @@ impl<'a> DeliveryVerifier<'a> {
         self.checks.lost += missing.saturating_sub(self.accounted.remove(&connection).unwrap_or_default());
     }
 
-    /// Accounts for a message that is not the next one; false if it is not to be counted as a delivery.
+    /// Accounts for a message that is not the next one. Returns false if it must not be counted as a delivery.
     #[cold]
     fn out_of_turn(&mut self, arrival: Arrival, subscription: usize, header: Header) -> bool {
         let (publisher, channel) = (usize::from(header.publisher), usize::from(header.channel));
@@ -174,24 +175,25 @@ impl<'a> DeliveryVerifier<'a> {
         true
     }
 
-    /// Accounts for a message of a publisher that there is, on a channel that is subscribed; true if it came in its turn.
+    /// Accounts for a message of an existing publisher, on a subscribed channel. Returns true if it arrived in its
+    /// turn.
     #[inline]
     fn account_for(&mut self, subscription: usize, header: Header) -> bool {
         let row = subscription * self.publishers + usize::from(header.publisher);
         let arrival = self.tracker.arrive(row, header.sequence);
         let in_order = arrival == Arrival::InOrder;
         if in_order || self.out_of_turn(arrival, subscription, header) {
-            self.tally(subscription, header, 1, arrival != Arrival::Late);
+            self.record(subscription, header, 1, arrival != Arrival::Late);
         }
         in_order
     }
 
-    /// Accounts for several at once if they come in their turn.
+    /// Accounts for several messages at once if they arrive in their turn.
     #[inline]
     fn account_for_run(&mut self, subscription: usize, Run { header, count, .. }: Run) {
         let row = subscription * self.publishers + usize::from(header.publisher);
         if self.tracker.arrive_in_order(row, header.sequence, count) {
-            return self.tally(subscription, header, count, true);
+            return self.record(subscription, header, count, true);
         }
         for sequence in header.sequence..header.sequence + count {
             self.account_for(subscription, Header { sequence, ..header });
@@ -200,7 +202,7 @@ impl<'a> DeliveryVerifier<'a> {
 
     /// Counts deliveries that were due at one time.
     #[inline]
-    fn tally(&mut self, subscription: usize, header: Header, count: u64, settles: bool) {
+    fn record(&mut self, subscription: usize, header: Header, count: u64, settles: bool) {
         self.batch.deliveries += count;
         if self.batch.receiver.role != Role::Subscriber {
             return;
@@ -215,14 +217,14 @@ impl<'a> DeliveryVerifier<'a> {
         self.batch.due_ns = self.batch.due_ns.wrapping_add(header.intended_ns.wrapping_mul(count));
     }
 
-    /// Apart, so that a delivery that is timed costs no instruction for it.
+    /// This is separate, so that a timed delivery costs no instruction for it.
     #[cold]
     #[inline(never)]
     fn leave_untimed(&mut self, count: u64) {
         self.batch.untimed += count;
     }
 
-    /// Counts what the receive brought, by whom it was for.
+    /// Counts the deliveries of the receive, by the role of the receiver.
     fn count(&mut self) {
         let Batch { connection, receiver, deliveries, measured, now_ns, untimed, due_ns, .. } = self.batch;
         if deliveries == 0 {
@@ -263,7 +265,8 @@ impl<'a> DeliveryVerifier<'a> {
         if self.batch.receiver.role == Role::Stalled { &mut self.stalled_checks } else { &mut self.checks }
     }
 
-    /// What a connection lacks of what was sent; `sent` gives messages per publisher and channel.
+    /// Returns the number of sent messages that a connection lacks; `sent` returns the messages by publisher and
+    /// channel.
     pub(crate) fn missing(&self, connection: usize, sent: impl Fn(usize, usize) -> u64) -> u64 {
         let missing: u64 = self
             .rows(connection)
@@ -272,20 +275,20 @@ impl<'a> DeliveryVerifier<'a> {
         missing.saturating_sub(self.accounted.get(&connection).copied().unwrap_or_default())
     }
 
-    /// The faults, once nothing more will come, without those of stalled subscribers.
+    /// Returns the faults, once nothing more will come, without those of stalled subscribers.
     pub(crate) fn checks(&self, sent: impl Fn(usize, usize) -> u64) -> Checks {
         let counting = (0..self.receivers.len()).filter(|index| self.receivers[*index].role != Role::Stalled);
         let lost: u64 = counting.map(|connection| self.missing(connection, &sent)).sum();
         Checks { lost: self.checks.lost + lost, ..self.checks.clone() }
     }
 
-    /// The same for those who stall, without their losses.
+    /// Returns the faults of subscribers that stall, without their losses.
     pub(crate) fn stalled_checks(&self) -> &Checks {
         &self.stalled_checks
     }
 }
 
-/// The stream of messages that a row gets: of one publisher on one channel.
+/// Returns the stream of messages that a row receives: that of one publisher on one channel.
 fn stream(settings: &Settings, row: usize) -> usize {
     let (subscription, publisher) = (row / settings.publishers, row % settings.publishers);
     settings.channel_of(subscription) * settings.publishers + publisher
@@ -325,7 +328,7 @@ impl Sink for DeliveryVerifier<'_> {
         let subscription = self.batch.subscription(header.channel).filter(|_| publisher < self.publishers);
         let Some(subscription) = subscription else {
             self.batch.verified = None;
-            // A probe that was still under way is nobody's fault.
+            // A probe that was still in flight is not a fault.
             self.checks_of_batch().misrouted += u64::from(header.channel != PROBE);
             return;
         };
@@ -343,7 +346,7 @@ impl Sink for DeliveryVerifier<'_> {
         let recognised = self.streams.recognise(connection, channel, bytes);
         let len = recognised.len;
         if len > 0 {
-            // What is accounted for does not touch the reference streams, which the borrow checker cannot see.
+            // Accounting does not touch the reference streams, which the borrow checker cannot see.
             let streams = std::mem::take(&mut self.streams);
             streams.runs(channel, recognised).for_each(|run| self.account_for_run(first_subscription, run));
             self.streams = streams;
@@ -359,7 +362,7 @@ impl Sink for DeliveryVerifier<'_> {
 
     fn item(&mut self, item: Item<'_>) {
         match item {
-            // Of another length, or under another channel's name.
+            // The message has another length, or another channel's name.
             Item::Delivery { channel, payload } => {
                 let named = self.names.iter().position(|name| name.as_bytes() == channel);
                 let named = named.and_then(|index| u16::try_from(index).ok());
@@ -394,8 +397,8 @@ mod tests {
     use super::*;
     use crate::{Load, Protocol};
 
-    /// Three subscribers on two channels, one publisher; what `feed` does with them is checked against
-    /// four messages on each channel.
+    /// Returns the faults of three subscribers on two channels with one publisher, after `feed`, for four messages on
+    /// each channel.
     fn checks(feed: impl FnOnce(&mut DeliveryVerifier<'_>, &dyn Fn(u16, u64) -> Vec<u8>)) -> Checks {
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
         let settings = Settings {

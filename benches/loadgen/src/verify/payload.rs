@@ -6,19 +6,19 @@
 //! ```
 //! Little-endian. `sequence` counts per publisher and channel, from 0. `check` is a function of the three
 //! words before it that is bijective in each of them, so a change within one word never passes. The
-//! filler is a fixed random text that starts at another place for each sequence: a payload put together
+//! filler is a fixed random text that starts at another position for each sequence: a payload put together
 //! from two others does not pass.
 
-/// Bytes before the filler, and so the least payload.
+/// The bytes before the filler, and so the least payload.
 pub(crate) const HEADER_LEN: usize = 32;
 
-/// The channel index of a probe, which proves that a connection is connected and is not counted.
+/// The channel index of a probe, which proves that a connection is established and is not counted.
 pub(crate) const PROBE: u16 = u16::MAX;
 
-/// Places where the filler can start.
+/// The number of positions at which the filler can start.
 const ROTATIONS: usize = 64;
 
-/// What a payload says of itself.
+/// The fields of a payload's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) publisher: u16,
@@ -27,18 +27,18 @@ pub(crate) struct Header {
     pub(crate) intended_ns: u64,
 }
 
-/// What a receiver finds in a payload.
+/// The result of reading a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// Of this run. Not `intact`: the length or the filler is wrong.
+    /// The payload is of this run. If it is not `intact`, the length or the filler is wrong.
     Ours { header: Header, intact: bool },
-    /// Of another run, or of no load generator: it does not begin with this run's number.
+    /// The payload is of another run, or of no load generator: it does not begin with this run's number.
     Foreign,
-    /// Of this run, and the header is not sound: nobody can say which message this was.
+    /// The payload is of this run, but its header is corrupt, so the message cannot be identified.
     Unreadable,
 }
 
-/// The channel that a payload names, read or not.
+/// Returns the channel that a payload names, without verifying it.
 #[inline]
 pub(crate) fn channel_of(payload: &[u8]) -> Option<u16> {
     payload.get(6..8)?.try_into().ok().map(u16::from_le_bytes)
@@ -54,7 +54,7 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     /// # Panics
-    /// If the payload is shorter than [`HEADER_LEN`]: settings are checked before.
+    /// If the payload is shorter than [`HEADER_LEN`]. Settings are checked before.
     pub(crate) fn new(run: u32, payload_len: usize) -> Self {
         let filler_len = payload_len.checked_sub(HEADER_LEN).expect("a payload holds its header");
         let text = (0..filler_len + ROTATIONS).map(text_byte).collect();
@@ -87,7 +87,8 @@ impl Stamp {
         Reading::Ours { header, intact: filler == self.filler(header) }
     }
 
-    /// One of ours whose number was altered is not hidden by this: it is missed.
+    /// Classifies a payload without a sound header. If the run's number itself was altered, the message is found
+    /// missing.
     #[cold]
     fn not_sound(&self, payload: &[u8]) -> Reading {
         if payload.starts_with(&self.run.to_le_bytes()) { Reading::Unreadable } else { Reading::Foreign }
@@ -100,7 +101,8 @@ impl Stamp {
     }
 }
 
-/// The finaliser of splitmix64 over the position: every byte fixed by this line alone.
+/// Returns a byte of the filler: the finaliser of splitmix64 over the position, so that this function alone defines
+/// every byte.
 fn text_byte(position: usize) -> u8 {
     let mut word = (position as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -108,8 +110,8 @@ fn text_byte(position: usize) -> u8 {
     word.to_le_bytes()[7]
 }
 
-/// Each word times an odd number is a bijection of it, and so is the exclusive or with what the others give.
-/// The three products do not wait for each other.
+/// Computes the check of a header. Each word times an odd number is a bijection of it, and so is the exclusive or with
+/// the results of the others. The three products do not wait for each other.
 #[inline]
 fn check(identity: u64, sequence: u64, intended_ns: u64) -> u64 {
     let identity = (identity ^ 0xA076_1D64_78BD_642F).wrapping_mul(0xE703_7ED1_A0B4_28DB);

@@ -1,30 +1,30 @@
-//! The receivers: the messages that each connection gets, and how they count.
+//! The receivers: the messages of each connection, and how they count.
 
 use crate::Settings;
 use crate::verify::payload::Header;
 
-/// Whose deliveries these are.
+/// The role of the connection that receives a delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Role {
     #[default]
     Subscriber,
-    /// Of `plain`, where publishers get everything too.
+    /// A publisher of `plain`, where publishers receive everything too.
     Publisher,
-    /// A subscriber that does not read for a while, and does not count among the others.
+    /// A subscriber that does not read for a while, and is counted separately.
     Stalled,
 }
 
-/// The messages that a connection gets.
+/// The messages that a connection receives.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Receiver {
     pub(crate) role: Role,
     pub(crate) first_channel: u16,
-    /// Channels from the first one on, going round; 0 if it gets nothing.
+    /// The number of channels from the first one on, going round; 0 if it receives nothing.
     pub(crate) subscriptions: u16,
 }
 
 impl Receiver {
-    /// What the connection at an index gets.
+    /// Returns the receiver for the connection at an index.
     pub(crate) fn of(settings: &Settings, publishers_receive: bool, index: usize) -> Self {
         let short = |count| u16::try_from(count).expect("settings are checked");
         let role = match index {
@@ -37,7 +37,7 @@ impl Receiver {
         Receiver { role, first_channel, subscriptions: short(subscriptions) }
     }
 
-    /// Its first channel, if it gets anything.
+    /// Returns its first channel, if it receives anything.
     pub(crate) fn channel(self) -> Option<usize> {
         (self.subscriptions > 0).then_some(self.first_channel.into())
     }
@@ -51,21 +51,21 @@ pub(crate) struct Batch {
     pub(crate) first_subscription: usize,
     pub(crate) channels: u16,
     pub(crate) now_ns: u64,
-    /// The number so far.
+    /// The number of deliveries so far.
     pub(crate) deliveries: u64,
-    /// Of these, to a subscriber and of a message that was not due in the measured window.
+    /// The number of these to a subscriber whose message was not due in the measured window.
     pub(crate) untimed: u64,
-    /// When the others were due, summed up. It may wrap round: taken from as many times of receipt, it gives the sum of the
-    /// latencies all the same.
+    /// The sum of the due times of the others. It may wrap around: subtracted from the same number of times of receipt,
+    /// it still gives the sum of the latencies.
     pub(crate) due_ns: u64,
-    /// 1 within the measured window, else 0.
+    /// 1 within the measured window, otherwise 0.
     pub(crate) measured: u64,
-    /// Of the last delivery, if it was intact and came in its turn.
+    /// The header of the last delivery, if it was intact and arrived in its turn.
     pub(crate) verified: Option<Header>,
 }
 
 impl Batch {
-    /// The subscription of this connection to a channel.
+    /// Returns the subscription of this connection to a channel.
     #[inline]
     pub(crate) fn subscription(&self, channel: u16) -> Option<usize> {
         if channel == self.receiver.first_channel && self.receiver.subscriptions > 0 {
@@ -77,12 +77,12 @@ impl Batch {
     }
 }
 
-/// Deliveries, by receiver and time.
+/// The deliveries, by receiver and time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
-    /// Different messages that subscribers have, each counted per subscriber; those who stall left out.
+    /// Different messages that subscribers have received, counted per subscriber, without those that stall.
     pub(crate) to_subscribers: u64,
-    /// The same for publishers, where they receive.
+    /// The same for publishers, if they receive.
     pub(crate) to_publishers: u64,
     /// The same for subscribers that stall.
     pub(crate) to_stalled: u64,
@@ -97,12 +97,12 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Deliveries that came.
+    /// Returns the number of deliveries that arrived.
     pub(crate) fn arrived(&self) -> u64 {
         self.to_subscribers + self.to_publishers + self.to_stalled
     }
 
-    /// Deliveries that came within the measured window: the server's work.
+    /// Returns the number of deliveries that arrived within the measured window: the server's work.
     pub(crate) fn measured(&self) -> u64 {
         self.measured_to_subscribers + self.measured_to_publishers + self.measured_to_stalled
     }

@@ -1,13 +1,14 @@
 //! Messages that are equal for many subscribers of a channel are verified for one of them and compared for the others.
 //!
-//! The first connection that gets a message has it verified, and it is appended to a reference stream. Whoever is in step
-//! with the reference stream has what it receives compared with it, many messages at a time, and gets the headers that were
-//! read before. Every byte of every delivery is so either verified or equal to one that was; order, loss and repeats
-//! are accounted for by header as ever.
+//! A message is verified for the first connection that receives it, and is appended to a reference stream. The bytes of
+//! a connection that is synchronised with the reference stream are compared with it, many messages at a time, and the
+//! connection gets the headers that were read before. So every byte of every delivery is either verified or equal to
+//! one that was. Order, loss and duplicates are accounted for by header as usual.
 //!
-//! Who gets something else there, such as another order of publishers, falls out of step and has everything verified
-//! until it has had exactly what a reference stream had when a receive began. A channel has several reference streams, because a
-//! server of several shards has as many orders; one that nobody is in step with goes to the next who is in step with none.
+//! A connection that receives something else, such as another order of publishers, loses synchronisation. Then
+//! everything that it receives is verified, until it has received exactly what a reference stream had when a receive
+//! began. A channel has several reference streams, because a server of several shards has as many orders. An unused
+//! stream is assigned to the next unsynchronised connection.
 
 use crate::Settings;
 use crate::verify::payload::Header;
@@ -15,58 +16,60 @@ use std::ops::Range;
 
 #[derive(Debug, Default)]
 pub(crate) struct ReferenceStreams {
-    /// [`ORDERS`](Self::ORDERS) for each channel, one channel's behind the other's. Empty where no channel has enough of
-    /// an audience.
+    /// The streams, [`ORDERS`](Self::ORDERS) for each channel, one channel's after the other's. Empty if no channel has
+    /// a large enough audience.
     all: Vec<ReferenceStream>,
-    /// Per connection.
+    /// The position of each connection.
     positions: Vec<Option<Position>>,
     /// The most bytes that a reference stream keeps.
     max_bytes: usize,
 }
 
-/// Where a connection is that is in step.
+/// The position of a synchronised connection.
 #[derive(Clone, Copy, Debug)]
 struct Position {
-    /// Which of its channel's reference streams.
+    /// The index of the reference stream among those of its channel.
     order: usize,
-    /// The number of the message that is to come next.
+    /// The number of the next message.
     next: u64,
 }
 
 #[derive(Debug, Default)]
 struct ReferenceStream {
-    /// Whole messages, all of one length.
+    /// Whole messages, all of the same length.
     bytes: Vec<u8>,
     message_len: usize,
-    /// What they say, in parts of one or more; the first may have begun before the messages.
+    /// The headers of the messages, in runs of one or more. The first run may have begun before the kept messages.
     runs: Vec<Run>,
-    /// The number of the first message kept, counted from the first ever, and of the one to come.
+    /// The number of the first kept message, counted from the first ever, and the number of the next one.
     first: u64,
     end: u64,
-    /// By publisher: the sequence behind its last message here.
+    /// The sequence after the last message here, by publisher.
     sequences: Vec<u64>,
-    /// Where receives began that appended to it, and the sequences there; the oldest is replaced.
+    /// The positions at which receives began that appended to the stream, with the sequences there; the oldest is
+    /// replaced.
     begins: [(u64, Vec<u64>); BEGINS],
     oldest: usize,
-    /// Connections that are in step.
+    /// The number of synchronised connections.
     followers: usize,
 }
 
-/// Beginnings of receives that are remembered, for others to come into step: some are further ahead than others.
+/// The number of such positions that are remembered for others to synchronise at, because some are further ahead than
+/// others.
 const BEGINS: usize = 4;
 
-/// Messages of one publisher that were due at one time, one behind the other.
+/// Consecutive messages of one publisher that were due at one time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
-    /// Of the first.
+    /// The header of the first message.
     pub(crate) header: Header,
     pub(crate) count: u64,
-    /// The number of the first one in the reference stream.
+    /// The number of the first message in the reference stream.
     begin: u64,
 }
 
 impl Run {
-    /// The part of it that is within the numbers.
+    /// Returns the part of the run that is within these numbers.
     fn within(&self, numbers: &Range<u64>) -> Self {
         let (begin, end) = (self.begin.max(numbers.start), (self.begin + self.count).min(numbers.end));
         let header = Header { sequence: self.header.sequence + (begin - self.begin), ..self.header };
@@ -81,15 +84,15 @@ impl Run {
 impl ReferenceStreams {
     /// The most reference streams of a channel.
     const ORDERS: usize = 4;
-    /// The least subscribers of a channel for which it pays to copy its messages.
+    /// The least subscribers of a channel for which it is worth copying its messages.
     const MIN_AUDIENCE: usize = 4;
-    /// The most bytes of a reference stream: a receive. Who is further behind than that is out of step.
+    /// The most bytes of a reference stream: one receive. A connection that is further behind is not synchronised.
     const MAX_BYTES: usize = 256 * 1024;
-    /// The most bytes of all of them. Where they get less than a few messages each, there are none.
+    /// The most bytes of all reference streams. If that would leave only a few messages for each, there are none.
     const MAX_TOTAL_BYTES: usize = 128 * 1024 * 1024;
     const MIN_MESSAGES: usize = 16;
 
-    /// For connections with these channels, or none.
+    /// Creates the streams for connections with these channels, or none.
     pub(crate) fn new(settings: &Settings, channels: impl Iterator<Item = Option<usize>>) -> Self {
         let count = settings.channels * Self::ORDERS;
         let max_bytes = Self::MAX_BYTES.min(Self::MAX_TOTAL_BYTES / count);
@@ -113,21 +116,21 @@ impl ReferenceStreams {
         streams
     }
 
-    /// The reference streams of a channel.
+    /// Returns the reference streams of a channel.
     fn of(&mut self, channel: usize) -> &mut [ReferenceStream] {
         let all = channel * Self::ORDERS..(channel + 1) * Self::ORDERS;
         self.all.get_mut(all).unwrap_or_default()
     }
 
-    /// A connection is not where it was: it has missed messages, or is another.
+    /// Desynchronises a connection, which has missed messages or was replaced.
     pub(crate) fn lose(&mut self, connection: usize, channel: usize) {
         if let Some(Position { order, .. }) = self.positions[connection].take() {
             self.of(channel)[order].followers -= 1;
         }
     }
 
-    /// A receive of a connection begins, which has had these sequences of each publisher; brings it into step if that is
-    /// what a reference stream had when a receive began.
+    /// Begins a receive of a connection, which has received these sequences of each publisher. Synchronises it if that
+    /// is what a reference stream had when a receive began.
     #[inline]
     pub(crate) fn begin(&mut self, connection: usize, channel: usize, had: impl Iterator<Item = u64> + Clone) {
         match self.positions[connection] {
@@ -160,7 +163,7 @@ impl ReferenceStreams {
         found
     }
 
-    /// Which messages at the start of `bytes` are the next of its reference stream.
+    /// Returns the messages at the start of `bytes` that are the next ones of the connection's reference stream.
     #[inline]
     pub(crate) fn recognise(&mut self, connection: usize, channel: usize, bytes: &[u8]) -> Recognised {
         let Some(Position { order, next }) = self.positions[connection] else { return Recognised::default() };
@@ -191,7 +194,7 @@ impl ReferenceStreams {
         Recognised { order, numbers: next..end, len }
     }
 
-    /// The runs of these messages.
+    /// Returns the runs of these messages.
     pub(crate) fn runs(&self, channel: usize, recognised: Recognised) -> impl Iterator<Item = Run> {
         let Recognised { order, numbers, .. } = recognised;
         let runs = &self.all[channel * Self::ORDERS + order].runs;
@@ -199,7 +202,7 @@ impl ReferenceStreams {
         runs[first..].iter().take_while(move |run| run.begin < numbers.end).map(move |run| run.within(&numbers))
     }
 
-    /// A connection has had this message, verified, in its turn, and with this header; none if it was not so.
+    /// Records a verified message of a connection, with its header; none if it was not intact or not in its turn.
     #[inline]
     pub(crate) fn learn(&mut self, connection: usize, channel: usize, header: Option<Header>, message: &[u8]) {
         let Some(Position { order, next }) = self.positions[connection] else { return };
@@ -216,22 +219,22 @@ impl ReferenceStreams {
     }
 }
 
-/// The messages at the start of some bytes that a reference stream has.
+/// The messages at the start of some bytes that a reference stream contains.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recognised {
     order: usize,
     numbers: Range<u64>,
-    /// Bytes that they take.
+    /// The number of bytes that they occupy.
     pub(crate) len: usize,
 }
 
 impl ReferenceStream {
-    /// The bytes from a message on.
+    /// Returns the bytes from a message on.
     fn from(&self, number: u64) -> &[u8] {
         &self.bytes[usize::try_from(number - self.first).expect("kept") * self.message_len..]
     }
 
-    /// A receive begins that may append.
+    /// Records that a receive begins that may append.
     fn note_begin(&mut self) {
         let newest = &self.begins[(self.oldest + BEGINS - 1) % BEGINS];
         if newest.0 != self.end || newest.1.is_empty() {
@@ -242,7 +245,7 @@ impl ReferenceStream {
         }
     }
 
-    /// Begins anew, with who had these sequences of each publisher.
+    /// Restarts the stream with a connection that has received these sequences of each publisher.
     fn restart(&mut self, had: impl Iterator<Item = u64>) {
         self.bytes.clear();
         self.runs.clear();
@@ -287,7 +290,7 @@ mod tests {
         ReferenceStreams { max_bytes, ..ReferenceStreams::new(&settings, [Some(0); 4].into_iter()) }
     }
 
-    /// The message of a publisher with a sequence.
+    /// Returns the message of a publisher with a sequence.
     fn message(publisher: u16, sequence: u8) -> (Header, Vec<u8>) {
         let header = Header { publisher, channel: 0, sequence: sequence.into(), intended_ns: 7 };
         (header, vec![sequence ^ (publisher.to_le_bytes()[0] << 7); LEN])
@@ -308,7 +311,7 @@ mod tests {
         }
     }
 
-    /// What a connection is told of these messages: publisher, first sequence and count of each run.
+    /// Returns the runs that a connection gets for these messages: publisher, first sequence and count of each.
     fn told(streams: &mut ReferenceStreams, connection: usize, messages: &[(u16, u8)]) -> Vec<(u16, u64, u64)> {
         let recognised = streams.recognise(connection, 0, &bytes(messages));
         let len = recognised.len;
@@ -351,12 +354,12 @@ mod tests {
         for connection in [2, 3] {
             assert_eq!(told(&mut streams, connection, &orders[1]), []);
         }
-        // The first of them leads, the other follows from where it began.
+        // The first of them leads, and the other follows from its beginning.
         streams.begin(2, 0, [1, 1].into_iter());
         learn_of(&mut streams, 2, &[(1, 1), (0, 1)]);
         streams.begin(3, 0, [1, 1].into_iter());
         assert_eq!(told(&mut streams, 3, &[(1, 1), (0, 1)]), [(1, 1, 1), (0, 1, 1)]);
-        // The other order goes on.
+        // The other order continues.
         assert_eq!(told(&mut streams, 1, &orders[0]), [(0, 0, 1), (1, 0, 1)]);
         for connection in 0..4 {
             streams.lose(connection, 0);

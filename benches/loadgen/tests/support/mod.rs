@@ -1,4 +1,4 @@
-//! A small `plain` broadcast server that does one thing wrong, on request.
+//! A small `plain` broadcast server that makes one mistake on request.
 #![expect(clippy::unwrap_used, reason = "a test's server; clippy.toml excepts only functions marked as tests")]
 
 use corecast_loadgen::{Load, Protocol, Settings};
@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
-/// What goes wrong. Deliveries and messages are counted from 1, over all connections, probes left out.
+/// The fault. Deliveries and messages are counted from 1, over all connections, without probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(dead_code, reason = "each test file uses some")]
 pub(crate) enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
     /// Nothing is sent to anybody, not even probes.
     Mute,
@@ -22,21 +22,21 @@ pub(crate) enum Fault {
     Lose(u64),
     /// The delivery is made twice.
     Duplicate(u64),
-    /// The delivery is made behind the next one of the same publisher to the same connection.
+    /// The delivery is made after the next one of the same publisher to the same connection.
     Reorder(u64),
-    /// One bit of this byte of the delivery's payload is another.
+    /// One bit of this byte of the delivery's payload is changed.
     Alter(u64, usize),
     /// Every n-th delivery is not made.
     LoseEvery(u64),
     /// The connection is closed instead of the delivery.
     Disconnect(u64),
-    /// This delivery, and so all behind it, is made this much later.
+    /// This delivery, and so all after it, are this much later.
     Delay(u64, Duration),
     /// Nothing is sent for this time, from this message on.
     Stall(u64, Duration),
 }
 
-/// Runs until it is dropped.
+/// A server that runs until it is dropped.
 pub(crate) struct Broadcaster {
     pub(crate) address: SocketAddr,
     hub: Arc<Mutex<Hub>>,
@@ -47,7 +47,7 @@ struct Hub {
     connections: Vec<TcpStream>,
     messages: u64,
     deliveries: u64,
-    /// A delivery that is behind its turn: to which connection, and what.
+    /// A delivery that is delayed past its turn: its connection, and its bytes.
     held: Option<(usize, Vec<u8>)>,
     closed: bool,
 }
@@ -74,7 +74,7 @@ impl Broadcaster {
         Self { address, hub }
     }
 
-    /// A run against it: 5 subscribers, 2 publishers, 100 messages, evenly over 200 ms.
+    /// Returns the settings of a run against it: 5 subscribers, 2 publishers, 100 messages, evenly over 200 ms.
     pub(crate) fn settings(&self) -> Settings {
         Settings {
             subscribers: 5,
@@ -95,7 +95,7 @@ impl Drop for Broadcaster {
         for connection in &hub.connections {
             let _ = connection.shutdown(Shutdown::Both);
         }
-        // Wakes the listener's thread, which then sees that it is over.
+        // This wakes the listener's thread, which then finds that it is over.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -115,7 +115,7 @@ fn serve(mut stream: TcpStream, hub: &Mutex<Hub>) {
 
 impl Hub {
     fn broadcast(&mut self, payload: &[u8]) {
-        // Bytes 6 and 7 are the channel, which for probes is the greatest number.
+        // Bytes 6 and 7 are the channel, which is the greatest number for probes.
         let probe = payload[6..8] == [0xFF, 0xFF];
         self.messages += u64::from(!probe);
         if let Fault::Stall(message, pause) = self.fault
@@ -139,7 +139,7 @@ impl Hub {
         match self.fault {
             Fault::Lose(nth) if nth == delivery => {}
             Fault::Disconnect(nth) if nth == delivery => {
-                // The client sees the end either way.
+                // The client sees the end in any case.
                 let _ = self.connections[connection].shutdown(Shutdown::Both);
             }
             Fault::LoseEvery(nth) if delivery.is_multiple_of(nth) => {}
@@ -171,7 +171,7 @@ impl Hub {
     fn send(&mut self, connection: usize, payload: &[u8]) {
         let mut frame = Vec::new();
         plain::encode(payload, &mut frame);
-        // A client that has gone is not the test's business.
+        // A client that has gone does not concern the test.
         let _ = self.connections[connection].write_all(&frame);
     }
 }

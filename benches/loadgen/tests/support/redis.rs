@@ -1,4 +1,4 @@
-//! A small Redis-like server whose treatment of subscribers that come again, or do not read, is wrong on request.
+//! A small Redis-like server that mistreats subscribers that return or do not read, on request.
 #![expect(clippy::unwrap_used, reason = "a test's server; clippy.toml excepts only functions marked as tests")]
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
@@ -6,24 +6,25 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::spawn;
 
-/// The errors of result files.
+/// The mistake that the server makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// Nothing.
+    /// No mistake.
     Nothing,
-    /// A subscriber's second message is not sent, if others subscribed before it did: one lost for each that returns.
+    /// The second message of a subscriber is not sent if others subscribed before it did: one loss for each that
+    /// returns.
     LoseToReturned,
     /// The same message is sent twice.
     DoubleToReturned,
-    /// Connections that come when so many have come are closed.
+    /// Connections are closed once this number has been accepted.
     RefuseFrom(usize),
-    /// What a socket does not take is lost, frame by frame.
+    /// Frames that a socket does not take are lost.
     LoseToStalled,
-    /// Who does not take a frame is disconnected.
+    /// A subscriber that does not take a frame is disconnected.
     CloseStalled,
 }
 
-/// Runs until it is dropped.
+/// A server that runs until it is dropped.
 pub(crate) struct RedisLike {
     pub(crate) address: SocketAddr,
     hub: Arc<Mutex<Hub>>,
@@ -31,7 +32,7 @@ pub(crate) struct RedisLike {
 
 struct Hub {
     wrong: Wrong,
-    /// The number of subscribers before the first returns.
+    /// The number of subscribers before the first one returns.
     first: usize,
     subscribed: usize,
     accepted: usize,
@@ -50,7 +51,7 @@ struct Subscriber {
 }
 
 impl RedisLike {
-    /// `first` subscribers come before any returns.
+    /// Starts a server. `first` subscribers come before any returns.
     pub(crate) fn start(wrong: Wrong, first: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -85,7 +86,7 @@ impl Drop for RedisLike {
         for socket in &hub.sockets {
             let _ = socket.shutdown(Shutdown::Both);
         }
-        // Wakes the listener's thread, which then sees that it is over.
+        // This wakes the listener's thread, which then finds that it is over.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -109,7 +110,7 @@ fn serve(stream: &TcpStream, hub: &Mutex<Hub>) {
     }
 }
 
-/// An array of bulk strings.
+/// Reads an array of bulk strings.
 fn command(reader: &mut impl BufRead) -> Option<Vec<Vec<u8>>> {
     let number = |reader: &mut dyn BufRead| {
         let mut line = String::new();
@@ -170,7 +171,7 @@ impl Hub {
 }
 
 impl Subscriber {
-    /// False if the connection is over. A frame that does not fit is lost, but never cut.
+    /// Sends a frame. Returns false if the connection is over. A frame that does not fit is lost, but never cut.
     fn send(&mut self, frame: &[u8]) -> bool {
         let mut bytes = std::mem::take(&mut self.rest);
         if bytes.is_empty() {

@@ -1,7 +1,7 @@
 //! The cost of an uncontended call and cast of an object under each policy of `corecast_subjector`.
 //!
-//! Caller and executor are on one thread, so that the counts are the same in every run: a policy on a named executor
-//! is counted with what that executor does, and without the wake-ups of threads, which are the kernel's.
+//! Caller and executor are on one thread, so that the counts are the same in every run. A policy on a named executor is
+//! counted with the work of that executor, and without the wake-ups of threads, which are the kernel's.
 
 use async_executor::LocalExecutor;
 use futures_lite::future::block_on;
@@ -11,13 +11,13 @@ use std::rc::Rc;
 use subjector::executor::{Mailbox, mailbox};
 use subjector::{Alone, Channel, Mutex, Policy, Portal, Spin, Subjector};
 
-/// The number of them that are counted together.
+/// The number of calls or casts that are counted together.
 const TIMES: u64 = 64;
 
-/// Makes its calls or casts whenever it is run.
+/// Makes its calls or casts each time it is run.
 type Work = Box<dyn Fn()>;
 
-/// An object and the executor of its policy, if that has one; both have been used before they are counted.
+/// Creates an object, and the executor of its policy if that has one. Both have been used before they are counted.
 fn object<P: Policy>(policy: impl FnOnce(Mailbox) -> P) -> (Rc<LocalExecutor<'static>>, Subjector<u64, P>) {
     let local = Rc::new(LocalExecutor::new());
     let (mailbox, service) = mailbox();

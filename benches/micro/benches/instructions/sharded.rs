@@ -4,11 +4,11 @@ use corecast_fanout::ShardBatch;
 use corecast_micro::Shard;
 use gungraun::{library_benchmark, library_benchmark_group};
 
-/// Messages of one shard batch.
+/// The number of messages in one shard batch.
 const RUN: usize = 16;
 
-/// How often a subscriber leaves and returns. A single time differs by some percent between runs, because the keys
-/// of the standard library's hash tables are random; the sum of so many hardly does.
+/// The number of times that a subscriber leaves and returns. A single time differs by some percent between runs,
+/// because the keys of the standard library's hash tables are random. The sum of so many hardly does.
 const RETURNS: usize = 1_024;
 
 #[library_benchmark]
@@ -21,7 +21,7 @@ fn publish_and_flush(mut shard: Shard) -> Shard {
     shard
 }
 
-/// The second shard of two, and what the first has posted to it.
+/// Returns the second shard of two, and the batch that the first has posted to it.
 fn posted(subscribers: usize) -> (Shard, ShardBatch) {
     let (mut first, second) = Shard::pair(subscribers);
     (0..RUN).for_each(|_| first.publish());
@@ -36,7 +36,8 @@ fn receive_and_flush((mut shard, shard_batch): (Shard, ShardBatch)) -> Shard {
     shard
 }
 
-// Not beside 100: their table is then nine tenths full, and tidied up more or less often as the keys fall.
+// There is no case beside 100: their table is then nine tenths full, and is rehashed more or less often depending on
+// the keys.
 #[library_benchmark]
 #[bench::beside_1(Shard::alone(2))]
 #[bench::beside_1000(Shard::alone(1_001))]

@@ -1,16 +1,18 @@
-//! The load generator's cost of a delivery behind the system call, and the cost that its decoders would have on that path.
+//! The load generator's cost of a delivery after the system call, and the cost that its decoders would add on that
+//! path.
 
 use corecast_loadgen::{Protocol, ReceiveBenchmark};
 use gungraun::{library_benchmark, library_benchmark_group};
 use std::hint::black_box;
 
 const SUBSCRIBERS: usize = 100;
-/// Messages of one receive: in each protocol some 17 to 27 KiB, as 256 in flight are.
+/// The number of messages in one receive: some 17 to 27 KiB in each protocol, as with 256 in flight.
 const RUN: usize = 256;
-/// Messages: 64 KiB of RESP.
+/// The number of messages in 64 KiB of RESP.
 const BUFFER: usize = 640;
 
-/// A run that is to be received by all, who have had one before, so that all memory is there.
+/// Returns a benchmark with messages for all subscribers, who have received some before, so that all memory is
+/// allocated.
 fn next(protocol: Protocol) -> ReceiveBenchmark {
     let mut benchmark = ReceiveBenchmark::new(protocol, SUBSCRIBERS, RUN);
     benchmark.prepare();
@@ -19,7 +21,7 @@ fn next(protocol: Protocol) -> ReceiveBenchmark {
     benchmark
 }
 
-/// A run of some 64 KiB.
+/// Returns a benchmark with about 64 KiB of messages.
 fn buffer(protocol: Protocol) -> ReceiveBenchmark {
     let mut benchmark = ReceiveBenchmark::new(protocol, 1, BUFFER);
     benchmark.prepare();

@@ -1,11 +1,11 @@
-//! Bytes to frames: one buffer of many small frames, as one read of a busy publisher brings it.
+//! Bytes to frames: one buffer of many small frames, as one read of a busy publisher brings.
 
 use corecast_micro::frames;
 use corecast_wire::{Limits, native, plain};
 use gungraun::{library_benchmark, library_benchmark_group};
 use std::hint::black_box;
 
-/// Frames of the buffer.
+/// The number of frames in the buffer.
 const FRAMES: usize = 64;
 
 #[library_benchmark]

@@ -1,4 +1,4 @@
-//! CRC-32: what `native` pays for each frame that comes in, and once for each message that goes out.
+//! CRC-32, which `native` computes for each incoming frame, and once for each outgoing message.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use std::hint::black_box;

@@ -1,4 +1,4 @@
-//! Both protocols: a message to bytes, and bytes to frames, also where each read ends inside a frame.
+//! Both protocols: messages to bytes, and bytes to frames, also if each read ends inside a frame.
 
 use corecast_fanout::{Encode as _, Encoding};
 use corecast_micro::{Protocols, frames};
@@ -6,9 +6,9 @@ use corecast_wire::{Decode, Limits, native, plain};
 use criterion::{Criterion, Throughput};
 use std::hint::black_box;
 
-/// Frames of the decoded buffer, which is of the size that one read brings under load.
+/// The number of frames in the decoded buffer, which has the size of one read under load.
 const FRAMES: usize = 256;
-/// Bytes of one read that ends inside a frame: above the size of one frame of either protocol, below that of two.
+/// The bytes of one read that ends inside a frame: more than one frame of either protocol, and less than two.
 const PIECE: usize = 100;
 
 pub(crate) fn measure(criterion: &mut Criterion) {

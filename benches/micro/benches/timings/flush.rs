@@ -1,4 +1,4 @@
-//! The flush: one message published, and what is to be sent to whom found out; nothing is sent.
+//! The flush: one message is published, and its recipients are determined; nothing is sent.
 
 use corecast_micro::Shard;
 use criterion::{BenchmarkId, Criterion, Throughput};

@@ -1,11 +1,11 @@
-//! The load generator: a delivery behind the system call, and one through the protocol's decoder alone.
+//! The load generator: a delivery after the system call, and one through the protocol's decoder alone.
 
 use corecast_loadgen::{Protocol, ReceiveBenchmark};
 use criterion::{Criterion, Throughput};
 use std::time::Instant;
 
 const SUBSCRIBERS: usize = 100;
-/// Messages of one receive.
+/// The number of messages in one receive.
 const RUN: usize = 256;
 
 pub(crate) fn measure(criterion: &mut Criterion) {

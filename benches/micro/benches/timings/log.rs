@@ -6,10 +6,11 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 /// A message as `native` encodes it has about this many bytes.
 const MESSAGE: [u8; 80] = [b'x'; 80];
 
-/// Messages that one tick appends.
+/// The number of messages that one tick appends.
 const TICK: u64 = 64;
 
-/// Messages that stay: none as when everybody has had all, many as when one subscriber is behind.
+/// The number of messages that stay: none, as if every subscriber is up to date, or many, as if one subscriber is
+/// behind.
 const KEPT: [u64; 2] = [0, 16 * 1024];
 
 pub(crate) fn measure(criterion: &mut Criterion) {

@@ -1,7 +1,7 @@
 //! Times of the hot path's parts on one core, with criterion.
 //!
-//! One file a part. `cargo test` runs each benchmark once, without measuring. `benches/micro/README.md` says how to run
-//! them and how to read the times.
+//! There is one file for each part. `cargo test` runs each benchmark once, without measuring. `benches/micro/README.md`
+//! explains how to run the benchmarks and how to read the times.
 
 mod checksum;
 mod codec;

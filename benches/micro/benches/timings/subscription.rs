@@ -1,9 +1,9 @@
-//! Leaving a channel and subscribing again, both answers sent, beside more and more others.
+//! Leaving a channel and subscribing again, with both answers sent, beside an increasing number of other subscribers.
 
 use corecast_micro::Shard;
 use criterion::{BenchmarkId, Criterion};
 
-/// The others. The time must not grow with them but for what the caches of the CPU no longer hold.
+/// The numbers of other subscribers. The time must not grow with them, except for what the CPU's caches no longer hold.
 const BESIDE: [usize; 3] = [1, 100, 10_000];
 
 pub(crate) fn measure(criterion: &mut Criterion) {

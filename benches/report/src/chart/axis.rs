@@ -1,4 +1,4 @@
-//! From values to places along an axis, and the ticks beside it.
+//! The mapping of values to positions along an axis, and the ticks beside it.
 
 use std::ops::RangeInclusive;
 
@@ -28,7 +28,7 @@ pub(crate) struct Axis {
     scale: Scale,
     low: f64,
     high: f64,
-    /// A value and its label.
+    /// The values with their labels.
     pub(crate) ticks: Vec<(f64, String)>,
 }
 
@@ -37,16 +37,16 @@ const MEASURABLE: RangeInclusive<f64> = 1e-9..=1e18;
 
 /// The most ticks of a linear axis.
 const MOST_TICKS: f64 = 6.0;
-/// Below this many decades a logarithmic axis has ticks between the powers of ten.
+/// The number of decades below which a logarithmic axis has ticks between the powers of ten.
 const FEW_DECADES: f64 = 2.5;
 
 impl Axis {
-    /// Latency in microseconds, logarithmic, around these values. None if no value is above zero.
+    /// Creates a logarithmic axis of latency in microseconds around these values. None if no value is above zero.
     pub(crate) fn latency(title: &str, values: impl Iterator<Item = f64> + Clone) -> Option<Self> {
         Self::logarithmic(title, values, round_time)
     }
 
-    /// A rate, logarithmic, around these values. None if no value is above zero.
+    /// Creates a logarithmic axis of a rate around these values. None if no value is above zero.
     pub(crate) fn rate(title: &str, values: impl Iterator<Item = f64> + Clone) -> Option<Self> {
         Self::logarithmic(title, values, round_rate)
     }
@@ -62,17 +62,17 @@ impl Axis {
         Some(Self { title: title.to_owned(), scale: Scale::Logarithmic, low, high, ticks })
     }
 
-    /// Percentiles up to the greatest of the values.
+    /// Creates an axis of percentiles up to the greatest of the values.
     pub(crate) fn percentiles(title: &str, values: impl Iterator<Item = f64>) -> Option<Self> {
         let high = values.filter(|value| *value < 100.0).max_by(f64::total_cmp)?.max(90.0);
         let known = [0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999, 99.9999];
-        // A hair's breadth: percentiles come from powers of ten.
+        // A tiny tolerance is added, because percentiles are computed from powers of ten.
         let ticks = known.into_iter().filter(|tick| *tick <= high + 1e-7);
         let ticks = ticks.map(|tick| (tick, format!("{tick}"))).collect();
         Some(Self { title: title.to_owned(), scale: Scale::Nines, low: 0.0, high, ticks })
     }
 
-    /// From zero to the greatest of the values. None if none is above zero.
+    /// Creates a linear axis from zero to the greatest of the values. None if no value is above zero.
     pub(crate) fn linear(title: &str, values: impl Iterator<Item = f64>) -> Option<Self> {
         let greatest = values.filter(|value| MEASURABLE.contains(value)).max_by(f64::total_cmp)?;
         let power = 10_f64.powf((greatest / MOST_TICKS).log10().floor());
@@ -83,19 +83,20 @@ impl Axis {
         Some(Self { title: title.to_owned(), scale: Scale::Linear, low: 0.0, high: greatest, ticks })
     }
 
-    /// Where a value lies, from 0 at the low end to 1; what is beyond an end lies at it.
+    /// Returns the position of a value, from 0 at the low end to 1 at the high end. A value beyond an end is placed at
+    /// that end.
     pub(crate) fn place(&self, value: f64) -> f64 {
         let (low, high) = (self.scale.place(self.low), self.scale.place(self.high));
         ((self.scale.place(value) - low) / (high - low)).clamp(0.0, 1.0)
     }
 
-    /// Returns true if a value has a place: zero has none on a logarithmic axis, nor has 100 % among nines.
+    /// Returns true if a value has a position. Zero has none on a logarithmic axis, and 100 % has none among nines.
     pub(crate) fn shows(&self, value: f64) -> bool {
         self.scale.place(value).is_finite()
     }
 }
 
-/// A round number of microseconds in the unit that keeps it short.
+/// Formats a round number of microseconds in the unit that keeps it short.
 fn round_time(us: f64) -> String {
     let (value, unit) = match us {
         v if v >= 1e6 => (v / 1e6, "s"),
@@ -105,7 +106,7 @@ fn round_time(us: f64) -> String {
     round(value, unit)
 }
 
-/// A round rate, likewise.
+/// Formats a round rate likewise.
 fn round_rate(rate: f64) -> String {
     match rate {
         v if v >= 1e6 => round(v / 1e6, "M"),
@@ -118,7 +119,7 @@ fn round(value: f64, unit: &str) -> String {
     format!("{} {unit}", (value * 1e6).round() / 1e6).trim_end().to_owned()
 }
 
-/// Multiples of powers of ten, from the last at or below `least` to the first above `greatest`.
+/// Returns multiples of powers of ten, from the last at or below `least` to the first above `greatest`.
 fn ticks_around(least: f64, greatest: f64, steps: &[f64]) -> Vec<f64> {
     let first = 10_f64.powf(least.log10().floor());
     let powers = std::iter::successors(Some(first), |power| Some(power * 10.0));

@@ -8,30 +8,31 @@ use super::{Axis, Caption, WIDTH, figure, number, series_class};
 use crate::Spread;
 use crate::figures::float;
 
-/// A row: the name above the bar, so that long names have the whole width.
+/// The height of a row. The name is above the bar, so that long names have the whole width.
 const ROW: f64 = 44.0;
 const BAR_TOP: f64 = 19.0;
 const BAR_HEIGHT: f64 = 15.0;
-/// From one line of a hatched bar to the next.
+/// The distance between two lines of a hatched bar.
 const HATCH: f64 = 7.0;
-/// The longest name above a bar, and how much of the end of a longer one is kept; tables and legends have it whole.
+/// The longest name above a bar, and the part of the end of a longer one that is kept. Tables and legends have the
+/// whole name.
 const LONGEST_NAME: usize = 56;
 const KEPT_END: usize = 24;
-/// What the longest figure beside a bar takes.
+/// The width of the longest figure beside a bar.
 const FIGURE_WIDTH: f64 = 84.0;
 
 /// One contestant's bar.
 #[derive(Clone, Debug)]
 pub(crate) struct Bar {
-    /// Which contestant: its colour.
+    /// The index of the contestant, which decides the colour.
     pub(crate) index: usize,
     pub(crate) name: String,
     pub(crate) spread: Spread,
-    /// For figures that must not be used.
+    /// True for figures that must not be used.
     pub(crate) hatched: bool,
 }
 
-/// A chart of bars from zero, each to its median, with a whisker from the least to the greatest.
+/// Draws a chart of bars from zero, each to its median, with a whisker from the least to the greatest.
 pub(crate) fn bars(caption: &Caption, bars: &[Bar], format: fn(f64) -> String) -> Option<Markup> {
     let axis = Axis::linear("", bars.iter().map(|bar| bar.spread.greatest))?;
     let place = |value: f64| axis.place(value) * (WIDTH - FIGURE_WIDTH);
@@ -59,7 +60,8 @@ pub(crate) fn bars(caption: &Caption, bars: &[Bar], format: fn(f64) -> String) -
     Some(figure(caption, float(bars.len()) * ROW, &drawing, &html! {}))
 }
 
-/// A name that fits above a bar on a narrow screen; its end says what of, or with which reservation.
+/// Shortens a name to fit above a bar on a narrow screen. The end is kept, because it has the details or the
+/// reservation.
 fn shortened(name: &str) -> String {
     let all = name.chars().count();
     if all <= LONGEST_NAME {
@@ -70,7 +72,7 @@ fn shortened(name: &str) -> String {
     format!("{start}…{end}")
 }
 
-/// Slanted lines across a bar of this width; drawn, because a pattern would have to be referred to.
+/// Returns slanted lines across a bar of this width. They are drawn, because a pattern would have to be referenced.
 fn hatch(width: f64, top: f64) -> String {
     let mut path = String::new();
     let mut left = 0.0;

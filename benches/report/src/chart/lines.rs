@@ -13,19 +13,19 @@ const LEFT: f64 = 74.0;
 const RIGHT: f64 = 26.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 46.0;
-/// What a digit takes on a narrow screen, where text is largest, and the least space between two labels.
+/// The width of a digit on a narrow screen, where text is largest, and the least space between two labels.
 const DIGIT_WIDTH: f64 = 8.5;
 const LABEL_SPACE: f64 = 6.0;
 
 /// One contestant's line.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
-    /// Which contestant: its colour, dash and marker.
+    /// The index of the contestant, which decides the colour, dash and marker.
     pub(crate) index: usize,
     pub(crate) points: Vec<(f64, f64)>,
-    /// Points with a marker, by their horizontal value.
+    /// The points with a marker, by their horizontal value.
     pub(crate) marked: Vec<f64>,
-    /// Points with a ring around them.
+    /// The points with a ring around them.
     pub(crate) ringed: Vec<(f64, f64)>,
 }
 
@@ -39,12 +39,12 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// The chart with what stands below it.
+    /// Draws the chart, followed by `below`.
     pub(crate) fn draw(&self, below: &Markup) -> Markup {
         figure(&self.caption, HEIGHT, &self.drawing(), below)
     }
 
-    /// The drawing inside the chart's frame.
+    /// Returns the drawing inside the chart's frame.
     pub(super) fn drawing(&self) -> Markup {
         html! {
             (self.grid())
@@ -80,7 +80,7 @@ impl Lines {
         }
     }
 
-    /// The horizontal ticks, without those whose label would run into the one before.
+    /// Returns the horizontal ticks, without those whose label would overlap the one before.
     fn spaced_ticks(&self) -> Vec<&(f64, String)> {
         let mut kept: Vec<&(f64, String)> = Vec::new();
         for tick in &self.x.ticks {

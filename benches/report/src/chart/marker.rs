@@ -1,4 +1,4 @@
-//! The markers that tell contestants apart beside their colour, and the legend.
+//! The markers that distinguish contestants besides their colour, and the legend.
 
 use maud::{Markup, html};
 
@@ -7,7 +7,7 @@ use super::{SERIES_CLASSES, number, series_class};
 /// Half the size of a marker.
 const REACH: f64 = 3.6;
 
-/// A marker at a place; four forms take turns, beginning with the next where the colours begin again.
+/// Draws a marker at a position. Four forms take turns, and each repetition of the colours begins with the next form.
 pub(super) fn marker(index: usize, x: f64, y: f64) -> Markup {
     let class = format!("marker {}", series_class(index));
     let at = |dx: f64, dy: f64| format!("{},{}", number(x + dx * REACH), number(y + dy * REACH));
@@ -21,7 +21,7 @@ pub(super) fn marker(index: usize, x: f64, y: f64) -> Markup {
     html! { polygon class=(class) points=(points.join(" ")) {} }
 }
 
-/// The names of the contestants with their lines; the index of a name is its series.
+/// Draws the names of the contestants with their lines; the index of a name is its series.
 pub(crate) fn legend(names: &[impl AsRef<str>]) -> Markup {
     html! {
         ul.legend {

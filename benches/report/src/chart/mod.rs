@@ -1,12 +1,11 @@
 //! Charts as inline SVG.
 //!
-//! Drawn here rather than with a plotting crate: those write fixed colours, sizes and fonts, where this page
-//! needs classes that follow light and dark, text that scales with the page, and titles and descriptions for
-//! who does not see the drawing. Two kinds of chart are all it takes.
+//! The charts are drawn here rather than with a plotting crate. Those write fixed colours, sizes and fonts, but this
+//! page needs classes that follow light and dark mode, text that scales with the page, and titles and descriptions for
+//! readers who cannot see the drawing. Two kinds of chart are enough.
 //!
-//! A drawing is [`WIDTH`] units wide and fills the column that it stands in, so its text stays legible from a
-//! phone to half a desktop window. Contestants differ by colour, dash and marker, so that no reader depends on
-//! colour alone.
+//! A drawing is [`WIDTH`] units wide and fills its column, so its text stays legible from a phone to half a desktop
+//! window. Contestants differ by colour, dash and marker, so that no reader depends on colour alone.
 
 mod axis;
 mod bars;
@@ -28,20 +27,20 @@ pub(crate) const CHART_STYLE: &str = include_str!("chart.css");
 /// The width of every drawing, in its own units.
 const WIDTH: f64 = 480.0;
 
-/// The number of contestants with a colour and a dash of their own: classes `s0` to `s11` of the style sheet.
+/// The number of contestants with their own colour and dash: classes `s0` to `s11` of the style sheet.
 const SERIES_CLASSES: usize = 12;
 
-/// What every drawing says beside what it draws.
+/// The text of a drawing besides its content.
 #[derive(Clone, Debug)]
 pub(crate) struct Caption {
-    /// Unique on the page; letters, digits and dashes.
+    /// The ID, unique on the page; letters, digits and dashes.
     pub(crate) id: String,
     pub(crate) title: String,
     /// The description of the drawing, in words.
     pub(crate) description: String,
 }
 
-/// The frame of a drawing: named for who hears it, and with its title above it for who sees it.
+/// Draws the frame of a drawing, with a name for screen readers and a visible title above it.
 fn figure(caption: &Caption, height: f64, drawing: &Markup, below: &Markup) -> Markup {
     let (title_id, description_id) = (format!("{}-title", caption.id), format!("{}-description", caption.id));
     html! {
@@ -58,12 +57,12 @@ fn figure(caption: &Caption, height: f64, drawing: &Markup, below: &Markup) -> M
     }
 }
 
-/// The class of a contestant's colour and dash.
+/// Returns the class of a contestant's colour and dash.
 fn series_class(index: usize) -> String {
     format!("s{}", index % SERIES_CLASSES)
 }
 
-/// A coordinate: a tenth of a unit is finer than any screen.
+/// Formats a coordinate. A tenth of a unit is finer than any screen.
 fn number(value: f64) -> String {
     format!("{value:.1}")
 }

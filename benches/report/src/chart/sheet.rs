@@ -1,7 +1,7 @@
 //! Charts of lines beside each other as one SVG document, for a README or any other page.
 //!
-//! The document brings its styles along and has a background of its own: it is read the same wherever it stands, and follows
-//! the reader's light or dark.
+//! The document contains its styles and a background. It looks the same wherever it is shown, and follows the reader's
+//! light or dark mode.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -17,16 +17,16 @@ const STYLE: &str = "\
 .note { fill: var(--quiet); font-size: 12px; }
 ";
 
-/// Around all of it.
+/// The margin around the document.
 const MARGIN: f64 = 16.0;
-/// Where the charts begin: below the title and their own titles.
+/// The top of the charts, below the title and their own titles.
 const TOP: f64 = 64.0;
-/// From one row of the legend, or one note, to the next.
+/// The distance from one row of the legend, or one note, to the next.
 const ROW: f64 = 22.0;
-/// A line with its marker, and what a letter of a name takes at most.
+/// The width of a line with its marker, and the most width of a letter of a name.
 const SWATCH: f64 = 34.0;
 const LETTER: f64 = 7.8;
-/// Between two names of the legend.
+/// The distance between two names of the legend.
 const GAP: f64 = 26.0;
 /// The longest name of the legend; a longer one is cut.
 const LONGEST_NAME: usize = 100;
@@ -35,16 +35,16 @@ const LONGEST_NAME: usize = 100;
 #[derive(Clone, Debug)]
 pub(crate) struct Sheet {
     pub(crate) title: String,
-    /// Beside each other.
+    /// The charts, beside each other.
     pub(crate) panels: Vec<Lines>,
-    /// The index of a name is its series.
+    /// The names of the legend; the index of a name is its series.
     pub(crate) names: Vec<String>,
-    /// Below the legend, a line each.
+    /// The notes below the legend, one line each.
     pub(crate) notes: Vec<String>,
 }
 
 impl Sheet {
-    /// The document.
+    /// Draws the document.
     pub(crate) fn draw(&self) -> String {
         let width = 2.0 * MARGIN + WIDTH * float(self.panels.len());
         let places = self.legend_places(width);
@@ -77,7 +77,7 @@ impl Sheet {
         drawing.into_string() + "\n"
     }
 
-    /// Where each name of the legend begins, and in which row.
+    /// Returns the position at which each name of the legend begins.
     fn legend_places(&self, width: f64) -> Vec<(f64, f64)> {
         let (mut left, mut row) = (MARGIN, 0.0);
         let place = |name: &String| {

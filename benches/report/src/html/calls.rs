@@ -8,7 +8,7 @@ use crate::Timing;
 use crate::chart::{Axis, Caption, Lines, Series, legend};
 use corecast_command::figures::time;
 
-/// The page of these timings. `version` is that of the program that makes it.
+/// Renders the page of these timings. `version` is that of the program that creates it.
 pub fn contention_page(title: &str, timings: &[Timing], version: &str) -> String {
     let policies = distinct(timings.iter().map(|timing| timing.policy.as_str()));
     let charts = distinct(timings.iter().map(|timing| (timing.executors.as_str(), timing.call.as_str())));
@@ -17,8 +17,8 @@ pub fn contention_page(title: &str, timings: &[Timing], version: &str) -> String
         header {
             h1 { (title) }
             p {
-                "The median time of one call by the number of tasks that call at the same time. With one task nobody "
-                "contends: that is what a call costs beside itself. Both axes are logarithmic."
+                "The median time of one call by the number of tasks that call at the same time. With one task "
+                "there is no contention: that is the cost of a call besides its own work. Both axes are logarithmic."
             }
         }
         main {
@@ -58,7 +58,7 @@ fn chart(executors: &str, call: &str, timings: &[Timing], policies: &[&str], leg
     x.zip(y).map(|(x, y)| Lines { caption, x, y, series }.draw(legend)).unwrap_or_default()
 }
 
-/// A row for each policy, a column for each benchmark.
+/// Renders a row for each policy and a column for each benchmark.
 fn table(timings: &[Timing], policies: &[&str]) -> Markup {
     type Column<'a> = (&'a str, &'a str, u32);
     let mut columns: Vec<Column> = distinct(timings.iter().map(column));
@@ -86,7 +86,7 @@ fn column(timing: &Timing) -> (&str, &str, u32) {
     (&timing.executors, &timing.call, timing.tasks)
 }
 
-/// Each of them once, in the order in which they come first.
+/// Returns each value once, in the order of first appearance.
 fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     let mut distinct = Vec::new();
     for one in all {

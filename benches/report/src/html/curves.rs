@@ -13,11 +13,11 @@ type Point = (f64, f64);
 /// The percentiles with a marker, which are also in the tables.
 const MARKED: [f64; 5] = [50.0, 90.0, 99.0, 99.9, 99.99];
 
-/// One curve for each contestant: at each percentile the median of the rounds.
+/// Draws one curve for each contestant: at each percentile the median of the rounds.
 pub(super) fn percentiles(id: &str, entries: &[&Entry], legend: &Markup) -> Markup {
     let series = numbered(entries, |entry| {
         let points = curve(entry);
-        // A curve has ten points to each further nine, and so one at 49.9 % instead of the median.
+        // A curve has ten points for each further nine, and so one at 49.9 % instead of the median.
         let is_marked = |x: &f64| MARKED.iter().any(|mark| (mark - x).abs() < (100.0 - mark) / 100.0);
         let marked = points.iter().map(|(x, _)| *x).filter(is_marked).collect();
         Some(Series { index: 0, marked, ringed: Vec::new(), points })
@@ -35,11 +35,11 @@ pub(super) fn percentiles(id: &str, entries: &[&Entry], legend: &Markup) -> Mark
     chart(caption, x, "latency", series, legend)
 }
 
-/// The median of the rounds' curves where they have the same percentiles, else the curve of the round in the
-/// middle; without curves, the percentiles that every report has.
+/// Returns the median of the rounds' curves if they have the same percentiles, otherwise the curve of the round in the
+/// middle. Without curves, returns the percentiles that every report has.
 fn curve(entry: &Entry) -> Vec<Point> {
     let curves: Vec<Vec<Point>> = entry.shown().map(Run::latency_curve).collect();
-    // A round with fewer deliveries has a shorter curve: what all have is drawn.
+    // A round with fewer deliveries has a shorter curve, so only the common points are drawn.
     let common = curves.iter().map(Vec::len).min().unwrap_or_default();
     if common < 2 {
         return summary_points(entry);
@@ -65,7 +65,7 @@ fn summary_points(entry: &Entry) -> Vec<Point> {
     percentiles.into_iter().filter_map(at).collect()
 }
 
-/// The 99th percentile over the time of the round that is in the middle by its own 99th percentile.
+/// Draws the 99th percentile over time, of the round that is in the middle by its own 99th percentile.
 pub(super) fn timeline(id: &str, entries: &[&Entry], legend: &Markup) -> Markup {
     let series = numbered(entries, |entry| {
         let moments = middle_run(entry)?.timeline().ok()?;
@@ -91,7 +91,7 @@ fn middle_run(entry: &Entry) -> Option<&Run> {
     runs.get(runs.len().checked_sub(1)? / 2).map(|(_, run)| *run)
 }
 
-/// The 99th percentile at each rate, and a ring at the knee: medians of the rounds.
+/// Draws the 99th percentile at each rate, and a ring at the knee: medians of the rounds.
 pub(super) fn ramp(id: &str, entries: &[&Entry], legend: &Markup) -> Markup {
     let series = numbered(entries, |entry| Some(ramp_series(entry)));
     let knees = entries.iter().filter_map(|entry| {
@@ -125,7 +125,8 @@ fn ramp_series(entry: &Entry) -> Series {
     Series { index: 0, marked: rates.iter().copied().filter(mostly_kept).collect(), ringed, points }
 }
 
-/// The height of a line at `x` between two of its points, both axes logarithmic: the median of an even number of knees.
+/// Returns the height of a line at `x` between two of its points, on two logarithmic axes. The median of an even number
+/// of knees needs it.
 fn on_line(points: &[Point], x: f64) -> Option<f64> {
     let after = points.iter().position(|(rate, _)| *rate >= x)?;
     let ((left, low), (right, high)) = (points[after.saturating_sub(1)], points[after]);
@@ -133,7 +134,7 @@ fn on_line(points: &[Point], x: f64) -> Option<f64> {
     Some(low * (high / low).powf(part))
 }
 
-/// The series of the entries that have points, each with the entry's number.
+/// Returns the series of the entries that have points, each with the entry's number.
 fn numbered(entries: &[&Entry], series: impl Fn(&Entry) -> Option<Series>) -> Vec<Series> {
     let all = entries.iter().enumerate();
     let all = all.filter_map(|(index, entry)| Some(Series { index, ..series(entry)? }));
@@ -144,7 +145,7 @@ fn points(series: &[Series]) -> impl Iterator<Item = Point> + Clone {
     series.iter().flat_map(|series| series.points.iter().copied())
 }
 
-/// Nothing, if there is nothing to draw.
+/// Draws a chart, or nothing if there is nothing to draw.
 fn chart(caption: Caption, x: Option<Axis>, latency: &str, series: Vec<Series>, below: &Markup) -> Markup {
     let y = Axis::latency(latency, points(&series).map(|(_, y)| y));
     x.zip(y).map(|(x, y)| Lines { caption, x, y, series }.draw(below)).unwrap_or_default()

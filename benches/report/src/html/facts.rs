@@ -1,4 +1,4 @@
-//! Every setting and every fact of the host, of every run. What the machine did meanwhile is each contestant's own: `more`.
+//! Every setting and every fact of the host, of every run. The state of the machine during each run is in `more`.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use super::tables::scrolling;
 use crate::table::plain;
 use crate::{Results, Run};
 
-/// Settings that the heading of each load has, or that are each run's own.
+/// The settings that are in the heading of each load, or that differ in each run.
 const SHOWN_ELSEWHERE: [&str; 4] = ["load", "address", "server_pid", "channel_prefix"];
 
-/// What all runs ran with: a row for each setting and fact, with each value that it had.
+/// Renders the conditions of all runs: a row for each setting and fact, with each value that it had.
 pub(super) fn facts(results: &Results) -> Markup {
     let settings = values(results, Run::settings);
     let settings: Vec<_> = settings.into_iter().filter(|(name, _)| !SHOWN_ELSEWHERE.contains(&name.as_str())).collect();
@@ -34,7 +34,7 @@ pub(super) fn facts(results: &Results) -> Markup {
     }
 }
 
-/// By name, the values of all runs in the order in which they were met.
+/// Returns the values of all runs by name, in the order of first appearance.
 fn values<'a>(results: &'a Results, of: fn(&'a Run) -> &'a Map<String, Value>) -> BTreeMap<String, Vec<String>> {
     let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let runs = results.entries.iter().flat_map(|entry| &entry.runs);

@@ -1,8 +1,7 @@
 //! Experiments as one HTML page that needs nothing else: no script, no request, no font.
 //!
-//! Written with maud: elements are checked as the crate compiles, and every text is escaped unless it is
-//! markup by type. The page follows the reader's light or dark, and its tables scroll in themselves where a
-//! screen is narrow.
+//! It is written with maud: elements are checked at compile time, and every text is escaped unless its type is markup.
+//! The page follows the reader's light or dark mode, and its tables scroll by themselves on a narrow screen.
 
 mod calls;
 mod curves;
@@ -20,10 +19,10 @@ use crate::chart::{Bar, CHART_STYLE, Caption, bars, legend};
 use crate::outside::shown;
 use crate::{Entry, Experiment, Load, Metric, Results};
 
-/// Embedded, so that the page is one file.
+/// The style sheet, embedded so that the page is one file.
 const STYLE: &str = include_str!("style.css");
 
-/// The page of these experiments. `version` is that of the program that makes it.
+/// Renders the page of these experiments. `version` is that of the program that creates it.
 pub fn page(title: &str, experiments: &[Experiment], version: &str) -> String {
     let title = &shown(title);
     let body = html! {
@@ -45,7 +44,7 @@ pub fn page(title: &str, experiments: &[Experiment], version: &str) -> String {
     document(title, &body)
 }
 
-/// A whole page with this body.
+/// Renders a whole page with this body.
 fn document(title: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
@@ -93,7 +92,7 @@ fn section(number: usize, Experiment { title, results }: &Experiment) -> Markup 
     }
 }
 
-/// Charts and figures of one load; `id` begins the names of its parts.
+/// Renders charts and figures of one load; `id` begins the names of its parts.
 fn under_load(id: &str, results: &Results, load: &Load, entries: &[&Entry]) -> Markup {
     let legend = legend(&entries.iter().map(|entry| entry.label()).collect::<Vec<_>>());
     let rate = if load.is_ramp() { Metric::Knee } else { Metric::Deliveries };

@@ -1,4 +1,5 @@
-//! The figures that charts and table leave out: a row for each, a column for each contestant, behind a fold.
+//! The figures that charts and table leave out, in a collapsed section: a row for each figure, a column for each
+//! contestant.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +11,10 @@ use crate::figures::{a_second, memory, microseconds, seconds, share};
 use crate::{Entry, Run, Spread};
 use corecast_command::figures::{bytes_a_second, three_digits, time};
 
-/// A title, where a report has the figure, and how it reads.
+/// A title, the place of the figure in a report, and its format.
 type Figure = (&'static str, &'static str, fn(f64) -> String);
 
-/// Medians of the rounds that are shown, by what they are of.
+/// The medians of the shown rounds, by topic.
 const FIGURES: [(&str, &[Figure]); 6] = [
     (
         "Latency",
@@ -79,7 +80,7 @@ const FIGURES: [(&str, &[Figure]); 6] = [
     ),
 ];
 
-/// Objects whose counts are summed up over all rounds, also those that failed.
+/// The objects whose counts are summed over all rounds, including those that failed.
 const COUNTS: [(&str, &str); 5] = [
     ("Checks, all rounds together", "/checks"),
     ("Deliveries, all rounds together", "/deliveries"),
@@ -88,14 +89,14 @@ const COUNTS: [(&str, &str); 5] = [
     ("Reconnections, all rounds together", "/reconnections"),
 ];
 
-/// Lists of CPUs, which are the same in each round or all named.
+/// The lists of CPUs, which are the same in each round or are all named.
 const PINNED: [(&str, &str); 2] =
     [("CPUs of the server", "/environment/server_cpus"), ("CPUs of the load", "/environment/generator_cpus")];
 
 /// A row: its title, and a cell for each contestant that has the figure.
 type Row = (String, Vec<Option<Markup>>);
 
-/// The fold, if any report has anything to put into it.
+/// Renders the section, if any report has a figure for it.
 pub(super) fn more(entries: &[&Entry]) -> Markup {
     let groups: Vec<(&str, Vec<Row>)> = groups(entries).into_iter().filter(|(_, rows)| !rows.is_empty()).collect();
     let columns = entries.len() + 1;
@@ -134,7 +135,7 @@ fn groups<'a>(entries: &[&Entry]) -> Vec<(&'a str, Vec<Row>)> {
     groups
 }
 
-/// A row, unless all its cells are empty.
+/// Renders a row, unless all its cells are empty.
 fn row(entries: &[&Entry], title: &str, cell: impl Fn(&Entry) -> Option<Markup>) -> Option<Row> {
     let cells: Vec<Option<Markup>> = entries.iter().map(|entry| cell(entry)).collect();
     cells.iter().any(Option::is_some).then(|| (title.to_owned(), cells))
@@ -170,7 +171,7 @@ fn counts(entries: &[&Entry], pointer: &str) -> Vec<Row> {
     names.iter().filter_map(|name| row(entries, &name.replace('_', " "), |entry| sum(entry, name))).collect()
 }
 
-/// The latency before, while and after something happened, as far as each report tells.
+/// Renders the latency before, during and after an event, for the reports that have it.
 fn phases(entries: &[&Entry]) -> Vec<Row> {
     let name = |nth: usize| {
         let pointer = format!("/phases/{nth}/name");

@@ -10,7 +10,7 @@ use crate::table::conditions;
 use crate::{Entry, Metric, Results};
 use corecast_command::figures::{counted, time};
 
-/// Of points whose figures must not be used.
+/// The note on points whose figures must not be used.
 const WITHOUT_MARKER: &str = "A point without a marker rests on rounds that failed or are invalid.";
 
 /// The metrics that are drawn over the rate.
@@ -20,7 +20,8 @@ const SHOWN: [Metric; 4] = [Metric::P50, Metric::P99, Metric::Cpu, Metric::Fairn
 /// The metrics that are also divided by the reference's.
 const DIVIDED: [Metric; 3] = [Metric::P50, Metric::P99, Metric::Cpu];
 
-/// Charts and table of an experiment whose contestants ran at several rates; `id` begins the names of its parts.
+/// Renders charts and table of an experiment whose contestants ran at several rates; `id` begins the names of its
+/// parts.
 pub(super) fn section(id: &str, results: &Results) -> Markup {
     let Some(curve) = results.curve() else { return html! {} };
     let legend = legend(&curve.names);
@@ -34,8 +35,8 @@ pub(super) fn section(id: &str, results: &Results) -> Markup {
     }
 }
 
-/// The chart of these results' latency over the rate as one SVG document that needs nothing else and follows the reader's
-/// light or dark; none if no contestant ran at two rates or more.
+/// Draws the chart of these results' latency over the rate as one SVG document that needs nothing else and follows the
+/// reader's light or dark mode. None if no contestant ran at two rates or more.
 pub fn curve_chart(title: &str, results: &Results) -> Option<String> {
     let curve = results.curve()?;
     let panels: Vec<Lines> = DRAWN.into_iter().filter_map(|metric| lines("curve", &curve, metric)).collect();
@@ -53,7 +54,7 @@ pub fn curve_chart(title: &str, results: &Results) -> Option<String> {
     (!panels.is_empty()).then(|| Sheet { title: title.to_owned(), panels, names, notes }.draw())
 }
 
-/// A line for each contestant: the median of a metric at each rate.
+/// Draws a line for each contestant: the median of a metric at each rate.
 fn lines(id: &str, curve: &Curve<'_>, metric: Metric) -> Option<Lines> {
     let series = |(index, name): (usize, &&str)| {
         let own = curve.points().filter(|(_, entry)| entry.name == **name);

@@ -1,4 +1,4 @@
-//! Figures and verdicts as tables: all that the charts show, in words and numbers.
+//! Figures and verdicts as tables: everything that the charts show, in words and numbers.
 
 use maud::{Markup, html};
 
@@ -6,8 +6,8 @@ use crate::figures;
 use crate::{Entry, Load, Metric, RESAMPLES, Results, Verdict};
 use corecast_command::counted;
 
-/// A table that scrolls in itself where the page is narrower; reachable with the keyboard, so that it can. Its
-/// caption stands outside, so that it does not scroll away.
+/// Renders a table that scrolls by itself if the page is narrower. It can be reached with the keyboard, so that it can
+/// be scrolled. Its caption is outside, so that it does not scroll away.
 pub(super) fn scrolling(caption: &str, table: &Markup) -> Markup {
     html! {
         p.caption { (caption) }
@@ -15,7 +15,7 @@ pub(super) fn scrolling(caption: &str, table: &Markup) -> Markup {
     }
 }
 
-/// Every metric of every contestant under one load.
+/// Renders every metric of every contestant under one load.
 pub(super) fn figures(results: &Results, load: &Load, entries: &[&Entry]) -> Markup {
     let metrics = Metric::ALL.into_iter().filter(|metric| entries.iter().any(|entry| entry.spread(*metric).is_some()));
     let metrics: Vec<Metric> = metrics.collect();
@@ -59,7 +59,7 @@ pub(super) fn cell(entry: &Entry, metric: Metric) -> Markup {
     }
 }
 
-/// Each contestant against the reference.
+/// Renders the verdicts of each contestant against the reference.
 pub(super) fn verdicts(results: &Results) -> Markup {
     let verdicts = results.verdicts();
     if verdicts.iter().all(|(_, verdicts)| verdicts.is_empty()) {
@@ -110,7 +110,7 @@ fn row(verdict: &Verdict) -> Markup {
     }
 }
 
-/// What is to be said about single runs.
+/// Renders the remarks on single runs.
 pub(super) fn remarks(results: &Results) -> Markup {
     let remarks = results.remarks();
     html! {

@@ -1,4 +1,4 @@
-//! Contestants can be told apart: by colour, with whatever eyes, and by dash and marker without any.
+//! Contestants can be told apart by colour, even with colour blindness, and by dash and marker without any colour.
 
 use crate::support::{results, rounds};
 use corecast_report::{Experiment, page};
@@ -7,9 +7,10 @@ use std::collections::HashSet;
 type Triple = [f64; 3];
 type Matrix = [Triple; 3];
 
-/// As most people see.
+/// The colours that most people see.
 const EVERYBODY: Matrix = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
-/// As the red- and the green-blind see, in linear RGB: Machado, Oliveira and Fernandes (2009), severity 1.
+/// The colours that red-blind and green-blind people see, in linear RGB: Machado, Oliveira and Fernandes (2009),
+/// severity 1.
 const PROTANOPIA: Matrix =
     [[0.152_286, 1.052_583, -0.204_868], [0.114_503, 0.786_281, 0.099_216], [-0.003_882, -0.048_116, 1.051_998]];
 const DEUTERANOPIA: Matrix =
@@ -19,9 +20,9 @@ const XYZ: Matrix = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193
 /// White, in XYZ.
 const WHITE: Triple = [0.9505, 1.0, 1.089];
 
-/// A difference in CIELAB that nobody overlooks: some ten times the least that is noticed.
+/// A difference in CIELAB that nobody overlooks: about ten times the smallest noticeable one.
 const LEAST_DIFFERENCE: f64 = 20.0;
-/// WCAG 2.1 for graphics.
+/// The minimum contrast of WCAG 2.1 for graphics.
 const LEAST_CONTRAST: f64 = 3.0;
 
 fn of(names: usize) -> String {
@@ -29,7 +30,7 @@ fn of(names: usize) -> String {
     page("Measured", &[Experiment { title: "paced".to_owned(), results: results(entries) }], "0.1.0")
 }
 
-/// What a variable is in the light and in the dark theme, in linear RGB.
+/// Returns the value of a variable in the light and in the dark theme, in linear RGB.
 fn colours(page: &str, name: &str) -> Vec<Triple> {
     let variable = format!("--{name}: #");
     page.split(&variable).skip(1).map(|value| [0, 2, 4].map(|at| linear(&value[at..at + 2]))).collect()

@@ -21,14 +21,15 @@ fn entry(name: &str, rate: u32, reports: Vec<Value>) -> Entry {
     Entry { runs: reports.into_iter().map(|it| Run::try_from(it).expect("a run")).collect(), ..Entry::new(name, load) }
 }
 
-/// Seven rounds of a contestant at every rate.
+/// Returns seven rounds of a contestant at every rate.
 fn contestant(name: &str, factor: f64) -> Vec<Entry> {
     let rounds =
         |rate| (0..7).map(move |round| at(rate, factor * (100.0 + f64::from(rate) / 100.0 + f64::from(round))));
     RATES.iter().map(|rate| entry(name, *rate, rounds(*rate).collect())).collect()
 }
 
-/// `sharded` has a third of the latencies of `mutex`, of which some rounds at one rate and all at another are invalid.
+/// Returns results in which `sharded` has a third of the latencies of `mutex`, of which some rounds at one rate and all
+/// at another are invalid.
 fn measured() -> Results {
     let mut mutex = contestant("mutex", 3.0);
     mutex[1].runs[0] = Run::try_from(late(at(1000, 9000.0))).expect("a run");
@@ -36,7 +37,7 @@ fn measured() -> Results {
     results(contestant("sharded", 1.0).into_iter().chain(mutex).collect())
 }
 
-/// The words of the row of a contestant at a rate, in the table that begins with a line.
+/// Returns the words of a contestant's row at a rate, in the table that begins with this line.
 fn words<'a>(text: &'a str, table: &str, contestant: &str, rate: &str) -> Vec<&'a str> {
     let (_, rows) = text.split_once(table).expect("the table");
     let rows = rows.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -199,7 +200,7 @@ fn names_neither_leave_the_chart_nor_become_markup() {
     assert_eq!(rows, 9, "each long name has a row of its own: {legend}");
 }
 
-/// Every element that begins ends, in turn, and no text is left outside.
+/// Checks that every element that begins also ends, in the right order, and that no text is outside.
 fn assert_well_formed(svg: &str) {
     let mut open = Vec::new();
     for part in svg.split('<').skip(1) {

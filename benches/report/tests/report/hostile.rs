@@ -1,11 +1,12 @@
-//! Result files of somebody else: texts that a terminal, a table or a page would obey, and numbers that are no figures.
+//! Result files from an untrusted source: texts that a terminal, a table or a page would obey, and numbers that are not
+//! figures.
 
 use crate::files::gathered;
 use crate::support::{report, with};
 use corecast_report::{Experiment, curve_chart, page};
 use serde_json::{Value, json};
 
-/// Forges a line, colours a terminal, breaks a table, a code span and an element.
+/// A text that forges a line, colours a terminal, and breaks a table, a code span and an element.
 const TEXT: &str = "a\nFAKE\u{1b}[31m\r|`x`<script>alert(1)</script>\"'&\u{202e}";
 
 /// Returns true if the text has characters that a terminal would obey rather than show.
@@ -13,7 +14,7 @@ fn has_hidden(text: &str) -> bool {
     text.chars().any(|letter| letter != '\n' && (letter.is_control() || letter == '\u{202e}'))
 }
 
-/// A comparison in which every text is hostile, but for the names that the format gives.
+/// Returns a comparison in which every text is hostile, except the names that the format defines.
 fn comparison() -> Vec<Experiment> {
     let mut hostile = report(100.0);
     for pointer in ["/version", "/host/cpu", "/host/kernel", "/settings/protocol", "/settings/channels", "/phases"] {

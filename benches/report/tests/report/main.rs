@@ -1,4 +1,4 @@
-//! The crate's tests, through its public surface.
+//! The tests of the crate, through its public interface.
 
 mod colours;
 mod curve;

@@ -1,4 +1,4 @@
-//! The page: well-formed, on its own, and with everybody in it.
+//! The page is well-formed, self-contained, and includes every contestant.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -9,10 +9,10 @@ use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{BufferQueue, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
 use serde_json::{Value, json};
 
-/// Elements without an end.
+/// Elements without an end tag.
 const VOID: [&str; 4] = ["meta", "br", "img", "link"];
 
-/// An element as it begins.
+/// The start tag of an element.
 #[derive(Debug)]
 struct Start {
     name: String,
@@ -25,7 +25,8 @@ impl Start {
     }
 }
 
-/// What html5ever's tokenizer finds, and every complaint: its own, and ends that do not match their beginning.
+/// The elements that html5ever's tokenizer finds, and every error: its own, and end tags that do not match their start
+/// tags.
 #[derive(Default)]
 pub(crate) struct Document {
     open: RefCell<Vec<String>>,
@@ -79,7 +80,7 @@ pub(crate) fn read(page: &str) -> Document {
     document
 }
 
-/// Rounds with all that a report may carry.
+/// Returns rounds with every field that a report may have.
 fn full(name: &str, factor: f64) -> Entry {
     let curve: Vec<Value> = (0..50).map(|step| curve_point(step, factor)).collect();
     let timeline: Vec<Value> = (0..30).map(|step| moment(f64::from(step), factor)).collect();
@@ -229,7 +230,7 @@ fn rounds_that_cannot_be_used_are_out_of_the_charts_or_marked_in_them() {
     assert!(!text.contains("9000 µs") && text.contains("INVALID 1 of 2 rounds"), "{text}");
 }
 
-/// A report of a run in which subscribers stalled and others came again.
+/// Returns a report of a run in which subscribers stalled and others reconnected.
 fn eventful() -> Value {
     let phase = |name| json!({ "name": name, "latency_us": { "p50": 300.0, "p99": 700.0, "max": 900.0 } });
     let more = [
@@ -250,7 +251,7 @@ fn eventful() -> Value {
     more.into_iter().fold(report(100.0), |report, (pointer, value)| with(report, pointer, value))
 }
 
-/// The text of a row of the page's tables, its cells without what stands between them.
+/// Returns a row of the page's tables.
 fn row<'a>(page: &'a str, title: &str) -> Option<&'a str> {
     let (_, row) = page.split_once(&format!("<th scope=\"row\">{title}</th>"))?;
     Some(row.split_once("</tr>")?.0)

@@ -1,11 +1,11 @@
-//! Ramps: each contestant and round has its own knee, and they are held against each other all the same.
+//! Ramps: contestants are compared although each contestant and round has its own knee.
 
 use crate::files::gathered;
 use crate::support::{report, with};
 use corecast_report::{Experiment, Metric, page};
 use serde_json::{Value, json};
 
-/// A step as `corecast-bench run` reports it.
+/// Returns a step in the form of `corecast-bench run`.
 fn step(rate: u32, p99: f64) -> Value {
     let load = with(report(p99 / 2.0), "/settings/load", json!({ "paced": { "rate": rate } }));
     with(load, "/messages", json!({ "offered": rate, "achieved": rate, "offered_per_second": f64::from(rate) + 0.3 }))
@@ -16,7 +16,7 @@ fn ramp(steps: &[Value], knee: Option<u32>) -> String {
     json!({ "ramp": plan, "steps": steps, "knee": knee }).to_string()
 }
 
-/// A ramp that keeps up all rates up to its knee.
+/// Returns a ramp that sustains all rates up to its knee.
 fn to_knee(knee: u32) -> String {
     let rates = std::iter::successors(Some(500), |rate| Some(rate * 2)).take_while(|rate| *rate <= knee * 2);
     let p99 = |rate: u32| if rate <= knee { 100.0 + f64::from(rate) / 10.0 } else { 90_000.0 };

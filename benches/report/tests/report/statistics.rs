@@ -1,4 +1,4 @@
-//! Medians and their intervals: examples worked by hand, and what must hold of any ratios.
+//! Medians and their intervals: examples worked by hand, and properties of any ratios.
 
 use corecast_report::{Interval, MIN_PAIRS, interval_of_median, median};
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ fn the_interval_of_seven_values_goes_from_the_second_to_the_sixth() {
     assert_eq!(interval, Some(Interval { low: 2.0, high: 6.0 }));
 }
 
-/// Ratios whose median is 1, as two equal servers give: 9 rounds of noise that multiplies.
+/// Returns ratios whose median is 1, as for two equal servers: 9 rounds of multiplicative noise.
 fn noise(random: &mut fastrand::Rng) -> Vec<f64> {
     (0..9).map(|_| (0..12).map(|_| random.f64() - 0.5).map(|it: f64| it * 0.1).sum::<f64>().exp()).collect()
 }

@@ -1,9 +1,9 @@
-//! Reports as the load generator writes them, with made-up figures.
+//! Reports in the form of the load generator, with made-up figures.
 
 use corecast_report::{Entry, Load, Results, Run};
 use serde_json::{Value, json};
 
-/// A report whose latency percentiles follow from `p50`, under a paced load.
+/// Returns a report whose latency percentiles follow from `p50`, under a paced load.
 pub(crate) fn report(p50: f64) -> Value {
     json!({
         "version": "0.1.0",
@@ -23,7 +23,7 @@ pub(crate) fn report(p50: f64) -> Value {
     })
 }
 
-/// A report with one field set, by its JSON pointer.
+/// Sets one field of a report, by its JSON pointer.
 pub(crate) fn with(mut report: Value, pointer: &str, value: Value) -> Value {
     let (parent, field) = pointer.rsplit_once('/').expect("a JSON pointer");
     report.pointer_mut(parent).expect("the parent is there")[field] = value;
@@ -38,17 +38,17 @@ pub(crate) fn paced() -> Load {
     serde_json::from_value(json!({ "paced": { "rate": 100 } })).expect("a load")
 }
 
-/// A contestant under the paced load, with one report a round.
+/// Returns a contestant under the paced load, with one report for each round.
 pub(crate) fn entry(name: &str, reports: Vec<Value>) -> Entry {
     Entry { runs: reports.into_iter().map(run).collect(), ..Entry::new(name, paced()) }
 }
 
-/// A contestant whose rounds had these medians of latency.
+/// Returns a contestant whose rounds had these medians of latency.
 pub(crate) fn rounds(name: &str, p50s: &[f64]) -> Entry {
     entry(name, p50s.iter().map(|p50| report(*p50)).collect())
 }
 
-/// Contestants held against the last.
+/// Returns results in which the last contestant is the reference.
 pub(crate) fn results(entries: Vec<Entry>) -> Results {
     let reference = entries.last().expect("a contestant").name.clone();
     Results { reference, entries }

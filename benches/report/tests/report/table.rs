@@ -1,4 +1,4 @@
-//! The table of results: what is in it, and that it fits.
+//! The table of results has the expected content, and fits.
 
 use crate::support::{entry, report, results, rounds, with};
 use corecast_report::{Entry, Metric, TABLE_WIDTH};

@@ -1,4 +1,4 @@
-//! What one read of a publisher brought, encoded once per channel and encoding.
+//! The messages that one read of a publisher brought, encoded once per channel and encoding.
 
 use corecast_fanout::{Encode, Encoding, MAX_ENCODINGS, Publication};
 use std::collections::HashMap;
@@ -14,11 +14,11 @@ pub(crate) struct Batch {
 #[derive(Debug)]
 struct Channel {
     name: Arc<str>,
-    /// The payloads, one behind the other, for encodings that only turn out to be needed later.
+    /// The payloads, one after the other, for encodings that only turn out to be needed later.
     payloads: Vec<u8>,
     messages: Vec<Message>,
     runs: [Option<EncodedMessages>; MAX_ENCODINGS],
-    /// What the publisher itself gets, where that is less.
+    /// The messages that the publisher itself gets, if it gets fewer.
     echo: Option<EncodedMessages>,
 }
 
@@ -36,13 +36,13 @@ pub(crate) struct EncodedMessages {
 }
 
 impl Batch {
-    /// The channels, in the order of their indices.
+    /// Returns the channels, in the order of their indices.
     pub(crate) fn channels(&self) -> impl Iterator<Item = &Arc<str>> {
         self.channels.iter().map(|channel| &channel.name)
     }
 
-    /// Adds a message, encoded at once as the publisher's own protocol has it: most subscribers have the
-    /// same, and no lock is held yet.
+    /// Adds a message. It is encoded at once in the publisher's own protocol, because most subscribers use the same one
+    /// and no lock is held yet.
     pub(crate) fn add(&mut self, publication: &Publication<'_>, encoding: Encoding, encode: &impl Encode) {
         let index = match self.by_name.get(publication.channel) {
             Some(index) => *index,
@@ -70,12 +70,12 @@ impl Batch {
         index
     }
 
-    /// Whether the publisher itself gets less than the others.
+    /// Returns true if the publisher itself gets fewer messages than the others.
     pub(crate) fn spares_publisher(&self, index: usize) -> bool {
         self.channels[index].messages.iter().any(|message| message.no_echo)
     }
 
-    /// What a subscriber of the channel gets, for good: it is not to be asked for again.
+    /// Takes the encoded messages for a subscriber of the channel. They must not be asked for again.
     pub(crate) fn take_encoded(
         &mut self,
         index: usize,
@@ -86,7 +86,7 @@ impl Batch {
         std::mem::take(self.encoded(index, encoding, own, encode))
     }
 
-    /// What a subscriber of the channel gets; `own` if it is the publisher.
+    /// Returns the encoded messages for a subscriber of the channel; `own` if it is the publisher.
     pub(crate) fn encoded(
         &mut self,
         index: usize,

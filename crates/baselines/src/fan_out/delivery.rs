@@ -1,4 +1,5 @@
-//! What a shard is to write to connections of its own, because the registry named them to it ([`Handoff::Owner`]).
+//! The messages that a shard must write to its own connections, because the registry named them to it
+//! ([`Handoff::Owner`]).
 //!
 //! [`Handoff::Owner`]: crate::Handoff::Owner
 
@@ -7,31 +8,31 @@ use corecast_fanout::ConnectionId;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Messages of one channel, encoded, and the connections of one shard that are to have them.
+/// The encoded messages of one channel, and the connections of one shard that must receive them.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     pub(crate) channel: Arc<str>,
-    /// Shared by all shards.
+    /// The messages, shared by all shards.
     pub(crate) encoded: Arc<EncodedMessages>,
     pub(crate) recipients: Vec<Recipient>,
 }
 
-/// A connection's subscription. It may have ended since, and another of the same connection may have begun, which is
-/// not to have what was published before it.
+/// A subscription of a connection. It may have ended since, and the same connection may have begun another one, which
+/// must not receive messages published before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Recipient {
     pub(crate) id: ConnectionId,
     pub(crate) subscription: u64,
 }
 
-/// The deliveries that a shard has to do, in order.
+/// The deliveries that a shard has to make, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
     queue: VecDeque<Delivery>,
-    /// Recipients of the first that have been written to; at least one has not.
+    /// The recipients of the first delivery that have been written to; at least one has not.
     done: usize,
     bytes: usize,
-    /// How many there have been.
+    /// The number of deliveries so far.
     pushed: u64,
 }
 
@@ -42,24 +43,24 @@ impl Deliveries {
         self.queue.push_back(delivery);
     }
 
-    /// How many there have been.
+    /// Returns the number of deliveries so far.
     pub(crate) fn pushed(&self) -> u64 {
         self.pushed
     }
 
-    /// How many of them have been written to all recipients.
+    /// Returns the number of deliveries that have been written to all recipients.
     pub(crate) fn written(&self) -> u64 {
         self.pushed - self.queue.len() as u64
     }
 
-    /// Takes the first out, with how many of its recipients have been written to.
+    /// Takes out the first delivery, with the number of its recipients that have been written to.
     pub(crate) fn take(&mut self) -> Option<(Delivery, usize)> {
         let first = self.queue.pop_front()?;
         self.bytes -= first.encoded.bytes.len();
         Some((first, std::mem::take(&mut self.done)))
     }
 
-    /// Puts back what was taken, unless so many recipients are all.
+    /// Puts back a delivery that was taken, unless all its recipients are done.
     pub(crate) fn put_back(&mut self, delivery: Delivery, done: usize) {
         if done < delivery.recipients.len() {
             self.bytes += delivery.encoded.bytes.len();
@@ -72,7 +73,7 @@ impl Deliveries {
         self.queue.is_empty()
     }
 
-    /// Bytes of the messages that wait, each counted once.
+    /// Returns the bytes of the waiting messages, each counted once.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -1,4 +1,4 @@
-//! One batch on its way to the members of its channels, and what comes of that.
+//! The fan-out of one batch to the members of its channels, and its outcome.
 
 pub(crate) mod batch;
 pub(crate) mod delivery;
@@ -16,34 +16,34 @@ corecast_fanout::named! {
     /// The thread that writes to the sockets of a channel's members.
     #[derive(Default)]
     Handoff, "handoff" {
-        /// Whoever does the fan-out: the publisher's thread, or the thread on which the registry lives.
+        /// The thread of the fan-out: the publisher's thread, or the thread on which the registry lives.
         #[default]
         Direct = "direct",
-        /// The shard that owns the member: the fan-out only names the members to it.
+        /// The shard that owns the member. The fan-out only names the members to it.
         Owner = "owner",
     }
 }
 
-/// What the current read of a publisher has brought so far, and what bringing it to others takes.
+/// The messages that the current read of a publisher has brought so far, and the state that their fan-out needs.
 #[derive(Debug)]
 pub struct FanOut<E> {
     batch: Batch,
-    /// Whose read that is; no batch without one.
+    /// The connection that was read; without one, there is no batch.
     pub(crate) from: Option<ConnectionId>,
     pub(crate) encode: E,
     pub(crate) limits: Limits,
     pub(crate) handoff: Handoff,
 }
 
-/// What came of something that was asked of the registry.
+/// The outcome of a request to the registry.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub(crate) counters: Counters,
-    /// What befell connections that were written to.
+    /// The events of connections that were written to.
     pub(crate) notices: Vec<(ConnectionId, Notice)>,
-    /// What shards are to write to their connections.
+    /// The messages that shards must write to their connections.
     pub(crate) deliveries: Vec<(ShardId, Delivery)>,
-    /// Connections with an answer that waited for this.
+    /// The connections whose answer waited for this request.
     pub(crate) joined: Vec<ConnectionId>,
 }
 
@@ -62,12 +62,12 @@ impl<E: Encode> FanOut<E> {
         Self { batch: Batch::default(), from: None, encode, limits, handoff: Handoff::default() }
     }
 
-    /// Adds a message of the connection whose read this is.
+    /// Adds a message of the connection that is being read.
     pub(crate) fn add(&mut self, publication: &Publication<'_>, encoding: Encoding) {
         self.batch.add(publication, encoding, &self.encode);
     }
 
-    /// The batch, to be brought to others from elsewhere; here the next one can begin.
+    /// Takes the batch, so that it can be fanned out elsewhere and the next one can begin here.
     pub(crate) fn take(&mut self) -> Self {
         Self {
             batch: std::mem::take(&mut self.batch),
@@ -83,12 +83,12 @@ impl<E: Encode> FanOut<E> {
         self.from = None;
     }
 
-    /// The channels, in the order of their indices.
+    /// Returns the channels, in the order of their indices.
     pub(crate) fn channels(&self) -> Vec<Arc<str>> {
         self.batch.channels().cloned().collect()
     }
 
-    /// Brings what the batch has of one channel to its members.
+    /// Delivers the batch's messages of one channel to its members.
     pub(crate) fn bring_to<O: Outlet>(
         &mut self,
         index: usize,
@@ -112,7 +112,7 @@ impl<E: Encode> FanOut<E> {
         }
     }
 
-    /// Names the members to their shards: one delivery a shard and encoding, of a run that they share.
+    /// Names the members to their shards: one delivery for each shard and encoding, of messages that they share.
     fn hand_off<O: Outlet>(&mut self, index: usize, channel: &Arc<str>, members: &Members<O>, outcome: &mut Outcome) {
         let spared = self.from.filter(|_| self.batch.spares_publisher(index));
         let mut named: Vec<Vec<Recipient>> = Vec::new();

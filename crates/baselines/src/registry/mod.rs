@@ -1,4 +1,4 @@
-//! Who subscribes to what, and the ways in which the process shares that.
+//! The registry of subscriptions, and the ways in which the process shares it.
 
 mod mutex;
 mod snapshot;
@@ -15,42 +15,42 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-/// Who subscribes to a channel: a member for each connection.
+/// The subscribers of a channel: one member for each connection.
 pub type Members<O> = Vec<Arc<Membership<O>>>;
 
-/// The registry of all subscribers of the process, as one shard reaches it: a clone is another shard's way to the
+/// The registry of all subscribers of the process, as one shard reaches it. A clone is another shard's handle to the
 /// same registry.
 ///
-/// What a shard asks is done in the order in which it asks. The first three methods may do it at once, or, where the
-/// registry is asynchronous, leave it to [`advance`](Self::advance); the other methods are for those only.
+/// The requests of a shard are done in their order. The first three methods may do them at once or, if the registry is
+/// asynchronous, leave them to [`advance`](Self::advance). The other methods are only for asynchronous registries.
 pub trait Directory<O: Outlet>: Clone + Send + 'static {
-    /// Adds a member, which is not one yet. `answer` leaves when that is done, before the first message.
+    /// Adds a member that is not in the registry yet. `answer` leaves once that is done, before the first message.
     fn join(&mut self, channel: &Arc<str>, member: &Arc<Membership<O>>, answer: &[u8]);
 
     /// Removes a member. Takes time proportional to the number of members.
     fn leave(&mut self, channel: &Arc<str>, id: ConnectionId);
 
-    /// Brings a batch to the members of its channels; it is empty then.
+    /// Delivers a batch to the members of its channels, and leaves it empty.
     fn fan_out<E: Encode>(&mut self, fan_out: &mut FanOut<E>, outcome: &mut Outcome);
 
-    /// Goes on with what was asked, as far as that is possible now; what came of it.
+    /// Continues with earlier requests, as far as that is possible now, and adds their outcome.
     fn advance(&mut self, _outcome: &mut Outcome) {}
 
-    /// How many things that were asked have not been done.
+    /// Returns the number of requests that have not been done.
     fn waiting(&self) -> usize {
         0
     }
 
-    /// How many things that were asked have been done, in all.
+    /// Returns the number of requests that have been done in all.
     fn done(&self) -> u64 {
         0
     }
 
-    /// Takes the waker to wake when `advance` may go on.
+    /// Registers the waker to wake when `advance` may continue.
     fn wake_with(&mut self, _waker: Waker) {}
 }
 
-/// The registry as a plain map, to be kept from being used by two at a time.
+/// The registry as a plain map, which must not be used by two threads at a time.
 #[derive(Debug)]
 pub struct Registry<O> {
     channels: HashMap<Arc<str>, Members<O>>,
@@ -77,7 +77,8 @@ impl<O: Outlet> Registry<O> {
         }
     }
 
-    /// Brings a batch to the members of its channels, which the caller lists before anybody has to wait for it.
+    /// Delivers a batch to the members of its channels. The caller lists the channels before anybody has to wait for
+    /// it.
     pub(crate) fn fan_out<E: Encode>(&self, channels: &[Arc<str>], fan_out: &mut FanOut<E>, outcome: &mut Outcome) {
         for (index, channel) in channels.iter().enumerate() {
             if let Some(members) = self.channels.get(channel) {

@@ -1,9 +1,9 @@
 //! The `snapshot` registry: copy-on-write, so that a publisher holds the lock only to clone an `Arc`.
 //!
-//! The technique of muduo's threaded chat server (`asio_chat_server` in *Linux multithreaded server
-//! programming*, Chen Shuo, 2013): `make_mut` copies the map only while a fan-out holds the old one.
-//! The members of each channel are behind an `Arc` of their own, so that a join copies one channel's
-//! members and the map's pointers, not every channel's members.
+//! This is the technique of muduo's threaded chat server (`asio_chat_server` in *Linux multithreaded server
+//! programming*, Chen Shuo, 2013): `make_mut` copies the map only while a fan-out holds the old one. The members of
+//! each channel are behind a separate `Arc`, so that a join copies one channel's members and the map's pointers, not
+//! every channel's members.
 
 use crate::{Directory, FanOut, Members, Membership, Outcome};
 use corecast_fanout::{ConnectionId, Encode, Outlet};

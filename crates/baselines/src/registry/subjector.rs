@@ -1,9 +1,9 @@
 //! The `subjector-*` registries: one map as an object of `corecast_subjector`, under one of its policies.
 //!
-//! Each shard keeps a queue of what it asks of the registry and asks for one thing after the other: the next when the
-//! one before is done. So its publishers' order holds under every policy, `Spin` included, which has none.
+//! Each shard keeps a queue of its requests to the registry and makes one at a time: the next one when the previous one
+//! is done. So its publishers' order holds under every policy, even `Spin`, which has no order.
 //!
-//! Absent here: executors. Whoever owns the policy polls it with every flush, and is woken to do so.
+//! Absent here: executors. The owner of the policy polls it with every flush, and is woken to do so.
 
 use crate::{Directory, FanOut, Membership, Outcome, Registry};
 use corecast_fanout::{ConnectionId, Encode, Outlet};
@@ -14,25 +14,25 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use subjector::{Policy, Subjector};
 
-/// What a shard may have asked before it is saturated, and its publishers are not read. What it asks for others goes
-/// on: what one read of a connection brings, and a leave for each subscription that ends.
+/// The number of requests after which a shard is saturated and its publishers are not read. Requests that are not for
+/// publishers go on: for what one read of a connection brings, and for each subscription that ends.
 pub(crate) const MAX_WAITING: usize = 256;
 
-/// Something to be done with the registry.
+/// An operation to run on the registry.
 type Operation<O> = Box<dyn FnOnce(&mut Registry<O>) -> Outcome + Send>;
 
-/// One shard's way to the registry, under the policy `P`.
+/// The access of one shard to the registry, under the policy `P`.
 pub struct SubjectorDirectory<O: Outlet, P: Policy> {
     registry: Subjector<Registry<O>, P>,
     waiting: VecDeque<Operation<O>>,
-    /// How many operations have been done.
+    /// The number of operations that have been done.
     done: u64,
     running: Option<Pin<Box<dyn Future<Output = Outcome> + Send>>>,
     waker: Waker,
 }
 
 impl<O: Outlet, P: Policy> SubjectorDirectory<O, P> {
-    /// An empty registry under this policy.
+    /// Creates an empty registry under this policy.
     pub fn new(policy: P) -> Self {
         let registry = Subjector::build(Registry::default()).name("registry").policy(policy);
         Self::to(registry)
@@ -59,7 +59,7 @@ impl<O: Outlet, P: Policy> Directory<O> for SubjectorDirectory<O, P> {
         let (channel, member) = (Arc::clone(channel), Arc::clone(member));
         self.ask(move |registry| {
             registry.join(&channel, &member);
-            // Before anybody else comes in and writes to the new member.
+            // This comes before any other operation can write to the new member.
             member.writer.joined();
             Outcome { joined: vec![member.id()], ..Outcome::default() }
         });

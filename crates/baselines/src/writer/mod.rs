@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use unsent::Unsent;
 
-/// A subscriber's way out, shared by all publishers.
+/// The sending side of a subscriber, shared by all publishers.
 #[derive(Debug)]
 pub struct Writer<O> {
     id: ConnectionId,
@@ -19,31 +19,33 @@ pub struct Writer<O> {
     state: Mutex<State>,
 }
 
-/// One connection's subscription to one channel, as the registry has it.
+/// One connection's subscription to one channel, as the registry holds it.
 #[derive(Debug)]
 pub struct Membership<O> {
     pub(crate) writer: Arc<Writer<O>>,
-    /// Which of its shard's subscriptions it is.
+    /// The number that distinguishes it from the other subscriptions of its shard.
     pub(crate) number: u64,
     lag: Lag,
-    /// A publisher may have found this before it was taken out of the registry. Under the writer's lock.
+    /// True once it was taken out of the registry; a publisher may have found it before. It is accessed under the
+    /// writer's lock.
     left: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     transport: Transport,
-    /// What leaves before anything else: what a full transport did not take, then what came after it.
+    /// The bytes that leave before anything else: those that a full transport did not take, then those that came after
+    /// them.
     pending: Unsent,
-    /// For each join that has not been done: its answer, and the answers that came behind it.
+    /// For each join that has not been done: its answer, and the answers that came after it.
     awaited: VecDeque<Vec<u8>>,
-    /// Messages it missed of each channel, to be told of when what is pending has left.
+    /// The messages that it missed of each channel, to be reported once the pending bytes have left.
     missed: Vec<(Arc<str>, u64)>,
-    /// Nothing more is to be written behind what is pending, except by the owner.
+    /// True if nothing more may be written after what is pending, except by the owner.
     ended: bool,
-    /// That is because it lagged, which the owner is told.
+    /// True if that is because it lagged, which the owner is told.
     lagged: bool,
-    /// The owner waits to hear that everything has left.
+    /// True if the owner waits to hear that everything has left.
     owes_drained: bool,
 }
 
@@ -60,7 +62,7 @@ impl<O> Membership<O> {
         Self { writer, number, lag, left: AtomicBool::new(false) }
     }
 
-    /// The connection.
+    /// Returns the identity of the connection.
     pub fn id(&self) -> ConnectionId {
         self.writer.id
     }
@@ -109,7 +111,7 @@ impl<O: Outlet> Membership<O> {
         }
     }
 
-    /// Nothing of the channel is written from now on; what was missed of it is told.
+    /// Stops writing messages of the channel, and reports those that were missed.
     pub(crate) fn leave(&self, channel: &str, encode: &impl Encode) {
         let mut state = self.writer.lock();
         self.left.store(true, Ordering::Relaxed);
@@ -131,12 +133,12 @@ impl<O: Outlet> Writer<O> {
         self.encoding
     }
 
-    /// Adds an answer, to leave at the next flush or before the next message, in its turn.
+    /// Adds an answer, which leaves in its turn, at the next flush or before the next message.
     pub(crate) fn hold(&self, frame: &[u8]) {
         self.lock().hold(frame);
     }
 
-    /// Adds the answer of a join, to wait until that is done.
+    /// Adds the answer of a join, which waits until the join is done.
     pub(crate) fn await_join(&self, answer: &[u8]) {
         let mut state = self.lock();
         if state.transport != Transport::Gone {
@@ -144,7 +146,7 @@ impl<O: Outlet> Writer<O> {
         }
     }
 
-    /// The first join that was awaited is done. Nothing waits for it where the connection has ended meanwhile.
+    /// Records that the first awaited join is done. If the connection has ended meanwhile, nothing waits for it.
     pub(crate) fn joined(&self) {
         let mut state = self.lock();
         if let Some(answers) = state.awaited.pop_front() {
@@ -152,12 +154,12 @@ impl<O: Outlet> Writer<O> {
         }
     }
 
-    /// Whether a join has not been done.
+    /// Returns true if a join has not been done.
     pub(crate) fn awaits_join(&self) -> bool {
         !self.lock().awaited.is_empty()
     }
 
-    /// Adds the last bytes; what is written from now on is dropped.
+    /// Adds the close frame. Anything written from now on is dropped.
     pub(crate) fn end(&self, close_frame: &[u8]) {
         let mut state = self.lock();
         state.ended = true;
@@ -168,12 +170,12 @@ impl<O: Outlet> Writer<O> {
         state.hold(close_frame);
     }
 
-    /// Drops what is pending. A publisher's thread may still have the writer: it writes nothing any more.
+    /// Drops what is pending. A publisher's thread may still hold the writer, but writes nothing any more.
     pub(crate) fn close(&self, counters: &mut Counters) {
         self.lock().lose(counters);
     }
 
-    /// Whether it fell too far behind, or was ended, or its peer is gone.
+    /// Returns true if the connection fell too far behind, was ended, or its peer is gone.
     pub(crate) fn is_ended(&self) -> bool {
         self.lock().ended
     }
@@ -183,7 +185,7 @@ impl<O: Outlet> Writer<O> {
         self.lock().lagged
     }
 
-    /// Sends the answers; whether the owner is to hear that everything has left.
+    /// Sends the answers. Returns true if the owner must be told that everything has left.
     pub(crate) fn flush_held(&self, counters: &mut Counters) -> Result<bool, Notice> {
         let mut state = self.lock();
         if state.transport != Transport::Open {
@@ -193,8 +195,8 @@ impl<O: Outlet> Writer<O> {
         Ok(std::mem::take(&mut state.owes_drained))
     }
 
-    /// The transport takes bytes again: sends what is pending, tells what was missed; whether the owner is
-    /// to hear that everything has left.
+    /// Continues when the transport takes bytes again: sends what is pending and reports what was missed. Returns true
+    /// if the owner must be told that everything has left.
     pub(crate) fn resume(&self, encode: &impl Encode, counters: &mut Counters) -> Result<bool, Notice> {
         let mut state = self.lock();
         if state.transport == Transport::Gone {
@@ -209,7 +211,7 @@ impl<O: Outlet> Writer<O> {
         Ok(std::mem::take(&mut state.owes_drained))
     }
 
-    /// Bytes held back.
+    /// Returns the number of bytes held back.
     pub(crate) fn pending_bytes(&self) -> usize {
         let state = self.lock();
         state.pending.bytes().len() + state.awaited.iter().map(Vec::len).sum::<usize>()
@@ -219,7 +221,7 @@ impl<O: Outlet> Writer<O> {
         self.state.lock().expect("no write panics")
     }
 
-    /// Sends messages while the transport is open, and holds what it does not take.
+    /// Sends messages while the transport is open, and holds the bytes that it does not take.
     fn send_encoded(
         &self,
         state: &mut State,

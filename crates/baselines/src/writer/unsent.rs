@@ -1,17 +1,17 @@
-//! What a full transport did not take, and how many messages that is.
+//! The bytes that a full transport did not take, and the number of messages among them.
 
 use crate::fan_out::batch::EncodedMessages;
 use corecast_fanout::policy::PendingWrites;
 use std::collections::VecDeque;
 
-/// Bytes that leave before anything else, in order: answers, and whole batches of messages. It is told of each batch, not of
-/// each message, so that those who keep up pay nothing for the count: a batch has left when all of it has.
+/// Bytes that leave before anything else, in order: answers, and whole batches of messages. It counts by batch and not
+/// by message, so that subscribers that keep up do not pay for the count: a batch has left once all of it has.
 #[derive(Debug, Default)]
 pub(crate) struct Unsent {
     pending: PendingWrites,
-    /// How many bytes have left since this was empty.
+    /// The number of bytes that have left since this was empty.
     left: usize,
-    /// The batches that have not left: where each ends, from the same beginning, and its messages.
+    /// The batches that have not left: the end of each, from the same beginning, and its number of messages.
     batches: VecDeque<(usize, u64)>,
 }
 
@@ -24,28 +24,28 @@ impl Unsent {
         self.pending.unsent()
     }
 
-    /// Messages of the batches of which something has not left.
+    /// Returns the number of messages in batches that have not left completely.
     pub(crate) fn messages(&self) -> u64 {
         self.batches.iter().map(|(_, messages)| messages).sum()
     }
 
-    /// Adds what is no message.
+    /// Adds bytes that are not a message.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.pending.push(bytes);
     }
 
-    /// Adds likewise what `write` appends to the buffer.
+    /// Adds what `write` appends to the buffer, likewise.
     pub(crate) fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.pending.push_with(write);
     }
 
-    /// Adds a batch without the bytes at its front that have left already.
+    /// Adds a batch without the bytes at its front that have already left.
     pub(crate) fn push_rest(&mut self, encoded: &EncodedMessages, taken: usize) {
         self.pending.push(&encoded.bytes[taken..]);
         self.batches.push_back((self.left + self.bytes().len(), encoded.messages));
     }
 
-    /// So many bytes have left; the messages that have left with them.
+    /// Marks this number of bytes as having left. Returns the number of messages that have left with them.
     pub(crate) fn advance(&mut self, taken: usize) -> u64 {
         self.left += taken;
         self.pending.advance(taken);

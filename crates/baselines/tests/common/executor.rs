@@ -1,4 +1,4 @@
-//! An executor that runs only when the driver lets it: what is asked of a registry on another thread is done later.
+//! An executor that runs only when the driver lets it, so that requests to a registry on another thread are done later.
 
 use async_executor::LocalExecutor;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ thread_local! {
     static EXECUTOR: Rc<LocalExecutor<'static>> = Rc::default();
 }
 
-/// A way to the executor of this test's thread.
+/// Returns a mailbox of the executor on this test's thread.
 pub(crate) fn stepped() -> Mailbox {
     let (mailbox, service) = mailbox();
     EXECUTOR.with(|executor| {
@@ -18,7 +18,7 @@ pub(crate) fn stepped() -> Mailbox {
     mailbox
 }
 
-/// Lets it take one step; whether there was one to take.
+/// Runs one step of the executor. Returns false if there was none to run.
 pub(crate) fn step() -> bool {
     EXECUTOR.with(|executor| executor.try_tick())
 }

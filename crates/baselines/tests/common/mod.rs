@@ -1,4 +1,4 @@
-//! The baselines, for the tests that every policy passes; `crates/fanout/tests/common` has what those share.
+//! The baselines, for the tests that every policy passes; `crates/fanout/tests/common` has the shared parts.
 
 #[path = "../../../fanout/tests/common/mod.rs"]
 mod every_policy;
@@ -13,17 +13,17 @@ use executor::stepped;
 use std::marker::PhantomData;
 use subjector::{Alone, Channel, Portal, Spin};
 
-/// How a baseline gets its registry.
+/// Creates the registry of a baseline.
 pub(crate) trait MakeDirectory {
     type Directory: Directory<FakeOutlet>;
 
     fn make() -> Self::Directory;
 }
 
-/// A baseline, by its registry.
+/// A baseline, by its registry, in which the thread of the fan-out writes.
 pub(crate) struct Direct<M>(PhantomData<M>);
 
-/// Likewise, while the owning shard writes.
+/// A baseline, by its registry, in which the owning shard writes.
 pub(crate) struct ByOwner<M>(PhantomData<M>);
 
 impl<M: MakeDirectory> PolicyFactory for Direct<M> {

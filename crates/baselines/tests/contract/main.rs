@@ -1,11 +1,11 @@
-//! The contract of every policy, for the baselines: the tests of `crates/fanout/tests/contract`, each for each of them.
+//! The contract of every policy, for the baselines: the tests of `crates/fanout/tests/contract`, for each of them.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 #[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]
 #[path = "../common/mod.rs"]
 mod common;
 
-/// Makes of each generic function a test of each policy.
+/// Turns each generic function into a test of each policy.
 macro_rules! for_every_policy {
     ($($test:ident),+ $(,)?) => {
         $crate::for_every_policy! { @ ($($test)+)
@@ -48,5 +48,5 @@ mod lifecycle;
 #[path = "../../../fanout/tests/contract/transport.rs"]
 mod transport;
 
-/// The numbers of shards with which a promise is tried.
+/// The numbers of shards with which each promise is tested.
 const SHARDS: [u16; 2] = [1, 3];

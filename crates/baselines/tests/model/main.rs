@@ -1,4 +1,4 @@
-//! Any sequence of commands, short writes and delays on the baselines: the model of `crates/fanout/tests/model`.
+//! Random sequences of commands, short writes and delays on the baselines: the model of `crates/fanout/tests/model`.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 #[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]

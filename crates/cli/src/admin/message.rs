@@ -1,4 +1,4 @@
-//! What `corecast admin` and a server say to each other: a line of JSON each way.
+//! The messages between `corecast admin` and a server: one line of JSON each way.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use corecast_engine::{ConnectionInfo, DisconnectRecord, ShardId, ShardInfo};
 use serde::{Deserialize, Serialize};
 
-/// What is asked.
+/// A request of the administrator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Request {
@@ -18,15 +18,15 @@ pub(super) enum Request {
     Close {
         /// `SHARD/SLOT.GENERATION`.
         connection: String,
-        /// What it is told.
+        /// The reason that the connection is told.
         reason: String,
-        /// Tell it nothing.
+        /// True to reset the connection without telling it the reason.
         reset: bool,
     },
     Stop,
 }
 
-/// What is answered.
+/// The server's reply to a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reply {
@@ -37,14 +37,14 @@ pub(super) enum Reply {
         /// The number of lines dropped since the start.
         dropped: u64,
     },
-    /// Whether this request ended it.
+    /// True if this request ended the connection. False if it was gone or already ending.
     Close(bool),
     Stop,
-    /// Nothing of what was asked, and why.
+    /// The request failed, for this reason.
     Error(String),
 }
 
-/// What a shard has done since it started.
+/// The work of a shard since it started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ShardLine {
     pub(crate) shard: ShardId,
@@ -56,32 +56,32 @@ pub(crate) struct ShardLine {
     pub(crate) sent_bytes: u64,
     pub(crate) missed: u64,
     pub(crate) undelivered: u64,
-    /// How often it stood still for so long that its deadlines do not count it.
+    /// The number of times that the shard stood still for so long that its deadlines do not count it.
     #[serde(default)]
     pub(crate) standstills: u64,
-    /// How it pauses behind its flushes, and why.
+    /// The pauses that the shard makes after its flushes, and their reasons.
     #[serde(default)]
     pub(crate) pause: PauseLine,
-    /// Connections that have left, by the name of the code.
+    /// The number of connections that have left, by the name of the code.
     pub(crate) closed: BTreeMap<String, u64>,
 }
 
-/// How a shard pauses behind its flushes, and why.
+/// The pauses that a shard makes after its flushes, and their reasons.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PauseLine {
-    /// Something else needs its CPU.
+    /// True if another thread needs the shard's CPU.
     pub(crate) contended: bool,
-    /// The number of times that this began.
+    /// The number of times that contention began.
     pub(crate) contentions: u64,
-    /// The part of all time for which it was ready to run and waited for its CPU, in thousandths.
+    /// The share of all time, in thousandths, for which the shard was ready to run but waited for its CPU.
     pub(crate) waited_per_mille: u16,
-    /// The number of pauses because it fell behind with many messages in each send.
+    /// The number of pauses made because the shard fell behind with many messages in each send.
     pub(crate) saturated_pauses: u64,
     /// The time paused in total.
     pub(crate) paused_ms: u64,
 }
 
-/// A connection that a server has.
+/// An open connection of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ConnectionLine {
     pub(crate) connection: String,
@@ -169,7 +169,7 @@ fn milliseconds(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    /// Scripts speak it without `corecast admin`.
+    /// Scripts use this form without `corecast admin`.
     #[test]
     fn the_form_of_a_request_is_stable() {
         let close = Request::Close { connection: "0/1.2".into(), reason: "because".into(), reset: false };

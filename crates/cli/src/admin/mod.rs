@@ -1,4 +1,5 @@
-//! `corecast admin`: what a running server is doing, connection by connection, and ending any of it.
+//! `corecast admin`: shows what a running server is doing, connection by connection, and closes connections or ends the
+//! server.
 
 mod message;
 mod settings;
@@ -25,7 +26,7 @@ pub(crate) use message::DisconnectLine;
 pub(crate) use settings::AdminSettings;
 pub(crate) use socket::AdminSocket;
 
-/// How long a server may take to answer: longer than its shards may.
+/// The time that a server has to answer; longer than its shards have.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The flags of `corecast admin`.
@@ -43,7 +44,7 @@ pub(crate) struct Arguments {
 enum Command {
     /// Print what each shard has done since it started
     Status(Output),
-    /// Print all connections, from the one that is behind by the most
+    /// Print all connections, the largest backlog first
     Connections(Output),
     /// Print the last 1,000 disconnects of each shard, a JSON object a line
     Journal,
@@ -53,11 +54,11 @@ enum Command {
         #[arg(value_name = "SHARD/SLOT.GENERATION")]
         connection: ConnectionId,
 
-        /// What a native client is told, behind the code; what is over 255 bytes is cut.
+        /// The reason that a native client is told with the code; it is cut to 255 bytes.
         #[arg(long, value_name = "TEXT", default_value = "closed by an administrator", conflicts_with = "reset")]
         reason: String,
 
-        /// Reset it at once instead: it is told nothing, and what is queued for it is dropped.
+        /// Reset it at once instead, without a reason; messages that are queued for it are dropped.
         #[arg(long)]
         reset: bool,
     },
@@ -175,9 +176,9 @@ fn connection_cells(line: &ConnectionLine) -> [String; 6] {
     ]
 }
 
-/// Columns as wide as their widest cell.
+/// Formats columns as wide as their widest cell.
 fn table<const N: usize>(columns: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
-    // The texts come from the server, which is not trusted.
+    // The texts come from the server, which is untrusted.
     let rows = rows.map(|row| row.map(|cell| printable(&cell, MAX_TEXT).into_owned()));
     let rows: Vec<_> = std::iter::once(columns.map(str::to_owned)).chain(rows).collect();
     let width = |cell: &String| cell.chars().count();

@@ -1,4 +1,4 @@
-//! The flags of `corecast serve` about what its administrator sees of it and does to it.
+//! The flags of `corecast serve` for its administrator.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ pub(crate) struct AdminSettings {
     #[arg(long, env = "CORECAST_ADMIN_SOCKET", value_name = "FILE")]
     pub(crate) admin_socket: Option<PathBuf>,
 
-    /// Where SIGUSR1 writes the journal: the last 1,000 disconnects of each shard, a JSON object a line.
+    /// File to which SIGUSR1 writes the journal: the last 1,000 disconnects of each shard, a JSON object a line.
     ///
     /// A regular file is replaced each time, so log rotation may move it; the server checks at the start that it can be
     /// written. A FIFO or a device is written in place, for at most 5 s. Default: standard error, between the lines of the log.

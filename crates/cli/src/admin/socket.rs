@@ -65,7 +65,7 @@ impl AdminSocket {
 struct Service {
     control: Control,
     log: Log,
-    /// In order of their arrival.
+    /// The clients, in the order of their arrival.
     clients: Mutex<Vec<Arc<Client>>>,
 }
 
@@ -150,7 +150,7 @@ impl Service {
         };
         client.say(&reply)?;
         if reply == Reply::Stop {
-            // Behind the answer: the process may end before this returns.
+            // This follows the reply, because the process may end before the call returns.
             self.control.stop();
         }
         Ok(())
@@ -180,11 +180,11 @@ impl Service {
     }
 }
 
-/// The reasons for which there is no request to answer.
+/// The outcomes without a request to answer.
 enum NoRequest {
     /// The client closed the connection.
     Closed,
-    /// The client is told this.
+    /// The request is refused, for the reason that the client is told.
     Refused(String),
     /// The connection failed.
     Failed(io::Error),

@@ -70,7 +70,7 @@ impl SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         let Ok(_lock) = lock_directory_of(&self.path, Instant::now() + RETRY_WINDOW) else { return };
-        // The file may have been removed by hand and created anew by another server.
+        // The file may have been removed by hand and recreated by another server.
         if fs::symlink_metadata(&self.path).is_ok_and(|there| is_same_file(&self.created, &there)) {
             let _ = fs::remove_file(&self.path);
         }

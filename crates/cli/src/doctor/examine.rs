@@ -1,4 +1,4 @@
-//! What the facts mean for a server.
+//! The checks: what the facts about the machine mean for a server.
 
 use std::collections::BTreeSet;
 
@@ -10,30 +10,30 @@ use super::Level;
 use super::machine::Machine;
 use corecast_command::cpus::compact;
 
-/// What a server is to do here.
+/// The server that is to run here.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
-    /// One for each shard.
+    /// The CPU of each shard.
     pub(super) cpus: Vec<usize>,
     pub(super) connections: usize,
 }
 
-/// What one check found.
+/// The result of one check.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Finding {
     pub(super) check: &'static str,
     pub(super) level: Level,
     pub(super) found: String,
     pub(super) why: &'static str,
-    /// What puts it right.
+    /// The command or setting that fixes the problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mend: Option<String>,
 }
 
-/// The oldest kernel that a shard's ring works with: it needs multishot polls.
+/// The oldest kernel that a shard's ring works with, because it needs multishot polls.
 const KERNEL: (u32, u32) = (5, 13);
 
-/// Bytes that a shard's rings lock.
+/// The bytes of memory that a shard's rings lock.
 const LOCKED_PER_SHARD: u64 = 512 * 1024;
 
 /// The backlog that a listener asks for.
@@ -41,7 +41,7 @@ const BACKLOG: u64 = 4096;
 
 const MIB: u64 = 1024 * 1024;
 
-/// Every check, in the order in which they would stop a server.
+/// Runs every check, in the order in which they would stop a server.
 pub(super) fn examine(machine: &Machine, wanted: &Wanted) -> Vec<Finding> {
     [
         kernel(machine),
@@ -76,7 +76,7 @@ fn kernel(machine: &Machine) -> Finding {
         level,
         format!("Linux {major}.{minor}"),
         why,
-        Some(format!("boot Linux {}.{} or newer; no setting mends it", KERNEL.0, KERNEL.1)),
+        Some(format!("boot Linux {}.{} or newer; no setting fixes it", KERNEL.0, KERNEL.1)),
     )
 }
 
@@ -102,7 +102,7 @@ fn features(machine: &Machine) -> Finding {
         finding(check, Level::Ok, names.join(", "), why, None)
     } else {
         let found = format!("missing: {}", missing.join(", "));
-        finding(check, Level::Warning, found, why, Some("boot Linux 5.11 or newer; no setting mends it".to_owned()))
+        finding(check, Level::Warning, found, why, Some("boot Linux 5.11 or newer; no setting fixes it".to_owned()))
     }
 }
 
@@ -112,7 +112,8 @@ fn locked_memory(machine: &Machine, wanted: &Wanted) -> Finding {
         return finding(check, Level::Ok, "unlimited".to_owned(), why, None);
     };
     let needed = LOCKED_PER_SHARD * wanted.cpus.len() as u64;
-    // Newer kernels count rings for the control group and not against this limit, so one shard's is what must be.
+    // Newer kernels count rings for the control group and not against this limit. So the limit must cover one shard at
+    // least.
     let level = match allowed {
         _ if allowed < LOCKED_PER_SHARD => Level::Error,
         _ if allowed < needed => Level::Warning,
@@ -213,7 +214,7 @@ fn socket_memory(machine: &Machine, wanted: &Wanted) -> Finding {
     let (Some([least, default, buffer]), Some(memory)) = (machine.send_buffer, machine.tcp_memory) else {
         return unknown(check, why);
     };
-    // A tenth of them stalled at a time is already a bad day.
+    // A tenth of the connections stalled at the same time is already a bad day.
     let needed = buffer * (wanted.connections as u64).div_ceil(10);
     let level = if memory < needed { Level::Warning } else { Level::Ok };
     let found = format!("{} KiB a socket, {} MiB for all", buffer / 1024, memory / MIB);
@@ -246,7 +247,7 @@ mod tests {
         Wanted { cpus: vec![0, 1], connections: 10_000 }
     }
 
-    /// What is not well, as check, level and mending.
+    /// Returns the findings that are not ok, as check, level and fix.
     fn complaints(machine: &Machine, wanted: &Wanted) -> Vec<(&'static str, Level, String)> {
         let findings = examine(machine, wanted).into_iter().filter(|finding| finding.level != Level::Ok);
         findings.map(|finding| (finding.check, finding.level, finding.mend.expect("what to do"))).collect()

@@ -1,4 +1,4 @@
-//! The facts, as the kernel tells them.
+//! The facts about the machine, read from the kernel.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,37 +7,38 @@ use std::path::Path;
 
 use rustix::process::{Resource, getrlimit};
 
-/// What a server depends on. A fact that this kernel does not tell is `None`.
+/// The facts that a server depends on. A fact that this kernel does not report is `None`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Machine {
-    /// Version of the kernel: major, minor.
+    /// The version of the kernel: major, minor.
     pub(super) kernel: Option<(u32, u32)>,
-    /// Why no ring can be made, if none can.
+    /// The reason why no ring can be created, if none can.
     pub(super) io_uring: Option<String>,
-    /// What the rings of this kernel can do that is of use here, by name.
+    /// The features of this kernel's rings that are useful here, by name, and whether it has them.
     pub(super) features: Vec<(&'static str, bool)>,
-    /// Bytes that this process may lock; `None` is any number.
+    /// The bytes that this process may lock; `None` is no limit.
     pub(super) locked_memory: Option<u64>,
-    /// Files that this process may have open; `None` is any number.
+    /// The number of files that this process may have open; `None` is no limit.
     pub(super) open_files: Option<u64>,
-    /// To how many it may raise that by itself.
+    /// The number of open files to which the process may raise its own limit.
     pub(super) open_files_hard: Option<u64>,
-    /// CPUs that this process may use on average, by its control group.
+    /// The number of CPUs that this process may use on average, by its control group.
     pub(super) cpu_quota: Option<f64>,
     /// The other hardware threads of a CPU's core.
     pub(super) siblings: BTreeMap<usize, Vec<usize>>,
     /// `net.core.somaxconn`.
     pub(super) backlog: Option<u64>,
-    /// Bytes that the kernel may hold for a peer that does not read, least, default and greatest: `net.ipv4.tcp_wmem`.
+    /// The bytes that the kernel may hold for a peer that does not read: least, default and greatest, from
+    /// `net.ipv4.tcp_wmem`.
     pub(super) send_buffer: Option<[u64; 3]>,
-    /// Bytes for all TCP sockets, beyond which the kernel presses for less: of `net.ipv4.tcp_mem`.
+    /// The bytes of all TCP sockets above which the kernel reclaims memory, from `net.ipv4.tcp_mem`.
     pub(super) tcp_memory: Option<u64>,
-    /// Whether the kernel keeps scheduler statistics.
+    /// True if the kernel keeps scheduler statistics.
     pub(super) scheduler_statistics: bool,
 }
 
 impl Machine {
-    /// Reads what there is below `root`, which is `/` but for tests; limits and rings are this process's.
+    /// Reads the facts below `root`, which is `/` except in tests. Limits and rings are those of this process.
     pub(super) fn read(root: &Path) -> Self {
         let text = |path: &str| fs::read_to_string(root.join(path)).ok();
         let ring = io_uring::IoUring::new(2);
@@ -68,7 +69,7 @@ fn features(ring: &io_uring::IoUring) -> Vec<(&'static str, bool)> {
     ]
 }
 
-/// Of a release such as `6.1.0-18-amd64`.
+/// Parses the version of a release such as `6.1.0-18-amd64`.
 fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|character: char| !character.is_ascii_digit()).map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
@@ -83,13 +84,13 @@ fn three_numbers(text: &str) -> Option<[u64; 3]> {
     numbers.try_into().ok()
 }
 
-/// The middle of three numbers of pages.
+/// Returns the middle of three numbers of pages, in bytes.
 fn pressure(text: &str) -> Option<u64> {
     let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
 }
 
-/// The least quota of the control groups (version 2) from that of this process up to the root.
+/// Returns the lowest quota of the control groups (version 2) from that of this process up to the root.
 fn quota(root: &Path) -> Option<f64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
@@ -98,7 +99,7 @@ fn quota(root: &Path) -> Option<f64> {
     let quotas = group.ancestors().take_while(|path| path.starts_with(&top)).filter_map(|path| {
         let text = fs::read_to_string(path.join("cpu.max")).ok()?;
         let (quota, period) = text.split_once(' ')?;
-        // "max" is no number, and no limit.
+        // "max" is not a number; it means no limit.
         Some(quota.parse::<f64>().ok()? / period.trim().parse::<f64>().ok()?)
     });
     quotas.min_by(f64::total_cmp)

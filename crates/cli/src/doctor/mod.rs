@@ -1,4 +1,5 @@
-//! `corecast doctor`: what of this machine a server depends on, and the command that mends what is wrong.
+//! `corecast doctor`: examines the host settings that a server depends on, and names the command that fixes each
+//! problem.
 
 mod examine;
 mod machine;
@@ -26,7 +27,7 @@ pub(crate) struct Arguments {
     #[arg(long, env = "CORECAST_CPUS", value_name = "LIST", value_delimiter = ',')]
     cpus: Vec<CpuRange>,
 
-    /// How many shards there would be, as for serve.
+    /// Number of shards that there would be, as for serve.
     #[arg(long, env = "CORECAST_SHARDS", value_name = "COUNT", value_parser = count(1..=MAX_SHARDS as u64))]
     shards: Option<usize>,
 
@@ -45,7 +46,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// How a finding bears on a server.
+/// The effect of a finding on a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Level {
@@ -60,7 +61,7 @@ struct Report<'a> {
     findings: &'a [Finding],
 }
 
-/// Examines this machine; exit code 1 if a server cannot run as asked.
+/// Examines this machine. The exit code is 1 if a server cannot run as requested.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let allowed = cpus::allowed()?;
     let shards = cpus::place(&arguments.cpus, arguments.shards, &allowed).map_err(SetupError)?;
@@ -76,14 +77,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if worst == Level::Error { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// A line, and below it what to know and to do unless all is well.
+/// Formats a finding as a line, followed by an explanation and a fix unless all is well.
 fn describe(finding: &Finding) -> String {
     let level = match finding.level {
         Level::Ok => "ok",
         Level::Warning => "warning",
         Level::Error => "error",
     };
-    // Parts of it come from files of the system.
+    // Parts of the text come from system files.
     let found = format!("{level:<8} {:<18} {}\n", finding.check, printable(&finding.found, MAX_TEXT));
     if finding.level == Level::Ok {
         return found;

@@ -80,7 +80,7 @@ impl Log {
         }
     }
 
-    /// The number of lines dropped since the start.
+    /// Returns the number of lines dropped since the start.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -140,7 +140,7 @@ mod tests {
     use std::io::Read as _;
     use std::os::fd::OwnedFd;
 
-    /// A log that writes to a pipe of one page.
+    /// Returns a log that writes to a pipe of one page.
     fn log_to_a_small_pipe(non_blocking: bool) -> (Log, File) {
         let (reader, writer): (OwnedFd, OwnedFd) = pipe().expect("a pipe");
         fcntl_setpipe_size(&writer, 4096).expect("a page");

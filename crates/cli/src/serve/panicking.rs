@@ -1,4 +1,4 @@
-//! What becomes of a whole server process of which one shard panics: in a log that does, in tests only.
+//! A panic in one shard ends the whole server process. The panic is raised in a log, in tests only.
 
 use super::serve;
 use crate::logging::Log;
@@ -15,10 +15,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// Set in the process that is the server.
 const CHILD: &str = "THE_SERVER_THAT_PANICS";
 
-/// So many that no shard is without, but once in two thousand million times.
+/// Enough connections that every shard has one, except once in two thousand million times.
 const CLIENTS: usize = 32;
 
-/// Panics in the shard that says of a connection that it has left.
+/// Panics in the shard that logs the disconnect of a connection.
 struct PanicsAtDisconnect;
 
 impl<S: Subscriber> Layer<S> for PanicsAtDisconnect {
@@ -33,7 +33,7 @@ struct Flags {
     settings: Settings,
 }
 
-/// Everything that `corecast serve` does, but for its log.
+/// Does everything that `corecast serve` does, except install its log.
 fn serve_and_panic() -> ! {
     tracing_subscriber::registry().with(PanicsAtDisconnect).init();
     let Flags { settings } = Flags::parse_from(["serve", "--listen", "native://127.0.0.1:0", "--shards", "2"]);
@@ -42,7 +42,7 @@ fn serve_and_panic() -> ! {
     unreachable!("the process has ended: {outcome:?}");
 }
 
-/// This test as a process of its own, in which it is the server; and where that listens.
+/// Starts this test as a separate process that is the server. Returns it with its address.
 fn start_server() -> (Process, std::net::SocketAddr) {
     let mut command = Process::command(std::env::current_exe().expect("this test"));
     let name = "serve::panicking::a_panic_of_one_shard_ends_the_process_and_every_connection_at_once_and_says_where";

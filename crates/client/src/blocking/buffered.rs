@@ -1,4 +1,4 @@
-//! Many messages a write.
+//! A publisher that puts many messages into one write.
 
 use super::outbox::Outbox;
 use crate::protocol::{Priority, Write, WriteBuffer, encode_publish};
@@ -7,13 +7,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-/// Publishes through a buffer, which a thread of its own writes: by size, by time, or when [`flush`](Self::flush) asks.
+/// Publishes through a buffer. A separate thread writes the buffer by size, by time, or when [`flush`](Self::flush)
+/// asks.
 ///
 /// Any number of threads may share it by reference or in an [`Arc`]. Messages of one thread keep their order. Messages
-/// that are sent past it over the same connection may overtake those in the buffer.
+/// that another publisher sends over the same connection may overtake those in the buffer.
 ///
-/// The error of a write is told by the next call. Dropping the publisher writes what is in the buffer, for as long as the
-/// server takes bytes, and tells no error: call [`flush`](Self::flush) first.
+/// The next call reports the error of a failed write. Dropping the publisher writes the buffer, for as long as the
+/// server takes bytes, and reports no error: call [`flush`](Self::flush) first.
 ///
 /// ```no_run
 /// # use corecast_client::{BufferOptions, Client, Options};
@@ -30,16 +31,16 @@ use std::time::Instant;
 pub struct BufferedPublisher {
     shared: Arc<Shared>,
     options: BufferOptions,
-    /// None once it is joined.
+    /// The writing thread; `None` once it is joined.
     writer: Option<JoinHandle<()>>,
 }
 
 struct Shared {
     outbox: Arc<Outbox>,
     buffer: Mutex<WriteBuffer>,
-    /// The writer has something to look at.
+    /// Signals that the writer has something to look at.
     work: Condvar,
-    /// The writer has written something, or has failed.
+    /// Signals that the writer has written something or has failed.
     progress: Condvar,
 }
 
@@ -66,11 +67,11 @@ impl BufferedPublisher {
         self.publish_with(channel, payload, PublishOptions::default()).map(drop)
     }
 
-    /// Puts a message into the buffer; returns its token if it asks for an acknowledgement, as
+    /// Puts a message into the buffer. Returns its token if it asks for an acknowledgement, as
     /// [`Publisher::publish_with`](crate::Publisher::publish_with) does.
     ///
     /// # Errors
-    /// As [`publish`](Self::publish).
+    /// The same as those of [`publish`](Self::publish).
     pub fn publish_with(&self, channel: &str, payload: &[u8], options: PublishOptions) -> Result<Option<u32>, Error> {
         let Shared { outbox, work, progress, .. } = &*self.shared;
         let mut frame = Vec::with_capacity(payload.len() + MOST_OVERHEAD);
@@ -96,7 +97,7 @@ impl BufferedPublisher {
         Ok(token)
     }
 
-    /// Writes everything that is in the buffer; it is in the kernel's buffer when this returns.
+    /// Writes everything in the buffer. It is in the kernel's buffer when this returns.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Disconnected`]: [`unwritten`](Self::unwritten) messages cannot be written any more.
@@ -111,13 +112,13 @@ impl BufferedPublisher {
         Ok(())
     }
 
-    /// How many messages are in the buffer. After an error, how many were never written whole.
+    /// Returns the number of messages in the buffer. After an error, this is the number that were never written whole.
     pub fn unwritten(&self) -> u64 {
         self.shared.lock().unwritten()
     }
 }
 
-/// The longest name of a channel with the bytes of a PUBLISH beside it and the payload.
+/// The most bytes that a PUBLISH has in addition to its payload, with the longest name of a channel.
 const MOST_OVERHEAD: usize = 272;
 
 impl Drop for BufferedPublisher {
@@ -125,7 +126,7 @@ impl Drop for BufferedPublisher {
         self.shared.lock().end();
         self.shared.work.notify_one();
         if let Some(writer) = self.writer.take() {
-            // A panic of the writer has been printed; there is nobody to tell it to here.
+            // A panic of the writer has been printed; there is no caller to report it to.
             let _ = writer.join();
         }
     }
@@ -136,7 +137,7 @@ impl Shared {
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes until there will be nothing more.
+    /// Writes until nothing more will come.
     fn write_all(&self) {
         let mut buffer = self.lock();
         loop {

@@ -1,4 +1,4 @@
-//! Both halves in one thread.
+//! Both halves of a connection in one thread.
 
 use super::outbox::Outbox;
 use super::reader::{Reader, deadline};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// A connection to a server, for use by one thread.
 ///
-/// Dropping it ends the connection without a word: what was published last may then be lost on the way.
+/// Dropping the client ends the connection without CLOSE, so the messages published last may be lost in transit.
 /// [`close`](Self::close) ends it in order.
 pub struct Client {
     pub(super) publisher: Publisher,
@@ -34,7 +34,7 @@ impl Client {
     /// ```
     pub fn connect(address: impl ToSocketAddrs, options: &Options) -> Result<Self, Error> {
         let mut writing = open(address, options.connect_timeout)?;
-        // A frame is one write: there is nothing to gain from waiting for a second.
+        // Each frame is one write, so there is nothing to gain from waiting for a second frame.
         writing.set_nodelay(true)?;
         writing.set_write_timeout(Some(options.write_timeout))?;
         let mut reader = Reader::new(writing.try_clone()?, options.max_frame);
@@ -46,18 +46,17 @@ impl Client {
 
     /// Publishes a message and asks for no answer. See [`Publisher::publish`].
     ///
-    /// # Errors
-    /// As [`Publisher::publish`], but if the server said why it ended the connection, that:
-    /// [`Error::Closed`] or [`Error::Rejected`].
+    /// The same as those of [`Publisher::publish`]. If the server gave a reason for ending the connection, the error is
+    /// that reason: [`Error::Closed`] or [`Error::Rejected`].
     pub fn publish(&mut self, channel: &str, payload: &[u8]) -> Result<(), Error> {
         self.publish_with(channel, payload, PublishOptions::default()).map(drop)
     }
 
-    /// Publishes a message; if an acknowledgement is asked for, returns the token for
-    /// [`wait_published`](Self::wait_published). Many may be under way at once.
+    /// Publishes a message. Returns the token for [`wait_published`](Self::wait_published) if an acknowledgement is
+    /// asked for. Many acknowledgements may be outstanding at once.
     ///
     /// # Errors
-    /// As [`publish`](Self::publish).
+    /// The same as those of [`publish`](Self::publish).
     ///
     /// ```no_run
     /// # use corecast_client::{Client, Options, PublishOptions};
@@ -83,8 +82,8 @@ impl Client {
     /// Publishes a message and waits until the server has accepted it.
     ///
     /// # Errors
-    /// As [`publish`](Self::publish), and what ended the wait. After [`Error::TimedOut`] the message may
-    /// have been accepted or not.
+    /// The same as those of [`publish`](Self::publish), and the error that ended the wait. After [`Error::TimedOut`]
+    /// the message may have been accepted or not.
     pub fn publish_acknowledged(&mut self, channel: &str, payload: &[u8]) -> Result<(), Error> {
         let options = PublishOptions { acknowledge: true, ..PublishOptions::default() };
         match self.publish_with(channel, payload, options)? {
@@ -96,7 +95,7 @@ impl Client {
     /// See [`Subscriber::wait_published`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::wait_published`].
     pub fn wait_published(&mut self, token: u32) -> Result<(), Error> {
         self.subscriber.wait_published(token)
     }
@@ -104,7 +103,7 @@ impl Client {
     /// See [`Subscriber::subscribe`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::subscribe`].
     pub fn subscribe(&mut self, channel: &str) -> Result<(), Error> {
         self.subscriber.subscribe(channel)
     }
@@ -112,7 +111,7 @@ impl Client {
     /// See [`Subscriber::subscribe_with`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::subscribe_with`].
     pub fn subscribe_with(&mut self, channel: &str, lag: Option<Lag>) -> Result<(), Error> {
         self.subscriber.subscribe_with(channel, lag)
     }
@@ -120,7 +119,7 @@ impl Client {
     /// See [`Subscriber::unsubscribe`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::unsubscribe`].
     pub fn unsubscribe(&mut self, channel: &str) -> Result<(), Error> {
         self.subscriber.unsubscribe(channel)
     }
@@ -128,7 +127,7 @@ impl Client {
     /// See [`Subscriber::next_event`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::next_event`].
     pub fn next_event(&mut self) -> Result<Event, Error> {
         self.subscriber.next_event()
     }
@@ -136,7 +135,7 @@ impl Client {
     /// See [`Subscriber::next_event_within`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::next_event_within`].
     pub fn next_event_within(&mut self, timeout: Duration) -> Result<Option<Event>, Error> {
         self.subscriber.next_event_within(timeout)
     }
@@ -144,7 +143,7 @@ impl Client {
     /// See [`Subscriber::ping`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::ping`].
     pub fn ping(&mut self) -> Result<Duration, Error> {
         self.subscriber.ping()
     }
@@ -157,12 +156,12 @@ impl Client {
     /// See [`Subscriber::close`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::close`].
     pub fn close(self) -> Result<(), Error> {
         self.subscriber.close()
     }
 
-    /// The halves, for two threads or more.
+    /// Splits the client into its halves, for two threads or more.
     ///
     /// ```no_run
     /// # use corecast_client::{Client, Event, Options};
@@ -186,14 +185,14 @@ impl Client {
     }
 }
 
-/// Says HELLO and returns the limit in WELCOME.
+/// Sends HELLO and returns the limit in WELCOME.
 fn greet(writing: &mut TcpStream, reader: &mut Reader, timeout: Duration) -> Result<u32, Error> {
     let mut hello = Vec::new();
     native::encode(&Frame::Hello { version: native::VERSION }, &mut hello);
     writing.write_all(&hello)?;
     let deadline = deadline(timeout);
     loop {
-        // WELCOME first: the end may be behind it, and is for the first call to tell.
+        // WELCOME comes first. The end of the connection may follow it, and is left for the first call to report.
         if let Some(max_frame) = reader.inbox.max_frame() {
             return Ok(max_frame);
         }
@@ -202,7 +201,7 @@ fn greet(writing: &mut TcpStream, reader: &mut Reader, timeout: Duration) -> Res
     }
 }
 
-/// Tries every address until the deadline, in order.
+/// Tries every address, in order, until the deadline.
 fn open(address: impl ToSocketAddrs, timeout: Duration) -> Result<TcpStream, Error> {
     let deadline = deadline(timeout);
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Writes whole frames, one caller at a time.
 pub(crate) struct Outbox {
-    /// What the server announced.
+    /// The limit that the server announced.
     max_frame: u32,
     next_token: AtomicU32,
     writer: Mutex<Writer>,
@@ -21,13 +21,13 @@ pub(crate) struct Outbox {
 struct Writer {
     stream: TcpStream,
     buffer: Vec<u8>,
-    /// Messages that were written whole.
+    /// The number of messages that were written whole.
     published: u64,
-    /// A frame may be half sent: nothing can follow it.
+    /// True if a frame may be half sent. Nothing can follow it.
     broken: bool,
 }
 
-/// What the buffer keeps between two frames, in bytes; a longer one is given back.
+/// The capacity in bytes that the buffer keeps between two frames; a larger one is freed.
 const KEPT_BUFFER: usize = 64 * 1024;
 
 impl Outbox {
@@ -40,24 +40,24 @@ impl Outbox {
         self.max_frame
     }
 
-    /// The token of the next message that asks for an acknowledgement.
+    /// Returns the token of the next message that asks for an acknowledgement.
     pub(crate) fn next_token(&self) -> u32 {
         self.next_token.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Sends a frame; it is in the kernel's buffer when this returns.
+    /// Sends a frame. It is in the kernel's buffer when this returns.
     pub(crate) fn send(&self, frame: &Frame<'_>) -> Result<(), Error> {
         self.lock().send(0, |buffer| Ok(append(frame, self.max_frame, buffer)?))
     }
 
-    /// Sends a message, as [`send`](Self::send) does; returns its token if it asks for an acknowledgement.
+    /// Sends a message as [`send`](Self::send) does. Returns its token if it asks for an acknowledgement.
     pub(crate) fn publish(&self, message: (&str, &[u8]), options: PublishOptions) -> Result<Option<u32>, Error> {
-        // Under the lock, so that tokens are sent in their order.
+        // The token is taken under the lock, so that tokens are sent in their order.
         self.lock()
             .send(1, |buffer| Ok(encode_publish(message, options, self.max_frame, || self.next_token(), buffer)?))
     }
 
-    /// Sends frames that are encoded already, `messages` of them PUBLISH.
+    /// Sends frames that are encoded already; `messages` of them are PUBLISH.
     pub(crate) fn send_encoded(&self, frames: &[u8], messages: u64) -> Result<(), Error> {
         let mut writer = self.lock();
         writer.write(frames)?;
@@ -65,12 +65,12 @@ impl Outbox {
         Ok(())
     }
 
-    /// How many messages were written whole.
+    /// Returns the number of messages that were written whole.
     pub(crate) fn published(&self) -> u64 {
         self.lock().published
     }
 
-    /// Bytes that the server's host has not confirmed. None while somebody writes.
+    /// Returns the number of bytes that the server's host has not confirmed. `None` while another thread writes.
     pub(crate) fn unsent_bytes(&self) -> Option<u32> {
         let writer = match self.writer.try_lock() {
             Ok(writer) => writer,
@@ -81,7 +81,7 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Writer> {
-        // A panic while the lock is held is one of the encoder's, before any byte of the frame is written.
+        // If a panic occurred while the lock was held, it was in the encoder, before any byte of the frame was written.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -104,8 +104,8 @@ impl Writer {
         }
         self.stream.write_all(bytes).map_err(|error| {
             self.broken = true;
-            // The reading side stays open: the server may have said why. Whether the shutdown finds a
-            // connection does not matter.
+            // The reading side stays open, because the server may have sent a reason. It does not matter whether the
+            // shutdown finds a connection.
             let _ = self.stream.shutdown(Shutdown::Write);
             Error::Io(timeout_named(error))
         })

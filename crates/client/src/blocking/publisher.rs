@@ -1,4 +1,4 @@
-//! The half that publishes.
+//! The half of a connection that publishes.
 
 use super::outbox::Outbox;
 use crate::{BufferOptions, BufferedPublisher, Error, PublishOptions};
@@ -6,14 +6,15 @@ use corecast_wire::Code;
 use corecast_wire::native::{Frame, Reason};
 use std::sync::Arc;
 
-/// Publishes over one connection; clones share it, from any thread, and frames do not mix.
+/// Publishes over one connection. Clones share the connection, from any thread, and their frames do not mix.
 ///
-/// Unbuffered: each call is one write, and the frame is in the kernel's buffer when it returns;
-/// [`buffered`](Self::buffered) gives a publisher that puts many messages into a write. Messages of one thread keep their order. A call blocks while the server takes no bytes, for at most
+/// Publishing is not buffered: each call is one write, and the frame is in the kernel's buffer when it returns.
+/// [`buffered`](Self::buffered) returns a publisher that puts many messages into a write. Messages of one thread keep
+/// their order. A call blocks while the server takes no bytes, for at most
 /// [`Options::write_timeout`](crate::Options::write_timeout).
 ///
-/// Why a connection has ended is told to the [`Subscriber`](crate::Subscriber); here it is
-/// [`Error::Io`] or [`Error::Disconnected`]. Somebody has to read that half: it answers the server's PINGs.
+/// The [`Subscriber`](crate::Subscriber) is told why a connection has ended; here it is [`Error::Io`] or
+/// [`Error::Disconnected`]. The program has to keep reading from the subscriber, because it answers the server's PINGs.
 #[derive(Clone)]
 pub struct Publisher {
     pub(crate) outbox: Arc<Outbox>,
@@ -29,46 +30,46 @@ impl Publisher {
         self.publish_with(channel, payload, PublishOptions::default()).map(drop)
     }
 
-    /// Publishes a message; if an acknowledgement is asked for, returns the token that it will carry:
-    /// the same as in [`Event::Published`](crate::Event::Published).
+    /// Publishes a message. If an acknowledgement is asked for, returns the token that it will carry: the same as in
+    /// [`Event::Published`](crate::Event::Published).
     ///
     /// # Errors
-    /// As [`publish`](Self::publish).
+    /// The same as those of [`publish`](Self::publish).
     pub fn publish_with(&self, channel: &str, payload: &[u8], options: PublishOptions) -> Result<Option<u32>, Error> {
         self.outbox.publish((channel, payload), options)
     }
 
-    /// A publisher over the same connection that puts many messages into a write.
+    /// Returns a publisher over the same connection that puts many messages into a write.
     ///
     /// # Errors
-    /// [`Error::Io`]: the thread that writes cannot be started.
+    /// [`Error::Io`]: the writing thread cannot be started.
     pub fn buffered(&self, options: BufferOptions) -> Result<BufferedPublisher, Error> {
         BufferedPublisher::new(Arc::clone(&self.outbox), options)
     }
 
-    /// The greatest length field that the server accepts, in bytes: the payload with the channel's name
-    /// and 7 bytes more, 11 with an acknowledgement.
+    /// Returns the greatest length field that the server accepts, in bytes. It counts the payload, the channel's name
+    /// and 7 bytes more, or 11 with an acknowledgement.
     pub fn max_frame(&self) -> u32 {
         self.outbox.max_frame()
     }
 
-    /// How many messages this connection has published: written whole, by this publisher and its clones.
+    /// Returns the number of messages that this publisher and its clones have written whole over this connection.
     pub fn published(&self) -> u64 {
         self.outbox.published()
     }
 
-    /// Bytes that the kernel still holds of what was published: while they become fewer, the server takes more. None while
-    /// another thread is writing.
+    /// Returns the number of published bytes that the kernel still holds. While it falls, the server takes bytes.
+    /// `None` while another thread is writing.
     pub fn unsent_bytes(&self) -> Option<u32> {
         self.outbox.unsent_bytes()
     }
 
-    /// Sends CLOSE and does not wait: the server reads all that was published before, and the
-    /// [`Subscriber`](crate::Subscriber) gets [`Event::Closed`](crate::Event::Closed), or waits for it with
+    /// Sends CLOSE and does not wait. The server reads everything that was published before. The
+    /// [`Subscriber`](crate::Subscriber) then gets [`Event::Closed`](crate::Event::Closed), or waits for it with
     /// [`wait_closed`](crate::Subscriber::wait_closed).
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Disconnected`]: the connection has ended before.
+    /// [`Error::Io`], [`Error::Disconnected`]: the connection had ended before.
     pub fn close(&self) -> Result<(), Error> {
         self.outbox.send(&Frame::Close(Reason::new(Code::Normal, "")))
     }

@@ -6,19 +6,19 @@ use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// A socket and what came out of it.
+/// A socket and the inbox for its bytes.
 pub(crate) struct Reader {
     pub(crate) inbox: Inbox,
     stream: TcpStream,
     scratch: Box<[u8]>,
-    /// The read timeout that the socket has now.
+    /// The read timeout that is set on the socket.
     armed: Option<Duration>,
 }
 
-/// The most read at once, in bytes.
+/// The most bytes that are read at once.
 const SCRATCH_LEN: usize = 64 * 1024;
 
-/// The moment after `timeout`, or none if no clock reaches it.
+/// Returns the moment after `timeout`, or none if no clock reaches it.
 pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }
@@ -29,8 +29,8 @@ impl Reader {
         Self { inbox: Inbox::new(max_frame), stream, scratch, armed: None }
     }
 
-    /// One read into the inbox. The end of the stream is no error here: the inbox tells it, after what
-    /// came before.
+    /// Reads once into the inbox. The end of the stream is not an error here: the inbox reports it after everything
+    /// that came before.
     pub(crate) fn receive(&mut self, deadline: Option<Instant>, awaited: &'static str) -> Result<(), Error> {
         let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if timeout.is_some_and(|timeout| timeout.is_zero()) {

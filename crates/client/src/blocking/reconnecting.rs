@@ -1,4 +1,4 @@
-//! A client that connects again.
+//! A client that reconnects.
 
 use super::reader::deadline;
 use super::subscriber::SHORTEST_WAIT;
@@ -8,15 +8,16 @@ use corecast_wire::native::Lag;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// A client for use by one thread that connects again when its connection ends, and subscribes again.
+/// A client for use by one thread that reconnects when its connection ends, and restores its subscriptions.
 ///
-/// A connection ends with [`Event::ConnectionLost`], which says what became of messages that were published. The next begins
-/// with [`Event::Reconnected`]; messages may have been missed between the two. Attempts are made by the calls that need a
-/// connection, no earlier than the server suggested, with the delays of [`ReconnectOptions`]. The address is looked up for
-/// each. No further attempt is made once the server says that this side broke the protocol or has too many subscriptions, or
-/// when [`ReconnectOptions::attempts`] have failed.
+/// A connection ends with [`Event::ConnectionLost`], which reports the outcome of published messages. The next one
+/// begins with [`Event::Reconnected`]; messages may have been missed between the two. The calls that need a connection
+/// make the attempts, no earlier than the server suggested and with the delays of [`ReconnectOptions`]. Each attempt
+/// looks the address up again. No further attempt is made once the server says that this side broke the protocol or has
+/// too many subscriptions, or once [`ReconnectOptions::attempts`] have failed.
 ///
-/// A message that asks for no acknowledgement is sent at most once, and nothing tells whether the server has accepted it.
+/// A message that asks for no acknowledgement is sent at most once, and nothing reports whether the server has accepted
+/// it.
 ///
 /// ```no_run
 /// use corecast_client::{Event, Options, ReconnectOptions, ReconnectingClient};
@@ -37,16 +38,16 @@ use std::time::{Duration, Instant};
 pub struct ReconnectingClient {
     address: String,
     options: Options,
-    /// None between two connections.
+    /// The connection; `None` between two connections.
     client: Option<Client>,
     recovery: Recovery,
 }
 
 impl ReconnectingClient {
-    /// Connects, in one attempt: a wrong address is told at once.
+    /// Connects in a single attempt, so that a wrong address is reported at once.
     ///
     /// # Errors
-    /// As [`Client::connect`].
+    /// The same as those of [`Client::connect`].
     pub fn connect(
         address: &(impl ToString + ?Sized),
         options: Options,
@@ -58,21 +59,21 @@ impl ReconnectingClient {
         Ok(Self { address, options, client: Some(client), recovery })
     }
 
-    /// Subscribes to a channel and waits for SUBSCRIBED. Every later connection subscribes again, in the order of the first
-    /// subscriptions.
+    /// Subscribes to a channel and waits for SUBSCRIBED. Every later connection subscribes again, in the order of the
+    /// first subscriptions.
     ///
     /// # Errors
-    /// As [`Subscriber::subscribe`](crate::Subscriber::subscribe). Unless it is [`Error::InvalidArgument`] or no connection
+    /// The same as those of [`Subscriber::subscribe`](crate::Subscriber::subscribe). Unless it is [`Error::InvalidArgument`] or no connection
     /// could be made, the next connection requests the subscription again.
     pub fn subscribe(&mut self, channel: &str) -> Result<(), Error> {
         self.subscribe_with(channel, None)
     }
 
-    /// Subscribes as [`subscribe`](Self::subscribe) does, with the effect of falling behind, as
-    /// [`Subscriber::subscribe_with`](crate::Subscriber::subscribe_with) has it.
+    /// Subscribes as [`subscribe`](Self::subscribe) does, with the effect of falling behind that
+    /// [`Subscriber::subscribe_with`](crate::Subscriber::subscribe_with) describes.
     ///
     /// # Errors
-    /// As [`subscribe`](Self::subscribe).
+    /// The same as those of [`subscribe`](Self::subscribe).
     pub fn subscribe_with(&mut self, channel: &str, lag: Option<Lag>) -> Result<(), Error> {
         error::channel(channel)?;
         self.connect_again(None)?;
@@ -83,7 +84,8 @@ impl ReconnectingClient {
     /// Unsubscribes from a channel and waits for UNSUBSCRIBED.
     ///
     /// # Errors
-    /// As [`Subscriber::unsubscribe`](crate::Subscriber::unsubscribe). Whatever the error, later connections do not subscribe.
+    /// The same as those of [`Subscriber::unsubscribe`](crate::Subscriber::unsubscribe). Later connections do not
+    /// subscribe, whatever the error.
     pub fn unsubscribe(&mut self, channel: &str) -> Result<(), Error> {
         self.recovery.unsubscribed(channel);
         self.on_connection(|client| client.unsubscribe(channel))
@@ -92,20 +94,20 @@ impl ReconnectingClient {
     /// Publishes a message and asks for no answer. Connects first if the connection is known to have ended.
     ///
     /// # Errors
-    /// As [`publish_with`](Self::publish_with).
+    /// The same as those of [`publish_with`](Self::publish_with).
     pub fn publish(&mut self, channel: &str, payload: &[u8]) -> Result<(), Error> {
         self.publish_with(channel, payload, PublishOptions::default()).map(drop)
     }
 
-    /// Publishes a message; if an acknowledgement is asked for, returns the token of [`Event::Published`]. Tokens count on
-    /// over all connections. Connects first if the connection is known to have ended.
+    /// Publishes a message. Returns the token of [`Event::Published`] if an acknowledgement is asked for. Tokens
+    /// continue across connections. Connects first if the connection is known to have ended.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`], [`Error::BufferFull`] (too many unacknowledged messages), [`Error::QueueFull`] (too many
-    /// events not taken): nothing was sent. The error of the last attempt: no further is made. Any other: the connection
-    /// ended, the server may have accepted the message or not, and it is not sent again; the next call connects.
-    /// With [`ReconnectOptions::resend_unacknowledged`] a message that asks for an acknowledgement is kept for the next
-    /// connection instead, and this is no error.
+    /// [`Error::InvalidArgument`], [`Error::BufferFull`] (too many unacknowledged messages), [`Error::QueueFull`] (too
+    /// many events not taken): nothing was sent. The error of the last attempt: no further attempt is made. Any other
+    /// error: the connection ended, the server may or may not have accepted the message, and it is not sent again; the
+    /// next call connects. With [`ReconnectOptions::resend_unacknowledged`] a message that asks for an acknowledgement
+    /// is kept for the next connection instead, and this is not an error.
     pub fn publish_with(
         &mut self,
         channel: &str,
@@ -126,9 +128,8 @@ impl ReconnectingClient {
     /// Waits for the acknowledgement of a message. With [`ReconnectOptions::resend_unacknowledged`] it may come over a later
     /// connection.
     ///
-    /// # Errors
-    /// The error that ended the wait, or the connection if the message is not sent again. [`Error::TimedOut`] also if an
-    /// event has told before what became of the message.
+    /// The error that ended the wait, or the connection if the message is not sent again. [`Error::TimedOut`] also if
+    /// an event has already reported the outcome of the message.
     pub fn wait_published(&mut self, token: u32) -> Result<(), Error> {
         loop {
             if self.recovery.take_published(token)? {
@@ -145,43 +146,43 @@ impl ReconnectingClient {
         }
     }
 
-    /// The next event, waiting for it without limit, through any number of connections.
+    /// Returns the next event. Waits for it without limit, across any number of connections.
     ///
     /// # Errors
-    /// Why no further attempt to connect is made.
+    /// The reason why no further attempt to connect is made.
     pub fn next_event(&mut self) -> Result<Event, Error> {
         loop {
-            // Without a deadline there is an event or an error.
+            // Without a deadline, the result is an event or an error.
             if let Some(event) = self.event_before(None)? {
                 return Ok(event);
             }
         }
     }
 
-    /// The next event, or none if it does not come within `timeout`. An attempt to connect that has begun is finished:
-    /// it may last for [`Options::connect_timeout`] and [`Options::answer_timeout`] beyond.
+    /// Returns the next event, or none if it does not come within `timeout`. An attempt to connect that has begun is
+    /// finished, and may take [`Options::connect_timeout`] and [`Options::answer_timeout`] longer.
     ///
     /// # Errors
-    /// As [`next_event`](Self::next_event).
+    /// The same as those of [`next_event`](Self::next_event).
     pub fn next_event_within(&mut self, timeout: Duration) -> Result<Option<Event>, Error> {
         self.event_before(deadline(timeout.max(SHORTEST_WAIT)))
     }
 
-    /// A publisher over the present connection, for another thread; none between two connections. It ends with the
-    /// connection, and nothing tells what became of its messages.
+    /// Returns a publisher over the current connection, for another thread; `None` between two connections. It ends
+    /// with the connection, and nothing reports the outcome of its messages.
     pub fn publisher(&self) -> Option<Publisher> {
         self.client.as_ref().map(|client| client.publisher.clone())
     }
 
-    /// Says whether there is a connection, as far as this side knows.
+    /// Returns true if there is a connection, as far as this side knows.
     pub fn is_connected(&self) -> bool {
         self.client.is_some()
     }
 
-    /// Sends CLOSE and waits for the server's, as [`Client::close`] does. Does not connect for it.
+    /// Sends CLOSE and waits for the server's, as [`Client::close`] does. Does not reconnect for that.
     ///
     /// # Errors
-    /// As [`Client::close`]; [`Error::Disconnected`] between two connections.
+    /// The same as those of [`Client::close`]; [`Error::Disconnected`] between two connections.
     pub fn close(self) -> Result<(), Error> {
         self.client.map_or(Err(Error::Disconnected), Client::close)
     }
@@ -208,7 +209,7 @@ impl ReconnectingClient {
         }
     }
 
-    /// Calls the client, connecting first, and notes the end of its connection.
+    /// Calls the client, connecting first, and records the end of its connection.
     fn on_connection<T>(&mut self, call: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
         self.connect_again(None)?;
         let Some(client) = &mut self.client else { return Err(Error::Disconnected) };
@@ -219,7 +220,7 @@ impl ReconnectingClient {
         })
     }
 
-    /// Waits and tries until there is a connection; there is none afterwards only if the deadline has passed.
+    /// Waits and tries until there is a connection. There is none afterwards only if the deadline has passed.
     fn connect_again(&mut self, deadline: Option<Instant>) -> Result<(), Error> {
         loop {
             let now = Instant::now();
@@ -241,7 +242,7 @@ impl ReconnectingClient {
         }
     }
 
-    /// One attempt.
+    /// Makes one attempt to connect.
     fn restore(&mut self) -> Result<(), Error> {
         let mut client = Client::connect(self.address.as_str(), &self.options)?;
         let restoration = self.recovery.restoration(client.max_frame())?;

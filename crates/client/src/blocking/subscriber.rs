@@ -1,4 +1,4 @@
-//! The half that reads.
+//! The half of a connection that reads.
 
 use super::outbox::Outbox;
 use super::reader::{Reader, deadline};
@@ -10,13 +10,12 @@ use corecast_wire::native::{Frame, Lag, Reason, Subscribe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Subscribes and reads, answering the server's PINGs as it does.
+/// Subscribes and reads, and answers the server's PINGs while reading.
 ///
-/// A request writes one frame, then reads until its answer has come; what else comes meanwhile is kept
-/// and given by [`next_event`](Self::next_event) in the order of its arrival.
+/// A request writes one frame, then reads until its answer has come. Other events that arrive meanwhile are kept, and
+/// [`next_event`](Self::next_event) returns them in the order of their arrival.
 ///
-/// PINGs are answered only while a call reads. A server that asks for signs of life ends a connection on
-/// which none does.
+/// PINGs are answered only while a call reads. A server that asks for signs of life ends a connection that gives none.
 pub struct Subscriber {
     reader: Reader,
     outbox: Arc<Outbox>,
@@ -25,9 +24,9 @@ pub struct Subscriber {
     next_ping: u64,
 }
 
-/// How long to look for the server's reason when a write has failed.
+/// The time to look for the server's reason when a write has failed.
 const REASON_TIMEOUT: Duration = Duration::from_secs(1);
-/// The shortest wait for an event: the kernel's timer is no finer.
+/// The shortest wait for an event, because the kernel's timer is not finer.
 pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 impl Subscriber {
@@ -39,43 +38,42 @@ impl Subscriber {
             max_queued_bytes: options.max_queued_bytes,
             next_ping: 0,
         };
-        // The read that brought WELCOME may have brought a PING behind it.
+        // The read that brought WELCOME may also have brought a PING.
         subscriber.answer_pings();
         subscriber
     }
 
-    /// Subscribes to a channel and waits for SUBSCRIBED: every message published after this returns will
-    /// come.
+    /// Subscribes to a channel and waits for SUBSCRIBED. Every message published after this returns will be delivered.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for the name; else what ended the wait or the connection, such as
+    /// [`Error::InvalidArgument`] for the name; otherwise the error that ended the wait or the connection, such as
     /// [`Error::Closed`] with [`Code::TooManySubscriptions`].
     pub fn subscribe(&mut self, channel: &str) -> Result<(), Error> {
         self.subscribe_with(channel, None)
     }
 
-    /// Subscribes as [`subscribe`](Self::subscribe) does, and says what falling too far behind in this channel does; if
-    /// nothing, the server's setting counts.
+    /// Subscribes as [`subscribe`](Self::subscribe) does, with the effect of falling too far behind in this channel.
+    /// The server's setting applies if there is none.
     ///
     /// # Errors
-    /// As [`subscribe`](Self::subscribe).
+    /// The same as those of [`subscribe`](Self::subscribe).
     pub fn subscribe_with(&mut self, channel: &str, lag: Option<Lag>) -> Result<(), Error> {
         self.request(Request::Subscribe(Subscribe { channel: error::channel(channel)?, lag }))
     }
 
-    /// Unsubscribes from a channel and waits for UNSUBSCRIBED: messages of the channel may be queued still,
-    /// none will be added.
+    /// Unsubscribes from a channel and waits for UNSUBSCRIBED. Messages of the channel may still be queued, but none
+    /// will be added.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for the name; else what ended the wait or the connection.
+    /// [`Error::InvalidArgument`] for the name; otherwise the error that ended the wait or the connection.
     pub fn unsubscribe(&mut self, channel: &str) -> Result<(), Error> {
         self.request(Request::Unsubscribe(error::channel(channel)?))
     }
 
-    /// Sends a PING, waits for its PONG and returns the time between.
+    /// Sends a PING, waits for its PONG and returns the time between them.
     ///
     /// # Errors
-    /// What ended the wait or the connection.
+    /// The error that ended the wait or the connection.
     pub fn ping(&mut self) -> Result<Duration, Error> {
         let number = self.next_ping.to_be_bytes();
         self.next_ping = self.next_ping.wrapping_add(1);
@@ -87,32 +85,32 @@ impl Subscriber {
     /// Waits for the PUBLISHED that carries `token`, which may have come already.
     ///
     /// # Errors
-    /// What ended the wait or the connection.
+    /// The error that ended the wait or the connection.
     pub fn wait_published(&mut self, token: u32) -> Result<(), Error> {
         self.request(Request::Published(token))
     }
 
-    /// How many messages the server has acknowledged over this connection.
+    /// Returns the number of messages that the server has acknowledged over this connection.
     pub fn acknowledged(&self) -> u64 {
         self.reader.inbox.acknowledged()
     }
 
-    /// The next event, waiting for it without limit.
+    /// Returns the next event. Waits for it without limit.
     ///
     /// # Errors
-    /// Why no more will come: [`Error::Closed`] (after [`Event::Closed`]), [`Error::Rejected`],
-    /// [`Error::Violation`], [`Error::Disconnected`] or [`Error::Io`]. What came before the end is given
+    /// The reason why no more events will come: [`Error::Closed`] (after [`Event::Closed`]), [`Error::Rejected`],
+    /// [`Error::Violation`], [`Error::Disconnected`] or [`Error::Io`]. Events that came before the end are returned
     /// first.
     pub fn next_event(&mut self) -> Result<Event, Error> {
         self.event_before(None)
     }
 
-    /// The next event, or none if it does not come within `timeout`.
+    /// Returns the next event, or none if it does not come within `timeout`.
     ///
-    /// A wait is of 1 ms at least, and the kernel rounds it up to its timer tick, of at most 10 ms.
+    /// A wait takes at least 1 ms, and the kernel rounds it up to its timer tick, of at most 10 ms.
     ///
     /// # Errors
-    /// As [`next_event`](Self::next_event).
+    /// The same as those of [`next_event`](Self::next_event).
     pub fn next_event_within(&mut self, timeout: Duration) -> Result<Option<Event>, Error> {
         match self.event_before(deadline(timeout.max(SHORTEST_WAIT))) {
             Ok(event) => Ok(Some(event)),
@@ -124,22 +122,22 @@ impl Subscriber {
     /// Sends CLOSE and waits for the server's, as [`wait_closed`](Self::wait_closed) does.
     ///
     /// # Errors
-    /// As there.
+    /// The same as those of [`wait_closed`](Self::wait_closed).
     pub fn close(self) -> Result<(), Error> {
-        // If this cannot be sent the server may have said why: that is read below.
+        // If this cannot be sent, the server may have sent a reason, which is read below.
         let _ = self.outbox.send(&Frame::Close(Reason::new(Code::Normal, "")));
         self.wait_closed()
     }
 
-    /// Waits for the server's CLOSE, once this side's was sent: it comes when the server has read, and accepted, all
-    /// that was sent before. Events that were not taken are dropped.
+    /// Waits for the server's CLOSE after this side has sent its own. The server sends it once it has read and accepted
+    /// everything that was sent before. Events that were not taken are dropped.
     ///
-    /// The wait goes on while the server acknowledges messages, or takes bytes that had to wait for it.
+    /// The wait continues while the server acknowledges messages, or takes bytes that had to wait for it.
     ///
     /// # Errors
-    /// [`Error::Unanswered`] if it does neither for [`Options::answer_timeout`], nor ends the stream;
-    /// [`Error::Closed`] if the server closed with a code other than [`Code::Normal`]; else what ended the
-    /// connection instead of CLOSE.
+    /// [`Error::Unanswered`] if it does neither for [`Options::answer_timeout`], nor ends the stream; [`Error::Closed`]
+    /// if the server closed with a code other than [`Code::Normal`]; otherwise the error that ended the connection
+    /// instead of CLOSE.
     pub fn wait_closed(mut self) -> Result<(), Error> {
         let mut patience = Patience::new(Instant::now(), self.answer_timeout, self.progress());
         loop {
@@ -156,7 +154,7 @@ impl Subscriber {
         }
     }
 
-    /// What a failed write means: the server's reason for ending the connection if it gave one, else
+    /// Returns the cause of a failed write: the server's reason for ending the connection if it gave one, otherwise
     /// `error`. Reads no more than may be kept.
     pub(crate) fn explain(&mut self, error: Error) -> Error {
         if !matches!(error, Error::Io(_) | Error::Disconnected) {
@@ -183,7 +181,7 @@ impl Subscriber {
         }
     }
 
-    /// Takes what has come and was not given, because nothing more will come.
+    /// Takes the events that were received but not returned, because nothing more will come.
     pub(super) fn into_events(mut self) -> impl Iterator<Item = Event> {
         std::iter::from_fn(move || self.reader.inbox.pop())
     }
@@ -209,7 +207,7 @@ impl Subscriber {
         Progress { acknowledged: self.acknowledged(), unsent_bytes: self.outbox.unsent_bytes().map(u64::from) }
     }
 
-    /// One read, or a look at the send queue; false once patience is at its end.
+    /// Reads once or checks the send queue. Returns false once patience is exhausted.
     fn receive_patiently(&mut self, patience: &mut Patience, awaited: &'static str) -> Result<bool, Error> {
         match self.receive(patience.next_look(Instant::now()), awaited) {
             Ok(()) | Err(Error::TimedOut { .. }) => Ok(patience.lasts(Instant::now(), self.progress())),
@@ -217,7 +215,7 @@ impl Subscriber {
         }
     }
 
-    /// One read, and the PONGs that it makes due.
+    /// Reads once and sends the PONGs that are due.
     fn receive(&mut self, deadline: Option<Instant>, awaited: &'static str) -> Result<(), Error> {
         self.reader.receive(deadline, awaited)?;
         self.answer_pings();
@@ -227,7 +225,7 @@ impl Subscriber {
     fn answer_pings(&mut self) {
         let pongs = self.reader.inbox.take_pongs();
         if !pongs.is_empty() {
-            // A connection that cannot be written to is found out by reading, with the server's reason.
+            // A failed write is discovered by reading, which also finds the server's reason.
             let _ = self.outbox.send_encoded(&pongs, 0);
         }
     }

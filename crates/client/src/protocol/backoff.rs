@@ -1,11 +1,11 @@
-//! How long to wait before the next attempt to connect.
+//! The delay before the next attempt to connect.
 
 use crate::ReconnectOptions;
 use std::time::Duration;
 
-/// Exponential back-off with jitter, below the delay that the server suggests.
+/// Exponential back-off with jitter, of at least the delay that the server suggests.
 ///
-/// Half of each delay is random ("equal jitter"), so that the clients of a server that died do not return together:
+/// Half of each delay is random ("equal jitter"), so that the clients of a failed server do not return together:
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
 pub(crate) struct Backoff {
     initial: Duration,
@@ -20,9 +20,9 @@ impl Backoff {
         Self { initial: initial_delay, max: max_delay, max_suggested: max_suggested_delay, random }
     }
 
-    /// The delay behind `failures` attempts in vain and what the server suggested, if it did.
+    /// Returns the delay after `failures` failed attempts and the server's suggestion, if there is one.
     ///
-    /// Before the first attempt the suggestion alone counts, since the server has spread its clients already.
+    /// Before the first attempt the suggestion alone counts, because the server has spread its clients already.
     pub(crate) fn delay(&mut self, failures: u32, suggested: Option<Duration>) -> Duration {
         match suggested.map(|suggested| suggested.min(self.max_suggested)) {
             Some(suggested) if failures == 0 => suggested,

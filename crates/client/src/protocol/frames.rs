@@ -1,10 +1,10 @@
-//! Frames to bytes, within the limit that the server announced.
+//! Encoding of frames within the limit that the server announced.
 
 use crate::error::InvalidArgument;
 use crate::{PublishOptions, error};
 use corecast_wire::native::{self, Frame, Publish};
 
-/// Of a frame, what its length field does not count.
+/// The bytes of a frame that its length field does not count.
 pub(super) const LENGTH_LEN: usize = 4;
 
 /// Appends a frame, or nothing if its length field is over `max_frame`.
@@ -19,7 +19,7 @@ pub(crate) fn append(frame: &Frame<'_>, max_frame: u32, bytes: &mut Vec<u8>) -> 
     Ok(())
 }
 
-/// Appends a PUBLISH; `token` gives the number of the acknowledgement, if one is asked for, and is returned.
+/// Appends a PUBLISH. If an acknowledgement is asked for, `token` supplies its number, which is returned.
 pub(crate) fn encode_publish(
     (channel, payload): (&str, &[u8]),
     options: PublishOptions,

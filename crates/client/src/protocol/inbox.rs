@@ -1,4 +1,4 @@
-//! What has come and was not yet taken, as a state machine without a socket.
+//! Received events that were not yet taken, as a state machine without a socket.
 
 use crate::event::Incoming;
 use crate::{Error, Event, Violation};
@@ -8,28 +8,28 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// Bytes in, events out.
+/// Turns received bytes into events.
 ///
-/// Invariant: after the end nothing is added; what came before it is given first.
+/// Invariant: nothing is added after the end, and the events before it are returned first.
 pub struct Inbox {
     decoder: Decoder,
     reassembly: Reassembly,
     state: State,
 }
 
-/// What frames change, apart from the reassembly that lends them.
+/// The state that frames change, separate from the reassembly that lends them.
 #[derive(Default)]
 struct State {
     max_frame: Option<u32>,
     events: VecDeque<Event>,
     queued_bytes: usize,
-    /// PUBLISHED frames so far.
+    /// The number of PUBLISHED frames so far.
     acknowledged: u64,
     pongs: Vec<u8>,
     end: Option<End>,
 }
 
-/// Why nothing more will come.
+/// The reason why nothing more will come.
 #[derive(Clone, Debug)]
 enum End {
     Closed { code: u16, text: String, reconnect_delay: Option<Duration> },
@@ -41,12 +41,12 @@ enum End {
 }
 
 impl Inbox {
-    /// One that accepts frames with a length field up to `max_frame`.
+    /// Creates an inbox that accepts frames with a length field up to `max_frame`.
     pub fn new(max_frame: u32) -> Self {
         Self { decoder: Decoder::new(Limits { max_frame }), reassembly: Reassembly::new(), state: State::default() }
     }
 
-    /// Takes in what was read.
+    /// Processes bytes that were read.
     pub fn push(&mut self, chunk: &[u8]) {
         let Self { decoder, reassembly, state } = self;
         let pushed = reassembly.push(decoder, chunk, |frame| {
@@ -58,28 +58,28 @@ impl Inbox {
         }
     }
 
-    /// Takes in the end of the stream.
+    /// Processes the end of the stream.
     pub fn disconnect(&mut self) {
         self.state.end_with(End::Disconnected);
     }
 
-    /// The limit in WELCOME, once it has come.
+    /// Returns the limit in WELCOME, once it has come.
     pub(crate) fn max_frame(&self) -> Option<u32> {
         self.state.max_frame
     }
 
-    /// How many PUBLISHED frames have come.
+    /// Returns the number of PUBLISHED frames received.
     pub(crate) fn acknowledged(&self) -> u64 {
         self.state.acknowledged
     }
 
-    /// The PONGs that are due, encoded. Empty after the end.
+    /// Takes the PONGs that are due, encoded. Empty after the end.
     pub fn take_pongs(&mut self) -> Vec<u8> {
         let pongs = std::mem::take(&mut self.state.pongs);
         if self.state.end.is_some() { Vec::new() } else { pongs }
     }
 
-    /// The next event, in the order of arrival.
+    /// Takes the next event, in the order of arrival.
     pub fn pop(&mut self) -> Option<Event> {
         let event = self.state.events.pop_front()?;
         self.state.queued_bytes -= event.weight();
@@ -90,12 +90,13 @@ impl Inbox {
         self.state.events.len()
     }
 
-    /// What the queued events count against [`Options::max_queued_bytes`](crate::Options::max_queued_bytes).
+    /// Returns the bytes that the queued events count against
+    /// [`Options::max_queued_bytes`](crate::Options::max_queued_bytes).
     pub fn queued_bytes(&self) -> usize {
         self.state.queued_bytes
     }
 
-    /// Takes the first event that is `wanted` out of the queue, looking from `from` on.
+    /// Takes the first event from index `from` on that is `wanted` out of the queue.
     pub(crate) fn take_from(&mut self, from: usize, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
         let found = self.state.events.range(from..).position(wanted)?;
         let event = self.state.events.remove(from + found)?;
@@ -108,10 +109,10 @@ impl Inbox {
         self.state.queued_bytes = 0;
     }
 
-    /// Looks whether something more may come.
+    /// Returns without an error if more may come.
     ///
     /// # Errors
-    /// Why nothing will.
+    /// The reason why nothing more will come.
     pub fn check_open(&self) -> Result<(), Error> {
         Err(match self.state.end.clone() {
             None => return Ok(()),
@@ -151,7 +152,8 @@ impl State {
         }
     }
 
-    /// Before WELCOME it is not the protocol that is broken: another one is spoken.
+    /// Ends with the reason for bytes that cannot be decoded. Before WELCOME, the peer speaks another protocol rather
+    /// than breaking this one.
     fn undecodable(&mut self, error: DecodeError) {
         self.end_with(match error {
             error if self.max_frame.is_none() => End::NotNative(error.into()),

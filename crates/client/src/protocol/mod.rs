@@ -1,7 +1,8 @@
-//! The protocol as a client sees it, without a socket, a clock or a thread: both variants drive this code.
+//! The client's side of the protocol, without a socket, a clock or a thread. Both variants drive this code.
 //!
-//! Owns what received bytes mean ([`Inbox`]), which answer a request waits for and for how long, what waits to be
-//! written, and what outlives a connection: subscriptions, unacknowledged messages and the time of the next attempt.
+//! This module owns the processing of received bytes ([`Inbox`]), the wait of a request for its answer, the frames that
+//! wait to be written, and the state that outlives a connection: subscriptions, unacknowledged messages and the time of
+//! the next attempt.
 //!
 //! Invariants: time and bytes come in as arguments; nothing here blocks or awaits.
 

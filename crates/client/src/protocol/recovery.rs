@@ -7,18 +7,18 @@ use corecast_wire::native::{Frame, Lag, Subscribe};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// The state of a client that connects again.
+/// The state of a client that reconnects.
 ///
-/// Events of a connection that has ended are kept here, in front of those of the next.
+/// Events of a connection that has ended are kept here, before those of the next.
 pub(crate) struct Recovery {
     options: ReconnectOptions,
     backoff: Backoff,
     state: State,
-    /// Attempts since the last connection that lasted.
+    /// The number of attempts since the last connection that lasted.
     attempts: u32,
-    /// In the order of subscribing.
+    /// The subscriptions, in the order of subscribing.
     subscriptions: Vec<(String, Option<Lag>)>,
-    /// In the order of publishing.
+    /// The unacknowledged messages, in the order of publishing.
     unacknowledged: VecDeque<Unacknowledged>,
     unacknowledged_bytes: usize,
     next_token: u32,
@@ -35,12 +35,12 @@ enum State {
 /// A message whose PUBLISHED has not come.
 struct Unacknowledged {
     token: u32,
-    /// The frame, if it is to be sent again.
+    /// The frame, if it is to be sent again; otherwise empty.
     frame: Vec<u8>,
 }
 
 impl Unacknowledged {
-    /// Bytes that each message counts for beside its frame.
+    /// The bytes that each message counts for in addition to its frame.
     const OVERHEAD: usize = 64;
 
     fn weight(&self) -> usize {
@@ -48,11 +48,11 @@ impl Unacknowledged {
     }
 }
 
-/// The next thing for the client to do.
+/// The next step of the client.
 pub(crate) enum Step {
     /// Use the connection.
     Use,
-    /// Wait until then.
+    /// Wait until this time.
     WaitUntil(Instant),
     /// Try to connect.
     Connect,
@@ -61,14 +61,14 @@ pub(crate) enum Step {
 /// The first frames of a new connection.
 pub(crate) struct Restoration {
     pub(crate) frames: Vec<u8>,
-    /// PUBLISH frames among them.
+    /// The number of PUBLISH frames among them.
     pub(crate) resent: u64,
-    /// Tokens of messages that the server does not accept any more.
+    /// Tokens of messages that are too large for this server.
     pub(crate) too_large: Vec<u32>,
 }
 
 impl Recovery {
-    /// The state of a client that is connected.
+    /// Creates the state of a client that is connected.
     pub(crate) fn new(options: ReconnectOptions, random: fastrand::Rng, now: Instant) -> Self {
         let backoff = Backoff::new(&options, random);
         Self {
@@ -85,11 +85,11 @@ impl Recovery {
         }
     }
 
-    /// The next thing to do.
+    /// Returns the next step.
     ///
     /// # Errors
-    /// Why no connection will be tried any more; or [`Error::QueueFull`], if the events of earlier connections are over
-    /// `max_queued_bytes`: they have to be taken first.
+    /// The reason why no further connection will be tried; or [`Error::QueueFull`] if the events of earlier connections
+    /// are over `max_queued_bytes`, and have to be taken first.
     pub(crate) fn next_step(&self, now: Instant, max_queued_bytes: usize) -> Result<Step, Error> {
         match &self.state {
             State::Connected { .. } => Ok(Step::Use),
@@ -102,22 +102,22 @@ impl Recovery {
         }
     }
 
-    /// The next event of an earlier connection, or of the change from one to another.
+    /// Takes the next event of an earlier connection, or of the change from one connection to another.
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
         self.queued_bytes -= event.weight();
         Some(event)
     }
 
-    /// Takes in an event that is given to the program.
+    /// Processes an event that is returned to the program.
     pub(crate) fn observe(&mut self, event: &Event) {
         if let Event::Published { token } = event {
             self.forget(*token);
         }
     }
 
-    /// Takes in the end of the connection: `rest` is what it brought and was not taken, `unwritten` how many messages were
-    /// not written to it.
+    /// Processes the end of the connection. `rest` are the events that it brought and that were not taken, and
+    /// `unwritten` is the number of messages that were not written to it.
     pub(crate) fn lost(&mut self, error: &Error, rest: impl Iterator<Item = Event>, unwritten: u64, now: Instant) {
         let State::Connected { since } = self.state else { return };
         rest.for_each(|event| self.queue(event));
@@ -130,7 +130,7 @@ impl Recovery {
         self.queue(Event::ConnectionLost { reason: error.to_string(), retry_after, unacknowledged, unwritten });
     }
 
-    /// Takes in an attempt that failed.
+    /// Processes a failed attempt.
     pub(crate) fn failed(&mut self, error: &Error, now: Instant) {
         self.attempts = self.attempts.saturating_add(1);
         if self.wait_or_end(error, now).is_none() {
@@ -139,7 +139,7 @@ impl Recovery {
         }
     }
 
-    /// Sets the time of the next attempt, and returns how far off it is; none if there will be no further attempt.
+    /// Sets the time of the next attempt. Returns the time until then, or none if there will be no further attempt.
     fn wait_or_end(&mut self, error: &Error, now: Instant) -> Option<Duration> {
         let exhausted = self.options.attempts.is_some_and(|attempts| self.attempts >= attempts);
         let delay = self.backoff.delay(self.attempts, error.reconnect_delay());
@@ -160,10 +160,10 @@ impl Recovery {
         self.unacknowledged.drain(..).map(|message| message.token).collect()
     }
 
-    /// The frames that restore the state on a new connection, in the order of subscribing and of publishing.
+    /// Returns the frames that restore the state on a new connection, in the order of subscribing and of publishing.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`]: the server accepts so little that it cannot be subscribed to a channel.
+    /// [`Error::InvalidArgument`]: the server's limit is too small for a SUBSCRIBE.
     pub(crate) fn restoration(&self, max_frame: u32) -> Result<Restoration, Error> {
         let mut restoration = Restoration { frames: Vec::new(), resent: 0, too_large: Vec::new() };
         for (channel, lag) in &self.subscriptions {
@@ -181,7 +181,7 @@ impl Recovery {
         Ok(restoration)
     }
 
-    /// Takes in a new connection, to which the restoration was written.
+    /// Processes a new connection, to which the restoration was written.
     pub(crate) fn connected(&mut self, restoration: Restoration, now: Instant) {
         let Restoration { resent, too_large, .. } = restoration;
         self.attempts = self.attempts.saturating_add(1);
@@ -192,13 +192,13 @@ impl Recovery {
         self.queue(Event::Reconnected { attempts: self.attempts, resent, too_large });
     }
 
-    /// Takes in a subscription that the server has confirmed, or will.
+    /// Records a subscription that the server has confirmed, or will confirm.
     pub(crate) fn subscribed(&mut self, channel: &str, lag: Option<Lag>) {
         self.unsubscribed(channel);
         self.subscriptions.push((channel.to_owned(), lag));
     }
 
-    /// Takes in the end of a subscription.
+    /// Records the end of a subscription.
     pub(crate) fn unsubscribed(&mut self, channel: &str) {
         self.subscriptions.retain(|(subscribed, _)| subscribed != channel);
     }
@@ -206,7 +206,7 @@ impl Recovery {
     /// Encodes a message, and gives it a token if it asks for an acknowledgement.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`], [`Error::BufferFull`]: there is no message.
+    /// [`Error::InvalidArgument`], [`Error::BufferFull`]: no message was encoded.
     pub(crate) fn encode(
         &mut self,
         (channel, payload): (&str, &[u8]),
@@ -221,20 +221,21 @@ impl Recovery {
         Ok((frame, token))
     }
 
-    /// Takes in that a message was sent, or why it could not be. Returns true if its acknowledgement may still come.
+    /// Records that a message was sent, or the reason why it was not. Returns true if its acknowledgement may still
+    /// come.
     pub(crate) fn sent(&mut self, frame: &[u8], token: Option<u32>, failure: Option<&Error>) -> bool {
         let kept = token.filter(|_| failure.is_none_or(|error| self.resends(error)));
         kept.inspect(|token| self.published(*token, frame)).is_some()
     }
 
-    /// The token of the next message that asks for an acknowledgement.
+    /// Returns the token of the next message that asks for an acknowledgement.
     fn next_token(&mut self) -> u32 {
         let token = self.next_token;
         self.next_token = token.wrapping_add(1);
         token
     }
 
-    /// Says whether one more message may wait for its acknowledgement.
+    /// Checks that one more message may wait for its acknowledgement.
     ///
     /// # Errors
     /// [`Error::BufferFull`].
@@ -247,7 +248,7 @@ impl Recovery {
         Ok(())
     }
 
-    /// Takes in a message that asks for an acknowledgement.
+    /// Records a message that asks for an acknowledgement.
     fn published(&mut self, token: u32, frame: &[u8]) {
         let frame = if self.options.resend_unacknowledged { frame.to_vec() } else { Vec::new() };
         let message = Unacknowledged { token, frame };
@@ -255,19 +256,19 @@ impl Recovery {
         self.unacknowledged.push_back(message);
     }
 
-    /// Forgets a message: it was acknowledged, or its caller was told that it failed.
+    /// Forgets a message that was acknowledged, or whose failure its caller was told of.
     pub(crate) fn forget(&mut self, token: u32) {
-        // Acknowledgements come in the order of publishing, so the first is nearly always the one.
+        // Acknowledgements come in the order of publishing, so it is nearly always the first.
         if let Some(place) = self.unacknowledged.iter().position(|message| message.token == token) {
             let message = self.unacknowledged.remove(place).expect("found there");
             self.unacknowledged_bytes -= message.weight();
         }
     }
 
-    /// Takes the acknowledgement of a message out of the queue; false if it is still to come.
+    /// Takes the acknowledgement of a message out of the queue. Returns false if it is still to come.
     ///
     /// # Errors
-    /// [`Error::TimedOut`]: the program has had it, or was told that it will not come.
+    /// [`Error::TimedOut`]: the program has already received it, or was told that it will not come.
     pub(crate) fn take_published(&mut self, token: u32) -> Result<bool, Error> {
         let answer = Event::Published { token };
         if let Some(place) = self.events.iter().position(|event| *event == answer) {
@@ -278,12 +279,12 @@ impl Recovery {
         if self.awaits(token) { Ok(false) } else { Err(Error::TimedOut { awaited: "PUBLISHED" }) }
     }
 
-    /// Says whether unacknowledged messages are sent again after this end of the connection.
+    /// Returns true if unacknowledged messages are sent again after a connection ended like this.
     fn resends(&self, error: &Error) -> bool {
         self.options.resend_unacknowledged && error.is_temporary()
     }
 
-    /// Says whether the acknowledgement of a message may still come.
+    /// Returns true if the acknowledgement of a message may still come.
     pub(crate) fn awaits(&self, token: u32) -> bool {
         self.unacknowledged.iter().any(|message| message.token == token)
     }

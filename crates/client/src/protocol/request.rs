@@ -5,19 +5,19 @@ use crate::{Error, Event};
 use corecast_wire::ChannelName;
 use corecast_wire::native::{Frame, Subscribe};
 
-/// Something that the server answers.
+/// A request that the server answers.
 #[derive(Clone, Copy)]
 pub(crate) enum Request<'a> {
     Subscribe(Subscribe<'a>),
     Unsubscribe(ChannelName<'a>),
-    /// The body of the PING.
+    /// A PING with this body.
     Ping(&'a [u8; 8]),
     /// A PUBLISH that was sent before, by its token.
     Published(u32),
 }
 
 impl<'a> Request<'a> {
-    /// The frame to send; none if it was sent before.
+    /// Returns the frame to send; `None` if it was sent before.
     pub(crate) fn frame(&self) -> Option<Frame<'a>> {
         match *self {
             Self::Subscribe(subscribe) => Some(Frame::Subscribe(subscribe)),
@@ -27,7 +27,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The name of the answer.
+    /// Returns the name of the answer.
     pub(crate) fn awaited(&self) -> &'static str {
         match self {
             Self::Subscribe(_) => "SUBSCRIBED",
@@ -51,23 +51,23 @@ impl<'a> Request<'a> {
 /// The wait for the answer to a request.
 pub(crate) struct Wait<'a> {
     request: Request<'a>,
-    /// How much of the queue cannot hold the answer, or has been looked at.
+    /// The index in the queue from which to look. Earlier events cannot be the answer, or have been examined.
     from: usize,
     max_queued_bytes: usize,
 }
 
 impl<'a> Wait<'a> {
-    /// A wait that begins before the request is sent: what is queued by then cannot answer it.
+    /// Creates a wait before the request is sent. Events that are queued by then cannot answer it.
     pub(crate) fn new(request: Request<'a>, inbox: &Inbox, max_queued_bytes: usize) -> Self {
-        // The answer to an earlier request may have come already.
+        // The PUBLISHED of an earlier PUBLISH may have come already.
         let from = if request.frame().is_some() { inbox.len() } else { 0 };
         Self { request, from, max_queued_bytes }
     }
 
-    /// Takes the answer out of the queue; false if more has to be received first.
+    /// Takes the answer out of the queue. Returns false if more has to be received first.
     ///
     /// # Errors
-    /// Why it will not come, or why no more may be received before events are taken.
+    /// The reason why it will not come, or why no more may be received before events are taken.
     pub(crate) fn is_over(&mut self, inbox: &mut Inbox) -> Result<bool, Error> {
         if inbox.take_from(self.from, |event| self.request.is_answered_by(event)).is_some() {
             return Ok(true);

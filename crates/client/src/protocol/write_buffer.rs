@@ -1,21 +1,21 @@
-//! Encoded frames that wait to be written, and when they are.
+//! Encoded frames that wait to be written, and the time at which they are.
 
 use crate::{BufferOptions, Error};
 use std::time::Instant;
 
-/// Frames in the order in which they were appended. One writer takes all of them at a time.
+/// Frames in the order in which they were appended. The writer takes all of them at a time.
 ///
-/// Invariant: after a failure nothing is taken or appended any more, since a frame may be half written.
+/// Invariant: after a failure nothing is taken or appended any more, because a frame may be half written.
 #[derive(Default)]
 pub(crate) struct WriteBuffer {
     bytes: Vec<u8>,
-    /// PUBLISH frames in `bytes`.
+    /// The number of PUBLISH frames in `bytes`.
     messages: u64,
-    /// Bytes and PUBLISH frames that the writer has taken and not reported yet.
+    /// The bytes and PUBLISH frames that the writer has taken and not reported yet.
     in_flight: (usize, u64),
-    /// When the writer is to take what is here; none if nothing asks for it.
+    /// The time at which the writer must take the bytes; `None` if nothing asks for it.
     due: Option<Due>,
-    /// Batches that the writer has taken so far.
+    /// The number of batches that the writer has taken so far.
     taken: u64,
     failure: Failure,
     ended: bool,
@@ -31,59 +31,60 @@ enum Due {
 enum Failure {
     #[default]
     None,
-    /// The error was not told to anybody yet.
+    /// The error has not been reported yet.
     New(Error),
     Told,
 }
 
-/// When an appended frame is written.
+/// The priority of an appended frame, which decides when it is written.
 #[derive(Clone, Copy)]
 pub(crate) enum Priority<'a> {
-    /// As soon as the writer is idle, with everything before it. The blocking client writes such frames itself.
+    /// As soon as the writer is idle, together with everything before it. The blocking client writes such frames
+    /// itself.
     #[cfg(any(feature = "tokio", test))]
     AtOnce,
-    /// As the options say.
+    /// According to the options.
     Buffered(&'a BufferOptions),
 }
 
-/// The next thing for the writer to do.
+/// The next step of the writer.
 pub(crate) enum Write {
-    /// Write this and report with [`WriteBuffer::written`].
+    /// Write these bytes and report with [`WriteBuffer::written`].
     Bytes {
         /// Whole frames.
         bytes: Vec<u8>,
-        /// PUBLISH frames among them.
+        /// The number of PUBLISH frames among them.
         messages: u64,
     },
-    /// Wait until then, or until the buffer has changed.
+    /// Wait until this time, or until the buffer has changed.
     WaitUntil(Instant),
     /// Wait until the buffer has changed.
     Wait,
-    /// End: nothing will come.
+    /// End, because nothing more will come.
     End,
 }
 
-/// Bytes of capacity that the buffer keeps between two batches; more is given back.
+/// The capacity in bytes that the buffer keeps between two batches; a larger one is freed.
 const KEPT_BYTES: usize = 1024 * 1024;
 
 impl WriteBuffer {
-    /// Says whether `len` more bytes fit below `limit`. A frame over the limit fits into an empty buffer.
+    /// Returns true if `len` more bytes fit below `limit`. A frame over the limit fits into an empty buffer.
     pub(crate) fn has_room(&self, len: usize, limit: usize) -> bool {
         let held = self.held_bytes();
         held == 0 || held.saturating_add(len) <= limit
     }
 
-    /// Bytes that were not written yet.
+    /// Returns the number of bytes that were not written yet.
     pub(crate) fn held_bytes(&self) -> usize {
         self.bytes.len() + self.in_flight.0
     }
 
-    /// Messages that were not written yet, or never will be.
+    /// Returns the number of messages that were not written yet, or never will be.
     pub(crate) fn unwritten(&self) -> u64 {
         self.messages + self.in_flight.1
     }
 
-    /// Appends encoded frames, `messages` of them PUBLISH.
+    /// Appends encoded frames; `messages` of them are PUBLISH.
     pub(crate) fn append(&mut self, frames: &[u8], messages: u64, priority: Priority<'_>, now: Instant) {
         self.bytes.extend_from_slice(frames);
         self.messages += messages;
@@ -91,7 +92,7 @@ impl WriteBuffer {
             #[cfg(any(feature = "tokio", test))]
             Priority::AtOnce => Some(Due::Now),
             Priority::Buffered(options) if self.bytes.len() >= options.flush_bytes => Some(Due::Now),
-            // A delay that no clock reaches is for ever: size or a call flushes.
+            // A delay that no clock reaches never ends, so only the size or a call flushes.
             Priority::Buffered(options) => now.checked_add(options.flush_delay).map(Due::At),
         };
         self.due = match (self.due, due) {
@@ -109,12 +110,12 @@ impl WriteBuffer {
         self.taken + 1
     }
 
-    /// Says whether everything up to the mark was written.
+    /// Returns true if everything up to the mark was written.
     pub(crate) fn is_written(&self, mark: u64) -> bool {
         self.taken > mark || (self.taken == mark && self.in_flight.0 == 0)
     }
 
-    /// The next thing for the writer to do.
+    /// Returns the next step of the writer.
     pub(crate) fn next_write(&mut self, now: Instant) -> Write {
         if !matches!(self.failure, Failure::None) {
             return Write::End;
@@ -141,7 +142,7 @@ impl WriteBuffer {
         Write::Bytes { bytes, messages }
     }
 
-    /// Takes in how writing ended, and the space of what was written.
+    /// Records the result of a write, and takes back the written buffer.
     pub(crate) fn written(&mut self, mut space: Vec<u8>, result: Result<(), Error>) {
         match result {
             Ok(()) => self.in_flight = (0, 0),
@@ -153,15 +154,15 @@ impl WriteBuffer {
         }
     }
 
-    /// No frame will be appended; what is here is written.
+    /// Declares that no frame will be appended. The remaining ones are still written.
     pub(crate) fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Looks whether frames can be written.
+    /// Checks that frames can be written.
     ///
     /// # Errors
-    /// Why not, the first time; [`Error::Disconnected`] from then on.
+    /// The reason why they cannot, the first time; [`Error::Disconnected`] from then on.
     pub(crate) fn check(&mut self) -> Result<(), Error> {
         match std::mem::take(&mut self.failure) {
             Failure::None => return Ok(()),

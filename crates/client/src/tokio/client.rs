@@ -1,4 +1,4 @@
-//! Both halves in one task.
+//! Both halves of a connection in one task.
 
 use super::outbox::{Outbox, write};
 use super::reader::{Reader, within};
@@ -17,10 +17,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects and agrees on the version of the protocol. Cancelled, it has ended the connection.
+    /// Connects and agrees on the version of the protocol. Cancelling the call ends the connection.
     ///
     /// # Errors
-    /// As the blocking [`Client::connect`](crate::Client::connect).
+    /// The same as those of the blocking [`Client::connect`](crate::Client::connect).
     ///
     /// # Panics
     /// If it is not called on a tokio runtime with I/O and time.
@@ -40,16 +40,17 @@ impl Client {
     /// Publishes a message and asks for no answer. See [`Publisher::publish`].
     ///
     /// # Errors
-    /// As [`Publisher::publish`], but if the server said why it ended the connection, that.
+    /// The same as those of [`Publisher::publish`]. If the server gave a reason for ending the connection, the error is
+    /// that reason.
     pub async fn publish(&mut self, channel: &str, payload: &[u8]) -> Result<(), Error> {
         self.publish_with(channel, payload, PublishOptions::default()).await.map(drop)
     }
 
-    /// Publishes a message; if an acknowledgement is asked for, returns the token for
-    /// [`wait_published`](Self::wait_published).
+    /// Publishes a message. Returns the token for [`wait_published`](Self::wait_published) if an acknowledgement is
+    /// asked for.
     ///
     /// # Errors
-    /// As [`publish`](Self::publish).
+    /// The same as those of [`publish`](Self::publish).
     pub async fn publish_with(
         &mut self,
         channel: &str,
@@ -62,10 +63,11 @@ impl Client {
         }
     }
 
-    /// Publishes a message and waits until the server has accepted it. Cancelled, the message was published or not.
+    /// Publishes a message and waits until the server has accepted it. If the call is cancelled, the message may or may
+    /// not have been published.
     ///
     /// # Errors
-    /// As [`publish`](Self::publish), and what ended the wait.
+    /// The same as those of [`publish`](Self::publish), and the error that ended the wait.
     pub async fn publish_acknowledged(&mut self, channel: &str, payload: &[u8]) -> Result<(), Error> {
         let options = PublishOptions { acknowledge: true, ..PublishOptions::default() };
         match self.publish_with(channel, payload, options).await? {
@@ -77,7 +79,7 @@ impl Client {
     /// See [`Subscriber::wait_published`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::wait_published`].
     pub async fn wait_published(&mut self, token: u32) -> Result<(), Error> {
         self.subscriber.wait_published(token).await
     }
@@ -85,7 +87,7 @@ impl Client {
     /// See [`Subscriber::subscribe`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::subscribe`].
     pub async fn subscribe(&mut self, channel: &str) -> Result<(), Error> {
         self.subscriber.subscribe(channel).await
     }
@@ -93,7 +95,7 @@ impl Client {
     /// See [`Subscriber::subscribe_with`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::subscribe_with`].
     pub async fn subscribe_with(&mut self, channel: &str, lag: Option<Lag>) -> Result<(), Error> {
         self.subscriber.subscribe_with(channel, lag).await
     }
@@ -101,7 +103,7 @@ impl Client {
     /// See [`Subscriber::unsubscribe`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::unsubscribe`].
     pub async fn unsubscribe(&mut self, channel: &str) -> Result<(), Error> {
         self.subscriber.unsubscribe(channel).await
     }
@@ -109,7 +111,7 @@ impl Client {
     /// See [`Subscriber::next_event`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::next_event`].
     pub async fn next_event(&mut self) -> Result<Event, Error> {
         self.subscriber.next_event().await
     }
@@ -117,7 +119,7 @@ impl Client {
     /// See [`Subscriber::ping`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::ping`].
     pub async fn ping(&mut self) -> Result<Duration, Error> {
         self.subscriber.ping().await
     }
@@ -130,25 +132,25 @@ impl Client {
     /// See [`Subscriber::close`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Subscriber::close`].
     pub async fn close(self) -> Result<(), Error> {
         self.subscriber.close().await
     }
 
-    /// The halves, for two tasks or more.
+    /// Splits the client into its halves, for two tasks or more.
     pub fn split(self) -> (Publisher, Subscriber) {
         (self.publisher, self.subscriber)
     }
 }
 
-/// Says HELLO and returns the limit in WELCOME.
+/// Sends HELLO and returns the limit in WELCOME.
 async fn greet(writing: &OwnedWriteHalf, reader: &mut Reader, options: &Options) -> Result<u32, Error> {
     let mut hello = Vec::new();
     native::encode(&Frame::Hello { version: native::VERSION }, &mut hello);
     write(writing, &hello, options.write_timeout).await?;
     let deadline = Instant::now().checked_add(options.answer_timeout);
     loop {
-        // WELCOME first: the end may be behind it, and is for the first call to tell.
+        // WELCOME comes first. The end of the connection may follow it, and is left for the first call to report.
         if let Some(max_frame) = reader.inbox.max_frame() {
             return Ok(max_frame);
         }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Frames for a task that writes them, whole and in order. Dropping it lets the task write the rest and end.
+/// Frames for a task that writes them, whole and in order. Dropping the outbox lets the task write the rest and end.
 pub(super) struct Outbox {
     shared: Arc<Shared>,
     max_unwritten_bytes: usize,
@@ -22,12 +22,12 @@ struct Shared {
     /// The limit that the server announced.
     max_frame: u32,
     next_token: AtomicU32,
-    /// Messages that were written whole.
+    /// The number of messages that were written whole.
     published: AtomicU64,
     buffer: Mutex<WriteBuffer>,
-    /// The writer has something to look at.
+    /// Signals that the writer has something to look at.
     work: Notify,
-    /// The writer has written something, or has failed.
+    /// Signals that the writer has written something or has failed.
     progress: Notify,
 }
 
@@ -50,22 +50,22 @@ impl Outbox {
         self.shared.max_frame
     }
 
-    /// The token of the next message that asks for an acknowledgement.
+    /// Returns the token of the next message that asks for an acknowledgement.
     pub(super) fn next_token(&self) -> u32 {
         self.shared.next_token.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// How many messages were written whole.
+    /// Returns the number of messages that were written whole.
     pub(super) fn published(&self) -> u64 {
         self.shared.published.load(Ordering::Relaxed)
     }
 
-    /// How many messages wait to be written, or never will be.
+    /// Returns the number of messages that wait to be written, or never will be.
     pub(super) fn unwritten(&self) -> u64 {
         self.shared.lock().unwritten()
     }
 
-    /// Bytes of frames that wait to be written.
+    /// Returns the bytes of the frames that wait to be written.
     pub(super) fn held_bytes(&self) -> usize {
         self.shared.lock().held_bytes()
     }
@@ -77,12 +77,12 @@ impl Outbox {
         self.send_encoded(&bytes, 0).await
     }
 
-    /// Appends frames that are encoded already, `messages` of them PUBLISH, to be written at once.
+    /// Appends frames that are encoded already, to be written at once; `messages` of them are PUBLISH.
     pub(super) async fn send_encoded(&self, frames: &[u8], messages: u64) -> Result<(), Error> {
         self.append(frames, messages, Priority::AtOnce, (self.max_unwritten_bytes, WhenFull::Wait)).await
     }
 
-    /// Appends frames as soon as there is room below the limit. Cancelled, it has appended nothing.
+    /// Appends frames as soon as there is room below the limit. A cancelled call has appended nothing.
     pub(super) async fn append(
         &self,
         frames: &[u8],
@@ -91,7 +91,7 @@ impl Outbox {
         (limit, when_full): (usize, WhenFull),
     ) -> Result<(), Error> {
         loop {
-            // Made before the look at the buffer, so that no progress behind it is missed.
+            // The listener is registered before the buffer is checked, so that no later progress is missed.
             let progress = self.shared.progress.notified();
             if self.try_append(frames, messages, priority, (limit, when_full))? {
                 return Ok(());
@@ -156,8 +156,8 @@ impl Shared {
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes until there will be nothing more. Then the sending half of the connection ends; the reading half stays open,
-    /// since the server may have said why.
+    /// Writes until nothing more will come. Then the sending half of the connection ends. The reading half stays open,
+    /// because the server may have sent a reason.
     async fn write_all(self: Arc<Self>, stream: OwnedWriteHalf, write_timeout: Duration) {
         loop {
             let next = self.lock().next_write(Instant::now());
@@ -170,7 +170,7 @@ impl Shared {
                     self.lock().written(bytes, result);
                     self.progress.notify_waiters();
                 }
-                // Whichever comes first, the next look at the buffer says what to do.
+                // Whichever comes first, the next check of the buffer decides what to do.
                 Write::WaitUntil(due) => drop(timeout_at(due.into(), self.work.notified()).await),
                 Write::Wait => self.work.notified().await,
                 Write::End => return,
@@ -179,7 +179,7 @@ impl Shared {
     }
 }
 
-/// Writes everything, as long as the server takes a byte within each `write_timeout`.
+/// Writes everything, as long as the server takes at least one byte within each `write_timeout`.
 pub(super) async fn write(stream: &OwnedWriteHalf, mut bytes: &[u8], write_timeout: Duration) -> Result<(), Error> {
     while !bytes.is_empty() {
         let Ok(writable) = timeout(write_timeout, stream.writable()).await else {

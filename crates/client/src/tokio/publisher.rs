@@ -1,4 +1,4 @@
-//! The half that publishes.
+//! The half of a connection that publishes.
 
 use super::outbox::Outbox;
 use crate::protocol::{Priority, encode_publish};
@@ -7,10 +7,10 @@ use corecast_wire::Code;
 use corecast_wire::native::{Frame, Reason};
 use std::sync::Arc;
 
-/// Publishes over one connection; clones share it, from any task, and frames do not mix.
+/// Publishes over one connection. Clones share the connection, from any task, and their frames do not mix.
 ///
-/// Each message is written as soon as the writing task gets to it, with all that waits by then. Messages of one task keep
-/// their order.
+/// The writing task writes each message as soon as it can, together with all others that wait by then. Messages of one
+/// task keep their order.
 #[derive(Clone)]
 pub struct Publisher {
     pub(super) outbox: Arc<Outbox>,
@@ -26,11 +26,11 @@ impl Publisher {
         self.publish_with(channel, payload, PublishOptions::default()).await.map(drop)
     }
 
-    /// Publishes a message; if an acknowledgement is asked for, returns the token of
-    /// [`Event::Published`](crate::Event::Published).
+    /// Publishes a message. Returns the token of [`Event::Published`](crate::Event::Published) if an acknowledgement is
+    /// asked for.
     ///
     /// # Errors
-    /// As [`publish`](Self::publish).
+    /// The same as those of [`publish`](Self::publish).
     pub async fn publish_with(
         &self,
         channel: &str,
@@ -42,7 +42,7 @@ impl Publisher {
         Ok(token)
     }
 
-    /// A publisher over the same connection that puts many messages into a write.
+    /// Returns a publisher over the same connection that puts many messages into a write.
     pub fn buffered(&self, options: BufferOptions) -> BufferedPublisher {
         BufferedPublisher { publisher: self.clone(), options }
     }
@@ -55,18 +55,19 @@ impl Publisher {
         self.outbox.flush().await
     }
 
-    /// The greatest length field that the server accepts, in bytes: the payload with the channel's name
-    /// and 7 bytes more, 11 with an acknowledgement.
+    /// Returns the greatest length field that the server accepts, in bytes. It counts the payload, the channel's name
+    /// and 7 bytes more, or 11 with an acknowledgement.
     pub fn max_frame(&self) -> u32 {
         self.outbox.max_frame()
     }
 
-    /// How many messages this connection has published: written whole, by all its publishers.
+    /// Returns the number of messages that all publishers of this connection have written whole.
     pub fn published(&self) -> u64 {
         self.outbox.published()
     }
 
-    /// How many messages wait to be written. After an error, how many were never written whole.
+    /// Returns the number of messages that wait to be written. After an error, this is the number that were never
+    /// written whole.
     pub fn unwritten(&self) -> u64 {
         self.outbox.unwritten()
     }
@@ -75,7 +76,7 @@ impl Publisher {
     /// [`Subscriber::wait_closed`](super::Subscriber::wait_closed).
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Disconnected`]: the connection has ended before.
+    /// [`Error::Io`], [`Error::Disconnected`]: the connection had ended before.
     pub async fn close(&self) -> Result<(), Error> {
         self.outbox.send(&Frame::Close(Reason::new(Code::Normal, ""))).await
     }
@@ -88,10 +89,10 @@ impl Publisher {
     }
 }
 
-/// Publishes with many messages a write: by size, by time, or when [`flush`](Self::flush) asks.
+/// Publishes many messages in each write: by size, by time, or when [`flush`](Self::flush) asks.
 ///
-/// It shares the buffer of the connection. Whatever else is sent over the connection takes along what is in the buffer, so
-/// all frames keep the order of the calls.
+/// It shares the buffer of the connection. Any other frame sent over the connection also flushes the buffer, so all
+/// frames keep the order of the calls.
 #[derive(Clone)]
 pub struct BufferedPublisher {
     publisher: Publisher,
@@ -102,16 +103,16 @@ impl BufferedPublisher {
     /// Puts a message into the buffer and asks for no answer.
     ///
     /// # Errors
-    /// As [`Publisher::publish`], and [`Error::BufferFull`] with [`WhenFull::Fail`](crate::WhenFull::Fail): the message
-    /// is not in the buffer.
+    /// The same as those of [`Publisher::publish`], and [`Error::BufferFull`] with
+    /// [`WhenFull::Fail`](crate::WhenFull::Fail): the message is not in the buffer.
     pub async fn publish(&self, channel: &str, payload: &[u8]) -> Result<(), Error> {
         self.publish_with(channel, payload, PublishOptions::default()).await.map(drop)
     }
 
-    /// Puts a message into the buffer; returns its token if it asks for an acknowledgement.
+    /// Puts a message into the buffer. Returns its token if it asks for an acknowledgement.
     ///
     /// # Errors
-    /// As [`publish`](Self::publish).
+    /// The same as those of [`publish`](Self::publish).
     pub async fn publish_with(
         &self,
         channel: &str,
@@ -127,12 +128,13 @@ impl BufferedPublisher {
     /// Waits until everything that was published is in the kernel's buffer.
     ///
     /// # Errors
-    /// As [`Publisher::flush`].
+    /// The same as those of [`Publisher::flush`].
     pub async fn flush(&self) -> Result<(), Error> {
         self.publisher.flush().await
     }
 
-    /// How many messages wait to be written. After an error, how many were never written whole.
+    /// Returns the number of messages that wait to be written. After an error, this is the number that were never
+    /// written whole.
     pub fn unwritten(&self) -> u64 {
         self.publisher.unwritten()
     }

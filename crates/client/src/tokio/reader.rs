@@ -8,14 +8,14 @@ use ::tokio::time::timeout_at;
 use std::io::ErrorKind;
 use std::time::Instant;
 
-/// A socket and what came out of it.
+/// A socket and the inbox for its bytes.
 pub(super) struct Reader {
     pub(super) inbox: Inbox,
     stream: OwnedReadHalf,
     scratch: Box<[u8]>,
 }
 
-/// The most read at once, in bytes.
+/// The most bytes that are read at once.
 const SCRATCH_LEN: usize = 64 * 1024;
 
 impl Reader {
@@ -23,8 +23,8 @@ impl Reader {
         Self { inbox: Inbox::new(max_frame), stream, scratch: vec![0; SCRATCH_LEN].into_boxed_slice() }
     }
 
-    /// One read into the inbox. The end of the stream is no error here: the inbox tells it, after what came before.
-    /// Cancelled, it has read nothing.
+    /// Reads once into the inbox. The end of the stream is not an error here: the inbox reports it after everything
+    /// that came before. A cancelled call has read nothing.
     pub(super) async fn receive(&mut self) -> Result<(), Error> {
         loop {
             let read = match self.stream.readable().await {
@@ -44,13 +44,13 @@ impl Reader {
         }
     }
 
-    /// Bytes in the socket's send queue.
+    /// Returns the number of bytes in the socket's send queue.
     pub(super) fn unsent_bytes(&self) -> u32 {
         unacknowledged(self.stream.as_ref())
     }
 }
 
-/// Waits until the deadline, if there is one.
+/// Runs `future` until the deadline, if there is one.
 pub(super) async fn within<T>(
     deadline: Option<Instant>,
     awaited: &'static str,

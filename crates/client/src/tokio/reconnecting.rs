@@ -1,4 +1,4 @@
-//! A client that connects again.
+//! A client that reconnects.
 
 use super::Client;
 use crate::protocol::{Recovery, Step};
@@ -8,21 +8,21 @@ use ::tokio::time::sleep_until;
 use corecast_wire::native::Lag;
 use std::time::Instant;
 
-/// A client for use by one task that connects again when its connection ends, and subscribes again.
+/// A client for use by one task that reconnects when its connection ends, and restores its subscriptions.
 ///
-/// It behaves as the blocking [`ReconnectingClient`](crate::ReconnectingClient) does. An attempt to connect has a task of its
-/// own: it goes on when the call that began it is cancelled, and the next call takes up its result.
+/// It behaves as the blocking [`ReconnectingClient`](crate::ReconnectingClient) does. An attempt to connect runs in a
+/// separate task: it goes on when the call that began it is cancelled, and the next call uses its result.
 pub struct ReconnectingClient {
     address: String,
     options: Options,
-    /// None between two connections.
+    /// The connection; `None` between two connections.
     client: Option<Client>,
     /// The attempt that is under way.
     attempt: Option<Attempt>,
     recovery: Recovery,
 }
 
-/// A task that connects; it ends with the client.
+/// A task that connects. It is aborted when the client is dropped.
 struct Attempt(JoinHandle<Result<Client, Error>>);
 
 impl Drop for Attempt {
@@ -32,13 +32,13 @@ impl Drop for Attempt {
 }
 
 impl ReconnectingClient {
-    /// Connects, in one attempt: a wrong address is told at once.
+    /// Connects in a single attempt, so that a wrong address is reported at once.
     ///
     /// # Errors
-    /// As [`Client::connect`].
+    /// The same as those of [`Client::connect`].
     ///
     /// # Panics
-    /// As [`Client::connect`].
+    /// The same as those of [`Client::connect`].
     pub async fn connect(
         address: &(impl ToString + ?Sized),
         options: Options,
@@ -54,7 +54,7 @@ impl ReconnectingClient {
     /// subscriptions, even if the wait was cancelled.
     ///
     /// # Errors
-    /// As the blocking [`subscribe`](crate::ReconnectingClient::subscribe).
+    /// The same as those of the blocking [`subscribe`](crate::ReconnectingClient::subscribe).
     pub async fn subscribe(&mut self, channel: &str) -> Result<(), Error> {
         self.subscribe_with(channel, None).await
     }
@@ -62,7 +62,7 @@ impl ReconnectingClient {
     /// Subscribes as [`subscribe`](Self::subscribe) does, with the effect of falling behind.
     ///
     /// # Errors
-    /// As [`subscribe`](Self::subscribe).
+    /// The same as those of [`subscribe`](Self::subscribe).
     pub async fn subscribe_with(&mut self, channel: &str, lag: Option<Lag>) -> Result<(), Error> {
         error::channel(channel)?;
         self.connect_again().await?;
@@ -76,7 +76,7 @@ impl ReconnectingClient {
     /// cancelled.
     ///
     /// # Errors
-    /// As the blocking [`unsubscribe`](crate::ReconnectingClient::unsubscribe).
+    /// The same as those of the blocking [`unsubscribe`](crate::ReconnectingClient::unsubscribe).
     pub async fn unsubscribe(&mut self, channel: &str) -> Result<(), Error> {
         self.recovery.unsubscribed(channel);
         self.connect_again().await?;
@@ -88,17 +88,17 @@ impl ReconnectingClient {
     /// Publishes a message and asks for no answer. Connects first if the connection is known to have ended.
     ///
     /// # Errors
-    /// As [`publish_with`](Self::publish_with).
+    /// The same as those of [`publish_with`](Self::publish_with).
     pub async fn publish(&mut self, channel: &str, payload: &[u8]) -> Result<(), Error> {
         self.publish_with(channel, payload, PublishOptions::default()).await.map(drop)
     }
 
-    /// Publishes a message; if an acknowledgement is asked for, returns the token of [`Event::Published`]. Cancelled, it has
-    /// published nothing.
+    /// Publishes a message. Returns the token of [`Event::Published`] if an acknowledgement is asked for. A cancelled
+    /// call has published nothing.
     ///
     /// # Errors
-    /// As the blocking [`publish_with`](crate::ReconnectingClient::publish_with). A message that was buffered and not
-    /// written when the connection ended is counted by [`Event::ConnectionLost`].
+    /// The same as those of the blocking [`publish_with`](crate::ReconnectingClient::publish_with).
+    /// [`Event::ConnectionLost`] counts messages that were buffered and not written when the connection ended.
     pub async fn publish_with(
         &mut self,
         channel: &str,
@@ -113,7 +113,7 @@ impl ReconnectingClient {
             Ok(()) => None,
             Err(error) => Some(client.subscriber.explain(error).await),
         };
-        // Nothing waits from here on, so that no cancelled call leaves a message behind that was not recorded.
+        // Nothing awaits from here on, so no cancelled call leaves an unrecorded message behind.
         let is_kept = self.recovery.sent(&frame, token, failure.as_ref());
         let Some(error) = failure else { return Ok(token) };
         self.lose(&error);
@@ -124,7 +124,7 @@ impl ReconnectingClient {
     /// connection.
     ///
     /// # Errors
-    /// As the blocking [`wait_published`](crate::ReconnectingClient::wait_published).
+    /// The same as those of the blocking [`wait_published`](crate::ReconnectingClient::wait_published).
     pub async fn wait_published(&mut self, token: u32) -> Result<(), Error> {
         loop {
             if self.recovery.take_published(token)? {
@@ -144,10 +144,11 @@ impl ReconnectingClient {
         }
     }
 
-    /// The next event, waiting for it without limit, through any number of connections. Cancelled, it has taken no event.
+    /// Returns the next event. Waits for it without limit, across any number of connections. A cancelled call has taken
+    /// no event.
     ///
     /// # Errors
-    /// Why no further attempt to connect is made.
+    /// The reason why no further attempt to connect is made.
     pub async fn next_event(&mut self) -> Result<Event, Error> {
         loop {
             if let Some(event) = self.recovery.pop() {
@@ -169,15 +170,15 @@ impl ReconnectingClient {
         }
     }
 
-    /// Says whether there is a connection, as far as this side knows.
+    /// Returns true if there is a connection, as far as this side knows.
     pub fn is_connected(&self) -> bool {
         self.client.is_some()
     }
 
-    /// Sends CLOSE and waits for the server's, as [`Client::close`] does. Does not connect for it.
+    /// Sends CLOSE and waits for the server's, as [`Client::close`] does. Does not reconnect for that.
     ///
     /// # Errors
-    /// As [`Client::close`]; [`Error::Disconnected`] between two connections.
+    /// The same as those of [`Client::close`]; [`Error::Disconnected`] between two connections.
     pub async fn close(self) -> Result<(), Error> {
         match self.client {
             Some(client) => client.close().await,
@@ -200,7 +201,7 @@ impl ReconnectingClient {
         }
     }
 
-    /// One attempt.
+    /// Makes one attempt to connect.
     async fn restore(&mut self) -> Result<(), Error> {
         let attempt = self.attempt.get_or_insert_with(|| {
             let (address, options) = (self.address.clone(), self.options.clone());
@@ -208,7 +209,7 @@ impl ReconnectingClient {
         });
         let connected = (&mut attempt.0).await;
         self.attempt = None;
-        // The task is aborted by nobody else, and does not panic: it ends like this when the runtime does.
+        // Nothing else aborts the task, and it does not panic. It ends like this when the runtime does.
         let mut client = connected.unwrap_or(Err(Error::Disconnected))?;
         let restoration = self.recovery.restoration(client.max_frame())?;
         if let Err(error) = client.publisher.outbox.send_encoded(&restoration.frames, restoration.resent).await {
@@ -219,7 +220,7 @@ impl ReconnectingClient {
         Ok(())
     }
 
-    /// Passes on a result, and notes the end of the connection.
+    /// Passes on a result, and records the end of the connection.
     fn noted<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         result.inspect_err(|error| {
             if error.ends_connection() {

@@ -1,4 +1,4 @@
-//! The half that reads.
+//! The half of a connection that reads.
 
 use super::outbox::Outbox;
 use super::reader::{Reader, within};
@@ -10,10 +10,10 @@ use corecast_wire::native::{Frame, Lag, Reason, Subscribe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Subscribes and reads, answering the server's PINGs as it does.
+/// Subscribes and reads, and answers the server's PINGs while reading.
 ///
-/// Events that arrive while a request waits for its answer are kept. [`next_event`](Self::next_event) gives them in the order
-/// of their arrival.
+/// Events that arrive while a request waits for its answer are kept. [`next_event`](Self::next_event) returns them in
+/// the order of their arrival.
 pub struct Subscriber {
     reader: Reader,
     pub(super) outbox: Arc<Outbox>,
@@ -24,48 +24,48 @@ pub struct Subscriber {
     next_ping: u64,
 }
 
-/// How long to look for the server's reason when a write has failed.
+/// The time to look for the server's reason when a write has failed.
 const REASON_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Subscriber {
     pub(super) fn new(mut reader: Reader, outbox: Arc<Outbox>, options: &Options) -> Self {
-        // The read that brought WELCOME may have brought a PING behind it. The buffer is empty and takes its answer.
+        // The read that brought WELCOME may also have brought a PING. The buffer is empty and has room for the answer.
         let pongs = reader.inbox.take_pongs();
         let (answer_timeout, max_queued_bytes) = (options.answer_timeout, options.max_queued_bytes);
         Self { reader, outbox, pongs, answer_timeout, max_queued_bytes, next_ping: 0 }
     }
 
-    /// Subscribes to a channel and waits for SUBSCRIBED: every message published after this returns will come.
+    /// Subscribes to a channel and waits for SUBSCRIBED. Every message published after this returns will be delivered.
     ///
-    /// Cancelled, it may have subscribed; then [`Event::Subscribed`] comes.
+    /// A cancelled call may have subscribed; then [`Event::Subscribed`] comes.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for the name; else what ended the wait or the connection.
+    /// [`Error::InvalidArgument`] for the name; otherwise the error that ended the wait or the connection.
     pub async fn subscribe(&mut self, channel: &str) -> Result<(), Error> {
         self.subscribe_with(channel, None).await
     }
 
-    /// Subscribes as [`subscribe`](Self::subscribe) does, and says what falling too far behind in this channel does; if
-    /// nothing, the server's setting counts.
+    /// Subscribes as [`subscribe`](Self::subscribe) does, with the effect of falling too far behind in this channel.
+    /// The server's setting applies if there is none.
     ///
     /// # Errors
-    /// As [`subscribe`](Self::subscribe).
+    /// The same as those of [`subscribe`](Self::subscribe).
     pub async fn subscribe_with(&mut self, channel: &str, lag: Option<Lag>) -> Result<(), Error> {
         self.request(Request::Subscribe(Subscribe { channel: error::channel(channel)?, lag })).await
     }
 
-    /// Unsubscribes from a channel and waits for UNSUBSCRIBED: messages of the channel may be queued still, none will be
-    /// added.
+    /// Unsubscribes from a channel and waits for UNSUBSCRIBED. Messages of the channel may still be queued, but none
+    /// will be added.
     ///
-    /// Cancelled, it may have unsubscribed; then [`Event::Unsubscribed`] comes.
+    /// A cancelled call may have unsubscribed; then [`Event::Unsubscribed`] comes.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for the name; else what ended the wait or the connection.
+    /// [`Error::InvalidArgument`] for the name; otherwise the error that ended the wait or the connection.
     pub async fn unsubscribe(&mut self, channel: &str) -> Result<(), Error> {
         self.request(Request::Unsubscribe(error::channel(channel)?)).await
     }
 
-    /// Sends a PING, waits for its PONG and returns the time between.
+    /// Sends a PING, waits for its PONG and returns the time between them.
     ///
     /// # Errors
     /// The error that ended the wait or the connection.
@@ -77,7 +77,7 @@ impl Subscriber {
         Ok(asked.elapsed())
     }
 
-    /// Waits for the PUBLISHED that carries `token`, which may have come already. Cancelled, it has taken nothing.
+    /// Waits for the PUBLISHED that carries `token`, which may have come already. A cancelled call has taken nothing.
     ///
     /// # Errors
     /// The error that ended the wait or the connection.
@@ -85,15 +85,16 @@ impl Subscriber {
         self.request(Request::Published(token)).await
     }
 
-    /// How many messages the server has acknowledged over this connection.
+    /// Returns the number of messages that the server has acknowledged over this connection.
     pub fn acknowledged(&self) -> u64 {
         self.reader.inbox.acknowledged()
     }
 
-    /// The next event, waiting for it without limit. Cancelled, it has taken no event: the next call gives it.
+    /// Returns the next event. Waits for it without limit. A cancelled call has taken no event; the next call returns
+    /// it.
     ///
     /// # Errors
-    /// Why no more will come. What came before the end is given first.
+    /// The reason why no more events will come. Events that came before the end are returned first.
     pub async fn next_event(&mut self) -> Result<Event, Error> {
         loop {
             if let Some(event) = self.reader.inbox.pop() {
@@ -107,18 +108,18 @@ impl Subscriber {
     /// Sends CLOSE and waits for the server's, as [`wait_closed`](Self::wait_closed) does.
     ///
     /// # Errors
-    /// As there.
+    /// The same as those of [`wait_closed`](Self::wait_closed).
     pub async fn close(self) -> Result<(), Error> {
-        // If this cannot be sent the server may have said why: that is read below.
+        // If this cannot be sent, the server may have sent a reason, which is read below.
         let _ = self.outbox.send(&Frame::Close(Reason::new(Code::Normal, ""))).await;
         self.wait_closed().await
     }
 
     /// Waits for the server's CLOSE, once this side's was sent, as the blocking
-    /// [`Subscriber::wait_closed`](crate::Subscriber::wait_closed) does. Cancelled, it ends the connection.
+    /// [`Subscriber::wait_closed`](crate::Subscriber::wait_closed) does. Cancelling the call ends the connection.
     ///
     /// # Errors
-    /// As there.
+    /// The same as those of the blocking [`Subscriber::wait_closed`](crate::Subscriber::wait_closed).
     pub async fn wait_closed(mut self) -> Result<(), Error> {
         let mut patience = Patience::new(Instant::now(), self.answer_timeout, self.progress());
         loop {
@@ -135,7 +136,7 @@ impl Subscriber {
         }
     }
 
-    /// The meaning of a failed write: the server's reason for ending the connection if it gave one, else
+    /// Returns the cause of a failed write: the server's reason for ending the connection if it gave one, otherwise
     /// `error`. Reads no more than may be kept.
     pub(super) async fn explain(&mut self, error: Error) -> Error {
         if !matches!(error, Error::Io(_) | Error::Disconnected) {
@@ -152,7 +153,7 @@ impl Subscriber {
         }
     }
 
-    /// Takes what has come and was not given, because nothing more will come.
+    /// Takes the events that were received but not returned, because nothing more will come.
     pub(super) fn into_events(mut self) -> impl Iterator<Item = Event> {
         std::iter::from_fn(move || self.reader.inbox.pop())
     }
@@ -179,7 +180,7 @@ impl Subscriber {
         Progress { acknowledged: self.acknowledged(), unsent_bytes: Some(unsent_bytes) }
     }
 
-    /// One read, or a look at the unsent bytes; false once patience is at its end.
+    /// Reads once or checks the unsent bytes. Returns false once patience is exhausted.
     async fn receive_patiently(&mut self, patience: &mut Patience, awaited: &'static str) -> Result<bool, Error> {
         match self.receive(patience.next_look(Instant::now()), awaited).await {
             Ok(()) | Err(Error::TimedOut { .. }) => Ok(patience.lasts(Instant::now(), self.progress())),
@@ -187,7 +188,7 @@ impl Subscriber {
         }
     }
 
-    /// One read, before which the PONGs that are due have gone: a server that floods with PINGs and takes no PONG is
+    /// Reads once, after sending the PONGs that are due. A server that floods with PINGs and takes no PONG is therefore
     /// not read.
     async fn receive(&mut self, deadline: Option<Instant>, awaited: &'static str) -> Result<(), Error> {
         within(deadline, awaited, async {
@@ -201,7 +202,7 @@ impl Subscriber {
 
     async fn send_pongs(&mut self) {
         if !self.pongs.is_empty() {
-            // A connection that cannot be written to is found out by reading, with the server's reason.
+            // A failed write is discovered by reading, which also finds the server's reason.
             let _ = self.outbox.send_encoded(&self.pongs, 0).await;
             self.pongs.clear();
         }

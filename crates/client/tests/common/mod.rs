@@ -1,4 +1,4 @@
-//! A server that follows a script: a thread, one connection, and a deadline on every read and write.
+//! A server that follows a script: one thread, one connection, and a deadline on every read and write.
 #![allow(dead_code, clippy::unwrap_used, clippy::missing_panics_doc)]
 
 use corecast_client::{Client, Event, Options, PublishOptions};
@@ -11,19 +11,19 @@ use std::ops::ControlFlow;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Longer than any step of a script takes; reached only when a test fails.
+/// Longer than any step of a script takes; reached only if a test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
-/// A wait that is meant to be in vain.
+/// The length of a wait that must time out.
 pub(crate) const IN_VAIN: Duration = Duration::from_millis(50);
-/// What the scripted server accepts.
+/// The limit that the scripted server announces.
 pub(crate) const MAX_FRAME: u32 = 1000;
 
-/// Options under which only a failing test waits long.
+/// Returns options under which only a failing test waits long.
 pub(crate) fn options() -> Options {
     Options::default().with_connect_timeout(DEADLINE).with_answer_timeout(DEADLINE).with_write_timeout(DEADLINE)
 }
 
-/// Options under which an answer that does not come is soon given up.
+/// Returns options under which a missing answer soon times out.
 pub(crate) fn impatient() -> Options {
     options().with_answer_timeout(IN_VAIN)
 }
@@ -39,7 +39,7 @@ pub(crate) fn serve(script: impl FnOnce(&mut Peer) + Send + 'static) -> (SocketA
     (address, thread)
 }
 
-/// Serves one connection, and is done with HELLO and WELCOME.
+/// Serves one connection whose handshake is done.
 pub(crate) fn greeted(options: &Options, script: impl FnOnce(&mut Peer) + Send + 'static) -> (Client, JoinHandle<()>) {
     let (address, thread) = serve(|peer| {
         peer.greet();
@@ -51,7 +51,7 @@ pub(crate) fn greeted(options: &Options, script: impl FnOnce(&mut Peer) + Send +
 /// The script of a server on one connection.
 pub(crate) type Script = Box<dyn FnOnce(&mut Peer) + Send>;
 
-/// A script behind HELLO and WELCOME.
+/// Returns a script that begins with the handshake.
 pub(crate) fn script(script: impl FnOnce(&mut Peer) + Send + 'static) -> Script {
     Box::new(move |peer| {
         peer.greet();
@@ -59,7 +59,7 @@ pub(crate) fn script(script: impl FnOnce(&mut Peer) + Send + 'static) -> Script 
     })
 }
 
-/// Serves connections one after the other; nobody listens afterwards.
+/// Serves connections one after the other. Nothing listens afterwards.
 pub(crate) fn serve_in_turn(scripts: Vec<Script>) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -113,7 +113,7 @@ impl Peer {
         assert_eq!(self.next(), None, "the end of the stream");
     }
 
-    /// The next frame, encoded, or none at the end of the stream.
+    /// Returns the next frame, encoded, or none at the end of the stream.
     pub(crate) fn next(&mut self) -> Option<Vec<u8>> {
         let mut chunk = [0; 4096];
         while self.frames.is_empty() {
@@ -159,7 +159,7 @@ pub(crate) fn subscribed(name: &str) -> Event {
     Event::Subscribed { channel: name.to_owned() }
 }
 
-/// Asks for a PUBLISHED.
+/// Options that ask for a PUBLISHED.
 pub(crate) const ACKNOWLEDGE: PublishOptions = PublishOptions { no_echo: false, acknowledge: true };
 
 pub(crate) fn close(code: Code, text: &str) -> Frame<'_> {

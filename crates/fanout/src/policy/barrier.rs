@@ -1,8 +1,9 @@
 //! Barriers: how a shard learns that it has everything that the others accepted before.
 //!
-//! A shard asks all others to pass a barrier. Each answers when all that it accepted before has been put into its shard batches
-//! for the shard that asks. Mailboxes are FIFO, so what has arrived here when the last answer comes is at least what
-//! anybody had accepted when the question was asked. Subscriptions begin and end by that: [`PROTOCOL.md`] has the rules.
+//! A shard asks all others to pass a barrier. Each answers when it has put everything that it accepted before into its
+//! shard batches for the asking shard. Mailboxes are FIFO. So when the last answer arrives, everything that any shard
+//! had accepted when the question was asked has arrived too. Subscriptions begin and end by barriers: [`PROTOCOL.md`]
+//! has the rules.
 //!
 //! All requests of one tick share a barrier. Barriers are passed in the order of their requests.
 //!
@@ -13,12 +14,12 @@ use crate::ShardId;
 /// The barriers that one shard asks the others to pass, numbered from 0.
 #[derive(Debug)]
 pub struct Barriers {
-    /// The number of the next.
+    /// The number of the next barrier.
     next: u64,
-    /// Something waits for the next.
+    /// True if something waits for the next barrier.
     is_wanted: bool,
-    /// For each shard, the first barrier that it has not passed. None is ever waited for of this shard itself, or of one
-    /// that accepts nothing more.
+    /// For each shard, the first barrier that it has not passed. This shard itself is never waited for, nor is one that
+    /// accepts nothing more.
     passed: Vec<u64>,
 }
 
@@ -26,19 +27,19 @@ impl Barriers {
     /// A barrier that is never passed.
     pub const NEVER: u64 = u64::MAX;
 
-    /// Of this shard, of so many.
+    /// Creates the barriers of shard `shard` of `shards`.
     pub fn new(shard: ShardId, shards: ShardId) -> Self {
         let passed = (0..shards).map(|other| if other == shard { u64::MAX } else { 0 });
         Self { next: 0, is_wanted: false, passed: passed.collect() }
     }
 
-    /// The number of a barrier behind all that has been accepted anywhere until now.
+    /// Returns the number of a barrier that follows everything accepted anywhere until now.
     pub fn want(&mut self) -> u64 {
         self.is_wanted = true;
         self.next
     }
 
-    /// The barrier that the others are to be asked for now.
+    /// Takes the number of the barrier that the others must now be asked to pass.
     pub fn take_wanted(&mut self) -> Option<u64> {
         std::mem::take(&mut self.is_wanted).then(|| {
             self.next += 1;

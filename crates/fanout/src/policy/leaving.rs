@@ -5,11 +5,11 @@ use crate::Lag;
 /// The remaining steps of a subscription that ends, and the later requests of its connection for the same channel.
 #[derive(Debug)]
 pub struct Leaving {
-    /// The first message that it is not to have, when it is known.
+    /// The first message that the subscriber must not receive, once that is known.
     pub until: Option<u64>,
     /// The answer that confirms the end.
     pub answer: Box<[u8]>,
-    /// Done in this order once it has.
+    /// The requests that follow, done in this order once the subscription has ended.
     pub behind: Vec<Request>,
 }
 
@@ -31,7 +31,7 @@ pub enum Request {
 }
 
 impl Leaving {
-    /// A subscription whose end this answer will confirm.
+    /// Creates the state of a subscription whose end this answer will confirm.
     pub fn new(answer: &[u8]) -> Self {
         Self { until: None, answer: answer.into(), behind: Vec::new() }
     }
@@ -41,14 +41,14 @@ impl Leaving {
         matches!(self.behind.last(), Some(Request::Subscribe { .. }))
     }
 
-    /// Bytes of the answers that wait.
+    /// Returns the bytes of the answers that wait.
     pub fn bytes(&self) -> usize {
         self.answer.len() + self.behind.iter().map(|request| request.answer().len()).sum::<usize>()
     }
 }
 
 impl Request {
-    /// The answer that confirms it.
+    /// Returns the answer that confirms the request.
     pub fn answer(&self) -> &[u8] {
         match self {
             Self::Subscribe { answer, .. } | Self::Unsubscribe { answer } => answer,

@@ -1,11 +1,11 @@
 //! Bytes that a connection's transport has not taken yet.
 
-/// Bytes that leave before anything else, in order. Holds no memory while empty, and never more than about
-/// twice of what has not left.
+/// Bytes that leave before anything else, in order. An empty one holds no memory, and a filled one never more than
+/// about twice its unsent bytes.
 #[derive(Debug, Default)]
 pub struct PendingWrites {
     bytes: Vec<u8>,
-    /// So many at the front have left.
+    /// The number of bytes at the front that have left.
     sent: usize,
 }
 
@@ -15,7 +15,7 @@ impl PendingWrites {
         self.unsent().is_empty()
     }
 
-    /// The bytes that have not left.
+    /// Returns the bytes that have not left.
     pub fn unsent(&self) -> &[u8] {
         &self.bytes[self.sent..]
     }
@@ -30,13 +30,14 @@ impl PendingWrites {
         write(&mut self.bytes);
     }
 
-    /// So many of the unsent bytes have left.
+    /// Marks this number of the unsent bytes as having left.
     pub fn advance(&mut self, taken: usize) {
         self.sent += taken;
         if self.is_empty() {
             *self = Self::default();
         } else if self.sent > self.bytes.len() / 2 {
-            // A peer that reads slowly and asks on would never empty it. Moving at most half pays for itself.
+            // A peer that reads slowly but keeps asking would never empty the buffer. Moving at most half of it is
+            // amortised.
             self.bytes.drain(..self.sent);
             self.sent = 0;
         }

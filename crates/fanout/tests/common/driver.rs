@@ -1,4 +1,4 @@
-//! Several shards in one thread, and what their engine would do.
+//! Several shards in one thread, driven as an engine would drive them.
 
 use super::{FakeOutlet, Frame, PolicyFactory, answer};
 use corecast_fanout::{
@@ -7,20 +7,20 @@ use corecast_fanout::{
 };
 use std::collections::VecDeque;
 
-/// The items that the shards of a policy tell each other.
+/// The items that the shards of a policy send each other.
 type Item<F> = <<F as PolicyFactory>::Policy as Policy<FakeOutlet>>::Item;
 
 /// The shards, and the mailboxes between them.
 pub(crate) struct Driver<F: PolicyFactory> {
     pub(crate) shards: Vec<F::Policy>,
     mailboxes: Vec<VecDeque<(ShardId, ShardBatch<Item<F>>)>>,
-    /// Shard batches that a mailbox has room for.
+    /// The number of shard batches that a mailbox has room for.
     mailbox_capacity: usize,
-    /// What the policies asked for and the test has not looked at.
+    /// The effects that the test has not looked at.
     effects: Vec<Effect>,
 }
 
-/// A connection, and its transport.
+/// A connection and its transport.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) id: ConnectionId,
@@ -29,7 +29,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Everything received, which ends at the end of a frame.
+    /// Returns everything received, which must end at the end of a frame.
     pub(crate) fn frames(&self) -> Vec<Frame> {
         let taken = self.outlet.taken();
         let (frames, length) = Frame::parse(self.encoding, &taken);
@@ -37,7 +37,7 @@ impl Peer {
         frames
     }
 
-    /// The payloads of all messages received.
+    /// Returns the payloads of all messages received.
     pub(crate) fn payloads(&self) -> Vec<Vec<u8>> {
         let payload = |frame| match frame {
             Frame::Message { payload, .. } => Some(payload),
@@ -47,7 +47,7 @@ impl Peer {
     }
 }
 
-/// Bounds under which the first encoding skips and all others disconnect.
+/// Returns bounds under which the first encoding skips and all others disconnect.
 pub(crate) fn limits(log_bytes: usize) -> Limits {
     let mut limits = Limits { log_bytes, ..Limits::default() };
     limits.lag[super::FIRST.index()] = Lag::Skip;
@@ -59,7 +59,7 @@ impl<F: PolicyFactory> Driver<F> {
         Self::with(shards, &limits(1 << 20), 8)
     }
 
-    /// With a log of so many bytes.
+    /// Creates shards whose logs hold `log_bytes`.
     pub(crate) fn with_log(shards: ShardId, log_bytes: usize) -> Self {
         Self::with(shards, &limits(log_bytes), 8)
     }
@@ -73,7 +73,7 @@ impl<F: PolicyFactory> Driver<F> {
         }
     }
 
-    /// The shard with this number, modulo how many there are.
+    /// Returns the shard with this number, modulo the number of shards.
     pub(crate) fn shard(&mut self, shard: ShardId) -> &mut F::Policy {
         let shards = self.shards.len();
         &mut self.shards[usize::from(shard) % shards]
@@ -85,13 +85,13 @@ impl<F: PolicyFactory> Driver<F> {
         Peer { id, outlet, encoding }
     }
 
-    /// Answers `+channel`.
+    /// Subscribes a connection; the answer is `+channel`.
     pub(crate) fn subscribe(&mut self, peer: &Peer, channel: &str) -> Result<(), TooManySubscriptions> {
         let frame = answer(peer.encoding, &format!("+{channel}"));
         self.shard(peer.id.shard).subscribe(peer.id, channel, &frame)
     }
 
-    /// A connection that has subscribed, and has had its answer.
+    /// Returns a connection that has subscribed and has received its answer.
     pub(crate) fn join(&mut self, shard: ShardId, encoding: Encoding, channel: &str) -> Peer {
         let peer = self.open(shard, encoding);
         self.subscribe(&peer, channel).unwrap();
@@ -100,7 +100,7 @@ impl<F: PolicyFactory> Driver<F> {
         peer
     }
 
-    /// Answers `-channel`.
+    /// Unsubscribes a connection; the answer is `-channel`.
     pub(crate) fn unsubscribe(&mut self, peer: &Peer, channel: &str) {
         let frame = answer(peer.encoding, &format!("-{channel}"));
         self.shard(peer.id.shard).unsubscribe(peer.id, channel, &frame);
@@ -110,7 +110,7 @@ impl<F: PolicyFactory> Driver<F> {
         self.publish_as(peer, &Publication { channel, payload, no_echo: false });
     }
 
-    /// One message that is all that one read brought.
+    /// Publishes one message as everything that one read brought.
     pub(crate) fn publish_as(&mut self, peer: &Peer, publication: &Publication<'_>) {
         let policy = self.shard(peer.id.shard);
         policy.publish(peer.id, publication);
@@ -133,14 +133,14 @@ impl<F: PolicyFactory> Driver<F> {
         self.shard(peer.id.shard).pending_bytes(peer.id)
     }
 
-    /// Gives a transport room for so many bytes, and says so.
+    /// Gives a transport room for `bytes`, and reports it as writable.
     pub(crate) fn make_room(&mut self, peer: &Peer, bytes: usize) {
         peer.outlet.set_room(bytes);
         self.shard(peer.id.shard).writable(peer.id);
         self.collect();
     }
 
-    /// Posts what a shard has for the others, as far as their mailboxes have room; whether it did.
+    /// Posts what a shard has for the others, as far as their mailboxes have room. Returns true if anything was posted.
     pub(crate) fn dispatch(&mut self, from: ShardId) -> bool {
         let policy = &mut self.shards[usize::from(from)];
         policy.post();
@@ -156,7 +156,7 @@ impl<F: PolicyFactory> Driver<F> {
         moved
     }
 
-    /// Hands a shard the first shard batch of its mailbox; whether there was one.
+    /// Hands a shard the first shard batch of its mailbox. Returns false if there was none.
     pub(crate) fn receive(&mut self, to: ShardId) -> bool {
         let Some((from, shard_batch)) = self.mailboxes[usize::from(to)].pop_front() else { return false };
         self.shards[usize::from(to)].receive(from, shard_batch);
@@ -164,7 +164,8 @@ impl<F: PolicyFactory> Driver<F> {
         true
     }
 
-    /// Whether there is more to flush. What was asked of an executor comes one step further first.
+    /// Flushes a shard, after one step of the executor that a shared registry may use. Returns true if there is more to
+    /// flush.
     pub(crate) fn flush(&mut self, shard: ShardId, budget: usize) -> bool {
         F::step();
         let more = self.shards[usize::from(shard)].flush(budget);
@@ -178,7 +179,7 @@ impl<F: PolicyFactory> Driver<F> {
             let mut moved = F::step() || self.is_pending();
             for shard in self.shard_ids() {
                 moved |= self.dispatch(shard) | self.receive(shard) | self.flush(shard, 64);
-                // A subscription that ended in the flush may have something to ask of the other shards.
+                // A subscription that ended in the flush may have a request for the other shards.
                 moved |= self.dispatch(shard);
             }
             if !moved {
@@ -187,7 +188,7 @@ impl<F: PolicyFactory> Driver<F> {
         }
     }
 
-    /// Whether a shard waits for the registry.
+    /// Returns true if a shard waits for the registry.
     pub(crate) fn is_pending(&self) -> bool {
         self.shards.iter().any(Hooks::is_pending)
     }
@@ -196,20 +197,20 @@ impl<F: PolicyFactory> Driver<F> {
         0..ShardId::try_from(self.shards.len()).unwrap()
     }
 
-    /// The effects since the last call.
+    /// Returns the effects since the last call.
     pub(crate) fn effects(&mut self) -> Vec<Effect> {
         self.collect();
         std::mem::take(&mut self.effects)
     }
 
-    /// What all shards counted.
+    /// Returns the sum of all shards' counters.
     pub(crate) fn counters(&self) -> Counters {
         let mut total = Counters::default();
         self.shards.iter().for_each(|policy| total += policy.counters());
         total
     }
 
-    /// What all shards keep of channels.
+    /// Returns the number of channel logs that all shards keep.
     pub(crate) fn channel_logs(&self) -> usize {
         self.shards.iter().map(F::channel_logs).sum()
     }

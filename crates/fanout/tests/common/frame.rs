@@ -1,9 +1,9 @@
-//! A protocol that a receiver can take apart again:
-//! `u32 length | u8 encoding | u8 kind | u8 channel length | channel | payload`.
+//! A protocol that a receiver can decode again: `u32 length | u8 encoding | u8 kind | u8 channel length | channel |
+//! payload`.
 
 use corecast_fanout::{Encode, Encoding};
 
-/// One frame, as received.
+/// One received frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
     Message { channel: String, payload: Vec<u8> },
@@ -25,14 +25,14 @@ impl Encode for FakeEncode {
     }
 }
 
-/// The frame of an answer.
+/// Encodes the frame of an answer.
 pub(crate) fn answer(encoding: Encoding, text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     write(encoding, b'A', "", text.as_bytes(), &mut out);
     out
 }
 
-/// How many bytes a message has in any encoding.
+/// Returns the number of bytes that a message has in any encoding.
 pub(crate) fn message_bytes(channel: &str, payload: &[u8]) -> usize {
     7 + channel.len() + payload.len()
 }
@@ -56,7 +56,8 @@ impl Frame {
         Self::Answer(text.to_owned())
     }
 
-    /// The frames at the front of `bytes`, and how many bytes they are; what follows is part of a frame.
+    /// Decodes the frames at the front of `bytes`. Returns them with the number of bytes that they occupy; the rest is
+    /// part of a frame.
     pub(crate) fn parse(encoding: Encoding, bytes: &[u8]) -> (Vec<Self>, usize) {
         let (mut frames, mut at) = (Vec::new(), 0);
         while let Some((head, rest)) = bytes[at..].split_first_chunk::<4>() {

@@ -1,5 +1,5 @@
-//! What the tests of every policy share: a transport and a protocol that can be looked into, and a driver
-//! that runs the shards of any policy in one thread.
+//! The shared parts of the tests of every policy: a transport and a protocol that can be inspected, and a driver that
+//! runs the shards of any policy in one thread.
 
 mod driver;
 mod frame;
@@ -13,7 +13,7 @@ pub(crate) use policy_factory::{PolicyFactory, ShardedFactory};
 
 use corecast_fanout::Encoding;
 
-/// Skips in the limits of most tests.
+/// The encoding that skips under the limits of most tests.
 pub(crate) const FIRST: Encoding = Encoding::new(0);
-/// Disconnects in the limits of most tests.
+/// The encoding that disconnects under the limits of most tests.
 pub(crate) const SECOND: Encoding = Encoding::new(1);

@@ -1,9 +1,9 @@
-//! A transport of which the test decides what it takes.
+//! A transport that takes as much as the test decides.
 
 use corecast_fanout::{Outlet, Sent};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// Keeps what it took; clones are the same transport.
+/// A transport that keeps what it took. Clones share one transport.
 #[derive(Clone, Debug)]
 pub(crate) struct FakeOutlet(Arc<Mutex<State>>);
 
@@ -16,12 +16,12 @@ struct State {
 }
 
 impl FakeOutlet {
-    /// Takes everything.
+    /// Creates a transport that takes everything.
     pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(State { room: usize::MAX, taken: Vec::new(), gone: false, short_sends: 0 })))
     }
 
-    /// Takes so many more bytes, then is full.
+    /// Makes the transport full after `bytes` more bytes.
     pub(crate) fn set_room(&self, bytes: usize) {
         self.state().room = bytes;
     }
@@ -30,7 +30,7 @@ impl FakeOutlet {
         self.state().room
     }
 
-    /// The peer is gone from now on.
+    /// Makes the peer gone from now on.
     pub(crate) fn break_off(&self) {
         self.state().gone = true;
     }
@@ -39,22 +39,22 @@ impl FakeOutlet {
         self.state().gone
     }
 
-    /// All bytes that it took.
+    /// Returns all bytes that the transport took.
     pub(crate) fn taken(&self) -> Vec<u8> {
         self.taken_from(0)
     }
 
-    /// The bytes that it took behind so many others.
+    /// Returns the bytes that the transport took after the first `begin`.
     pub(crate) fn taken_from(&self, begin: usize) -> Vec<u8> {
         self.state().taken[begin..].to_vec()
     }
 
-    /// How often it took less than it was offered.
+    /// Returns the number of times that the transport took less than it was offered.
     pub(crate) fn short_sends(&self) -> usize {
         self.state().short_sends
     }
 
-    /// Whether only the test has it.
+    /// Returns true if only the test holds the transport.
     pub(crate) fn is_released(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }

@@ -1,27 +1,27 @@
-//! A policy as the tests of every policy see it.
+//! A policy from the point of view of the tests of every policy.
 
 use super::{FakeEncode, FakeOutlet};
 use corecast_fanout::policy::Sharded;
 use corecast_fanout::{Limits, Policy, ShardId};
 
-/// A policy, and how to make its shards.
+/// A policy, and the way to create its shards.
 pub(crate) trait PolicyFactory {
     type Policy: Policy<FakeOutlet>;
 
-    /// Returns true if a shard's subscriber gets a stretch of what any other gets that was there before and stays.
-    /// Where the owner writes it is not: a message of another shard, published before a subscription, may reach
-    /// those who were there behind later ones of this shard.
+    /// True if a subscriber's messages are a contiguous part of those of any other subscriber of its shard that was
+    /// there before and stays. That is not so if the owner writes: a message of another shard, published before a
+    /// subscription, may reach older subscribers after later messages of this shard.
     const STRETCHES: bool = true;
 
-    /// The sides of so many shards.
+    /// Creates the sides of `count` shards.
     fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy>;
 
-    /// Lets the executor on which a shared registry lives take one step; whether there was one to take.
+    /// Runs one step of the executor on which a shared registry lives. Returns false if there was none to run.
     fn step() -> bool {
         false
     }
 
-    /// The number of channel logs that a shard still keeps, where that can be told.
+    /// Returns the number of channel logs that a shard still keeps, if the policy can tell.
     fn channel_logs(_policy: &Self::Policy) -> usize {
         0
     }

@@ -1,4 +1,4 @@
-//! Who gets what, in which order, while all transports take everything.
+//! The recipients of each message and their order, while all transports take everything.
 
 use crate::SHARDS;
 use crate::common::{Driver, FIRST, Frame, PolicyFactory, SECOND, limits};
@@ -51,7 +51,7 @@ fn the_answer_precedes_the_first_message<F: PolicyFactory>() {
         driver.subscribe(&peer, "news").unwrap();
         driver.publish(&publisher, "news", b"one");
         driver.settle();
-        // Without an answer there is no promise yet: either is right, but never a message before its answer.
+        // Without an answer there is no promise yet. The message may come or not, but never before its answer.
         assert_eq!(peer.frames()[0], Frame::answer("+news"));
         driver.answer(&peer, "pong");
         driver.publish(&publisher, "news", b"two");
@@ -306,7 +306,8 @@ fn an_awaited_subscription_counts_once<F: PolicyFactory>() {
         driver.subscribe(&peer, "a").unwrap();
         let pending_bytes = driver.pending_bytes(&peer);
         driver.subscribe(&peer, "a").unwrap();
-        // What waits for the confirmation is held back like any answer, or a peer could pile it up unseen.
+        // An answer that waits for the confirmation counts as pending like any other. Otherwise a peer could pile them
+        // up unseen.
         assert_eq!((driver.pending_bytes(&peer), pending_bytes > 0), (2 * pending_bytes, true));
         driver.unsubscribe(&peer, "a");
         driver.settle();
@@ -316,7 +317,7 @@ fn an_awaited_subscription_counts_once<F: PolicyFactory>() {
 }
 
 fn leaving_while_others_stay_keeps_the_messages_coming<F: PolicyFactory>() {
-    // The places of those who leave are taken by others, in the middle of a round as well.
+    // Other subscribers take the indices of those who leave, in the middle of a round as well.
     let mut driver = Driver::<F>::new(1);
     let publisher = driver.open(0, FIRST);
     let peers: Vec<_> = (0..8).map(|_| driver.join(0, FIRST, "news")).collect();

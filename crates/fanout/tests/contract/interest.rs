@@ -1,4 +1,4 @@
-//! From the answer on nothing published anywhere is missed, however shard batches are delayed.
+//! From the answer on, nothing published anywhere is missed, however shard batches are delayed.
 
 use crate::common::{Driver, FIRST, Frame, PolicyFactory, limits};
 
@@ -7,7 +7,7 @@ for_every_policy!(
     the_answer_waits_for_the_last_shard,
 );
 
-/// Steps in which any order of shard batches gets the answer out and the messages in.
+/// The number of steps within which any order of shard batches delivers the answer and the messages.
 const MAX_STEPS: usize = 1000;
 
 fn no_message_after_the_answer_is_missed_however_shard_batches_are_delayed<F: PolicyFactory>() {
@@ -15,7 +15,7 @@ fn no_message_after_the_answer_is_missed_however_shard_batches_are_delayed<F: Po
         let mut driver = Driver::<F>::with(3, &limits(1 << 20), 1);
         let peer = driver.open(0, FIRST);
         let publishers: Vec<_> = (0..3).map(|shard| driver.open(shard, FIRST)).collect();
-        // The last of them takes effect, while the earlier questions are still on their way.
+        // The last request takes effect while the earlier ones are still on their way.
         driver.subscribe(&peer, "news").unwrap();
         driver.unsubscribe(&peer, "news");
         driver.subscribe(&peer, "news").unwrap();

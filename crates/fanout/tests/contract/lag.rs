@@ -1,4 +1,4 @@
-//! Subscribers that are behind by more than the bound: told exactly, or ended.
+//! Subscribers that are behind by more than the bound are told the exact count or disconnected.
 
 use crate::SHARDS;
 use crate::common::{Driver, FIRST, Frame, Peer, PolicyFactory, SECOND, answer, message_bytes};
@@ -26,13 +26,13 @@ fn publish<F: PolicyFactory>(driver: &mut Driver<F>, publisher: &Peer, channel: 
     }
 }
 
-/// Which numbers a subscriber was given, and of how many it was told that it missed them, in order.
+/// Returns the numbers that a subscriber received, and the counts of its gaps, in order.
 fn given_and_missed(peer: &Peer) -> (Vec<u8>, Vec<u64>) {
     let (mut given, mut missed) = (Vec::new(), Vec::new());
     for frame in peer.frames() {
         match frame {
             Frame::Message { payload, .. } => {
-                // A gap stands for the numbers that are left out.
+                // A gap stands for the missing numbers.
                 let told: u64 = missed.iter().sum();
                 assert_eq!(u64::from(payload[0]), given.len() as u64 + told, "{:?}", peer.frames());
                 given.push(payload[0]);
@@ -153,7 +153,8 @@ fn leaving_behind_a_full_transport_is_bounded_too<F: PolicyFactory>() {
         let (given, missed) = given_and_missed(&skips);
         assert_eq!(given.len() as u64 + missed.iter().sum::<u64>(), 5);
         assert_eq!(skips.frames().last(), Some(&Frame::answer("-news")));
-        // What is kept may be a log of all subscribers, or of its own; who disconnects is told, or has had everything.
+        // The policy may keep one log for all subscribers or one for each. A subscriber that disconnects either lagged
+        // or has received everything.
         let lagged = driver.effects().contains(&Effect::Lagged(disconnects.id));
         driver.make_room(&disconnects, usize::MAX);
         driver.settle();
@@ -166,7 +167,8 @@ fn leaving_behind_a_full_transport_is_bounded_too<F: PolicyFactory>() {
 }
 
 fn a_subscriber_that_takes_bytes_never_lags<F: PolicyFactory>() {
-    // However small the log and however slow the flush: it is for those who do not take bytes.
+    // This holds however small the log and however slow the flush, because the bound is for subscribers that do not
+    // take bytes.
     let mut driver = Driver::<F>::with_log(1, 60);
     let peers: Vec<_> = (0..5).map(|_| driver.join(0, SECOND, "news")).collect();
     let stuck = driver.join(0, FIRST, "news");
@@ -201,7 +203,7 @@ fn a_lagging_connection_is_reported_once_and_sent_no_more_messages<F: PolicyFact
         }
         assert_eq!(driver.effects(), [Effect::Full(peer.id), Effect::Lagged(peer.id)]);
         assert_eq!(driver.counters().lagged, 1);
-        // It takes bytes again before the owner has ended it: what it missed must not be papered over.
+        // The connection takes bytes again before the owner has ended it. The gap must not be hidden.
         driver.subscribe(&peer, "d").unwrap();
         driver.make_room(&peer, usize::MAX);
         for channel in ["a", "d"] {
@@ -266,7 +268,7 @@ fn one_channels_lag_leaves_other_subscribers_alone<F: PolicyFactory>() {
 }
 
 fn a_connection_that_lags_while_it_ends_is_reported_and_ends_for_that<F: PolicyFactory>() {
-    // It falls behind because of another shard, and is ended before the news of that arrives.
+    // The connection falls behind because of another shard, and is ended before it learns of that.
     let mut driver = Driver::<F>::with_log(3, 100);
     let peer = driver.join(0, SECOND, "news");
     let publisher = driver.open(1, FIRST);
@@ -292,7 +294,7 @@ fn a_connection_that_lags_while_it_ends_is_reported_and_ends_for_that<F: PolicyF
 fn a_subscription_may_say_what_lagging_means_for_it<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with_log(shards, 100);
-        // Each the other way round than its encoding has it.
+        // Each subscription has the opposite of its encoding's default.
         let [skips, disconnects] = [(SECOND, Lag::Skip), (FIRST, Lag::Disconnect)].map(|(encoding, lag)| {
             let peer = driver.open(0, encoding);
             let subscribed = driver.shard(0).subscribe_with(peer.id, "news", Some(lag), &answer(encoding, "+news"));

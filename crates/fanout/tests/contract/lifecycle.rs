@@ -1,4 +1,4 @@
-//! How connections end, and that nothing of them stays.
+//! Connections end, and nothing of them remains.
 
 use crate::SHARDS;
 use crate::common::{Driver, FIRST, Frame, PolicyFactory, SECOND, answer, limits, message_bytes};
@@ -60,7 +60,7 @@ fn a_close_frame_waits_for_the_transport<F: PolicyFactory>() {
         driver.end(&peer, "bye");
         driver.settle();
         assert_eq!(driver.effects(), [Effect::Full(peer.id)]);
-        // Writable and flushed in the same turn: one report.
+        // A connection that is writable and flushed in the same turn is reported once.
         driver.make_room(&peer, usize::MAX);
         driver.settle();
         assert_eq!(driver.effects(), [Effect::Drained(peer.id)]);
@@ -95,7 +95,7 @@ fn a_drain_before_the_end_is_not_taken_for_the_close_frames<F: PolicyFactory>() 
     assert_eq!(driver.effects(), [Effect::Full(peer.id)]);
     peer.outlet.set_room(usize::MAX);
     driver.shard(0).writable(peer.id);
-    // Nobody has looked at the effects yet.
+    // The effects have not been looked at yet.
     peer.outlet.set_room(0);
     driver.end(&peer, "bye");
     driver.settle();
@@ -242,7 +242,7 @@ fn a_channel_log_that_ends_while_messages_are_on_their_way_is_forgotten<F: Polic
 
 fn what_a_connection_had_not_been_sent_when_it_ended_is_counted<F: PolicyFactory>() {
     const MOST: u64 = 9;
-    // Of the second encoding, so that who lags is ended: by the owner, by the peer, and for lagging.
+    // Subscribers of the second encoding, which disconnects on lag, ended by the owner, by the peer, and by lagging.
     for (log_bytes, breaks_off, sent) in [(1000, false, 2), (1000, true, 0), (60, false, 2)] {
         for shards in SHARDS {
             let mut driver = Driver::<F>::with_log(shards, log_bytes);
@@ -272,7 +272,8 @@ fn what_a_connection_had_not_been_sent_when_it_ended_is_counted<F: PolicyFactory
     }
 }
 
-/// A subscriber that takes one message and a half, of nine that were accepted on another shard and are nowhere yet.
+/// Returns a subscriber that took one message and a half, of nine that were accepted on another shard and have not left
+/// it.
 fn behind<F: PolicyFactory>(shards: u16) -> (Driver<F>, crate::common::Peer, Vec<Vec<u8>>) {
     let mut driver = Driver::<F>::with(shards, &limits(1000), 1);
     let peer = driver.join(0, FIRST, "news");

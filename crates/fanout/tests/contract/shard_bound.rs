@@ -1,11 +1,11 @@
-//! The bound of all logs of a shard together: whoever is behind the most pays first, and no publisher.
+//! The bound of all logs of a shard together: the subscriber that is furthest behind pays first, and no publisher pays.
 
 use crate::common::{Driver, FIRST, Frame, Peer, SECOND, ShardedFactory, limits, message_bytes};
 use corecast_fanout::{Effect, Policy};
 
 const CHANNELS: [&str; 3] = ["a", "b", "c"];
 
-/// A shard of which all logs together may have so many messages of one byte.
+/// Creates a shard whose logs together may hold `messages` messages of one byte.
 fn driver(messages: usize) -> Driver<ShardedFactory> {
     let mut limits = limits(1 << 20);
     limits.shard_log_bytes = messages * (message_bytes("a", b"1").max(message_bytes("b", b"1")) + size_of::<usize>());
@@ -31,7 +31,7 @@ fn whoever_is_behind_the_most_pays_first_and_the_others_miss_nothing() {
     let mut driver = driver(16);
     let peers = CHANNELS.map(|channel| stalled(&mut driver, channel, FIRST));
     let publisher = driver.open(0, FIRST);
-    // One message over the bound, with the last.
+    // The last message exceeds the bound by one message.
     for (channel, messages) in CHANNELS.into_iter().zip([4, 3, 10]) {
         for number in 0..messages {
             driver.publish(&publisher, channel, &[number]);

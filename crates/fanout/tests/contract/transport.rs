@@ -1,4 +1,4 @@
-//! Transports that take less than they are offered, and those whose peer is gone.
+//! Transports that take less than they are offered, and transports whose peer is gone.
 
 use crate::SHARDS;
 use crate::common::{Driver, FIRST, Frame, PolicyFactory, SECOND, limits, message_bytes};
@@ -35,7 +35,7 @@ fn frames_stay_whole_wherever_a_send_stops<F: PolicyFactory>() {
             driver.shard(1).commit(own);
             driver.settle();
             assert_eq!(peer.outlet.room(), 0, "all that there was room for left at once");
-            // Between the message that was cut and the rest of it comes nothing.
+            // Nothing comes between a message that was cut and the rest of it.
             driver.answer(&peer, "pong");
             driver.settle();
             driver.publish(&publisher, "bb", b"78");
@@ -190,7 +190,7 @@ fn a_lost_peer_is_reported_once_and_sent_nothing<F: PolicyFactory>() {
         let before = peer.outlet.taken();
         peer.outlet.break_off();
         for number in 0..100 {
-            // Far more than the log holds: it does not lag, it is gone.
+            // This is far more than the log holds, but the connection does not lag: it is gone.
             driver.publish(&publisher, "news", &[number]);
             driver.answer(&peer, "pong");
             driver.settle();

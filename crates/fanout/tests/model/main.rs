@@ -1,10 +1,10 @@
-//! Any sequence of commands, short writes and delays, against a naive model of who must get what.
+//! Random sequences of commands, short writes and delays, checked against a naive model of the expected deliveries.
 //!
 //! The world is small so that everything collides: a log of a few messages, mailboxes of one or two shard batches,
-//! flush budgets of a few sends, transports that take some bytes at a time. After every step each connection's
-//! stream must be right as far as it goes; when all is quiet, everything must have been delivered or counted.
+//! flush budgets of a few sends, and transports that take a few bytes at a time. After every step, what each connection
+//! has received must be correct so far. When all is quiet, everything must have been delivered or counted.
 //!
-//! `crates/baselines/tests/model` runs the same for the policies of that crate.
+//! `crates/baselines/tests/model` runs the same model for the policies of that crate.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 #[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]
@@ -29,7 +29,7 @@ proptest! {
 }
 
 proptest! {
-    // The orders in which a wrong confirmation shows are few.
+    // Few of the possible orders reveal a wrong confirmation.
     #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]

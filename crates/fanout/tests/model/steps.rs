@@ -1,10 +1,10 @@
-//! The steps that a server may take, and a run of them.
+//! The steps that a server may take, and runs of them.
 
 use crate::common::PolicyFactory;
 use crate::world::World;
 use proptest::prelude::*;
 
-/// One thing that happens. Connections, shards and channels are taken modulo how many there are.
+/// One event. Connections, shards and channels are taken modulo their number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     Open {
@@ -29,7 +29,7 @@ pub(crate) enum Step {
     Answer {
         peer: usize,
     },
-    /// The transport takes so many bytes more.
+    /// The transport takes this many bytes more.
     Room {
         peer: usize,
         bytes: usize,
@@ -90,7 +90,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Of the channel without witnesses only, so that interest comes and goes, among three connections.
+/// Generates steps on the channel without witnesses only, so that interest comes and goes, among three connections.
 pub(crate) fn interest_step() -> impl Strategy<Value = Step> {
     let shard = || 0..3_u16;
     let publish = |peer| Step::Publish { peer, channel: 2, messages: 1, no_echo: false, filler: 0 };

@@ -1,13 +1,13 @@
-//! What one connection has been sent, checked frame by frame, and what it still must be sent.
+//! The stream that one connection was sent, checked frame by frame, and the messages that it is still owed.
 
 use crate::common::{Frame, Peer};
 use corecast_fanout::Effect;
 use std::collections::{HashMap, VecDeque};
 
-/// A message that was published; its place in the list of all is its payload.
+/// A published message. Its payload is its index in the list of all messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Published {
-    /// The publisher's place in the list of all connections.
+    /// The publisher's index in the list of all connections.
     pub(crate) publisher: usize,
     pub(crate) channel: usize,
     pub(crate) no_echo: bool,
@@ -18,24 +18,24 @@ pub(crate) struct Published {
 #[expect(clippy::struct_excessive_bools, reason = "each is something that has happened, or not")]
 pub(crate) struct Connection {
     pub(crate) peer: Peer,
-    /// Its place in the list of all connections.
+    /// Its index in the list of all connections.
     number: usize,
-    /// Bytes of whole frames, which were checked.
+    /// The number of bytes in whole frames, which were checked.
     parsed: usize,
-    /// Bytes that have come.
+    /// The number of bytes received.
     received: usize,
-    /// By channel, those that must still come, in this order.
+    /// The answers that must still come, by channel, in this order.
     answers: HashMap<String, VecDeque<String>>,
-    /// By channel, the current subscription and those before it.
+    /// The current subscription and those before it, by channel.
     pub(crate) subscriptions: [Vec<Subscription>; 3],
     pub(crate) life: Life,
     close_frame_came: bool,
-    /// It was reported full, and has not been found writable since.
+    /// True if it was reported full and has not been found writable since.
     pub(crate) full: bool,
     may_drain: bool,
     lagged: bool,
     gone: bool,
-    /// An answer did not come, which only a connection that has lagged may be denied.
+    /// True if an answer did not come, which is allowed only for a connection that has lagged.
     unanswered: bool,
 }
 
@@ -46,16 +46,16 @@ pub(crate) enum Life {
     Closed,
 }
 
-/// From one SUBSCRIBED to the UNSUBSCRIBED that follows.
+/// The time from one SUBSCRIBED to the UNSUBSCRIBED that follows.
 #[derive(Debug)]
 pub(crate) struct Subscription {
-    /// Messages that the shard's witness of the channel had been sent before: they must not come.
+    /// The number of messages that the shard's witness of the channel had been sent before; they must not come.
     pub(crate) after: usize,
-    /// Messages published from this one on must come; known when the answer has come.
+    /// Messages published from this one on must come. Known once the answer has come.
     pub(crate) binding_from: Option<usize>,
-    /// It was asked to end: messages published before this one must come.
+    /// The subscription was asked to end: messages published before this one must come.
     pub(crate) left: Option<usize>,
-    /// It has ended: messages published from this one on must not have come.
+    /// The subscription has ended: messages published from this one on must not have come.
     until: Option<usize>,
     answered: bool,
     finished: bool,
@@ -91,12 +91,13 @@ impl Connection {
         !self.gone && !self.lagged && !self.peer.outlet.is_gone()
     }
 
-    /// The subscription that commands are for.
+    /// Returns the subscription that commands apply to.
     pub(crate) fn current(&mut self, channel: usize) -> Option<&mut Subscription> {
         self.subscriptions[channel].last_mut().filter(|subscription| subscription.left.is_none())
     }
 
-    /// Messages of a subscription published before this one must have come when everything has, or been counted.
+    /// Returns the first published message that need not have come. In the end, every earlier message of the subscription
+    /// must have been delivered or counted.
     pub(crate) fn complete_until(&self, subscription: &Subscription) -> usize {
         let has_ended = subscription.finished || self.close_frame_came;
         match subscription.left {
@@ -132,7 +133,7 @@ impl Connection {
         }
     }
 
-    /// No message that is published from now on is owed to it.
+    /// Ends the connection. No message that is published from now on is owed to it.
     pub(crate) fn end(&mut self, life: Life, published: usize) {
         (0..3).for_each(|channel| self.unsubscribe(channel, published));
         self.life = life;
@@ -143,7 +144,7 @@ impl Connection {
         self.full = false;
     }
 
-    /// Takes note of an effect, which must be due.
+    /// Records an effect, which must be due.
     pub(crate) fn affect(&mut self, effect: Effect, published: usize) {
         assert!(!self.gone, "{effect:?} of a connection that is gone");
         match effect {
@@ -169,8 +170,8 @@ impl Connection {
         }
     }
 
-    /// Checks what has come since the last call, when so many messages have been published; whether it was
-    /// anything.
+    /// Checks what has come since the last call, when `published` messages have been published. Returns true if
+    /// anything has come.
     pub(crate) fn check_stream(&mut self, published: usize) -> bool {
         let taken = self.peer.outlet.taken_from(self.parsed);
         if self.parsed + taken.len() == self.received {
@@ -224,18 +225,18 @@ impl Connection {
                 subscription.finished = true;
                 subscription.until = Some(published);
             }
-            // Subscribed again, or unsubscribed from nothing.
+            // The client subscribed again, or unsubscribed from nothing.
             _ => {}
         }
     }
 
-    /// The subscription that a message or a gap that has just come belongs to.
+    /// Returns the subscription that a message or a gap that has just come belongs to.
     fn answered(&mut self, channel: usize) -> &mut Subscription {
         let subscription = self.subscriptions[channel].iter_mut().find(|subscription| !subscription.finished);
         subscription.filter(|subscription| subscription.answered).expect("no message without a subscription")
     }
 
-    /// Checks of each message that came who published it, when, and whether it is for this connection.
+    /// Checks the publisher, the order and the recipient of each message that came.
     pub(crate) fn check_order(&self, all: &[Published]) {
         let mut last = HashMap::new();
         for (channel, subscriptions) in self.subscriptions.iter().enumerate() {
@@ -259,7 +260,7 @@ impl Connection {
         !message.no_echo || message.publisher != self.number
     }
 
-    /// Nothing is on its way any more.
+    /// Checks that everything owed has come. Nothing is in flight any more.
     pub(crate) fn check_complete(&self) {
         if !self.is_lossless() || self.life == Life::Closed {
             return;
@@ -276,7 +277,7 @@ impl Connection {
     }
 }
 
-/// What an answer is about: `+0 17` about channel 0, `=pong 18` about `pong`.
+/// Returns the subject of an answer: `0` of `+0 17`, which is about channel 0, and `pong` of `=pong 18`.
 fn subject(text: &str) -> &str {
     text[1..].split(' ').next().unwrap()
 }

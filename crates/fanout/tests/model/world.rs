@@ -1,17 +1,17 @@
-//! All connections, all messages, and the witnesses that tell what a shard had to deliver.
+//! All connections, all messages, and the witnesses that show what a shard had to deliver.
 
 use crate::common::{Driver, FIRST, PolicyFactory, SECOND, answer, limits};
 use crate::steps::Step;
 use crate::stream::{Connection, Event, Life, Published, Subscription};
 use corecast_fanout::{ConnectionId, Effect, Encoding, Hooks as _, Policy, Publication};
 
-/// Bytes of log for a channel: some five messages.
+/// The bytes of a channel's log, enough for about five messages.
 const LOG_BYTES: usize = 150;
-/// Bytes of all logs of a shard, in half of the worlds: two of the six logs fill it.
+/// The bytes of all logs of a shard in half of the worlds; two of the six logs fill them.
 const SHARD_LOG_BYTES: usize = 300;
 const CHANNELS: [&str; 3] = ["0", "1", "2"];
-/// Of these channels each shard has a witness: a subscriber in each encoding that takes everything, and so
-/// sees the order in which the shard has the messages. The last has none, so that interest comes and goes.
+/// Each shard has witnesses of these channels: a subscriber in each encoding that takes everything, and so sees the
+/// order in which the shard has the messages. The last channel has none, so that interest comes and goes.
 const WITNESSED: usize = 2;
 
 pub(crate) struct World<F: PolicyFactory> {
@@ -78,7 +78,7 @@ impl<F: PolicyFactory> World<F> {
     }
 
     fn pick(&self, peer: usize) -> usize {
-        // Mostly the latest: the others have often been closed.
+        // Steps are mostly for recent connections, because the others have often been closed.
         let count = self.connections.len();
         count - 1 - peer % count
     }
@@ -180,7 +180,7 @@ impl<F: PolicyFactory> World<F> {
         }
     }
 
-    /// Whatever is done for a connection that was closed does nothing.
+    /// Checks that commands for a closed connection have no effect.
     fn misuse(&mut self, index: usize, channel: usize) {
         let connection = &self.connections[index];
         if connection.life == Life::Closed {
@@ -196,7 +196,7 @@ impl<F: PolicyFactory> World<F> {
         }
     }
 
-    /// Does what an engine does: lost connections are closed, lagging ones are told why. Whether there was
+    /// Does what an engine does: closes lost connections and tells lagging ones why they end. Returns true if there was
     /// anything to do.
     fn carry_out_effects(&mut self) -> bool {
         let mut any = false;
@@ -213,7 +213,7 @@ impl<F: PolicyFactory> World<F> {
                 match effect {
                     Effect::Full(_) | Effect::Drained(_) => {}
                     Effect::Lagged(_) if self.connections[index].life == Life::Open => self.end(index),
-                    // Its close frame was dropped with what it was to have before.
+                    // Its first close frame was dropped, together with the messages before it.
                     Effect::Lagged(_) => self.driver.end(&self.connections[index].peer.clone(), "bye"),
                     Effect::Gone(_) => self.close(index),
                 }
@@ -221,7 +221,7 @@ impl<F: PolicyFactory> World<F> {
         }
     }
 
-    /// The connection of a name; a closed one's effects may still be on their way, and count for nothing.
+    /// Returns the index of a connection. Effects of a closed one may still arrive, and are ignored.
     fn index_of(&self, id: ConnectionId) -> Option<usize> {
         let index = self.connections.iter().rposition(|connection| connection.peer.id == id);
         let index = index.expect("an effect of a connection that there was; a witness has none");
@@ -238,7 +238,7 @@ impl<F: PolicyFactory> World<F> {
         }
     }
 
-    /// Lets everything come to rest, and holds it against what was published.
+    /// Lets everything come to rest, and checks the outcome against what was published.
     pub(crate) fn come_to_rest(&mut self) {
         for index in 0..self.connections.len() {
             self.connections[index].peer.outlet.set_room(usize::MAX);
@@ -282,7 +282,7 @@ impl<F: PolicyFactory> World<F> {
         }
     }
 
-    /// A subscription's messages and gaps are a stretch of what the witness got, without a hole.
+    /// Checks that a subscription's messages and gaps are a contiguous part of what the witness received.
     fn check_against(&self, witness: &Witness, connection: &Connection, subscription: &Subscription) {
         let seen = witness.connection.subscriptions[witness.channel][0].events.iter();
         let seen: Vec<(usize, usize)> = seen
@@ -303,7 +303,7 @@ impl<F: PolicyFactory> World<F> {
             });
             counts.sum()
         };
-        // Where it begins follows from its first message, or, where there is none, from its end.
+        // Its beginning follows from its first message or, without one, from its end.
         let begin = match first {
             Some(index) => {
                 let Event::Message(message) = subscription.events[index] else { unreachable!() };
@@ -339,7 +339,7 @@ impl<F: PolicyFactory> World<F> {
         }
     }
 
-    /// Without a witness the order between publishers is not known, but the number of messages is.
+    /// Without a witness the order across publishers is unknown, but the number of messages is known.
     fn check_count(&self, channel: usize, connection: &Connection, subscription: &Subscription) {
         let complete_until = connection.complete_until(subscription);
         let mut delivered = Vec::new();
@@ -358,7 +358,7 @@ impl<F: PolicyFactory> World<F> {
             return assert_eq!(complete_until, 0, "the answer has come");
         };
         let owed = wanted.iter().filter(|message| **message >= binding).filter(|message| {
-            // Of one that was closed, only what came before something that was delivered is owed for certain.
+            // A closed connection is only certain to be owed the messages before one that was delivered.
             let publisher = self.published[**message].publisher;
             **message < complete_until
                 || delivered.iter().any(|later| later > message && self.published[*later].publisher == publisher)
@@ -367,7 +367,7 @@ impl<F: PolicyFactory> World<F> {
         assert!(absent <= told, "{absent} messages neither delivered nor counted in {told}");
     }
 
-    /// Closes everything, after which nothing may be left.
+    /// Closes everything, after which nothing may remain.
     pub(crate) fn clear_away(mut self) {
         (0..self.connections.len()).for_each(|index| self.close(index));
         for witness in &self.witnesses {

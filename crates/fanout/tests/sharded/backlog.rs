@@ -1,4 +1,4 @@
-//! How a connection stands, as its owner is told.
+//! The backlog of a connection that its owner is told.
 
 use crate::Driver;
 use crate::common::{FIRST, SECOND, answer, message_bytes};
@@ -41,7 +41,7 @@ fn a_connection_that_lagged_keeps_the_backlog_that_it_had() {
     assert_eq!(driver.shard(0).backlog(subscriber.id), Backlog { channels: 1, bytes_behind: 3 * message });
 }
 
-/// It fell behind with messages alone that it published itself, and asked not to have.
+/// The connection fell behind only with messages that it published itself and asked not to receive.
 #[test]
 fn a_connection_that_missed_nothing_has_a_backlog_of_its_own_time() {
     let message = message_bytes("news", b"1");

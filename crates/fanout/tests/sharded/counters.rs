@@ -42,7 +42,7 @@ fn a_short_send_is_counted_with_the_bytes_that_it_took() {
 
 #[test]
 fn what_a_connection_misses_is_counted_once_by_what_became_of_it() {
-    // Room for two messages, of which each subscriber that does not read has had none.
+    // The log has room for two messages, and a subscriber that does not read has received none of them.
     let mut driver = Driver::with_log(1, 2 * (message_bytes("news", b"1") + size_of::<usize>()));
     let publisher = driver.open(0, FIRST);
     let skips = driver.join(0, FIRST, "news");

@@ -1,4 +1,4 @@
-//! The end of a subscription that has something to be told first.
+//! The end of a subscription that must be told of a gap first.
 
 use crate::Driver;
 use crate::common::{FIRST, Frame, SECOND, answer, message_bytes};
@@ -6,7 +6,7 @@ use corecast_fanout::{Effect, Policy};
 
 #[test]
 fn whoever_missed_everything_is_told_before_the_answer_to_unsubscribe() {
-    // A log that keeps nothing for those who do not read.
+    // The log keeps nothing for subscribers that do not read.
     let mut driver = Driver::with_log(1, 0);
     let publisher = driver.open(0, FIRST);
     let subscriber = driver.join(0, FIRST, "news");
@@ -51,7 +51,7 @@ fn the_end_of_a_connection_leaves_the_effects_of_others_alone() {
         let ending = if subscribed { driver.join(0, FIRST, "news") } else { driver.open(0, FIRST) };
         full.outlet.set_room(0);
         driver.publish(&ending, "news", b"1");
-        // Not through the driver, which would take the effects at once.
+        // This does not go through the driver, which would take the effects at once.
         driver.shard(0).flush(64);
         driver.end(&ending, "bye");
         driver.settle();

@@ -1,4 +1,4 @@
-//! Promises of `sharded` alone: its counters, its bounds, and the effects of which its owner learns.
+//! Promises of `sharded` alone: its counters, its bounds, and the effects that its owner is told.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 #[allow(dead_code, unused_imports, reason = "each test file needs a part of it")]

@@ -1,15 +1,16 @@
-//! A shard is saturated while a flush that has not ended leaves more in its logs than they should hold.
+//! A shard is saturated while an unfinished flush leaves more in its logs than they should hold.
 
 use crate::Driver;
 use crate::common::{FIRST, Peer, limits, message_bytes};
 use corecast_fanout::Policy;
 
-/// The bytes that one message of one byte takes of the bounds.
+/// Returns the bytes of the bounds that one message of one byte uses.
 fn message() -> usize {
     message_bytes("news", b"1") + size_of::<usize>()
 }
 
-/// A shard with these bounds that was given five messages for twenty subscribers by a publisher and has begun to send them.
+/// Creates a shard with these bounds. A publisher gave it five messages for twenty subscribers, and it has begun to
+/// send them.
 fn driver(log_bytes: usize, shard_log_bytes: usize) -> (Driver, Peer) {
     let mut limits = limits(log_bytes);
     limits.shard_log_bytes = shard_log_bytes;
@@ -40,7 +41,7 @@ fn messages_over_a_bound_saturate_the_shard_until_they_have_been_offered_to_ever
 
 #[test]
 fn messages_within_the_bounds_do_not() {
-    // The bound of one log is on the bytes that are still to be sent.
+    // The bound of one log applies to the bytes that are still to be sent.
     for (log_bytes, shard_log_bytes) in [(1 << 20, 5 * message()), (5 * message_bytes("news", b"1"), 1 << 20)] {
         let (mut driver, _) = driver(log_bytes, shard_log_bytes);
         assert!(!driver.shard(0).is_saturated(), "{log_bytes} {shard_log_bytes}");

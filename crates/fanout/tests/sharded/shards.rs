@@ -1,4 +1,4 @@
-//! The barriers for which a shard waits, and the batches that it posts.
+//! The barriers that a shard waits for, and the batches that it posts.
 
 use crate::Driver;
 use crate::common::{FIRST, Frame, SECOND, message_bytes};
@@ -46,7 +46,7 @@ fn a_shard_that_becomes_interested_is_posted_what_is_published_from_then_on() {
     let mut driver = Driver::new(2);
     let publisher = driver.open(0, FIRST);
     let early = driver.join(0, FIRST, "news");
-    // Kept, because it does not read.
+    // The message is kept, because the subscriber does not read.
     early.outlet.set_room(0);
     driver.publish(&publisher, "news", b"before");
     driver.settle();

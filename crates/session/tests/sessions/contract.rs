@@ -8,23 +8,23 @@ use corecast_wire::Code;
 pub(crate) trait Protocol {
     type Session: Session;
 
-    /// A connection that has just been accepted.
+    /// Creates the session of a connection that has just been accepted.
     fn session() -> Self::Session;
 
-    /// The frames with which a client subscribes to the channel of [`publish`](Self::publish).
+    /// Returns the frames with which a client subscribes to the channel of [`publish`](Self::publish).
     fn opening() -> Vec<u8>;
 
-    /// A frame that publishes this payload.
+    /// Returns a frame that publishes this payload.
     fn publish(payload: &[u8]) -> Vec<u8>;
 
-    /// Bytes that break the protocol.
+    /// Returns bytes that break the protocol.
     fn violation() -> Vec<u8>;
 
-    /// The payloads of the messages among whole frames that a client received.
+    /// Returns the payloads of the messages among the whole frames that a client received.
     fn payloads(received: &[u8]) -> Vec<Vec<u8>>;
 }
 
-/// Makes of each generic function a test for each protocol.
+/// Turns each generic function into one test for each protocol.
 macro_rules! for_every_protocol {
     ($($test:ident),+ $(,)?) => {
         for_every_protocol! { @ ($($test)+)
@@ -51,7 +51,7 @@ for_every_protocol! {
     any_byte_is_a_sign_of_life,
 }
 
-/// A client that is subscribed and has read everything so far.
+/// Returns a client that has subscribed and has read everything so far.
 fn join<P: Protocol>(shard: &mut Shard) -> Connection<P::Session> {
     let mut connection = shard.connect(P::session());
     shard.receive(&mut connection, &P::opening()).unwrap();

@@ -1,4 +1,4 @@
-//! One shard that runs the real policy, and connections to it whose transport is memory.
+//! One shard that runs the real policy, with connections whose transport is memory.
 
 use corecast_fanout::policy::{Hooks as _, Sharded};
 use corecast_fanout::{Backlog, ConnectionId, Effect, Limits, Outlet, Policy, Sent};
@@ -6,7 +6,7 @@ use corecast_session::{Codec, Context, End, Session, Taken};
 use corecast_wire::Reassembly;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// A shard, which does what the engine does with its policy.
+/// A shard that drives its policy as the engine does.
 pub(crate) struct Shard {
     policy: Sharded<Transport, Codec>,
     answer: Vec<u8>,
@@ -16,7 +16,7 @@ pub(crate) struct Shard {
 pub(crate) struct Connection<S> {
     /// The session under test.
     pub(crate) session: S,
-    /// True if the bytes that were received last published something.
+    /// True if the bytes received last published something.
     pub(crate) published: bool,
     id: ConnectionId,
     incomplete: Reassembly,
@@ -41,14 +41,14 @@ impl Shard {
         connection
     }
 
-    /// Receives bytes of a client and sends what they caused. Returns the number of frames.
+    /// Receives bytes from a client and sends what they caused. Returns the number of frames.
     pub(crate) fn receive<S: Session>(&mut self, from: &mut Connection<S>, bytes: &[u8]) -> Result<usize, End> {
         self.with_context(from, |session, incomplete, context| {
             corecast_session::receive(session, incomplete, bytes, context)
         })
     }
 
-    /// Receives bytes as [`receive`](Self::receive) does, as far as `admit` lets the frames in.
+    /// Receives bytes as [`receive`](Self::receive) does, up to the first frame that `admit` refuses.
     pub(crate) fn receive_admitted<S: Session>(
         &mut self,
         from: &mut Connection<S>,
@@ -60,7 +60,7 @@ impl Shard {
         })
     }
 
-    /// Ends a connection: the close frame leaves last.
+    /// Ends a connection. The close frame leaves last.
     pub(crate) fn end<S: Session>(&mut self, connection: &Connection<S>, end: &End) {
         let mut close_frame = Vec::new();
         connection.session.close_frame(end, &mut close_frame);
@@ -68,7 +68,7 @@ impl Shard {
         self.settle();
     }
 
-    /// Has a client read again after [`Connection::stall`].
+    /// Makes a client read again after [`Connection::stall`].
     pub(crate) fn resume<S>(&mut self, connection: &Connection<S>) {
         connection.transport.state().is_stalled = false;
         self.policy.writable(connection.id);
@@ -80,7 +80,7 @@ impl Shard {
         std::iter::from_fn(|| self.policy.take_effect()).any(|effect| effect == Effect::Lagged(connection.id))
     }
 
-    /// The number of channels that a connection is subscribed to.
+    /// Returns the number of channels that a connection is subscribed to.
     pub(crate) fn subscriptions<S>(&self, connection: &Connection<S>) -> usize {
         let Backlog { channels, .. } = self.policy.backlog(connection.id);
         channels
@@ -108,23 +108,23 @@ impl Shard {
 }
 
 impl<S> Connection<S> {
-    /// The client stops reading.
+    /// Makes the client stop reading.
     pub(crate) fn stall(&self) {
         self.transport.state().is_stalled = true;
     }
 
-    /// The bytes that the client has received since the last call.
+    /// Takes the bytes that the client has received since the last call.
     pub(crate) fn take_received(&self) -> Vec<u8> {
         std::mem::take(&mut self.transport.state().received)
     }
 
-    /// Why the connection ends if the client ends its stream now.
+    /// Returns the reason why the connection ends if the client ends its stream now.
     pub(crate) fn end_of_stream(&self) -> End {
         End::of_stream(&self.incomplete)
     }
 }
 
-/// A way out that takes everything unless its client is stalled; clones are the same transport.
+/// A transport that takes everything unless its client is stalled. Clones share one transport.
 #[derive(Clone, Debug, Default)]
 struct Transport(Arc<Mutex<State>>);
 

@@ -1,7 +1,8 @@
-//! Sessions as state machines: bytes of a client in, what it and other clients receive out.
+//! Sessions as state machines: bytes of a client go in, and what it and other clients receive comes out.
 //!
 //! [`harness`] runs them on the real policy, with transports in memory. [`contract`] holds for every protocol: a new
-//! one implements [`contract::Protocol`] and is named once in that file. Every other file is what one protocol promises.
+//! one implements [`contract::Protocol`] and is named once in that file. Every other file holds the promises of one
+//! protocol.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 mod contract;

@@ -1,4 +1,4 @@
-//! `plain`: the listener's channel, to which every connection is subscribed and publishes.
+//! `plain`: every connection is subscribed to the listener's channel and publishes to it.
 
 use crate::contract::Protocol;
 use crate::harness::{Connection, Shard};
@@ -7,9 +7,9 @@ use corecast_fanout::{Lag, Limits};
 use corecast_session::{End, Plain, Session};
 use corecast_wire::{Code, Decode, Step};
 
-/// The channel of every listener here.
+/// The channel of every listener in these tests.
 const CHANNEL: &str = "lobby";
-/// The greatest length field that they accept.
+/// The greatest length field that these listeners accept.
 const MAX_FRAME: u32 = 64;
 
 pub(crate) struct PlainProtocol;

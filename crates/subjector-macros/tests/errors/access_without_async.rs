@@ -1,4 +1,4 @@
-//! Turns are awaited.
+//! A method with `Access` awaits its turns, so it must be asynchronous.
 
 use subjector_macros::subjector;
 

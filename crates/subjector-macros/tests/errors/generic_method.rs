@@ -1,4 +1,4 @@
-//! A method whose types its caller chooses.
+//! A method whose types the caller chooses.
 
 use subjector_macros::subjector;
 

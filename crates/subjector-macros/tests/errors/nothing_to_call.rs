@@ -1,4 +1,4 @@
-//! No method of it can be called from outside.
+//! None of the methods can be called from outside.
 
 use subjector_macros::subjector;
 

@@ -1,4 +1,4 @@
-//! A trait decides who may call its methods how.
+//! A trait defines how its methods are called.
 
 use subjector_macros::subjector;
 

@@ -1,4 +1,4 @@
-//! The executor whose tasks run on this thread: where a cast goes that must wait and names no other.
+//! The executor whose tasks run on this thread. A cast that must wait and names no other executor goes there.
 
 use super::Mailbox;
 use super::mailbox::WeakMailbox;
@@ -6,17 +6,17 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 thread_local! {
-    /// The mailboxes that are served here, by number. Weak, so that a thread that serves one until nobody can
-    /// post to it does not post to itself.
+    /// The mailboxes that are served on this thread, by number. They are weak, so that a thread that serves a mailbox
+    /// until nobody can post to it does not keep it open itself.
     static SERVED: RefCell<Vec<(u64, WeakMailbox)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// This thread's executor, if a mailbox is served here that somebody else can still post to.
+/// Returns this thread's executor, if it serves a mailbox that others can still post to.
 pub(crate) fn current() -> Option<Mailbox> {
     SERVED.with_borrow(|served| served.iter().rev().find_map(|(_, mailbox)| mailbox.upgrade()))
 }
 
-/// A mailbox is served on this thread, until what this gives is dropped.
+/// Registers that this thread serves a mailbox, until the result is dropped.
 pub(super) fn register(mailbox: WeakMailbox) -> Registration {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

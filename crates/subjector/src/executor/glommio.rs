@@ -3,14 +3,14 @@
 use super::{Mailbox, mailbox};
 use std::time::Duration;
 
-/// How often a busy executor looks into its mailbox without having been woken for it.
+/// The interval at which a busy executor checks its mailbox without having been woken for it.
 ///
 /// glommio may leave a wake-up from another thread unseen while it has runnable tasks; a repeating timer bounds that.
 pub const MAILBOX_SWEEP: Duration = Duration::from_millis(100);
 
-/// The glommio executor that this code runs on. It is served until every clone of the mailbox is dropped, or the
-/// executor ends; a call that was under way then fails with [`Stopped`](crate::Error::Stopped) when glommio drops
-/// its task, which glommio 0.12 may not do before the process ends: end the objects first.
+/// Returns the mailbox of the glommio executor that this code runs on. It is served until every clone of the mailbox is
+/// dropped, or the executor ends. A call in progress then fails with [`Stopped`](crate::Error::Stopped) when glommio
+/// drops its task. glommio 0.12 may not do that before the process ends, so end the objects first.
 ///
 /// # Panics
 /// Outside a glommio executor.

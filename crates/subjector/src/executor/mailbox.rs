@@ -1,4 +1,4 @@
-//! A mailbox of tasks for an executor whose own way to start tasks stays on its thread.
+//! A mailbox of tasks for an executor that can start tasks only on its own thread.
 
 use super::{Executor, LocalTask, Stopped, Task, current};
 use flume::{Receiver, Sender, WeakSender};
@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Posts tasks to an executor; see [`mailbox`].
 ///
-/// Not bounded by itself: a post is a call somebody awaits, or a cast within its object's limit.
+/// The mailbox itself is not bounded: each post is a call that somebody awaits, or a cast within its object's limit.
 #[derive(Clone, Debug)]
 pub struct Mailbox(Sender<Task>);
 
@@ -18,7 +18,7 @@ pub struct Service {
     own: WeakSender<Task>,
 }
 
-/// A mailbox, and what serves it on an executor that this crate does not know.
+/// Creates a mailbox, and the service that runs its tasks on an executor that this crate does not know.
 ///
 /// ```
 /// use futures_lite::future::block_on;
@@ -49,11 +49,10 @@ impl Executor for Mailbox {
 }
 
 impl Service {
-    /// Starts every task that is posted with `spawn`, which must run it on this thread, until no
-    /// [`Mailbox`] is left. A task that panics is reported through `tracing` and ends alone.
+    /// Starts every posted task with `spawn`, which must run it on this thread, until no [`Mailbox`] is left. A task
+    /// that panics is reported through `tracing` and ends alone.
     ///
-    /// To be called on that thread: from now on until the future ends, casts from it that must wait are posted
-    /// here.
+    /// Call this on that thread: from now on until the future ends, casts from it that must wait are posted here.
     pub fn serve(self, spawn: impl Fn(LocalTask)) -> impl Future<Output = ()> {
         let until_the_end = current::register(self.own());
         async move {
@@ -64,13 +63,13 @@ impl Service {
         }
     }
 
-    /// The mailbox of this service, as long as there is one.
+    /// Returns a weak reference to the mailbox of this service.
     pub(super) fn own(&self) -> WeakMailbox {
         WeakMailbox(self.own.clone())
     }
 }
 
-/// The task, in a future that does not panic.
+/// Runs the task in a future that does not panic.
 fn started(task: Task) -> LocalTask {
     Box::pin(async move {
         let outcome = match catch_unwind(AssertUnwindSafe(task)) {
@@ -83,7 +82,7 @@ fn started(task: Task) -> LocalTask {
     })
 }
 
-/// A [`Mailbox`] that does not keep its service going.
+/// A [`Mailbox`] that does not keep its service running.
 pub(super) struct WeakMailbox(WeakSender<Task>);
 
 impl WeakMailbox {

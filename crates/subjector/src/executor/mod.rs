@@ -1,13 +1,13 @@
-//! Where calls run, when not where they are made: "run this there".
+//! Executors on which calls run if they do not run in their caller: "run this there".
 //!
 //! | there | how to get it |
 //! | --- | --- |
-//! | a thread of its own | [`thread`](fn@thread) |
+//! | a separate thread | [`thread`](fn@thread) |
 //! | the glommio executor that this code runs on (feature `glommio`) | `glommio` |
 //! | the current-thread tokio runtime that this code runs on, in a `LocalSet` (feature `tokio`) | `tokio` |
 //! | anywhere else | implement [`Executor`], or serve a [`mailbox`] |
 //!
-//! Absent here: executors. Each of these is a [`Mailbox`] and a task that serves it on one that exists.
+//! Absent here: executors. Each of these is a [`Mailbox`] and a task that serves it on an existing one.
 
 mod current;
 #[cfg(feature = "glommio")]
@@ -29,24 +29,24 @@ pub use thread::thread;
 
 use std::pin::Pin;
 
-/// A future that stays on the executor it was made on.
+/// A future that stays on the executor that created it.
 pub type LocalTask = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Makes a [`LocalTask`] there: only this crosses to the other thread.
+/// Creates a [`LocalTask`] on the other thread; only this moves there.
 pub type Task = Box<dyn FnOnce() -> LocalTask + Send>;
 
 /// Runs tasks, all of them on one thread.
 ///
-/// A policy relies on the one thread: if two tasks run at the same time, a call panics (memory stays sound).
+/// A policy relies on that: if two tasks run at the same time, a call panics (memory stays sound).
 pub trait Executor: Send + Sync + 'static {
-    /// Starts `task` there, after those that were given to it before.
+    /// Starts `task` on the executor, after the tasks that were given to it before.
     ///
     /// # Errors
-    /// It has stopped; the task is dropped.
+    /// The executor has stopped; the task is dropped.
     fn spawn(&self, task: Task) -> Result<(), Stopped>;
 }
 
-/// An executor has stopped and takes no more tasks.
+/// The error of an executor that has stopped and takes no more tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the executor has stopped")]
 pub struct Stopped;

@@ -6,16 +6,16 @@ use futures_lite::future::block_on;
 use std::io;
 use std::thread;
 
-/// Starts a thread with an executor of its own. It ends when every clone of the mailbox is dropped and what was
-/// posted is done.
+/// Starts a thread with its own executor. It ends when every clone of the mailbox is dropped and all posted tasks are
+/// done.
 ///
 /// # Errors
-/// The system gives no more threads.
+/// The system cannot start another thread.
 pub fn thread(name: &str) -> io::Result<Mailbox> {
     let (mailbox, service) = mailbox();
     thread::Builder::new().name(name.to_owned()).spawn(move || {
         let local = LocalExecutor::new();
-        // Each task has a sender: that all are gone is how the end knows that nothing runs any more.
+        // Each task holds a sender. When all senders are gone, nothing runs any more.
         let (running, ended) = flume::bounded::<()>(0);
         block_on(local.run(async {
             let serve = service.serve(|task| {

@@ -2,8 +2,8 @@
 
 use super::{Mailbox, mailbox};
 
-/// The `LocalSet` that this code runs in. It is served until every clone of the mailbox is dropped, or the
-/// `LocalSet` is.
+/// Returns the mailbox of the `LocalSet` that this code runs in. It is served until every clone of the mailbox is
+/// dropped, or the `LocalSet` is.
 ///
 /// # Panics
 /// Outside a `LocalSet`.

@@ -1,4 +1,4 @@
-//! One at a time and in order, on executors that exist.
+//! One call at a time and in order, on the executors of the callers.
 
 use super::{Policy, Site, Subject, caught, start};
 use crate::access::{Access, Turns};
@@ -12,16 +12,17 @@ use futures_lite::future::yield_now;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Calls run one at a time and in order, each on whatever executor is running them already: who finds the object
-/// idle runs his call and those that come meanwhile, up to [`MAX_STRETCH`](crate::MAX_STRETCH) of them, then has
-/// his executor go on with it. No thread of its own, and nobody waits while holding the object, so no deadlock.
+/// Calls run one at a time and in order, each on an executor that already runs one. A caller that finds the object idle
+/// runs its own call and those that arrive meanwhile, up to [`MAX_STRETCH`](crate::MAX_STRETCH) of them, then leaves
+/// the rest to its executor. There is no separate thread, and nobody waits while holding the object, so there is no
+/// deadlock.
 ///
-/// A call that awaits lets others in between its turns: what it read may be old when it writes.
+/// A call that awaits lets others in between its turns, so values that it has read may be out of date when it writes.
 #[derive(Clone, Default)]
 pub struct Alone(Option<Arc<dyn Executor>>);
 
 impl Alone {
-    /// On that executor, instead of on the callers'.
+    /// Runs calls on that executor instead of on the callers'.
     pub fn on(executor: impl Executor) -> Self {
         Self(Some(Arc::new(executor)))
     }
@@ -52,7 +53,7 @@ impl Policy for Alone {
     }
 }
 
-/// Runs what is queued, stretch by stretch, with the executor's other tasks in between.
+/// Runs the queued jobs, stretch by stretch, with the executor's other tasks in between.
 fn relay<T: Send + 'static>(baton: Baton<T>) -> Task {
     Box::new(move || {
         Box::pin(async move {
@@ -67,7 +68,7 @@ fn relay<T: Send + 'static>(baton: Baton<T>) -> Task {
     })
 }
 
-/// Runs one stretch here and leaves the rest to this thread's executor. Without one, or where it stops, the
+/// Runs one stretch here and leaves the rest to this thread's executor. Without an executor, or if it has stopped, the
 /// dropped baton runs the rest here.
 fn run<T: Send + 'static>(baton: Baton<T>) {
     if let Some(rest) = baton.stretch()
@@ -95,7 +96,8 @@ impl<T: Send + 'static> Turns<T> for Stranded<T> {
 }
 
 impl<T: Send + 'static> Stranded<T> {
-    /// The strand, if calls run where they are made and nobody is in: then nothing need be queued.
+    /// Returns the baton of the strand if calls run in their callers and the strand is idle. Then nothing needs to be
+    /// queued.
     fn idle(&self) -> Option<Baton<T>> {
         if self.0.executor.is_some() { None } else { self.0.strand.try_begin(Abandoned::Run) }
     }

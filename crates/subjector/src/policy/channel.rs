@@ -12,14 +12,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// How many messages wait for an object, unless [`Channel::capacity`] says otherwise. A call to a full mailbox
-/// waits for room, a cast fails with [`Error::Full`].
+/// The number of messages that may wait for an object, unless [`Channel::capacity`] says otherwise. A call to a full
+/// mailbox waits for room; a cast fails with [`Error::Full`].
 pub const MAILBOX_CAPACITY: usize = 1024;
 
-/// Each call is a message in the object's mailbox; a task takes one after the other and does it to its end.
+/// Each call is a message in the object's mailbox. A task takes one message after the other and runs each to its end.
 ///
-/// The object lives with that task and is dropped there. A call that awaits keeps the others waiting in the
-/// mailbox, so objects that call each other can deadlock, as under [`Mutex`](super::Mutex).
+/// The object lives with that task and is dropped there. A call that awaits keeps the others waiting in the mailbox, so
+/// objects that call each other can deadlock, as under [`Mutex`](super::Mutex).
 #[derive(Clone)]
 pub struct Channel {
     executor: Arc<dyn Executor>,
@@ -27,23 +27,23 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Served on that executor.
+    /// Serves the mailbox on that executor.
     pub fn on(executor: impl Executor) -> Self {
         Self { executor: Arc::new(executor), capacity: MAILBOX_CAPACITY }
     }
 
-    /// With room for so many messages.
+    /// Sets the number of messages that the mailbox holds.
     #[must_use]
     pub fn capacity(self, messages: usize) -> Self {
         Self { capacity: messages, ..self }
     }
 }
 
-/// Served on a thread that is started for it, and ends with the last handle.
+/// Serves the mailbox on a thread that is started for it and ends with the last handle.
 #[cfg(not(loom))]
 impl Default for Channel {
     /// # Panics
-    /// The system gives no more threads.
+    /// If the system cannot start another thread.
     fn default() -> Self {
         Self::on(crate::executor::thread("channel").expect("a thread for a channel"))
     }
@@ -52,17 +52,17 @@ impl Default for Channel {
 /// A call that borrows the object to its end.
 type Borrowing<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// A call on its way to the object.
+/// A call in transit to the object.
 enum Message<T> {
     Turn(Box<dyn FnOnce(&mut T) + Send>),
     Held(Box<dyn for<'a> FnOnce(&'a mut T) -> Borrowing<'a> + Send>),
 }
 
-/// The way to an object's mailbox.
+/// A handle to an object's mailbox.
 pub struct Mailed<T> {
     identity: Arc<Identity>,
     mailbox: Sender<Message<T>>,
-    /// Keeps the executor going as long as somebody may call.
+    /// The executor, kept alive as long as somebody may call.
     executor: Arc<dyn Executor>,
 }
 
@@ -89,7 +89,7 @@ impl Policy for Channel {
 
     fn wrap<T: Send + 'static>(self, object: T, identity: Arc<Identity>) -> Mailed<T> {
         let (mailbox, messages) = flume::bounded(self.capacity);
-        // Without the task the mailbox is closed, and every call says that the executor has stopped.
+        // Without the task the mailbox is closed, and every call reports that the executor has stopped.
         let _stopped = self.executor.spawn(Box::new(move || Box::pin(serve(object, messages))));
         Mailed { identity, mailbox, executor: self.executor }
     }

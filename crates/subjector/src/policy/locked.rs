@@ -1,4 +1,4 @@
-//! What the locking policies share: the call runs where it is made, behind a latch.
+//! The shared part of the locking policies: the call runs in its caller, behind a latch.
 
 use super::{Site, Subject, caught, start};
 use crate::access::Access;
@@ -21,7 +21,7 @@ struct Inner<T, L> {
     object: Exclusive<T>,
 }
 
-/// The object, with everybody else kept out; the fields are released in this order.
+/// The held object, from which all others are excluded. The fields are released in this order.
 struct Held<'a, T, P> {
     _holding: Holding,
     object: Entered<'a, T>,
@@ -39,7 +39,7 @@ impl<T: Send + 'static, L: Latch> Locked<T, L> {
         Self(Arc::new(Inner { identity, latch: Arc::default(), object: Exclusive::new(object) }))
     }
 
-    /// Waits until that place is in.
+    /// Waits until the position is in.
     async fn hold(&self, mut place: L::Place, call: &Call) -> Result<Held<'_, T, L::Place>, Error> {
         let waiting = if L::is_in(&place) {
             None
@@ -67,7 +67,7 @@ impl<T: Send + 'static, L: Latch> Locked<T, L> {
         let permit = self.0.identity.admit()?;
         let executor = current().ok_or_else(|| self.0.identity.no_executor())?;
         let call = Call::cast(&self.0.identity, at);
-        // Taken now, not when the task runs: casts keep their order among the calls.
+        // The position is taken now, not when the task runs, so that casts keep their order among the calls.
         let place = L::place(&self.0.latch);
         let subject = self.clone();
         start(&executor, &self.0.identity, permit, move |permit| {
@@ -106,7 +106,7 @@ impl<T: Send + 'static, L: Latch> Subject<T> for Locked<T, L> {
         let call = Call::cast(&self.0.identity, at);
         let mut held = Held { _holding: call.hold(), object: self.0.object.enter(), _place: place };
         let outcome = call.enter(|| catch_unwind(AssertUnwindSafe(|| code(&mut held.object))));
-        // The hook is somebody else's code: it may call this object.
+        // The hook is foreign code, which may call this object.
         drop(held);
         permit.done(outcome);
         Ok(())
@@ -125,7 +125,7 @@ impl<T: Send + 'static, L: Latch> Subject<T> for Locked<T, L> {
     }
 }
 
-/// A locking policy: its latch is all that it is.
+/// Defines a locking policy, which consists of its latch alone.
 macro_rules! locking_policy {
     ($policy:ident, $latch:ty) => {
         impl super::sealed::Sealed for $policy {}

@@ -1,6 +1,6 @@
-//! How the calls of an object are synchronised: one file a policy.
+//! The policies that synchronise the calls of an object: one file for each policy.
 //!
-//! A policy is a setting; what it makes of an object is its [`Subject`].
+//! A policy is a setting; applied to an object, it makes a [`Subject`].
 
 mod alone;
 mod channel;
@@ -26,7 +26,7 @@ use std::panic::{AssertUnwindSafe, Location};
 use std::sync::Arc;
 use std::thread;
 
-/// Where in the program a call is made.
+/// The place in the program at which a call is made.
 pub(crate) type Site = &'static Location<'static>;
 
 /// A way to synchronise the calls of an object. Implemented by the policies of this crate only.
@@ -39,12 +39,12 @@ pub trait Policy: sealed::Sealed + Sized + 'static {
     #[doc(hidden)]
     type Subject<T: Send + 'static>: Subject<T>;
 
-    /// Puts an object under it.
+    /// Puts an object under the policy.
     #[doc(hidden)]
     fn wrap<T: Send + 'static>(self, object: T, identity: Arc<Identity>) -> Self::Subject<T>;
 }
 
-/// A policy under which a call that awaits keeps others out from its beginning to its end: `Spin`, `Mutex` and
+/// A policy under which a call that awaits excludes others from its beginning to its end: `Spin`, `Mutex` and
 /// `Channel`. Only under these can a call borrow the object across an await.
 #[diagnostic::on_unimplemented(
     message = "under `{Self}` a call lets others in while it awaits, so it cannot borrow the object meanwhile",
@@ -52,7 +52,7 @@ pub trait Policy: sealed::Sealed + Sized + 'static {
     note = "take `Access<'_, Self>` instead of `self`, or choose `Spin`, `Mutex` or `Channel`"
 )]
 pub trait Indivisible: Policy {
-    /// Calls with the object borrowed to the end.
+    /// Calls code that borrows the object to its end.
     #[doc(hidden)]
     fn call_held<T: Send + 'static, R: Send + 'static>(
         subject: &Self::Subject<T>,
@@ -60,7 +60,7 @@ pub trait Indivisible: Policy {
         call: impl AsyncFnOnce(&mut T) -> R + Send + 'static,
     ) -> impl Future<Output = Result<R, Error>>;
 
-    /// Likewise, without waiting.
+    /// Does the same without waiting.
     #[doc(hidden)]
     fn cast_held<T: Send + 'static>(
         subject: &Self::Subject<T>,
@@ -69,7 +69,7 @@ pub trait Indivisible: Policy {
     ) -> Result<(), Error>;
 }
 
-/// An object under a policy: the ways to call it.
+/// An object under a policy, with the ways to call it.
 pub trait Subject<T: Send + 'static>: Clone + Send + Sync + 'static {
     fn identity(&self) -> &Arc<Identity>;
 
@@ -91,7 +91,7 @@ pub trait Subject<T: Send + 'static>: Clone + Send + Sync + 'static {
 }
 
 mod sealed {
-    /// Keeps the policies to this crate, whose soundness and tables speak of these.
+    /// Restricts the policies to those of this crate, because the soundness argument and the tables cover only these.
     pub trait Sealed {}
 }
 

@@ -1,4 +1,4 @@
-//! Go to the object's executor and come back.
+//! A policy whose calls go to the object's executor and come back.
 
 use super::{Policy, Site, Subject, caught, start};
 use crate::access::{Access, Turns};
@@ -12,30 +12,30 @@ use crate::strand::Job;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Each call is a task on the object's executor, whose one thread keeps calls apart.
+/// Each call is a task on the object's executor, whose single thread keeps calls apart.
 ///
-/// For what must run on one thread, such as a user interface. A call that awaits lets others in.
+/// This is for code that must run on one thread, such as a user interface. A call that awaits lets others in.
 #[derive(Clone)]
 pub struct Portal(Arc<dyn Executor>);
 
 impl Portal {
-    /// To that executor.
+    /// Runs calls on that executor.
     pub fn on(executor: impl Executor) -> Self {
         Self(Arc::new(executor))
     }
 }
 
-/// To a thread that is started for it, and ends with the last handle.
+/// Runs calls on a thread that is started for it and ends with the last handle.
 #[cfg(not(loom))]
 impl Default for Portal {
     /// # Panics
-    /// The system gives no more threads.
+    /// If the system cannot start another thread.
     fn default() -> Self {
         Self::on(crate::executor::thread("portal").expect("a thread for a portal"))
     }
 }
 
-/// An object that is reached on its executor only.
+/// An object that is reached only on its executor.
 pub struct Ported<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
@@ -66,7 +66,7 @@ impl<T: Send + 'static> Ported<T> {
     }
 }
 
-/// A call is on the executor already: its turns are granted at once.
+/// Such a call is on the executor already, so its turns are granted at once.
 impl<T: Send + 'static> Turns<T> for Ported<T> {
     fn submit(&self, job: Job<T>) -> Result<(), Error> {
         job(&mut self.0.object.enter());

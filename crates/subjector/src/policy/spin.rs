@@ -1,12 +1,12 @@
-//! Try again until the object is free.
+//! A policy that tries again until the object is free.
 
 use super::locked::locking_policy;
 use crate::spinning::Spinning;
 
-/// A spin lock that yields its task between two tries, and after a few waits to be woken.
+/// A spin lock that yields its task between two tries, and waits to be woken after a few of them.
 ///
-/// The lightest, without any order: who tries when it is free gets in. For short calls that hardly ever meet.
-/// A call that awaits keeps others out.
+/// It is the lightest policy, and has no order: the first caller to try when the object is free gets in. It is for
+/// short calls that hardly ever meet. A call that awaits excludes others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spin;
 

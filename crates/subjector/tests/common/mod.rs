@@ -1,4 +1,4 @@
-//! What the tests share: an executor with a deadline, gates, and every policy one after the other.
+//! The shared parts of the tests: an executor with a deadline, gates, and helpers for every policy.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part")]
 
 use async_executor::LocalExecutor;
@@ -9,10 +9,10 @@ use std::rc::Rc;
 use std::time::Duration;
 use subjector::executor::{self, Mailbox};
 
-/// Never waited for: a test that reaches it hangs.
+/// The time after which a test counts as hanging.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
-/// The executor of a test, which takes casts too.
+/// The executor of a test, which also takes casts.
 pub(crate) type Local = Rc<LocalExecutor<'static>>;
 
 /// Runs a test on an executor of this thread.
@@ -45,7 +45,7 @@ pub(crate) async fn in_time<R>(future: impl Future<Output = R>) -> R {
     result
 }
 
-/// Something that code waits for until a test lets it on: as often as it was opened.
+/// Creates a gate: code waits at it until the test opens it, once for each time that it was opened.
 pub(crate) fn gate() -> (Sender<()>, Gate) {
     let (open, opened) = flume::unbounded();
     let (reach, reached) = flume::unbounded();
@@ -66,7 +66,7 @@ impl Gate {
         self.opened.recv_async().await.expect("the test opens the gate");
     }
 
-    /// Waits for the next one who comes to the gate.
+    /// Waits for the next arrival at the gate.
     pub(crate) async fn reached(&self) {
         self.reached.recv_async().await.expect("the test holds the gate");
     }
@@ -76,7 +76,7 @@ impl Gate {
     }
 }
 
-/// Lets other tasks run until something is so that gives no event.
+/// Lets other tasks run until a condition holds that causes no event.
 pub(crate) async fn until(is_so: impl Fn() -> bool) {
     in_time(async {
         while !is_so() {
@@ -86,7 +86,7 @@ pub(crate) async fn until(is_so: impl Fn() -> bool) {
     .await;
 }
 
-/// A thread that a test names as executor.
+/// Starts a thread that a test names as executor.
 pub(crate) fn there() -> Mailbox {
     executor::thread("there").expect("a thread")
 }

@@ -1,6 +1,6 @@
-//! Tests of several policies: each is a generic function that takes a way to make the policy.
+//! Tests of several policies. Each is a generic function that takes a constructor of the policy.
 
-/// Makes a module for each policy, and in it a test for each function.
+/// Generates a module for each policy, with a test for each function.
 macro_rules! under {
     (each policy => $tests:tt) => {
         under! {

@@ -1,6 +1,7 @@
-//! Draws what `cargo bench -p corecast-subjector` measured, as one HTML page: `make bench-subjector`.
+//! Draws the measurements of `cargo bench -p corecast-subjector` as one HTML page: `make bench-subjector`.
 //!
-//! Reads the folder in which criterion keeps its latest results; what is not a benchmark of calls is passed over.
+//! It reads the folder in which criterion keeps its latest results, and skips everything that is not a benchmark of
+//! calls.
 #![forbid(unsafe_code)]
 
 use anyhow::{Context as _, ensure};
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Parser)]
 #[command(name = "contention")]
 struct Arguments {
-    /// Where criterion keeps its results
+    /// The folder in which criterion keeps its results
     #[arg(value_name = "DIRECTORY")]
     results: PathBuf,
     /// The page to write
@@ -32,7 +33,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The results of every benchmark of calls: `GROUP/TASKS/new/`.
+/// Returns the results of every benchmark of calls: `GROUP/TASKS/new/`.
 fn timings(results: &Path) -> anyhow::Result<Vec<Timing>> {
     let mut timings = Vec::new();
     for group in folders(results)? {
@@ -47,7 +48,7 @@ fn timings(results: &Path) -> anyhow::Result<Vec<Timing>> {
     Ok(timings)
 }
 
-/// The folders in a folder, by name.
+/// Returns the folders in a folder, by name.
 fn folders(parent: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(parent).with_context(|| format!("cannot read {}", parent.display()))?;
     let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();

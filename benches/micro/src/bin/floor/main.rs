@@ -1,12 +1,13 @@
 //! The floor: a `plain` broadcast server that is nothing but a loop of sends.
 //!
-//! One thread, epoll, one buffer. What one pass of readable connections brought is sent to every
-//! connection in one send each: so its CPU per delivery is what the kernel takes, and a server that
-//! comes near it has nothing left to save but the sends themselves. Each may be a system call of its own, or
-//! up to 64 enter the kernel together: `--sends` says which.
+//! It has one thread, epoll, and one buffer. Everything that one pass over the readable connections brought is sent to
+//! every connection, with one send each. So its CPU time per delivery is the kernel's share, and a server that comes
+//! near it can save nothing but the sends themselves. Each send may be a separate system call, or up to 64 enter the
+//! kernel together, as `--sends` says.
 //!
-//! Absent here: limits, isolation (all wait for a subscriber that is full, up to a second, then it is dropped), frames
-//! (bytes are passed on as they come, so every publisher must write frames that arrive whole, or be the only one).
+//! Absent here: limits, isolation (all wait for a subscriber that is full, up to a second, after which it is dropped),
+//! frames (bytes are passed on as they come, so every publisher must write frames that arrive whole, or be the only
+//! one).
 #![deny(unsafe_code)]
 
 mod ring;
@@ -23,14 +24,14 @@ use std::net::SocketAddr;
 
 /// Sends what any connection writes to every connection, and does nothing else.
 ///
-/// The least that a server of the `plain` protocol can cost on one CPU. Prints `listening plain ADDRESS` when it
-/// listens, and serves until it is killed.
+/// This is the lowest possible cost of a server of the `plain` protocol on one CPU. Prints `listening plain ADDRESS`
+/// when it listens, and serves until it is killed.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The way bytes leave: a system call for each send, or a ring that takes 64 sends into the kernel at once
+    /// The way bytes leave: one system call for each send, or a ring that submits 64 sends to the kernel at once
     #[arg(long, value_enum, default_value_t = Way::Call)]
     sends: Way,
-    /// Where to listen, as 127.0.0.1:7000; port 0 takes a free one
+    /// The address to listen on, such as 127.0.0.1:7000; port 0 picks a free one
     address: SocketAddr,
     /// The CPU to stay on
     cpu: Option<usize>,

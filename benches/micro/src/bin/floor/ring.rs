@@ -5,10 +5,10 @@ use io_uring::{IoUring, opcode, types};
 use rustix::io::Errno;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
-/// Sends of one submission.
+/// The most sends in one submission.
 pub(crate) const ENTRIES: usize = 64;
 
-/// A ring in which nothing is under way between two calls.
+/// A ring in which nothing is in flight between two calls.
 pub(crate) struct Ring(IoUring);
 
 impl Ring {
@@ -16,8 +16,8 @@ impl Ring {
         Ok(Self(IoUring::new(u32::try_from(ENTRIES).expect("a small number"))?))
     }
 
-    /// Sends the bytes to each of these sockets, without waiting for any; `note` gets the index of each, and how
-    /// many bytes it took.
+    /// Sends the bytes to each of these sockets, without waiting for any. `note` gets the index of each socket and the
+    /// result of its send.
     ///
     /// # Panics
     /// If there are more than [`ENTRIES`], or the kernel refuses the ring.
@@ -34,14 +34,15 @@ impl Ring {
                 .build()
                 .user_data(index as u64);
             #[expect(unsafe_code, reason = "a submission refers to memory")]
-            // SAFETY: `sockets` and `bytes` are borrowed until this function returns, which is not before the
-            // completion of every send is here.
+            // SAFETY: `sockets` and `bytes` are borrowed until this function returns, and it does not return before the
+            // completion of every send.
             unsafe { self.0.submission().push(&send) }.expect("the ring has an entry for each socket");
         }
         let mut open = sockets.len();
         while open > 0 {
             if let Err(error) = self.0.submit_and_wait(open) {
-                // A signal, or no memory just now. What is in the ring must be sent before the bytes are given back.
+                // A signal came, or memory is short at the moment. Everything in the ring must be sent before the bytes
+                // are given back.
                 let again = [Errno::INTR, Errno::AGAIN, Errno::BUSY, Errno::NOMEM];
                 let errno = Errno::from_io_error(&error);
                 assert!(errno.is_some_and(|errno| again.contains(&errno)), "a ring failed: {error}");

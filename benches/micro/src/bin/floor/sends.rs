@@ -10,19 +10,19 @@ use rustix::io::Errno;
 use rustix::net::SendFlags;
 use std::os::fd::{AsFd as _, BorrowedFd};
 
-/// Neither waits for a peer, and a peer that has gone is no signal.
+/// The flags of both ways to send: a send does not wait for a peer, and a peer that has gone raises no signal.
 pub(crate) const FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
-/// What `--sends` takes.
+/// The values of `--sends`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Way {
-    /// send(2) for each
+    /// One send(2) for each connection
     Call,
-    /// Up to 64 in one submission to an io_uring
+    /// Up to 64 sends in one submission to an io_uring
     Ring,
 }
 
-/// A way, and what it needs.
+/// A way to send, with its state.
 pub(crate) enum Sends {
     Call,
     Ring(Box<Ring>),
@@ -30,7 +30,7 @@ pub(crate) enum Sends {
 
 impl Sends {
     /// # Errors
-    /// A ring is asked for and cannot be had.
+    /// A ring is requested and cannot be created.
     pub(crate) fn new(way: Way) -> anyhow::Result<Self> {
         Ok(match way {
             Way::Call => Self::Call,
@@ -75,7 +75,7 @@ fn send_by_ring(ring: &mut Ring, connections: &mut Connections, bytes: &[u8]) {
 /// The maximum time for which a full socket may take nothing.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// Sends what a full socket did not take, when it takes more; false if it does not, or is broken.
+/// Sends the rest of the bytes once a full socket takes more. Returns false if it does not, or is broken.
 fn finish(connection: BorrowedFd<'_>, bytes: &[u8], mut taken: Result<usize, Errno>) -> bool {
     let mut sent = 0;
     loop {

@@ -11,10 +11,10 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 /// The connections, by the number of their descriptors.
 pub(crate) type Connections = HashMap<u64, OwnedFd>;
 
-/// Names the listener among the events; no descriptor has this number.
+/// The number of the listener among the events; no descriptor has it.
 const LISTENER: u64 = u64::MAX;
 
-/// Serves until something fails that is no peer's doing.
+/// Serves until a failure that no peer caused.
 pub(crate) fn serve(listener: &Socket, mut sends: Sends) -> anyhow::Result<()> {
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     epoll::add(&epoll, listener, EventData::new_u64(LISTENER), EventFlags::IN)?;

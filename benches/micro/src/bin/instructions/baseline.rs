@@ -1,4 +1,4 @@
-//! The committed counts.
+//! The committed instruction counts.
 
 use crate::conditions::Conditions;
 use crate::counts::Counts;
@@ -12,7 +12,7 @@ const HEADING: &str = "\
 
 ";
 
-/// Counts to compare with.
+/// The counts to compare with, and the conditions under which they were taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Baseline {
     pub(crate) conditions: Conditions,

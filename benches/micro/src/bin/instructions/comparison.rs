@@ -1,10 +1,10 @@
-//! Counts beside the baseline, as a table.
+//! A comparison of counts with the baseline, as a table.
 
 use crate::counts::Counts;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Every benchmark that is counted now or was then.
+/// Every benchmark that was counted now or in the baseline.
 #[derive(Debug)]
 pub(crate) struct Comparison {
     rows: Vec<Row>,
@@ -18,19 +18,19 @@ struct Row {
     now: Option<u64>,
 }
 
-/// What became of a benchmark.
+/// The change of a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Change {
-    /// By so many percent.
+    /// It changed by this many percent.
     By(f64),
     /// The baseline does not have it.
     New,
-    /// It was not counted now: what vanishes must not pass for what did not grow.
+    /// It was not counted now. A missing benchmark must not pass as one that did not grow.
     Gone,
 }
 
 impl Comparison {
-    /// Whoever grew by more than `tolerance` percent has grown.
+    /// Creates a comparison. A benchmark that grew by more than `tolerance` percent fails it.
     pub(crate) fn new(then: &Counts, now: &Counts, tolerance: f64) -> Self {
         let names: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
         let row =

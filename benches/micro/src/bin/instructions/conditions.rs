@@ -1,16 +1,16 @@
-//! The conditions that counts depend on beside the code.
+//! The conditions that the counts depend on, besides the code.
 
 use crate::tools::version_of;
 use serde::{Deserialize, Serialize};
 use std::process::Command;
 
-/// Where a baseline was made; what cannot be told is `unknown`.
+/// The conditions under which a baseline was taken; an unknown one is `unknown`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Conditions {
-    /// What was counted; `-dirty` if it was not all committed.
+    /// The commit that was counted, with `-dirty` if not everything was committed.
     pub(crate) commit: String,
     pub(crate) kernel: String,
-    /// Decides which variant of `memcpy` and CRC-32 runs.
+    /// The CPU, which decides which variant of `memcpy` and CRC-32 runs.
     pub(crate) cpu: String,
     pub(crate) libc: String,
     pub(crate) rustc: String,
@@ -32,8 +32,8 @@ impl Conditions {
         }
     }
 
-    /// What of it is different here and may change counts: neither the commit, which is what is compared, nor the
-    /// kernel, which callgrind does not look into.
+    /// Returns the conditions that are different here and may change counts. The commit is left out, because it is what
+    /// is compared, and the kernel, because callgrind does not count it.
     pub(crate) fn differences(&self, here: &Self) -> Vec<String> {
         let pairs = [
             ("CPU", &self.cpu, &here.cpu),

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// By name: `group/function/case`.
+/// The counts, by name: `group/function/case`.
 pub(crate) type Counts = BTreeMap<String, u64>;
 
-/// Where a line has the instructions of its benchmark.
+/// The place of the instruction count in a line of the runner.
 const INSTRUCTIONS: &str = "/profiles/0/data/total/metrics/Ir/values/new";
 
 /// Runs every benchmark, with the runner in this folder.
@@ -30,7 +30,7 @@ pub(crate) fn take(runner: &Path) -> anyhow::Result<Counts> {
     parse(&String::from_utf8(output.stdout).context("the runner writes UTF-8")?)
 }
 
-/// Takes the counts out of what the runner printed, a line of JSON a benchmark.
+/// Parses the counts from the runner's output, one line of JSON for each benchmark.
 pub(crate) fn parse(lines: &str) -> anyhow::Result<Counts> {
     let mut counts = Counts::new();
     for line in lines.lines().filter(|line| !line.trim().is_empty()) {
@@ -55,7 +55,7 @@ fn count(summary: &Value) -> Option<(String, u64)> {
 mod tests {
     use super::*;
 
-    /// What the runner prints, without what is not looked at.
+    /// Returns a line of the runner, reduced to the fields that are read.
     fn line(function: &str, instructions: u64) -> String {
         let metrics = serde_json::json!({"Ir": {"values": {"new": instructions, "old": 7}}});
         let profile = serde_json::json!({"data": {"parts": [], "total": {"metrics": metrics}}, "tool": "Callgrind"});

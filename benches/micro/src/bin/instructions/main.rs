@@ -1,6 +1,6 @@
 //! Counts the instructions of the hot path and compares them with the baseline: `make bench-micro`.
 //!
-//! The counting is callgrind's, driven by gungraun; here are its installation, the baseline and the comparison.
+//! Callgrind, driven by gungraun, does the counting. This program installs it, reads the baseline and compares.
 #![forbid(unsafe_code)]
 
 mod baseline;
@@ -17,9 +17,9 @@ use conditions::Conditions;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// A benchmark has grown, or is missing.
+/// The exit code if a benchmark has grown or is missing.
 const EXIT_GROWN: u8 = 1;
-/// There is nothing to compare: a tool, a file or a benchmark does not work.
+/// The exit code if there is nothing to compare: a tool, a file or a benchmark does not work.
 const EXIT_SETUP: u8 = 2;
 
 /// Counts the instructions of each benchmark under callgrind and compares them with the baseline.
@@ -33,10 +33,10 @@ struct Arguments {
     #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline.toml"))]
     #[arg(hide_default_value = true)]
     baseline: PathBuf,
-    /// By how much a benchmark may grow
+    /// The percentage by which a benchmark may grow
     #[arg(long, value_name = "PERCENT", default_value_t = 2.0, value_parser = percent)]
     tolerance: f64,
-    /// Compare counts that were taken before, as the runner writes them with --output-format=json
+    /// Compare counts that were taken before, in the form that the runner writes with --output-format=json
     #[arg(long, value_name = "FILE")]
     counts: Option<PathBuf>,
     /// Write the counts into the baseline instead of comparing them
@@ -79,7 +79,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let baseline = Baseline::read(&arguments.baseline)?;
     let comparison = Comparison::new(&baseline.instructions, &counts, arguments.tolerance);
     print!("{comparison}");
-    // Counts from a file may come from anywhere.
+    // Counts from a file may come from any machine.
     if arguments.counts.is_none() {
         for difference in baseline.conditions.differences(&here) {
             println!("The baseline was made elsewhere, which alone may change counts: {difference}.");

@@ -1,4 +1,4 @@
-//! The tools that counting needs beside cargo: valgrind, and gungraun's runner in the version of the library.
+//! The tools that counting needs besides cargo: valgrind, and gungraun's runner in the version of the library.
 
 use anyhow::{Context as _, bail, ensure};
 use std::io::ErrorKind;
@@ -8,7 +8,7 @@ use std::process::Command;
 /// The runner's crate and program.
 const RUNNER: &str = "gungraun-runner";
 
-/// Installs valgrind with apt-get as root; says how to where that is not possible.
+/// Installs valgrind with apt-get as root, or reports how to install it if that is not possible.
 pub(crate) fn ensure_valgrind() -> anyhow::Result<()> {
     if version_of("valgrind")?.is_some() {
         return Ok(());
@@ -22,8 +22,8 @@ pub(crate) fn ensure_valgrind() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The folder of the runner, which is installed beside what was built unless it is there. Library and runner
-/// understand each other only if their versions are the same.
+/// Returns the folder of the runner, which is installed beside the build output unless it is there already. Library and
+/// runner understand each other only if their versions are the same.
 pub(crate) fn ensure_runner() -> anyhow::Result<PathBuf> {
     let version = locked_version(RUNNER)?;
     let root = target_directory()?.join("tools");
@@ -40,12 +40,12 @@ pub(crate) fn ensure_runner() -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// The cargo that runs this, or the one in the path.
+/// Returns the cargo that runs this program, or the one in the path.
 pub(crate) fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
 }
 
-/// What a program answers to `--version`, the first line; none if there is no such program.
+/// Returns the first line that a program prints for `--version`, or none if there is no such program.
 pub(crate) fn version_of(program: impl AsRef<std::ffi::OsStr>) -> anyhow::Result<Option<String>> {
     let program = program.as_ref();
     match Command::new(program).arg("--version").output() {
@@ -55,14 +55,14 @@ pub(crate) fn version_of(program: impl AsRef<std::ffi::OsStr>) -> anyhow::Result
     }
 }
 
-/// Runs a command that must succeed; what it says goes to standard error.
+/// Runs a command that must succeed. Its output goes to standard error.
 fn succeed(command: &mut Command) -> anyhow::Result<()> {
     let status = command.stdout(std::io::stderr()).status().with_context(|| format!("cannot start {command:?}"))?;
     ensure!(status.success(), "{command:?} ended with {status}");
     Ok(())
 }
 
-/// The version of a dependency in the workspace's lock file.
+/// Returns the version of a dependency in the workspace's lock file.
 fn locked_version(name: &str) -> anyhow::Result<String> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
     let lock: toml::Table = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?.parse()?;
@@ -74,7 +74,7 @@ fn locked_version(name: &str) -> anyhow::Result<String> {
     }
 }
 
-/// Where this was built: the folder above the profile's.
+/// Returns the target directory of this build: the folder above the profile's.
 fn target_directory() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("where this program is")?;
     program.ancestors().nth(2).map(PathBuf::from).context("a program that cargo built is two folders down")

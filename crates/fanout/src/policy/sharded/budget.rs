@@ -1,22 +1,22 @@
-//! The memory of a shard's logs: how much they hold, whether that is too much, and the buffers of those that are empty.
+//! The memory of a shard's logs: their total size, whether it is too much, and the buffers of empty logs.
 //!
-//! Invariants: `used` is the sum of the sizes that the channel logs noted, and `oversize` the number of those that are marked.
-//! A channel log that holds nothing is neither.
+//! Invariants: `used` is the sum of the sizes that the channel logs recorded, and `oversize` the number of those that
+//! are marked. An empty channel log adds to neither.
 
 use super::registry::ChannelLog;
 use crate::log::BufferPool;
 use crate::{Limits, Log};
 
-/// The bounds of a shard's logs, and how far they are used.
+/// The bounds of a shard's logs, and their current use.
 #[derive(Debug)]
 pub(super) struct MemoryBudget {
-    /// Bytes that one log may keep.
+    /// The most bytes that one log may keep.
     log_bytes: usize,
-    /// Bytes that all logs together may keep.
+    /// The most bytes that all logs together may keep.
     shard_log_bytes: usize,
-    /// The sizes of all logs.
+    /// The sum of the sizes of all logs.
     used: usize,
-    /// Channel logs that have more to send than a log may keep.
+    /// The number of channel logs that have more to send than a log may keep.
     oversize: usize,
     saturated: bool,
     buffers: BufferPool,
@@ -34,13 +34,13 @@ impl MemoryBudget {
         }
     }
 
-    /// Makes sure that a log can be appended to without a new allocation, where a buffer is free.
+    /// Gives an empty log a free buffer, if there is one, so that appending needs no new allocation.
     pub(super) fn lend(&mut self, log: &mut Log) {
         self.buffers.lend(log);
     }
 
-    /// Notes the size of a log that has changed, and whether it has more to send than it may keep: what is kept for
-    /// those who take nothing is no reason to read less.
+    /// Records the size of a log that has changed, and whether it has more to send than it may keep. A backlog kept for
+    /// subscribers that take nothing is no reason to read less.
     pub(super) fn note_size(&mut self, channel_log: &mut ChannelLog) {
         let size = channel_log.log.size();
         self.used = self.used - std::mem::replace(&mut channel_log.size, size) + size;
@@ -50,7 +50,7 @@ impl MemoryBudget {
         }
     }
 
-    /// After messages were dropped: an empty log keeps no buffers, and the sizes are right again.
+    /// Called after messages were dropped: takes the buffers of an empty log back and records the sizes.
     pub(super) fn tidy(&mut self, channel_log: &mut ChannelLog) {
         if channel_log.log.is_empty() {
             self.buffers.reclaim(&mut channel_log.log);
@@ -58,7 +58,7 @@ impl MemoryBudget {
         self.note_size(channel_log);
     }
 
-    /// The oldest message that a log may keep.
+    /// Returns the oldest message that a log may keep.
     pub(super) fn oldest_within(&self, log: &Log) -> u64 {
         log.oldest_within(self.log_bytes)
     }
@@ -68,7 +68,8 @@ impl MemoryBudget {
         self.used > self.shard_log_bytes
     }
 
-    /// Decides whether the shard takes more, at the end of a flush that left something to send or nothing.
+    /// Decides whether the shard is saturated, at the end of a flush. `has_more` is true if the flush left something to
+    /// send.
     pub(super) fn review(&mut self, has_more: bool) {
         self.saturated = has_more && (self.oversize > 0 || self.is_exceeded());
     }
@@ -106,7 +107,8 @@ mod tests {
         append(&mut budget, &mut logs[key], 20);
         budget.review(true);
         assert!(budget.is_saturated() && !budget.is_exceeded());
-        // Every subscriber whose socket is not full has been offered it. A backlog of the others is no reason to read less.
+        // Every subscriber whose socket is not full has been offered the messages. A backlog of the others is no reason
+        // to read less.
         logs[key].offered = logs[key].log.head();
         budget.note_size(&mut logs[key]);
         budget.review(true);

@@ -1,8 +1,9 @@
-//! One send for all that a connection is behind with, in whatever channels.
+//! One send for everything that a connection is behind with, across channels.
 //!
-//! A flush goes channel by channel. Where a channel has few subscribers, or a subscriber several channels, that would be
-//! one send a message: so such subscribers are only noted in passing, and sent to when every channel of the round was
-//! visited. Connections are sent to in batches; what one is behind with in several channels is copied together.
+//! A flush goes channel by channel. If a channel has few subscribers, or a subscriber has several channels, that would
+//! be one send a message. Such subscribers are therefore only noted in passing, and sent to after every channel of the
+//! round was visited. Connections are sent to in batches; the messages of several channels for one connection are
+//! copied together.
 
 use super::Sharded;
 use super::flush::BATCH;
@@ -12,22 +13,23 @@ use crate::{ConnectionId, Encode, Outgoing, Outlet, Sent};
 use arrayvec::ArrayVec;
 use std::ops::Range;
 
-/// Bytes of a connection that are copied together; what is beyond leaves with sends of its own, which it is worth.
+/// The most bytes of a connection that are copied together. The rest leaves with separate sends, which are worth it at
+/// that size.
 const MAX_COPIED: usize = 16 * 1024;
 
-/// Subscribers of a channel below which they are sent to with those of others: too few for a batch of their own.
+/// A channel with fewer subscribers than this is too small for a separate batch, so they are coalesced.
 const FEW: usize = 4;
 
-/// What one connection of a batch is sent.
+/// The share of one connection in a batch.
 struct Part {
     id: ConnectionId,
     keys: Range<usize>,
-    /// Where it was copied; empty if it has one subscription, whose log has it.
+    /// The range of the copied bytes; empty if the connection has one subscription, whose log is sent from directly.
     copied: Range<usize>,
 }
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
-    /// Whether a subscriber is better sent to with others than with those of its channel.
+    /// Returns true if a subscriber is better sent to at the end of the round than with the others of its channel.
     pub(super) fn must_coalesce(&self, key: u32) -> bool {
         let subscription = &self.registry.subscriptions[key as usize];
         self.registry.channel_logs[subscription.channel_log].subscribers.len() < FEW
@@ -47,7 +49,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         connection.behind.push(key);
     }
 
-    /// Sends to at most so many of the connections that were noted; to how many.
+    /// Sends to at most `count` of the noted connections. Returns the number of connections.
     pub(super) fn send_coalesced(&mut self, count: usize) -> usize {
         let mut parts: ArrayVec<Part, BATCH> = ArrayVec::new();
         self.queue.coalescing.begin_batch();
@@ -68,7 +70,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         visited
     }
 
-    /// What a connection is sent in one go; `others` of its subscriptions are not part of that.
+    /// Collects what a connection is sent in one go. Subscriptions that cannot be part of it are added to `others`.
     fn part(&mut self, id: ConnectionId, others: &mut Vec<u32>) -> Option<Part> {
         let mut behind = std::mem::take(&mut self.connections.get_mut(id)?.behind);
         let Self {
@@ -100,7 +102,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             }
         }
         let part = Part { id, keys: first..coalescing.keys.len(), copied: begin..coalescing.bytes.len() };
-        // Its capacity serves the next round.
+        // The next round reuses the capacity.
         self.connections.get_mut(id)?.behind = behind;
         (!part.keys.is_empty()).then_some(part)
     }
@@ -125,7 +127,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Moves the cursors of a connection over what its transport took.
+    /// Moves the cursors of a connection past what its transport took.
     fn account_for(&mut self, part: &Part, sent: Sent) {
         self.counters.sent(sent);
         let mut taken = sent.taken();
@@ -140,7 +142,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             };
             taken -= own.taken();
             if !self.advance(key, head, own) {
-                // What is behind in the others leaves when the transport takes bytes again.
+                // The rest, and the other channels, leave when the transport takes bytes again.
                 return;
             }
         }

@@ -1,37 +1,37 @@
-//! What a shard keeps of a connection for writing to it.
+//! The state that a shard keeps for writing to a connection.
 
 use crate::policy::barrier::Barriers;
 use crate::policy::pending_writes::PendingWrites;
 use crate::{Backlog, Encoding, Log, Outlet, Sent};
 
-/// A connection's way out, and what is held back for it.
+/// A connection's outlet, and the bytes held back for it.
 #[derive(Debug)]
 pub(super) struct Connection<O> {
     pub(super) encoding: Encoding,
-    /// Its subscriptions, as keys of the shard's table.
+    /// The connection's subscriptions, as keys of the shard's table.
     pub(super) subscriptions: Vec<u32>,
-    /// Those that are to be sent to at the end of the round.
+    /// The subscriptions to send to at the end of the round.
     pub(super) behind: Vec<u32>,
-    /// The channel logs in which it waits for the interest to be confirmed.
+    /// The channel logs in which the connection waits for interest to be confirmed.
     pub(super) waiting: Vec<u32>,
-    /// Bytes of the answers that wait there, or for a subscription to end.
+    /// The bytes of the answers that wait there, or for a subscription to end.
     pub(super) waiting_bytes: usize,
     pub(super) phase: Phase,
-    /// How it stood when its subscriptions ended.
+    /// The backlog at the moment when the subscriptions ended.
     pub(super) final_backlog: Option<Backlog>,
-    /// It is in the shard's list of connections with something pending.
+    /// True if the connection is in the shard's list of connections with pending bytes.
     pub(super) listed: bool,
     outlet: O,
     transport: Transport,
-    /// What leaves before anything else: the rest of a cut message, then answers.
+    /// The bytes that leave before anything else: the rest of a cut message, then answers.
     pending: PendingWrites,
-    /// The owner waits to hear that everything has left.
+    /// True if the owner waits to hear that everything has left.
     owes_drained: bool,
     /// The bytes to send once every subscription has ended.
     close_frame: Box<[u8]>,
 }
 
-/// What a connection may still be given.
+/// The phase of a connection, which decides what it may still be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Anything.
@@ -40,7 +40,7 @@ pub(super) enum Phase {
     Lagged,
     /// Everything accepted before this barrier, then the close frame. A lagged connection gets neither.
     Finishing { barrier: u64 },
-    /// Nothing behind what is pending.
+    /// Nothing after what is pending.
     Ending,
 }
 
@@ -51,7 +51,7 @@ enum Transport {
     Gone,
 }
 
-/// Why a connection took no more, for the first time since it was open.
+/// The reason why a connection takes no more, reported when it first stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopped {
     Full,
@@ -85,38 +85,38 @@ impl<O: Outlet> Connection<O> {
         self.transport == Transport::Gone
     }
 
-    /// The transport can take bytes again.
+    /// Marks a full transport as able to take bytes again.
     pub(super) fn reopen(&mut self) {
         if self.transport == Transport::Full {
             self.transport = Transport::Open;
         }
     }
 
-    /// Bytes held back that are not of a log.
+    /// Returns the bytes held back that are not part of a log.
     pub(super) fn pending_bytes(&self) -> usize {
         self.pending.unsent().len() + self.waiting_bytes
     }
 
-    /// Adds what leaves before any message that is not yet sent.
+    /// Adds bytes that leave before any message that is not yet sent.
     pub(super) fn hold(&mut self, frame: &[u8]) {
         self.hold_with(|out| out.extend_from_slice(frame));
     }
 
-    /// Adds likewise what `write` appends to the buffer.
+    /// Adds what `write` appends to the buffer, likewise.
     pub(super) fn hold_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if !self.is_gone() {
             self.pending.push_with(write);
         }
     }
 
-    /// Keeps the last bytes until every subscription has ended.
+    /// Keeps the close frame until every subscription has ended.
     pub(super) fn keep_close_frame(&mut self, close_frame: &[u8]) {
         self.close_frame = close_frame.into();
     }
 
-    /// It fell too far behind, maybe while it was to finish.
+    /// Marks the connection as lagged, perhaps while it was finishing.
     pub(super) fn lag(&mut self) {
-        // Its owner waits for the close frame to leave, and must not hear of anything else that does.
+        // The owner waits for the close frame to leave, and must not be told of anything else that leaves.
         let barrier = Barriers::NEVER;
         self.phase = if self.is_finishing() { Phase::Finishing { barrier } } else { Phase::Lagged };
         self.close_frame = Box::default();
@@ -130,12 +130,12 @@ impl<O: Outlet> Connection<O> {
         matches!(self.phase, Phase::Finishing { .. })
     }
 
-    /// Returns true if only the close frame remains.
+    /// Returns true if only the close frame remains to be sent.
     pub(super) fn has_finished(&self) -> bool {
         self.is_finishing() && self.subscriptions.is_empty() && self.waiting.is_empty()
     }
 
-    /// Adds the last bytes.
+    /// Adds the close frame to what is pending.
     pub(super) fn end(&mut self) {
         let close_frame = std::mem::take(&mut self.close_frame);
         self.hold(&close_frame);
@@ -143,14 +143,14 @@ impl<O: Outlet> Connection<O> {
         self.owes_drained = true;
     }
 
-    /// Returns true if the owner must be notified that everything has left, and clears that debt. A connection that still
-    /// waits for its close frame does not notify.
+    /// Returns true if the owner must be notified that everything has left, and clears that debt. A connection that
+    /// still waits for its close frame does not notify.
     pub(super) fn take_drained(&mut self) -> bool {
         debug_assert!(self.is_open() && self.pending.is_empty(), "everything has left");
         !self.is_finishing() && std::mem::take(&mut self.owes_drained)
     }
 
-    /// Sends what is held back. The connection must be open.
+    /// Sends the pending bytes. The connection must be open.
     pub(super) fn send_held(&mut self) -> Result<(), Stopped> {
         if self.pending.is_empty() {
             return Ok(());
@@ -162,19 +162,19 @@ impl<O: Outlet> Connection<O> {
         if self.pending.is_empty() { Ok(()) } else { Err(self.fill()) }
     }
 
-    /// Its way out, where nothing must leave before the next message.
+    /// Returns the outlet if nothing has to leave before the next message.
     pub(super) fn clear_outlet(&self) -> Option<&O> {
         (self.is_open() && self.pending.is_empty()).then_some(&self.outlet)
     }
 
-    /// Sends bytes of a log, behind nothing that is pending.
+    /// Sends bytes of a log. Nothing may be pending.
     pub(super) fn send(&self, bytes: &[u8]) -> Sent {
         debug_assert!(self.pending.is_empty(), "what is pending leaves first");
         self.outlet.send(bytes)
     }
 
-    /// What became of sending the messages `from..to`: the first that was not sent, and why not. Of a message
-    /// that was cut, the rest is held, so that it counts as sent.
+    /// Evaluates a send of the messages `from..to`. Returns the first message that was not sent, and the reason if the
+    /// transport stopped. The rest of a cut message is held, so that message counts as sent.
     pub(super) fn take_note(&mut self, log: &Log, from: u64, to: u64, sent: Sent) -> (u64, Result<(), Stopped>) {
         match sent {
             Sent::Took(taken) if taken == log.slice(from, to).len() => (to, Ok(())),

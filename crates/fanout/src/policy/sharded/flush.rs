@@ -1,4 +1,4 @@
-//! The flush: every cursor up to its log's head, answers first.
+//! The flush, which moves every cursor up to its log's head, answers first.
 
 use super::Sharded;
 use super::registry::Pass;
@@ -6,7 +6,7 @@ use crate::{ConnectionId, Effect, Encode, Outgoing, Outlet, Sent};
 use arrayvec::ArrayVec;
 use std::ops::Range;
 
-/// Subscribers visited of one channel log before the next channel log has its turn.
+/// Subscribers of one channel log that are visited before the next channel log has its turn.
 const TURN: usize = 256;
 
 /// Sends handed to the transport together.
@@ -15,7 +15,7 @@ pub(super) const BATCH: usize = 64;
 impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Sends answers, then messages channel log by channel log in turns, until the round ends or the budget is spent.
     pub(super) fn flush_all(&mut self, mut budget: usize) -> bool {
-        // What everybody here has had is dropped, which must not be before it was posted.
+        // Messages that every subscriber here has received are dropped, which must not happen before they were posted.
         self.post_all();
         self.send_answers();
         while budget > 0
@@ -32,12 +32,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         if self.queue.has_visited_all() && self.queue.coalescing.is_empty() {
             self.settle_coalesced();
         }
-        // Whoever was evicted there has left other channels, which may need a turn for it.
+        // An evicted connection has left its other channels too, which may need a turn for that.
         self.queue.end_round_if_over();
         if self.queue.is_empty() {
             self.bound_all_logs();
         }
-        // Who had to do without the rest of what it was to have has left, and may have come back.
+        // A subscriber that lost the rest of what it was owed has left, and may have subscribed again.
         self.outbound.ask_for_barrier();
         let more = !self.queue.is_empty();
         self.budget.review(more);
@@ -60,7 +60,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.queue.reuse(to_answer);
     }
 
-    /// Brings up to `turn` subscribers of a channel log up to its head; how many were visited.
+    /// Brings up to `turn` subscribers of a channel log up to its head. Returns the number of subscribers visited.
     fn visit(&mut self, key: u32, turn: usize) -> usize {
         let indices = self.registry.channel_logs[key].advance_pass(turn);
         let visited = indices.len();
@@ -92,7 +92,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         pass.lowest = pass.lowest.min(lowest);
     }
 
-    /// Whether a subscriber is to have all messages up to the head and nothing before them.
+    /// Returns true if a subscriber must receive every message up to the head and nothing before them.
     fn is_clear(&self, key: u32) -> bool {
         let subscription = &self.registry.subscriptions[key as usize];
         subscription.missed == 0
@@ -101,7 +101,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             && self.connections.peek(subscription.slot).clear_outlet().is_some()
     }
 
-    /// Sends each of these subscribers of a channel log all that it has not had, in one go.
+    /// Sends each of these subscribers of a channel log everything that it has not received, in one batch.
     fn send_to_all(&mut self, key: u32, clear: &[u32]) {
         let log = &self.registry.channel_logs[key].log;
         let head = log.head();
@@ -119,7 +119,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Moves a subscriber's cursor over what its transport took of the messages up to `to`; whether that was all.
+    /// Moves a subscriber's cursor past what its transport took of the messages up to `to`. Returns true if it took
+    /// them all.
     pub(super) fn advance(&mut self, key: u32, to: u64, sent: Sent) -> bool {
         let subscription = &mut self.registry.subscriptions[key as usize];
         let (id, connection) = self.connections.at(subscription.slot);
@@ -134,7 +135,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         false
     }
 
-    /// After a turn: lists the channel log again if there is more to do, in this round or in the next.
+    /// Ends a turn. Lists the channel log again if there is more to do, in this round or in the next.
     fn end_turn(&mut self, key: u32) {
         let pass = self.registry.channel_logs[key].pass.expect("a visit began it");
         if !self.registry.channel_logs[key].is_pass_over() {
@@ -148,7 +149,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Ends the passes over those channel logs whose subscribers were noted and have now been sent to.
+    /// Ends the rounds of the channel logs whose coalesced subscribers have now been sent to.
     fn settle_coalesced(&mut self) {
         let mut channel_logs = std::mem::take(&mut self.queue.coalescing.channel_logs);
         for key in channel_logs.drain(..) {
@@ -175,8 +176,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     fn trim(&mut self, key: u32, pass: Pass) {
         let log = &mut self.registry.channel_logs[key].log;
         log.drop_before(pass.lowest);
-        // What came during the pass has its own: a subscriber that takes bytes does not lag because we are slow.
-        // Until then the shard is saturated.
+        // Messages that came during the round are kept until a round of their own, because a subscriber that takes
+        // bytes must not lag because the shard is slow. Until then the shard is saturated.
         let oldest = self.budget.oldest_within(log).min(pass.begun_at);
         if oldest > log.first() {
             self.trim_log(key, oldest);
@@ -184,7 +185,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.budget.tidy(&mut self.registry.channel_logs[key]);
     }
 
-    /// Sends one subscriber what it has not had, if its connection takes it.
+    /// Sends one subscriber what it has not received, if its connection takes it.
     pub(super) fn catch_up(&mut self, key: u32) {
         let subscription = &mut self.registry.subscriptions[key as usize];
         let channel_log = &self.registry.channel_logs[subscription.channel_log];
@@ -219,7 +220,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Goes on with a connection that takes bytes again.
+    /// Continues sending to a connection that takes bytes again.
     pub(super) fn resume(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id).filter(|connection| connection.is_open()) else { return };
         if let Err(stopped) = connection.send_held() {
@@ -232,11 +233,11 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             self.catch_up(key);
             let channel_log = self.registry.subscriptions[key as usize].channel_log;
             self.queue.list_for_trim(channel_log, &mut self.registry.channel_logs[channel_log]);
-            // Where it has ended, another has its place.
+            // If the subscription has ended, another one has taken its index.
             index += usize::from(!self.complete(key));
         }
         let Some(connection) = self.connections.get_mut(id).filter(|connection| connection.is_open()) else { return };
-        // What waited for the end of a subscription.
+        // Answers that waited for the end of a subscription are pending now.
         match connection.send_held() {
             Ok(()) if connection.take_drained() => self.effects.push_back(Effect::Drained(id)),
             Ok(()) => {}

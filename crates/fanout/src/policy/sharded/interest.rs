@@ -1,8 +1,8 @@
 //! Interest: a shard is posted a channel's messages only while it has subscribers of it.
 //!
-//! The first subscriber asks every other shard, and is answered when all have confirmed: from then on
-//! nothing published anywhere can pass it by. The confirmation is a barrier behind the question: a shard that has
-//! passed it has taken note.
+//! The first subscriber asks every other shard, and is answered when all have confirmed. From then on it misses nothing
+//! that is published anywhere. The confirmation is a barrier after the question: a shard that has passed it has
+//! recorded the interest.
 
 use super::Sharded;
 use super::outbound::Awaiting;
@@ -11,7 +11,7 @@ use crate::{Encode, Encoding, Item, Lag, Outlet, ShardId};
 use std::sync::Arc;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
-    /// Returns true if all other shards post a channel log's messages here; if not, asks them to.
+    /// Returns true if all other shards post a channel log's messages here. If not, asks them to.
     pub(super) fn ask_for(&mut self, key: u32) -> bool {
         if self.registry.channel_logs[key].interest == Interest::Absent {
             if self.outbound.is_alone() {
@@ -37,18 +37,18 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Gives up waiting; the answers that were kept.
+    /// Stops waiting for the interest. Returns the answers that were kept.
     pub(super) fn stop_waiting(&mut self, slot: u32, key: u32) -> Vec<Box<[u8]>> {
         let (_, connection) = self.connections.at(slot);
         connection.waiting.retain(|waiting| *waiting != key);
-        let given_up = self.registry.channel_logs[key].waiting.extract_if(.., |waiting| waiting.slot == slot);
-        let answers: Vec<_> = given_up.map(|waiting| waiting.answer).collect();
+        let removed = self.registry.channel_logs[key].waiting.extract_if(.., |waiting| waiting.slot == slot);
+        let answers: Vec<_> = removed.map(|waiting| waiting.answer).collect();
         connection.waiting_bytes -= answers.iter().map(|answer| answer.len()).sum::<usize>();
         self.leave_channel_log(key);
         answers
     }
 
-    /// Tells the other shards when the last subscriber has left.
+    /// Tells the other shards if the last subscriber has left.
     pub(super) fn leave_channel_log(&mut self, key: u32) {
         let channel_log = &mut self.registry.channel_logs[key];
         if !channel_log.is_deserted() {
@@ -62,7 +62,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.registry.channel_logs.retire(key);
     }
 
-    /// Another shard has subscribers now.
+    /// Records that another shard has subscribers now.
     pub(super) fn add_interest(&mut self, from: ShardId, channel: &str, encoding: Encoding) {
         let key = self.registry.channel_logs.find_or_create(channel, encoding);
         let channel_log = &mut self.registry.channel_logs[key];
@@ -72,14 +72,14 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Another shard has none any more.
+    /// Records that another shard has no subscribers any more.
     pub(super) fn remove_interest(&mut self, from: ShardId, channel: &str, encoding: Encoding) {
         let Some(key) = self.registry.channel_logs.find(channel, encoding) else { return };
         self.registry.channel_logs[key].interested.retain(|shard| *shard != from);
         self.registry.channel_logs.retire(key);
     }
 
-    /// The other shards have taken note of our interest: whoever waited for it is subscribed.
+    /// Subscribes the connections that waited until the other shards recorded the interest.
     pub(super) fn let_in(&mut self, key: u32) {
         let channel_log = &mut self.registry.channel_logs[key];
         channel_log.interest = Interest::Confirmed;

@@ -1,14 +1,14 @@
-//! What becomes of subscribers that are behind by more than is kept for them.
+//! The effect on subscribers that are behind by more than is kept for them.
 //!
-//! There are two bounds: of a log, and of all logs together. Both are looked at only when every subscriber that takes
-//! bytes has had what there was, so whoever pays is one that does not take them; no publisher waits for it.
+//! There are two bounds: of one log, and of all logs together. Both are checked only after every subscriber that takes
+//! bytes is up to date. So only a subscriber that does not take bytes loses messages, and no publisher waits for it.
 
 use super::Sharded;
 use crate::{ConnectionId, Effect, Encode, Lag, Outlet};
 use std::cmp::Reverse;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
-    /// Drops the messages of a channel log before `oldest`, at the cost of those who have not had them.
+    /// Drops the messages of a channel log before `oldest`, at the cost of subscribers that have not received them.
     pub(super) fn trim_log(&mut self, key: u32, oldest: u64) {
         let (mut lagged, mut leaving) = (Vec::new(), Vec::new());
         for index in 0..self.registry.channel_logs[key].subscribers.len() {
@@ -29,8 +29,9 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Has those who are behind the most bytes do without them, until all logs together are within their bound.
-    /// Looks at every subscription of the shard, and sorts those that are behind; only when it is reached.
+    /// Makes the subscribers that are behind by the most bytes lose their backlogs, until all logs together are within
+    /// their bound. When the bound is exceeded, this looks at every subscription of the shard and sorts those that are
+    /// behind.
     pub(super) fn bound_all_logs(&mut self) {
         if !self.budget.is_exceeded() {
             return;
@@ -38,7 +39,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         let behind = self.registry.subscriptions.iter().filter_map(|(key, subscription)| {
             let key = u32::try_from(key).expect("below 2^32 subscriptions");
             let bytes = self.registry.unsent(key).len();
-            // In the order of their keys where they are equal, so that the same run always goes the same way.
+            // Ties are broken by key, so that the same run always takes the same course.
             (subscription.cursor < self.registry.end_of(key)).then_some((Reverse(bytes), key))
         });
         let mut behind: Vec<_> = behind.collect();
@@ -47,14 +48,14 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             if !self.budget.is_exceeded() {
                 return;
             }
-            // It may have gone with another subscription of its connection.
+            // The subscription may have ended together with another one of its connection.
             if let Some(subscription) = self.registry.subscriptions.get(key as usize) {
                 self.skip_all(key, subscription.channel_log);
             }
         }
     }
 
-    /// Has a subscriber of a channel log do without all that it has not had, and drops what nobody else needs.
+    /// Makes a subscriber of a channel log lose its backlog, and drops the messages that nobody else needs.
     fn skip_all(&mut self, key: u32, channel_log_key: u32) {
         let head = self.registry.channel_logs[channel_log_key].log.head();
         let lagged = self.skip(key, head);
@@ -68,7 +69,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Has a subscriber do without the messages before `oldest`; its connection, if that must end for it.
+    /// Moves a subscriber past the messages before `oldest`. Returns its connection if that has to end for it.
     fn skip(&mut self, key: u32, oldest: u64) -> Option<ConnectionId> {
         let (slot, lag) = {
             let subscription = &self.registry.subscriptions[key as usize];
@@ -103,7 +104,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Ends all subscriptions of a connection at once: a message behind what it missed would hide the gap.
+    /// Ends all subscriptions of a connection at once, because a message after those that it missed would hide the gap.
     fn evict(&mut self, id: ConnectionId) {
         self.remove_all_subscriptions(id);
         let Some(connection) = self.connections.get_mut(id) else { return };

@@ -1,11 +1,12 @@
 //! The end of subscriptions: everything that was accepted before is sent, or counted in a gap, before the answer.
 //!
-//! A subscription that is to end goes on as before until every other shard has passed a barrier ([`Barriers`]). Then its end
-//! is fixed: the head of the log. If its connection takes the rest at once, that is all. If not, the rest stays in the
-//! log within the log's bounds, and the answer waits for it. A connection that ends does so with all its
-//! subscriptions, and its close frame waits for the last of them.
+//! A subscription that is to end goes on as before until every other shard has passed a barrier ([`Barriers`]). Then
+//! its end is fixed at the head of the log. If its connection takes the rest at once, the subscription is over. If not,
+//! the rest stays in the log within the log's bounds, and the answer waits for it. A connection that ends does so with
+//! all its subscriptions, and its close frame waits for the last of them.
 //!
-//! Invariant: a subscription whose end is fixed is behind it, and its connection does not take bytes: so no flush meets one.
+//! Invariant: a subscription whose end is fixed is behind, and its connection does not take bytes. So no flush meets
+//! one.
 //!
 //! [`Barriers`]: crate::policy::barrier::Barriers
 
@@ -17,7 +18,7 @@ use crate::policy::leaving::{Leaving, Request};
 use crate::{ConnectionId, Effect, Encode, Lag, Outlet, ShardId};
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
-    /// Another shard has passed a barrier.
+    /// Records that another shard has passed a barrier, and does what waited for it.
     pub(super) fn pass(&mut self, from: ShardId, number: u64) {
         self.outbound.pass(from, number);
         self.act_on_barriers();
@@ -58,7 +59,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.act_on_barriers();
     }
 
-    /// Has a connection subscribe to a channel once its subscription to it has ended; whether it is ending.
+    /// Makes a connection subscribe to a channel again once its subscription to it has ended. Returns false if the
+    /// subscription is not ending.
     pub(super) fn come_back(&mut self, slot: u32, key: u32, lag: Lag, answer: &[u8]) -> bool {
         let Some(leaving) = &mut self.registry.subscriptions[key as usize].leaving else { return false };
         leaving.behind.push(Request::Subscribe { lag, answer: answer.into() });
@@ -66,7 +68,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         true
     }
 
-    /// How many subscriptions a connection has asked for that it has not asked to end.
+    /// Returns the number of subscriptions that a connection has requested and not asked to end.
     pub(super) fn count_subscriptions(&self, slot: u32) -> usize {
         let connection = self.connections.peek(slot);
         connection.subscriptions.iter().filter(|key| self.registry.stays(**key)).count() + connection.waiting.len()
@@ -80,7 +82,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// A subscription is to have what there is, and nothing more.
+    /// Fixes the end of a subscription at the head of its log.
     fn fix_end(&mut self, key: u32) {
         let subscription = &mut self.registry.subscriptions[key as usize];
         let head = self.registry.channel_logs[subscription.channel_log].log.head();
@@ -92,7 +94,8 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.complete(key);
     }
 
-    /// Ends a subscription that has had or missed all that it was to have, or whose peer is gone; whether that is so.
+    /// Ends a subscription that has received or missed everything up to its end, or whose peer is gone. Returns true if
+    /// it ended.
     pub(super) fn complete(&mut self, key: u32) -> bool {
         let subscription = &mut self.registry.subscriptions[key as usize];
         let is_over = subscription.leaving.as_ref().is_some_and(|leaving| leaving.until.is_some());
@@ -119,12 +122,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         true
     }
 
-    /// Does what was asked of a channel while its subscription was ending.
+    /// Carries out a request for a channel that was made while its subscription was ending.
     fn carry_out(&mut self, id: ConnectionId, channel: &str, request: Request) {
         let connection = self.connections.at(id.slot).1;
         match request {
-            // That was within the limit when it was asked. One that is ending gets its answer and no message: nothing
-            // can have been published behind that.
+            // The request was within the limit when it was made. A connection that is ending gets its answer and no
+            // message, because nothing can have been published after that.
             Request::Subscribe { lag, answer } if connection.phase == Phase::Serving => {
                 self.subscribe_to(id, channel, lag, &answer);
             }
@@ -147,7 +150,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.act_on_barriers();
     }
 
-    /// A connection is to have what there is and nothing more, then its close frame.
+    /// Fixes the ends of all subscriptions of a connection. Its close frame follows them.
     fn fix_ends(&mut self, id: ConnectionId, barrier: u64) {
         let is_due = |connection: &super::Connection<O>| connection.phase == Phase::Finishing { barrier };
         let mut index = 0;
@@ -155,7 +158,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             && let Some(key) = connection.subscriptions.get(index).copied()
         {
             self.fix_end(key);
-            // Where it has ended, another has its place.
+            // If the subscription has ended, another one has taken its index.
             index += usize::from(self.registry.subscriptions.get(key as usize).is_some_and(|s| s.leaving.is_some()));
         }
         if self.connections.get(id).is_some_and(is_due) {
@@ -163,19 +166,20 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Lets the close frame go, if a connection that ends has nothing else to come.
+    /// Releases the close frame if nothing else is still to come for a connection that ends.
     fn send_close_frame(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let Phase::Finishing { barrier } = connection.phase else { return };
         if connection.has_finished() && self.outbound.is_passed(barrier) {
             connection.end();
-            // That it was drained before is no news any more, and must not be taken for the close frame's leaving.
+            // An earlier report that it was drained is out of date, and must not be taken for the close frame's
+            // departure.
             self.effects.retain(|effect| *effect != Effect::Drained(id));
             self.list_for_answer(id);
         }
     }
 
-    /// The other shards post a channel log's messages here from now on.
+    /// Records that the other shards post a channel log's messages here from now on.
     fn confirm(&mut self, key: u32, barrier: u64) {
         if self
             .registry

@@ -1,12 +1,12 @@
 //! The sharded policy: every shard has its own registry, logs and subscribers, and takes no lock.
 //!
-//! A message is encoded once per encoding and appended to this shard's log of the channel; another
-//! shard that is interested is posted a copy of what was appended since the last tick and appends it
-//! to its own log. A subscriber is a cursor; a flush sends every cursor up to its log's head, one send
-//! each, or one for all channels of a connection.
+//! A message is encoded once per encoding and appended to this shard's log of the channel. Another shard that is
+//! interested is posted a copy of everything that was appended since the last tick, and appends it to its own log. A
+//! subscriber is a cursor; a flush moves every cursor up to its log's head, with one send each, or one for all channels
+//! of a connection.
 //!
-//! Invariant: only what was published here is posted, because a log's messages up to `posted` were posted or came from elsewhere,
-//! and everything is posted before anything is received.
+//! Invariant: only messages that were published here are posted. A log's messages up to `posted` were posted or came
+//! from another shard, and everything is posted before anything is received.
 
 mod budget;
 mod coalesce;
@@ -32,8 +32,8 @@ use std::collections::VecDeque;
 
 /// One shard's side of the sharded policy.
 ///
-/// It moves bytes between its parts, each of which has the invariants of its own state: connections, the registry, the queue
-/// of the flush, what other shards are to have, and the memory of the logs.
+/// It moves bytes between its parts, each of which has the invariants of its own state: connections, the registry, the
+/// queue of the flush, the batches for other shards, and the memory of the logs.
 #[derive(Debug)]
 pub struct Sharded<O, E> {
     encode: E,
@@ -48,7 +48,7 @@ pub struct Sharded<O, E> {
 }
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
-    /// The side of shard `shard` of `shards`.
+    /// Creates the side of shard `shard` of `shards`.
     ///
     /// # Panics
     /// If there is no such shard.
@@ -67,7 +67,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// How many channel logs there are: channels that somebody here or elsewhere wants, by encoding.
+    /// Returns the number of channel logs: channels that somebody here or elsewhere wants, by encoding.
     pub fn channel_logs(&self) -> usize {
         self.registry.channel_logs.len()
     }
@@ -81,7 +81,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.list_for_answer(id);
     }
 
-    /// Has what is pending for a connection sent by the next flush.
+    /// Makes the next flush send what is pending for a connection.
     fn list_for_answer(&mut self, id: ConnectionId) {
         let connection = self.connections.get_mut(id).expect("it is there");
         self.queue.list_for_answer(id, &mut connection.listed);
@@ -160,7 +160,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    /// Keeps how a connection stands, before that is lost with its subscriptions. The first time counts.
+    /// Records a connection's backlog before it is lost with the subscriptions. The first record counts.
     fn note_backlog(&mut self, id: ConnectionId) {
         let backlog = self.backlog(id);
         if let Some(connection) = self.connections.get_mut(id) {
@@ -322,7 +322,7 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
                 Item::Messages(batch) => self.receive_batch(&batch),
                 Item::Interest { channel, encoding } => self.add_interest(from, &channel, encoding),
                 Item::Withdrawn { channel, encoding } => self.remove_interest(from, &channel, encoding),
-                // What was accepted before is in the shard batch already.
+                // Everything accepted before is in the shard batch already.
                 Item::Barrier(number) => self.outbound.batch(from).push(Item::Passed(number)),
                 Item::Passed(number) => self.pass(from, number),
             }

@@ -1,7 +1,8 @@
-//! The outbound side of a shard: the others' batches, the channel logs that are to be posted, and the barriers it asks for.
+//! The outbound side of a shard: the batches for other shards, the channel logs to post, and the barriers that it asks
+//! for.
 //!
-//! Invariants: the batch for this shard stays empty. Everything is posted before anything is received, so only what was published
-//! here is posted. Operations that wait for barriers are done in their order.
+//! Invariants: the batch for this shard stays empty. Everything is posted before anything is received, so only messages
+//! that were published here are posted. Operations that wait for barriers are done in their order.
 
 use super::Sharded;
 use super::registry::ChannelLog;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 /// An operation that waits for a barrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Awaiting {
-    /// That the other shards post a channel log's messages here.
+    /// The other shards will post a channel log's messages here.
     Interest { channel_log: u32 },
     /// The end of a connection's subscription to a channel log.
     Leave { id: ConnectionId, channel_log: u32 },
@@ -26,12 +27,12 @@ pub(super) enum Awaiting {
 #[derive(Debug)]
 pub(super) struct Outbound {
     shard: ShardId,
-    /// One for each shard.
+    /// One batch for each shard.
     batches: Vec<ShardBatch>,
-    /// Channel logs with messages that interested shards have not had.
+    /// The channel logs with messages that interested shards have not received.
     to_post: VecDeque<u32>,
     barriers: Barriers,
-    /// Operations that wait for barriers, each with its barrier's number, in order.
+    /// The operations that wait for barriers, each with its barrier's number, in order.
     awaiting: VecDeque<(u64, Awaiting)>,
 }
 
@@ -63,7 +64,8 @@ impl Outbound {
         others.for_each(|(_, batch)| batch.push(item.clone()));
     }
 
-    /// Notes that a message was published to a channel log. Where no shard is interested, that is all.
+    /// Records that a message was published to a channel log. If a shard is interested, the channel log is listed to be
+    /// posted.
     pub(super) fn note_published(&mut self, key: u32, channel_log: &mut ChannelLog) {
         if channel_log.interested.is_empty() {
             channel_log.posted = channel_log.log.head();
@@ -77,7 +79,7 @@ impl Outbound {
         self.to_post.pop_front()
     }
 
-    /// Puts the messages of a channel log that were not posted into the batches of those who want them.
+    /// Puts the messages of a channel log that were not posted into the batches of the interested shards.
     fn post(&mut self, channel_log: &mut ChannelLog) {
         channel_log.to_post = false;
         let head = channel_log.log.head();
@@ -96,21 +98,22 @@ impl Outbound {
         channel_log.posted = head;
     }
 
-    /// Has something done when all shards have passed a barrier from now on; its number.
+    /// Registers an operation to be done when all shards have passed a barrier from now on. Returns the barrier's
+    /// number.
     pub(super) fn await_barrier(&mut self, awaiting: Awaiting) -> u64 {
         let barrier = self.barriers.want();
         self.awaiting.push_back((barrier, awaiting));
         barrier
     }
 
-    /// Asks the other shards for the barrier that is wanted, if one is.
+    /// Asks the other shards for the barrier that is wanted, if there is one.
     pub(super) fn ask_for_barrier(&mut self) {
         if let Some(number) = self.barriers.take_wanted() {
             self.tell_others(&Item::Barrier(number));
         }
     }
 
-    /// Another shard has passed a barrier and all before it.
+    /// Records that another shard has passed a barrier and all before it.
     pub(super) fn pass(&mut self, from: ShardId, number: u64) {
         self.barriers.pass(from, number);
     }

@@ -1,4 +1,4 @@
-//! The last frame: CLOSE or ERROR, with the code that bytes or the server give.
+//! The last frame: CLOSE or ERROR, with the code that the received bytes or the server determine.
 
 use super::{encoded, frames, greet, publish};
 use crate::harness::Shard;
@@ -13,7 +13,7 @@ fn close_frame(end: &End) -> Vec<u8> {
     bytes
 }
 
-/// The reason in a CLOSE.
+/// Returns the reason in a CLOSE.
 fn close_reason(bytes: &[u8]) -> Reason<'_> {
     match frames(bytes)[..] {
         [Frame::Close(reason)] => reason,
@@ -82,7 +82,7 @@ fn bytes_that_are_no_frame_end_the_connection_with_the_code_of_what_is_wrong() {
     }
 }
 
-/// The CRC-32 of IEEE 802.3, bit by bit.
+/// Computes the CRC-32 of IEEE 802.3, bit by bit.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |checksum, byte| {
         (0..8).fold(checksum ^ u32::from(*byte), |rest, _| (rest >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(rest & 1)))

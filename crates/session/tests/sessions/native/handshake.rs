@@ -41,7 +41,7 @@ fn every_other_first_frame_is_refused_and_has_no_effect() {
         let mut shard = Shard::new();
         let bystander = join(&mut shard, "lobby");
         let mut connection = shard.connect(Native::new(Limits::NATIVE));
-        // HELLO behind it does not mend that.
+        // A HELLO after it does not repair that.
         let end = shard.receive(&mut connection, &encoded(&[first, HELLO])).unwrap_err();
         assert_eq!(end.code, Code::HelloExpected, "{first:?}");
         assert_eq!(connection.take_received(), b"", "{first:?}");

@@ -1,11 +1,11 @@
-//! The flags of SUBSCRIBE that say what lagging does.
+//! The flags of SUBSCRIBE that choose the effect of lagging.
 
 use super::{encoded, frames, greet, message, name, publish, subscribe};
 use crate::harness::Shard;
 use corecast_fanout::{Lag, Limits};
 use corecast_wire::native::{self, Frame};
 
-/// Published while the subscriber does not read.
+/// The messages published while the subscriber does not read.
 const MESSAGES: [[u8; 1]; 20] = {
     let mut messages = [[0; 1]; 20];
     let mut number: u8 = 0;

@@ -1,4 +1,4 @@
-//! `native`: its frames for the tests, and what each state of a connection does with them.
+//! `native`: its frames for the tests, and how each state of a connection treats them.
 
 mod closing;
 mod handshake;
@@ -45,7 +45,7 @@ impl Protocol for NativeProtocol {
 const HELLO: Frame<'static> = Frame::Hello { version: 1 };
 const WELCOME: Frame<'static> = Frame::Welcome { version: 1, max_frame: Limits::NATIVE.max_frame };
 
-/// One frame of every kind, in the order of their numbers.
+/// Returns one frame of every kind, in the order of their numbers.
 fn every_kind() -> Vec<Frame<'static>> {
     let reason = Reason { code: 200, text: "bye" };
     let frames = vec![
@@ -98,7 +98,7 @@ pub(crate) fn encoded(frames: &[Frame<'_>]) -> Vec<u8> {
     bytes
 }
 
-/// The frames that a client received, which are whole.
+/// Decodes the frames that a client received, which must be whole.
 pub(crate) fn frames(mut received: &[u8]) -> Vec<Frame<'_>> {
     let decoder = Decoder::new(Limits::NATIVE);
     let mut frames = Vec::new();
@@ -110,7 +110,7 @@ pub(crate) fn frames(mut received: &[u8]) -> Vec<Frame<'_>> {
     frames
 }
 
-/// A client behind the handshake.
+/// Returns a client that has completed the handshake.
 fn greet(shard: &mut Shard) -> Connection<Native> {
     let mut connection = shard.connect(Native::new(Limits::NATIVE));
     shard.receive(&mut connection, &encoded(&[HELLO])).unwrap();
@@ -118,7 +118,7 @@ fn greet(shard: &mut Shard) -> Connection<Native> {
     connection
 }
 
-/// A client that is subscribed to a channel.
+/// Returns a client that is subscribed to a channel.
 pub(crate) fn join(shard: &mut Shard, channel: &str) -> Connection<Native> {
     let mut connection = greet(shard);
     shard.receive(&mut connection, &encoded(&[subscribe(channel, None)])).unwrap();

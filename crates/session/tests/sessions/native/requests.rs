@@ -1,4 +1,4 @@
-//! Each frame behind the handshake: its answer, or the end of the connection.
+//! The answer to each frame after the handshake, or the end of the connection.
 
 use super::{WELCOME, encoded, every_kind, frames, greet, join, message, name, publish, subscribe};
 use crate::harness::Shard;
@@ -95,7 +95,7 @@ fn unsubscribing_ends_one_subscription_behind_its_last_message() {
 fn one_subscription_over_the_limit_ends_the_connection() {
     let mut shard = Shard::with(Limits { max_subscriptions: 2, ..Limits::default() });
     let mut connection = join(&mut shard, "1");
-    // Only channels count, not requests.
+    // The limit counts channels, not requests.
     let requests = [subscribe("2", None), subscribe("1", None), subscribe("2", None)];
     assert_eq!(shard.receive(&mut connection, &encoded(&requests)).unwrap(), 3);
     connection.take_received();

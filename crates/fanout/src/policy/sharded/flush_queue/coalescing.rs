@@ -3,15 +3,15 @@
 use crate::ConnectionId;
 use std::collections::VecDeque;
 
-/// The connections that are to be sent to when the channels of this round are through.
+/// The connections that are sent to once every channel of this round has been visited.
 #[derive(Debug, Default)]
 pub(crate) struct Coalescing {
     connections: VecDeque<ConnectionId>,
-    /// Channel logs that are trimmed then.
+    /// The channel logs that are trimmed then.
     pub(crate) channel_logs: Vec<u32>,
-    /// Of the batch under way: the subscriptions, connection by connection,
+    /// The subscriptions of the batch under way, connection by connection.
     pub(crate) keys: Vec<u32>,
-    /// and the bytes that were copied together.
+    /// The bytes of that batch that were copied together.
     pub(crate) bytes: Vec<u8>,
 }
 

@@ -1,7 +1,7 @@
-//! The queue of the flush: the answers, channel logs and connections that are to be sent to, in rounds.
+//! The queue of the flush: the answers, channel logs and connections that are to be sent, in rounds.
 //!
-//! Invariants: a channel log is listed at most once, and says so (`to_flush`). The connections that were noted in a round are sent
-//! to before the round ends.
+//! Invariants: a channel log is listed at most once, and its `to_flush` says whether it is. The connections that were
+//! noted in a round are sent to before the round ends.
 
 mod coalescing;
 mod rounds;
@@ -15,13 +15,13 @@ use rounds::Rounds;
 /// Everything that a flush has to do.
 #[derive(Debug)]
 pub(super) struct FlushQueue {
-    /// Channel logs with messages that some subscriber has not had.
+    /// The channel logs with messages that some subscriber has not received.
     rounds: Rounds,
-    /// Connections that are sent to at the end of the round.
+    /// The connections that are sent to at the end of the round.
     pub(super) coalescing: Coalescing,
-    /// The last flush ended a round.
+    /// True if the last flush ended a round.
     is_between_rounds: bool,
-    /// Connections with answers that have not left.
+    /// The connections with answers that have not left.
     to_answer: Vec<ConnectionId>,
 }
 
@@ -37,14 +37,15 @@ impl Default for FlushQueue {
 }
 
 impl FlushQueue {
-    /// Lists a channel log, unless it is listed.
+    /// Lists a channel log, unless it is listed already.
     pub(super) fn list(&mut self, key: u32, channel_log: &mut ChannelLog) {
         if !std::mem::replace(&mut channel_log.to_flush, true) {
             self.rounds.list(key, channel_log.completed);
         }
     }
 
-    /// Has a log trimmed by another round: who has left it or caught up may have been the last behind.
+    /// Lists a channel log so that another round trims its log: the subscriber that left or caught up may have been the
+    /// last one behind.
     pub(super) fn list_for_trim(&mut self, key: u32, channel_log: &mut ChannelLog) {
         if !channel_log.log.is_empty() {
             channel_log.outdated = true;
@@ -62,8 +63,8 @@ impl FlushQueue {
         self.rounds.continue_with(key);
     }
 
-    /// Ends the pass over a channel log in this round. Returns true if it is listed again, because there is more to send or to
-    /// drop.
+    /// Ends the pass over a channel log in this round. Returns true if it is listed again, because there is more to
+    /// send or to drop.
     pub(super) fn end_pass(&mut self, key: u32, begun_at: u64, channel_log: &mut ChannelLog) -> bool {
         channel_log.completed = self.rounds.number();
         channel_log.to_flush = channel_log.log.head() > begun_at || channel_log.outdated;
@@ -78,7 +79,7 @@ impl FlushQueue {
         self.rounds.is_over()
     }
 
-    /// Notes whether the round is over, and begins the next one if it is.
+    /// Records whether the round is over, and begins the next one if it is.
     pub(super) fn end_round_if_over(&mut self) {
         self.is_between_rounds = self.rounds.is_over() && self.coalescing.is_empty();
         if self.is_between_rounds {
@@ -91,12 +92,12 @@ impl FlushQueue {
         self.is_between_rounds
     }
 
-    /// Returns true if no message is to be sent.
+    /// Returns true if there is no message to send.
     pub(super) fn is_empty(&self) -> bool {
         self.rounds.is_empty() && self.coalescing.is_empty()
     }
 
-    /// Lists a connection with answers that are to leave; `listed` says whether it is listed.
+    /// Lists a connection with answers to send. `listed` says whether it is listed already.
     pub(super) fn list_for_answer(&mut self, id: ConnectionId, listed: &mut bool) {
         if !std::mem::replace(listed, true) {
             self.to_answer.push(id);
@@ -108,7 +109,7 @@ impl FlushQueue {
         std::mem::take(&mut self.to_answer)
     }
 
-    /// Gives back the memory of the list.
+    /// Gives back the list, whose memory is reused.
     pub(super) fn reuse(&mut self, mut to_answer: Vec<ConnectionId>) {
         debug_assert!(self.to_answer.is_empty(), "sending answers adds none");
         to_answer.clear();
@@ -139,9 +140,9 @@ mod tests {
         assert_eq!((queue.take(), queue.take(), queue.take()), (Some(first), Some(second), None));
         assert!(queue.has_visited_all());
         assert!(!queue.end_pass(first, 1, &mut logs[first]));
-        // One message has come since.
+        // One message was appended since the pass began.
         assert!(queue.end_pass(second, 0, &mut logs[second]));
-        // Its turn in this round is over.
+        // The log has had its turn in this round.
         queue.list(first, &mut logs[first]);
         assert_eq!((queue.take(), queue.is_empty()), (None, false));
         queue.end_round_if_over();

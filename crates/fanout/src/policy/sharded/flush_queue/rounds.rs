@@ -1,8 +1,9 @@
 //! The channel logs that have something to flush, in rounds.
 //!
-//! In a round every channel log has its subscribers visited at most once. One that gets more when they have been waits for the next,
-//! and the owner may pause in between: without rounds, a shard that is given messages as fast as it sends them
-//! would send each subscriber each message by itself, and never come to the pause that merges them.
+//! In a round the subscribers of every channel log are visited at most once. A channel log that gets more messages
+//! after its visit waits for the next round, and the owner may pause in between. Without rounds, a shard that receives
+//! messages as fast as it sends them would send every message by itself to each subscriber, and never reach the pause
+//! that merges them.
 
 use std::collections::VecDeque;
 
@@ -21,8 +22,8 @@ impl Default for Rounds {
 }
 
 impl Rounds {
-    /// Lists a channel log that was not listed; `completed` is the round in which its subscribers were all visited last, 0 if
-    /// they never were.
+    /// Lists a channel log that was not listed. `completed` is the last round in which all its subscribers were
+    /// visited, 0 if there was none.
     pub(super) fn list(&mut self, key: u32, completed: u64) {
         let queue = if completed == self.number { &mut self.next } else { &mut self.current };
         queue.push_back(key);
@@ -38,7 +39,7 @@ impl Rounds {
         self.current.push_back(key);
     }
 
-    /// The number of this round.
+    /// Returns the number of this round.
     pub(super) fn number(&self) -> u64 {
         self.number
     }

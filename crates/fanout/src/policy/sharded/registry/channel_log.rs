@@ -1,4 +1,4 @@
-//! A channel in one encoding, as one shard sees it.
+//! A channel in one encoding, from the point of view of one shard.
 
 use super::Subscription;
 use super::pass::{GOLDEN_RATIO, Pass};
@@ -18,38 +18,38 @@ pub(crate) struct ChannelLog {
     pub(crate) subscribers: Vec<u32>,
     /// The other shards that have subscribers.
     pub(crate) interested: Vec<ShardId>,
-    /// How far the other shards know of our subscribers.
+    /// The other shards' knowledge of our subscribers.
     pub(crate) interest: Interest,
-    /// Connections that get an answer when they do.
+    /// The connections that are answered once the other shards know.
     pub(crate) waiting: Vec<Waiting>,
     /// Messages before this one were posted, or came from another shard.
     pub(crate) posted: u64,
-    /// It is in the shard's list of channel logs to post.
+    /// True if this is in the shard's list of channel logs to post.
     pub(crate) to_post: bool,
-    /// It is in the shard's list of channel logs to flush.
+    /// True if this is in the shard's list of channel logs to flush.
     pub(crate) to_flush: bool,
-    /// The round in which its subscribers were all visited last, 0 if they never were.
+    /// The last round in which all subscribers were visited, 0 if there was none.
     pub(crate) completed: u64,
     /// Messages before this one were offered to every subscriber whose socket was not full.
     pub(crate) offered: u64,
-    /// There is more to send than the log may keep.
+    /// True if there is more to send than the log may keep.
     pub(crate) oversize: bool,
-    /// The size of the log as the shard's sum has it.
+    /// The size of the log as counted in the shard's sum.
     pub(crate) size: usize,
-    /// How far the current flush has come.
+    /// The progress of the current round.
     pub(crate) pass: Option<Pass>,
-    /// Where the pass under way began, or the last one, in parts of 2^32 of the subscribers.
+    /// The point at which the current or last round began, in parts of 2^32 of the subscribers.
     rotation: u32,
-    /// Since it began, somebody who was behind has left or caught up: there may be more to drop.
+    /// True if a subscriber that was behind has left or caught up since the round began, so there may be more to drop.
     pub(crate) outdated: bool,
 }
 
-/// The state of our interest in this channel: do the other shards post its messages to us?
+/// The state of our interest in this channel, which decides whether the other shards post its messages to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interest {
-    /// No.
+    /// They do not.
     Absent,
-    /// They were asked, and do when they have passed this barrier.
+    /// They were asked, and do once they have passed this barrier.
     Asked { barrier: u64 },
     /// All do.
     Confirmed,
@@ -91,7 +91,7 @@ impl ChannelLog {
         !self.subscribers.is_empty() || !self.interested.is_empty()
     }
 
-    /// Bytes of the messages that were not yet offered to everybody.
+    /// Returns the bytes of the messages that were not yet offered to every subscriber.
     pub(crate) fn unsent_bytes(&self) -> usize {
         self.log.slice(self.offered.max(self.log.first()), self.log.head()).len()
     }
@@ -105,7 +105,7 @@ impl ChannelLog {
         self.is_deserted() && self.interested.is_empty() && !self.to_flush && !self.to_post
     }
 
-    /// The subscribers that are to be visited next, by index, at most so many. Begins a pass if none is under way.
+    /// Returns the next subscribers to visit, by index, at most `at_most`. Begins a round if none is under way.
     pub(crate) fn advance_pass(&mut self, at_most: usize) -> Range<usize> {
         let (count, head) = (self.count(), self.log.head());
         if self.pass.is_none() {
@@ -125,7 +125,7 @@ impl ChannelLog {
         self.pass.is_some_and(|pass| pass.is_over(self.count()))
     }
 
-    /// Removes a subscriber; another one takes its place, such that the pass under way skips nobody.
+    /// Removes a subscriber. Another one takes its index in such a way that the round under way skips nobody.
     pub(crate) fn remove_subscriber(&mut self, index: u32, subscriptions: &mut Slab<Subscription>) {
         let count = self.count();
         let mut place = |channel_log: &mut Self, from: u32, to: u32| {

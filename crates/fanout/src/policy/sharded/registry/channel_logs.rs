@@ -14,7 +14,8 @@ pub(crate) struct ChannelLogs {
     by_channel: HashMap<Arc<str>, Keys>,
 }
 
-/// The keys of a channel's channel logs, by encoding. Each is one more than the channel log's, so that none takes no memory of its own.
+/// The keys of a channel's channel logs, by encoding. A stored key is one more than the channel log's key, so that the
+/// absence of one takes no memory.
 type Keys = [Option<NonZeroU32>; MAX_ENCODINGS];
 
 fn channel_log_key(key: NonZeroU32) -> u32 {
@@ -22,7 +23,7 @@ fn channel_log_key(key: NonZeroU32) -> u32 {
 }
 
 impl ChannelLogs {
-    /// The keys of a channel's channel logs.
+    /// Returns the keys of a channel's channel logs.
     pub(crate) fn of_channel(&self, channel: &str) -> impl Iterator<Item = u32> + use<> {
         self.by_channel.get(channel).copied().unwrap_or_default().into_iter().flatten().map(channel_log_key)
     }
@@ -53,7 +54,7 @@ impl ChannelLogs {
         let channel_log = self.entries.remove(key as usize);
         debug_assert!(
             channel_log.log.is_empty() && !channel_log.oversize && channel_log.size == 0,
-            "what is not listed holds nothing"
+            "a channel log that is not listed holds nothing"
         );
         let keys = self.by_channel.get_mut(&channel_log.channel).expect("every channel log has its channel");
         keys[channel_log.encoding.index()] = None;

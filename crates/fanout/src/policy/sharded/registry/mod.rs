@@ -1,8 +1,8 @@
-//! The registry of one shard: its channel logs, and who subscribes to them.
+//! The registry of one shard: its channel logs and their subscriptions.
 //!
-//! Invariants: a connection has at most one subscription to a channel log. A subscription is listed once by its channel log, at
-//! the index that it knows; the caller keeps the list of its connection likewise. A channel log that is listed anywhere, or
-//! that somebody here or elsewhere wants, is not retired.
+//! Invariants: a connection has at most one subscription to a channel log. A subscription is listed once by its channel
+//! log, at the index that it stores; the caller maintains the list of its connection likewise. A channel log that is
+//! listed anywhere, or that somebody here or elsewhere wants, is not retired.
 
 mod channel_log;
 mod channel_logs;
@@ -30,25 +30,26 @@ pub(super) struct Registry {
     by_pair: HashMap<u64, u32>,
 }
 
-/// A connection (by slot) and a channel log (by key) as one number, which takes half as long to hash as two.
+/// Combines a connection (by slot) and a channel log (by key) into one number, which takes half as long to hash as two.
 fn pair(slot: u32, channel_log: u32) -> u64 {
     u64::from(slot) << 32 | u64::from(channel_log)
 }
 
 impl Registry {
-    /// The subscription of a connection to a channel log.
+    /// Returns the subscription of a connection to a channel log.
     #[inline]
     pub(super) fn subscription_to(&self, slot: u32, channel_log: u32) -> Option<u32> {
         self.by_pair.get(&pair(slot, channel_log)).copied()
     }
 
-    /// The subscription of a connection to a channel in its encoding.
+    /// Returns the subscription of a connection to a channel in its encoding.
     #[inline]
     pub(super) fn find(&self, slot: u32, channel: &str, encoding: Encoding) -> Option<u32> {
         self.subscription_to(slot, self.channel_logs.find(channel, encoding)?)
     }
 
-    /// Adds a subscription from the head of the log on, which its connection lists at this index, unless there is one.
+    /// Adds a subscription that begins at the head of the log, unless there is one. Its connection lists it at this
+    /// index.
     #[inline]
     pub(super) fn add(&mut self, slot: u32, channel_log: u32, index_in_connection: usize, lag: Lag) -> Option<u32> {
         let Entry::Vacant(vacant) = self.by_pair.entry(pair(slot, channel_log)) else { return None };
@@ -71,7 +72,7 @@ impl Registry {
         Some(key)
     }
 
-    /// Removes a subscription; the pass under way skips nobody for it.
+    /// Removes a subscription. The round under way skips nobody because of it.
     #[inline]
     pub(super) fn remove(&mut self, key: u32) -> Subscription {
         let gone = self.subscriptions.remove(key as usize);
@@ -80,34 +81,35 @@ impl Registry {
         gone
     }
 
-    /// The message behind the last that a subscription is to have of what its log holds.
+    /// Returns the end of a subscription: the message after the last that it must receive of what its log holds.
     pub(super) fn end_of(&self, key: u32) -> u64 {
         let subscription = &self.subscriptions[key as usize];
         subscription.end(self.channel_logs[subscription.channel_log].log.head())
     }
 
-    /// The bytes that a subscription is to have and has not had.
+    /// Returns the bytes that a subscription must receive and has not.
     pub(super) fn unsent(&self, key: u32) -> &[u8] {
         let subscription = &self.subscriptions[key as usize];
         let log = &self.channel_logs[subscription.channel_log].log;
         log.slice(subscription.cursor, subscription.end(log.head()))
     }
 
-    /// How many messages a subscription is to have and has not had. Forgets which of them it published itself.
+    /// Returns the number of messages that a subscription must receive and has not. Forgets which of them it published
+    /// itself.
     pub(super) fn take_unsent_count(&mut self, key: u32) -> u64 {
         let end = self.end_of(key);
         let subscription = &mut self.subscriptions[key as usize];
         subscription.own.count_allowed(subscription.cursor, end)
     }
 
-    /// The lowest cursor of these subscribers of a channel log, by index, or the head of the log.
+    /// Returns the lowest cursor of these subscribers of a channel log, by index, or the head of the log.
     pub(super) fn lowest_cursor(&self, channel_log: u32, indices: Range<usize>) -> u64 {
         let channel_log = &self.channel_logs[channel_log];
         let cursors = channel_log.subscribers[indices].iter().map(|key| self.subscriptions[*key as usize].cursor);
         cursors.min().unwrap_or(channel_log.log.head())
     }
 
-    /// The lowest cursor of all subscribers of a channel log, or the head of the log.
+    /// Returns the lowest cursor of all subscribers of a channel log, or the head of the log.
     pub(super) fn lowest_cursor_of_all(&self, channel_log: u32) -> u64 {
         self.lowest_cursor(channel_log, 0..self.channel_logs[channel_log].subscribers.len())
     }

@@ -4,32 +4,32 @@ use std::ops::Range;
 
 /// One pass over all subscribers of a channel log.
 ///
-/// Each pass begins elsewhere in the list, so that nobody is always last: it goes down from `start` to the first
+/// Each round begins at a different index, so that nobody is always last. It goes down from `start` to the first
 /// subscriber, then from the last one down to `start`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass {
-    /// The visit goes on below this index.
+    /// The visit continues below this index.
     pub(crate) below: u32,
     start: u32,
-    /// The subscribers before `start` have all been visited, and those from there on are being visited.
+    /// True if the subscribers before `start` have all been visited and those from there on are being visited.
     wrapped: bool,
-    /// Some subscribers are sent to at the end of the round, and their cursors count then.
+    /// True if some subscribers are sent to at the end of the round. Their cursors count then.
     pub(crate) coalesces: bool,
-    /// The head when the pass began: what came later needs another pass.
+    /// The head when the round began. Later messages need another round.
     pub(crate) begun_at: u64,
-    /// The lowest cursor that was left behind.
+    /// The lowest cursor of the subscribers visited so far.
     pub(crate) lowest: u64,
 }
 
 impl Pass {
-    /// A pass over so many subscribers that begins at `rotation` parts of 2^32 of them.
+    /// Begins a round over `count` subscribers, at `rotation` parts of 2^32 of them.
     pub(crate) fn begin(count: u32, rotation: u32, head: u64) -> Self {
         let start = u32::try_from((u64::from(rotation) * u64::from(count)) >> 32).expect("below the count");
         let start = if count > 0 { start + 1 } else { 0 };
         Self { below: start, start, wrapped: false, coalesces: false, begun_at: head, lowest: head }
     }
 
-    /// The next subscribers to visit, by index, at most so many.
+    /// Returns the next subscribers to visit, by index, at most `at_most`.
     pub(crate) fn advance(&mut self, count: u32, at_most: u32) -> Range<usize> {
         if self.below == 0 && !self.wrapped {
             (self.wrapped, self.below) = (true, count);
@@ -45,8 +45,9 @@ impl Pass {
         if self.wrapped { self.below == self.start } else { self.below == 0 && self.start == count }
     }
 
-    /// A subscriber is about to leave, and the last one of so many to take its place. Where that one has not been visited
-    /// and the place has, the place on the border between the two takes it instead; its index.
+    /// Prepares for a subscriber to leave and for the last of `count` subscribers to take its index. If the last one
+    /// has not been visited but the index has, the subscriber on the border between the two takes the index instead;
+    /// its index is returned.
     pub(crate) fn make_room(&mut self, index: u32, count: u32) -> Option<u32> {
         let last_is_unvisited = self.start < count && (!self.wrapped || self.below == count);
         let is_visited = index < self.start && (self.wrapped || index >= self.below);
@@ -60,8 +61,8 @@ impl Pass {
     }
 }
 
-/// The golden ratio in parts of 2^32: multiples of it, without their whole parts, spread evenly over a range
-/// however many are taken (Weyl's equidistribution theorem).
+/// The golden ratio in parts of 2^32. Its multiples, without their whole parts, spread evenly over a range however many
+/// are taken (Weyl's equidistribution theorem).
 pub(crate) const GOLDEN_RATIO: u32 = 0x9e37_79b9;
 
 #[cfg(test)]
@@ -105,7 +106,7 @@ mod tests {
         }
     }
 
-    /// Whoever leaves at whatever point of a pass: those who stay are all visited.
+    /// All subscribers that stay are visited, whichever one leaves at whatever point of a round.
     #[test]
     fn nobody_is_passed_over_when_somebody_leaves() {
         let count = 7;

@@ -1,22 +1,23 @@
-//! The messages that a subscriber is not to have, because it published them itself.
+//! The messages that a subscriber must not receive because it published them itself.
 
 use std::collections::VecDeque;
 
-/// Ranges of message numbers, ascending and apart; a null pointer for nearly every subscription.
+/// Ascending, disjoint ranges of message numbers. Nearly every subscription has a null pointer here.
 #[derive(Debug, Default)]
 #[expect(clippy::box_collection, reason = "8 bytes in every subscription instead of 32")]
 pub(crate) struct Ranges(Option<Box<VecDeque<(u64, u64)>>>);
 
 impl Ranges {
-    /// Room for ranges that is kept while there are none, for the next: who did it once does it again.
+    /// The number of ranges for which memory is kept while there are none: a subscriber that did this once does it
+    /// again.
     const MAX_KEPT: usize = 16;
 
-    /// Whether there are none.
+    /// Returns true if there are no ranges.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|ranges| ranges.is_empty())
     }
 
-    /// Adds one message, later than any before.
+    /// Adds one message, which must be later than all before.
     pub(crate) fn push(&mut self, message: u64) {
         let ranges = self.0.get_or_insert_default();
         match ranges.back_mut() {
@@ -25,8 +26,8 @@ impl Ranges {
         }
     }
 
-    /// The next messages `begin..end` that may be had from `cursor` on, below `limit`; none are left where
-    /// both are the limit. Forgets the ranges before them.
+    /// Returns the next messages `begin..end` from `cursor` on that may be sent, below `limit`. Both are the limit if
+    /// none are left. Forgets the ranges before them.
     pub(crate) fn next_allowed(&mut self, mut cursor: u64, limit: u64) -> (u64, u64) {
         let Some(ranges) = &mut self.0 else { return (cursor, limit) };
         while let Some(&(begin, end)) = ranges.front() {
@@ -45,7 +46,7 @@ impl Ranges {
         (cursor, limit)
     }
 
-    /// How many of the messages `from..to` may be had. Forgets the ranges before `to`.
+    /// Returns the number of the messages `from..to` that may be sent. Forgets the ranges before `to`.
     pub(crate) fn count_allowed(&mut self, mut from: u64, to: u64) -> u64 {
         let mut count = 0;
         while from < to {

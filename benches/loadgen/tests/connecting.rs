@@ -1,4 +1,4 @@
-//! A run begins when messages reach every connection, or says why it cannot.
+//! A run begins when messages reach every connection, or reports why it cannot.
 
 mod support;
 
