@@ -1,12 +1,12 @@
 //! The decoders: they accept what the encoders write, however it is split.
 
 use crate::pieces::{Pieces, sealed};
-use corecast_wire::{ChannelName, Decode, DecodeError, InvalidChannel, Limits, Reassembly, Step};
+use corecast_wire::{ChannelName, Decode, DecodeError, FrameLimits, InvalidChannel, Reassembly, Step};
 use corecast_wire::{native as native_protocol, plain as plain_protocol};
 use std::ops::ControlFlow;
 
-/// Limits low enough for length fields to fall on both sides.
-const LIMITS: Limits = Limits { max_frame: 4096 };
+/// FrameLimits low enough for length fields to fall on both sides.
+const LIMITS: FrameLimits = FrameLimits { max_frame: 4096 };
 
 /// Checks a `native` frame at the start of the input, as it is and with a correct checksum.
 ///

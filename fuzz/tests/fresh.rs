@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 use corecast_fuzz::TARGETS;
-use corecast_wire::{Decode as _, Limits, Step, plain};
+use corecast_wire::{Decode as _, FrameLimits, Step, plain};
 use fastrand::Rng;
 use std::collections::BTreeSet;
 use std::fs;
@@ -81,7 +81,7 @@ fn every_fresh_input_holds() {
 #[test]
 fn a_fault_that_the_corpus_does_not_find_is_found() {
     fn faulty(input: &[u8]) {
-        let decoder = plain::Decoder { limits: Limits { max_frame: 4096 } };
+        let decoder = plain::Decoder { limits: FrameLimits { max_frame: 4096 } };
         if let Ok(Step::Frame { frame, consumed }) = decoder.decode(input) {
             let fault = frame.len() > 1 && frame[0] == frame[1] && consumed < input.len();
             assert!(!fault, "the fault");

@@ -1,6 +1,6 @@
 //! Every shape of load against the engine itself: nothing is lost, and each reports its own figures.
 
-use corecast_engine::{Lag, PolicyKind, Protocol as EngineProtocol};
+use corecast_engine::{LagRule, PolicyKind, Protocol as EngineProtocol};
 use corecast_loadgen::{
     Disturbance, Error, Load, Popularity, Progress, Protocol, Ramp, RampPlan, Report, RunStage, Settings, measure, run,
 };
@@ -115,7 +115,7 @@ fn stall(server: &LocalServer) -> Settings {
 
 #[test]
 fn who_stalls_is_told_and_counts_apart() {
-    for lag in [Lag::Skip, Lag::Disconnect] {
+    for lag in [LagRule::Skip, LagRule::Disconnect] {
         let mut config = LocalServer::config(PolicyKind::Sharded, 1);
         config.limits.log_bytes = 8 << 20;
         config.limits.native_lag = lag;
@@ -126,8 +126,8 @@ fn who_stalls_is_told_and_counts_apart() {
         assert_eq!(report.completion_us.count, report.messages.offered, "{report}");
         let stalled = report.stalled.expect("one stalled");
         match lag {
-            Lag::Skip => assert!(stalled.checks.gaps > 0 && stalled.checks.reported_lost > 0, "{stalled:?}"),
-            Lag::Disconnect => assert!(stalled.disconnected == 1 && stalled.cut_off > 0, "{stalled:?}"),
+            LagRule::Skip => assert!(stalled.checks.gaps > 0 && stalled.checks.reported_lost > 0, "{stalled:?}"),
+            LagRule::Disconnect => assert!(stalled.disconnected == 1 && stalled.cut_off > 0, "{stalled:?}"),
         }
     }
 }

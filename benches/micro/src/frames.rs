@@ -55,14 +55,14 @@ fn repeat(count: usize, mut encode: impl FnMut(&mut Vec<u8>)) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use corecast_wire::Limits;
+    use corecast_wire::FrameLimits;
 
     #[test]
     fn every_frame_is_found_however_the_stream_is_cut() {
         let (native, plain) = (native_publishes(64), plain_messages(64));
         for piece in [1, 50, 100, usize::MAX] {
-            assert_eq!(reassemble(&native::Decoder::new(Limits::NATIVE), &native, piece), 64);
-            assert_eq!(reassemble(&plain::Decoder { limits: Limits::PLAIN }, &plain, piece), 64);
+            assert_eq!(reassemble(&native::Decoder::new(FrameLimits::NATIVE), &native, piece), 64);
+            assert_eq!(reassemble(&plain::Decoder { limits: FrameLimits::PLAIN }, &plain, piece), 64);
         }
     }
 }

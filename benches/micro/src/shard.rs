@@ -3,7 +3,7 @@
 use crate::frames::{CHANNEL, PAYLOAD};
 use crate::{Protocols, Sink};
 use corecast_fanout::policy::Sharded;
-use corecast_fanout::{ConnectionId, Limits, Policy, Publication, ShardBatch, ShardId};
+use corecast_fanout::{ConnectionId, FanoutLimits, Policy, Publication, ShardBatch, ShardId};
 
 /// The number of rounds before anything is measured, after which buffers and tables have their final size.
 const WARM_UP_ROUNDS: usize = 64;
@@ -53,7 +53,7 @@ impl Shard {
     }
 
     fn of(number: ShardId, shards: ShardId, subscribers: usize) -> Self {
-        let mut policy = Sharded::new(number, shards, Limits::default(), Protocols);
+        let mut policy = Sharded::new(number, shards, FanoutLimits::default(), Protocols);
         let publisher = policy.open(Sink, Protocols::NATIVE);
         let members = (0..subscribers).map(|_| policy.open(Sink, Protocols::NATIVE)).collect();
         let (subscribed, unsubscribed) = answers();

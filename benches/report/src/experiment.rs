@@ -21,8 +21,8 @@ pub struct Experiment {
 ///
 /// - A file of `corecast-bench compare --json`, or a baseline, is one experiment, titled after the file.
 /// - A file of `corecast-bench run --json` is one run. The files of one directory are one experiment, titled after the
-/// directory. A file's name without its extension is the contestant; `NAME.1.json` and `NAME.2.json` are rounds of one
-/// contestant, in that order. Each rate of a curve is a run of that round.
+///   directory. A file's name without its extension is the contestant; `NAME.1.json` and `NAME.2.json` are rounds of one
+///   contestant, in that order. Each rate of a curve is a run of that round.
 ///
 /// `reference` is the contestant that the others are divided by, if an experiment has it; else the experiment's own
 /// reference, else `mutex`, else its first contestant.

@@ -10,7 +10,7 @@ use crate::registry::Directory;
 use crate::shared::{Local, Shared, Subscribed};
 use crate::writer::Membership;
 use corecast_fanout::policy::{Barriers, Leaving, Request};
-use corecast_fanout::{ConnectionId, Effect, Encode, Lag, Outlet, ShardId};
+use corecast_fanout::{ConnectionId, Effect, Encode, LagRule, Outlet, ShardId};
 use std::sync::Arc;
 
 /// The phase of a connection, which decides what it may still be sent.
@@ -100,7 +100,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
         }
     }
 
-    pub(crate) fn subscribe_to(&mut self, id: ConnectionId, channel: &str, lag: Lag, answer: &[u8]) {
+    pub(crate) fn subscribe_to(&mut self, id: ConnectionId, channel: &str, lag: LagRule, answer: &[u8]) {
         let Some(local) = self.connections.get_mut(id) else { return };
         match local.subscriptions.get_mut(channel) {
             Some(Subscribed { leaving: Some(leaving), .. }) => {

@@ -12,7 +12,7 @@
 //!
 //! ```
 //! use corecast_baselines::{Mutex, MutexDirectory};
-//! use corecast_fanout::{Encode, Encoding, Limits, Outlet, Policy, Publication, Sent};
+//! use corecast_fanout::{Encode, Encoding, FanoutLimits, Outlet, Policy, Publication, Sent};
 //! use std::sync::{Arc, Mutex as Lock};
 //!
 //! #[derive(Clone)]
@@ -41,7 +41,7 @@
 //! // Both shards have a clone of the same directory.
 //! use corecast_fanout::Hooks;
 //! let directory = MutexDirectory::default();
-//! let shard = |number| Mutex::new(number, 2, Limits::default(), Lines, directory.clone());
+//! let shard = |number| Mutex::new(number, 2, FanoutLimits::default(), Lines, directory.clone());
 //! let (mut first, mut second) = (shard(0), shard(1));
 //! let buffer = Buffer::default();
 //! let subscriber = first.open(buffer.clone(), Encoding::new(0));

@@ -1,8 +1,8 @@
 //! One shard's side of a baseline, for any registry.
 //!
 //! A fan-out costs one send per subscriber and read batch. Bytes that a full transport does not take are kept with the
-//! connection, up to [`Limits::log_bytes`] and one batch more; its owner continues when it is writable. A baseline
-//! ignores [`Limits::shard_log_bytes`].
+//! connection, up to [`FanoutLimits::log_bytes`] and one batch more; its owner continues when it is writable. A baseline
+//! ignores [`FanoutLimits::shard_log_bytes`].
 
 use crate::fan_out::delivery::{Deliveries, Recipient};
 use crate::leave::{Awaiting, Phase};
@@ -10,8 +10,8 @@ use crate::registry::MAX_WAITING;
 use crate::{Delivery, Directory, FanOut, Handoff, Item, Membership, Notice, Outcome, Writer};
 use corecast_fanout::policy::{Barriers, Leaving};
 use corecast_fanout::{
-    Backlog, ConnectionId, Counters, Effect, Encode, Encoding, Hooks, Lag, Limits, Outlet, Policy, Publication,
-    ShardBatch, ShardId, Slots, TooManySubscriptions,
+    Backlog, ConnectionId, Counters, Effect, Encode, Encoding, FanoutLimits, Hooks, LagRule, Outlet, Policy,
+    Publication, ShardBatch, ShardId, Slots, TooManySubscriptions,
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Shared<O, E, D> {
     ///
     /// # Panics
     /// If there is no such shard.
-    pub fn new(shard: ShardId, shards: ShardId, limits: Limits, encode: E, directory: D) -> Self {
+    pub fn new(shard: ShardId, shards: ShardId, limits: FanoutLimits, encode: E, directory: D) -> Self {
         assert!(shard < shards, "shard {shard} of {shards}");
         Self {
             shard,
@@ -305,7 +305,7 @@ impl<O: Outlet, E: Encode, D: Directory<O>> Policy<O> for Shared<O, E, D> {
         &mut self,
         id: ConnectionId,
         channel: &str,
-        lag: Option<Lag>,
+        lag: Option<LagRule>,
         answer: &[u8],
     ) -> Result<(), TooManySubscriptions> {
         self.commit_batch();

@@ -6,7 +6,7 @@ mod common;
 
 use common::{FIRST, FakeEncode, answer};
 use corecast_baselines::{Snapshot, SnapshotDirectory};
-use corecast_fanout::{Encode, Hooks as _, Limits, Outlet, Policy, Publication, Sent};
+use corecast_fanout::{Encode, FanoutLimits, Hooks as _, Outlet, Policy, Publication, Sent};
 use std::sync::{Arc, Mutex, mpsc};
 
 /// Keeps what it took. One of them lets the test intervene while a fan-out is under way.
@@ -37,7 +37,7 @@ impl Outlet for Meeting {
 #[test]
 fn who_leaves_during_a_fan_out_is_sent_what_was_accepted_before_its_answer_and_who_is_closed_is_not() {
     let directory = SnapshotDirectory::default();
-    let shard = |number| Snapshot::new(number, 2, Limits::default(), FakeEncode, directory.clone());
+    let shard = |number| Snapshot::new(number, 2, FanoutLimits::default(), FakeEncode, directory.clone());
     let (reached, has_reached) = mpsc::sync_channel(0);
     let (let_go, go_on) = mpsc::sync_channel(0);
     let pause = Pause { reached, go_on: Arc::new(Mutex::new(go_on)) };

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use corecast_engine::{Lag, Listener, Protocol, UnknownName};
+use corecast_engine::{LagRule, Listener, Protocol, UnknownName};
 use corecast_wire::ChannelName;
 
 use crate::settings::LONGEST_WAIT;
@@ -48,7 +48,7 @@ impl FromStr for ListenAddress {
 /// The options after the question mark, separated by `&`.
 #[derive(Default)]
 struct Options {
-    lag: Option<Lag>,
+    lag: Option<LagRule>,
     idle: Option<Period>,
 }
 
@@ -81,7 +81,7 @@ fn channel_of(protocol: Protocol, channel: &str) -> Result<String, String> {
 
 /// Parses the effect of lagging. Only `plain` listeners have one, because clients of other protocols choose it
 /// themselves.
-fn lag_of(protocol: Protocol, lag: &str) -> Result<Lag, String> {
+fn lag_of(protocol: Protocol, lag: &str) -> Result<LagRule, String> {
     if protocol != Protocol::Plain {
         return Err(format!(
             "{protocol} clients say '{lag}' with each subscription; leave out '?lag={lag}', or set --lag"

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use corecast_command::{count, one_of, whole};
-use corecast_engine::{Config, Lag, Limits, OverRate, RateLimit};
+use corecast_engine::{Config, LagRule, Limits, OverRate, RateLimit};
 
 use crate::admin::AdminSettings;
 use crate::ending::EndingSettings;
@@ -210,11 +210,11 @@ pub(crate) struct Settings {
         long,
         env = "CORECAST_LAG",
         value_name = "EFFECT",
-        value_parser = one_of(Lag::ALL),
+        value_parser = one_of(LagRule::ALL),
         default_value_t = Limits::default().native_lag,
         help_heading = "Limits"
     )]
-    lag: Lag,
+    lag: LagRule,
 
     /// Bytes of unread answers (SUBSCRIBED, PONG and so on) that a connection may accumulate.
     ///
@@ -462,7 +462,7 @@ mod tests {
             .with_plain_max_frame(2 << 10)
             .with_log_bytes(1 << 20)
             .with_shard_log_bytes(16 << 20)
-            .with_native_lag(Lag::Disconnect)
+            .with_native_lag(LagRule::Disconnect)
             .with_control_bytes(5 << 10)
             .with_max_subscriptions(7)
             .with_mailbox_capacity(1)

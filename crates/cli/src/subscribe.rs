@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use corecast_client::{Event, Publisher, ReconnectOptions};
 use corecast_command::counted;
-use corecast_engine::Lag;
+use corecast_engine::LagRule;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use serde::Serialize;
@@ -40,8 +40,8 @@ pub(crate) struct Arguments {
     ///
     /// skip: it receives a gap that counts the missed messages, and continues after them. disconnect: the server closes
     /// the connection with code 202 (lagged). Default: the server's setting.
-    #[arg(long, value_name = "EFFECT", value_parser = one_of(Lag::ALL))]
-    lag: Option<Lag>,
+    #[arg(long, value_name = "EFFECT", value_parser = one_of(LagRule::ALL))]
+    lag: Option<LagRule>,
 
     /// Reconnect and subscribe again when the connection ends, until the server rejects this client.
     ///
@@ -63,8 +63,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let publisher = Arc::new(Mutex::new(client.publisher()));
     end_with_reader(Arc::clone(&publisher))?;
     let lag = arguments.lag.map(|lag| match lag {
-        Lag::Skip => corecast_client::Lag::Skip,
-        Lag::Disconnect => corecast_client::Lag::Disconnect,
+        LagRule::Skip => corecast_client::Lag::Skip,
+        LagRule::Disconnect => corecast_client::Lag::Disconnect,
     });
     for channel in &arguments.channels {
         client

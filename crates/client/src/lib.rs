@@ -19,7 +19,7 @@
 //! library: `plain` is a length and a payload.
 //!
 //! ```
-//! # use corecast_wire::{Limits, Reassembly, native::{Decoder, Frame, encode}};
+//! # use corecast_wire::{FrameLimits, Reassembly, native::{Decoder, Frame, encode}};
 //! # use std::io::{Read, Write};
 //! # use std::ops::ControlFlow;
 //! # // A server of one connection, which echoes to a subscriber whatever it publishes.
@@ -33,7 +33,7 @@
 //! #         if len == 0 { return; }
 //! #         let mut answer = Vec::new();
 //! #         let mut last = false;
-//! #         reassembly.push(&Decoder::new(Limits::NATIVE), &chunk[..len], |frame| {
+//! #         reassembly.push(&Decoder::new(FrameLimits::NATIVE), &chunk[..len], |frame| {
 //! #             match frame {
 //! #                 Frame::Hello { .. } => encode(&Frame::Welcome { version: 1, max_frame: 1 << 20 }, &mut answer),
 //! #                 Frame::Subscribe(wanted) => encode(&Frame::Subscribed(wanted.channel), &mut answer),

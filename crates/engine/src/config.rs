@@ -2,7 +2,7 @@
 
 #[cfg(feature = "baselines")]
 use corecast_baselines::Handoff;
-use corecast_fanout::{Lag, named};
+use corecast_fanout::{LagRule, named};
 use corecast_shard::SWEEPS_FOR_ALL;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -74,7 +74,7 @@ setters!(Config {
 /// One address and what is spoken there.
 ///
 /// ```
-/// use corecast_engine::{Lag, Listener, Protocol};
+/// use corecast_engine::{LagRule, Listener, Protocol};
 ///
 /// let lobby = Listener::new(Protocol::Plain, ([127, 0, 0, 1], 7000)).with_channel(Some("lobby".into()));
 /// assert_eq!(lobby.lag, None);
@@ -89,7 +89,7 @@ pub struct Listener {
     /// The channel of a `plain` listener; by default one of its own, `plain:<address>`. `None` for others.
     pub channel: Option<String>,
     /// What lagging means for the connections of a `plain` listener; by default they are closed. `None` for others.
-    pub lag: Option<Lag>,
+    pub lag: Option<LagRule>,
     /// How long a connection of a `plain` listener may send nothing; then it ends with code 207. By default, and at zero, for
     /// ever. `None` for others: [`Limits::idle_timeout`] counts there.
     pub idle_timeout: Option<Duration>,
@@ -104,7 +104,7 @@ impl Listener {
 
 setters!(Listener {
     channel / with_channel: Option<String>,
-    lag / with_lag: Option<Lag>,
+    lag / with_lag: Option<LagRule>,
     idle_timeout / with_idle_timeout: Option<Duration>,
 });
 
@@ -219,7 +219,7 @@ pub struct Limits {
     pub shard_log_bytes: usize,
     /// What lagging means for a `native` subscription that does not say it (`plain`, which has no way to tell of a gap,
     /// disconnects unless its listener says otherwise). Default: skip.
-    pub native_lag: Lag,
+    pub native_lag: LagRule,
     /// Bytes of answers kept for a connection that does not read them; beyond it the connection is not
     /// read until it does. Default 64 KiB.
     pub control_bytes: usize,
@@ -269,7 +269,7 @@ setters!(Limits {
     plain_max_frame / with_plain_max_frame: u32,
     log_bytes / with_log_bytes: usize,
     shard_log_bytes / with_shard_log_bytes: usize,
-    native_lag / with_native_lag: Lag,
+    native_lag / with_native_lag: LagRule,
     control_bytes / with_control_bytes: usize,
     max_subscriptions / with_max_subscriptions: usize,
     max_connections / with_max_connections: usize,
@@ -288,11 +288,11 @@ setters!(Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            native_max_frame: corecast_wire::Limits::NATIVE.max_frame,
-            plain_max_frame: corecast_wire::Limits::PLAIN.max_frame,
+            native_max_frame: corecast_wire::FrameLimits::NATIVE.max_frame,
+            plain_max_frame: corecast_wire::FrameLimits::PLAIN.max_frame,
             log_bytes: 4 * 1024 * 1024,
             shard_log_bytes: 256 * 1024 * 1024,
-            native_lag: Lag::Skip,
+            native_lag: LagRule::Skip,
             control_bytes: 64 * 1024,
             max_subscriptions: 1024,
             max_connections: 65_536,

@@ -45,7 +45,7 @@ pub use config::{Affinity, Config, Limits, Listener, OverRate, PolicyKind, Proto
 pub use control::{ConnectionInfo, Control, NoAnswer, ShardInfo};
 #[cfg(feature = "baselines")]
 pub use corecast_baselines::Handoff;
-pub use corecast_fanout::{Backlog, ConnectionId, Counters, Lag, ParseConnectionIdError, ShardId, UnknownName};
+pub use corecast_fanout::{Backlog, ConnectionId, Counters, LagRule, ParseConnectionIdError, ShardId, UnknownName};
 pub use corecast_shard::State;
 pub use error::{RunError, StartError};
 pub use host::open_files_needed;

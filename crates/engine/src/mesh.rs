@@ -34,7 +34,7 @@ struct MailboxState {
 impl<I> Mailbox<I> {
     /// Puts something into the mailbox, or gives it back if there is no room. A shard that has ended takes everything and
     /// does nothing with it.
-    fn try_put(&self, message: MailboxMessage<I>) -> Result<(), MailboxMessage<I>> {
+    fn try_post(&self, message: MailboxMessage<I>) -> Result<(), MailboxMessage<I>> {
         let outcome = match self.sender.try_send(message) {
             Err(TrySendError::Full(message)) => Err(message),
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
@@ -44,16 +44,16 @@ impl<I> Mailbox<I> {
     }
 
     /// The same, but asks to be woken if there is no room.
-    fn put_or_wait(&self, message: MailboxMessage<I>) -> Result<(), MailboxMessage<I>> {
-        self.try_put(message).or_else(|message| {
+    fn post_or_wait(&self, message: MailboxMessage<I>) -> Result<(), MailboxMessage<I>> {
+        self.try_post(message).or_else(|message| {
             self.state.room_wanted.store(true, Ordering::SeqCst);
             // It may have been emptied before it could see that.
-            self.try_put(message)
+            self.try_post(message)
         })
     }
 
     /// Puts something into the mailbox, waiting for room until the deadline; whether it is there.
-    fn put(&self, message: MailboxMessage<I>, deadline: Instant) -> bool {
+    fn post(&self, message: MailboxMessage<I>, deadline: Instant) -> bool {
         let sent = self.sender.send_deadline(message, deadline).is_ok();
         self.state.waker.wake();
         sent
@@ -62,7 +62,7 @@ impl<I> Mailbox<I> {
 
 impl<I: fmt::Debug + Send + 'static> ControlMailbox for Mailbox<I> {
     fn stop(&self, deadline: Instant) -> bool {
-        self.put(MailboxMessage::Stop, deadline)
+        self.post(MailboxMessage::Stop, deadline)
     }
 
     fn stop_from_shard(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
@@ -74,7 +74,7 @@ impl<I: fmt::Debug + Send + 'static> ControlMailbox for Mailbox<I> {
     }
 
     fn ask(&self, request: Request, deadline: Instant) -> bool {
-        self.put(MailboxMessage::Request(request), deadline)
+        self.post(MailboxMessage::Request(request), deadline)
     }
 }
 
@@ -156,16 +156,16 @@ impl<I> Mailboxes for &Mesh<I> {
     type Item = I;
     type Request = Request;
 
-    fn put(&mut self, to: ShardId, message: ShardMessage<I>) -> Result<(), ShardMessage<I>> {
+    fn post(&mut self, to: ShardId, message: ShardMessage<I>) -> Result<(), ShardMessage<I>> {
         let message = MailboxMessage::Shard(self.shard, message);
-        match self.mailboxes[usize::from(to)].put_or_wait(message) {
+        match self.mailboxes[usize::from(to)].post_or_wait(message) {
             Err(MailboxMessage::Shard(_, message)) => Err(message),
             Err(_) => unreachable!("a mailbox gives back what it was given"),
             Ok(()) => Ok(()),
         }
     }
 
-    fn take(&mut self) -> Option<MailboxMessage<I>> {
+    fn receive(&mut self) -> Option<MailboxMessage<I>> {
         self.try_take()
     }
 

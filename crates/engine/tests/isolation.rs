@@ -1,7 +1,7 @@
 //! Promise 4: a slow, stalled or hostile connection costs bounded memory and nobody else's messages; what
 //! it missed it is told, to the message.
 
-use corecast_engine::{Lag, PolicyKind, Protocol};
+use corecast_engine::{LagRule, PolicyKind, Protocol};
 use corecast_testkit::{LocalServer, Peer, everywhere};
 use corecast_wire::native::{Frame, Publish};
 use corecast_wire::{ChannelName, Code};
@@ -79,7 +79,7 @@ fn where_lag_disconnects_the_reason_is_the_last_frame() {
     everywhere(|policy, shards| {
         let mut config = LocalServer::config(policy, shards);
         config.limits.log_bytes = 256 * 1024;
-        config.limits.native_lag = Lag::Disconnect;
+        config.limits.native_lag = LagRule::Disconnect;
         config.limits.linger = corecast_testkit::DEADLINE;
         let server = LocalServer::start(config);
         let (mut stalled, mut healthy) = (subscriber(&server), subscriber(&server));

@@ -1,6 +1,6 @@
 //! What falling behind does is the subscription's choice, the listener's in `plain`, and the server's for the rest.
 
-use corecast_engine::{Lag, PolicyKind, Protocol};
+use corecast_engine::{LagRule, PolicyKind, Protocol};
 use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
 use corecast_wire::native::{self, Frame, Publish, Subscribe};
 use corecast_wire::{ChannelName, Code};
@@ -56,7 +56,7 @@ fn two_subscribers_of_a_channel_may_choose_differently() {
     everywhere(|policy, shards| {
         let mut config = LocalServer::config(policy, shards);
         config.limits.log_bytes = 1 << 20;
-        config.limits.native_lag = Lag::Disconnect;
+        config.limits.native_lag = LagRule::Disconnect;
         let server = LocalServer::start(config);
         let mut skips = subscriber(&server, "news", Some(native::Lag::Skip));
         let disconnects = [Some(native::Lag::Disconnect), None].map(|lag| subscriber(&server, "news", lag));
@@ -79,7 +79,7 @@ fn a_plain_listener_may_skip_without_telling_and_counts_it() {
         let mut config = LocalServer::config(policy, shards);
         config.limits.log_bytes = 1 << 20;
         for listener in config.listeners.iter_mut().filter(|listener| listener.protocol == Protocol::Plain) {
-            (listener.channel, listener.lag) = (Some("news".to_owned()), Some(Lag::Skip));
+            (listener.channel, listener.lag) = (Some("news".to_owned()), Some(LagRule::Skip));
         }
         let server = LocalServer::start(config);
         let mut plain = Peer::connect(server.address(Protocol::Plain));

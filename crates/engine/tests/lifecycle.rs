@@ -224,7 +224,7 @@ fn who_closes_itself_from_its_own_handler_gets_what_it_published_before() {
 fn a_connection_that_anothers_broadcast_ends_does_not_disturb_the_broadcast() {
     everywhere(|policy, shards| {
         let server = server(policy, shards, |config| {
-            config.limits.native_lag = corecast_engine::Lag::Disconnect;
+            config.limits.native_lag = corecast_engine::LagRule::Disconnect;
             config.limits.log_bytes = 2 * FLOOD_PAYLOAD;
         });
         let stalled = subscriber(&server);

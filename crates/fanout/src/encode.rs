@@ -31,7 +31,7 @@ pub trait Encode: Clone + Send + 'static {
 
     /// Appends a frame that says that `count` messages of the channel are missing here.
     ///
-    /// Appends nothing if the encoding has no such frame. Only called for a subscription whose [`Lag`](crate::Lag) is
+    /// Appends nothing if the encoding has no such frame. Only called for a subscription whose [`LagRule`](crate::LagRule) is
     /// `Skip`.
     fn gap(&self, encoding: Encoding, channel: &str, count: u64, out: &mut Vec<u8>);
 }

@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use corecast_fanout::policy::{Hooks as _, Sharded};
-//! use corecast_fanout::{Encode, Encoding, Limits, Outlet, Policy, Publication, Sent};
+//! use corecast_fanout::{Encode, Encoding, FanoutLimits, Outlet, Policy, Publication, Sent};
 //! use std::sync::{Arc, Mutex};
 //!
 //! /// A message is its payload and a line feed.
@@ -36,7 +36,7 @@
 //!     }
 //! }
 //!
-//! let mut shard = Sharded::new(0, 1, Limits::default(), Lines);
+//! let mut shard = Sharded::new(0, 1, FanoutLimits::default(), Lines);
 //! let (outlet, encoding) = (Memory::default(), Encoding::new(0));
 //! let subscriber = shard.open(outlet.clone(), encoding);
 //! shard.subscribe(subscriber, "lobby", b"subscribed\n")?;
@@ -49,7 +49,7 @@
 //!
 //! Invariants: a cursor always stands at a message boundary. The rest of a message that a short write cut is kept with the
 //! connection and leaves before anything else. An answer to a connection leaves before any message that was published after it.
-//! [`Limits`] bounds logs and subscriptions. Answers ([`Policy::pending_bytes`]) and shard batches that are not taken
+//! [`FanoutLimits`] bounds logs and subscriptions. Answers ([`Policy::pending_bytes`]) and shard batches that are not taken
 //! ([`Policy::shard_batch`]) grow only while their owner reads; it stops reading connections that have too many.
 //!
 //! Absent here: sockets, clocks, runtimes, protocols. The caller's [`Encode`] defines the encoding of a message.
@@ -69,7 +69,7 @@ mod slots;
 pub use connection_id::{ConnectionId, ParseConnectionIdError, ShardId};
 pub use counters::Counters;
 pub use encode::{Encode, Encoding, MAX_ENCODINGS};
-pub use limits::{Lag, Limits};
+pub use limits::{FanoutLimits, LagRule};
 pub use log::Log;
 pub use named::UnknownName;
 pub use outlet::{Outgoing, Outlet, Sent};

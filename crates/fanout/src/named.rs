@@ -55,14 +55,14 @@ macro_rules! named {
 
 #[cfg(test)]
 mod tests {
-    use crate::Lag;
+    use crate::LagRule;
 
     #[test]
     fn an_unknown_name_is_answered_with_the_choices() {
-        for lag in Lag::ALL {
+        for lag in LagRule::ALL {
             assert_eq!(lag.to_string().parse(), Ok(*lag));
         }
-        let error = "drop".parse::<Lag>().expect_err("no such name");
+        let error = "drop".parse::<LagRule>().expect_err("no such name");
         assert_eq!(error.to_string(), "unknown lag rule 'drop': one of disconnect, skip");
     }
 }

@@ -11,7 +11,7 @@
 
 use corecast_fanout::policy::Sharded;
 use corecast_fanout::{
-    ConnectionId, Effect, Encode, Encoding, Lag, Limits, Outlet, Policy, Publication, Sent, ShardId,
+    ConnectionId, Effect, Encode, Encoding, FanoutLimits, LagRule, Outlet, Policy, Publication, Sent, ShardId,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -34,7 +34,7 @@ fn count() {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
-        // the caller's promise to us is the one that the system allocator asks for.
+        // SAFETY: the caller's promise to us is the one that the system allocator asks for.
         unsafe { System.alloc(layout) }
     }
 
@@ -100,7 +100,7 @@ struct Shard {
 
 impl Shard {
     fn new(shard: ShardId, shards: ShardId) -> Self {
-        let limits = Limits { log_bytes: 10_000, lag: [Lag::Skip; 4], ..Limits::default() };
+        let limits = FanoutLimits { log_bytes: 10_000, lag: [LagRule::Skip; 4], ..FanoutLimits::default() };
         Self { policy: Sharded::new(shard, shards, limits, Bare), received: Arc::default() }
     }
 

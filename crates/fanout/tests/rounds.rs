@@ -6,7 +6,7 @@ mod common;
 
 use common::{FIRST, FakeEncode, FakeOutlet};
 use corecast_fanout::policy::Sharded;
-use corecast_fanout::{ConnectionId, Effect, Encode, Limits, Policy, Publication};
+use corecast_fanout::{ConnectionId, Effect, Encode, FanoutLimits, Policy, Publication};
 
 struct Shard {
     policy: Sharded<FakeOutlet, FakeEncode>,
@@ -14,7 +14,7 @@ struct Shard {
 
 impl Shard {
     fn new() -> Self {
-        Self { policy: Sharded::new(0, 1, Limits::default(), FakeEncode) }
+        Self { policy: Sharded::new(0, 1, FanoutLimits::default(), FakeEncode) }
     }
 
     fn join(&mut self, channel: &str) -> (ConnectionId, FakeOutlet) {

@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use corecast_fanout::policy::Sharded;
-//! use corecast_fanout::{Limits, Outlet, Policy, Sent};
+//! use corecast_fanout::{FanoutLimits, Outlet, Policy, Sent};
 //! use corecast_session::{Codec, Context, NATIVE, Native, Session};
 //! use corecast_wire::native::{self, Frame};
 //! use std::sync::{Arc, Mutex};
@@ -23,10 +23,10 @@
 //!     }
 //! }
 //!
-//! let mut policy = Sharded::new(0, 1, Limits::default(), Codec);
+//! let mut policy = Sharded::new(0, 1, FanoutLimits::default(), Codec);
 //! let outlet = Memory::default();
 //! let id = policy.open(outlet.clone(), NATIVE);
-//! let mut session = Native::new(corecast_wire::Limits::NATIVE);
+//! let mut session = Native::new(corecast_wire::FrameLimits::NATIVE);
 //!
 //! let mut context = Context { policy: &mut policy, id, answer: &mut Vec::new(), published: false };
 //! let end = session.on_frame(Frame::Ping(b"too early"), &mut context).expect_err("HELLO comes first");
@@ -35,7 +35,7 @@
 //! session.on_frame(Frame::Hello { version: 1 }, &mut context).expect("a greeting");
 //! while policy.flush(64) {}
 //! let mut welcome = Vec::new();
-//! native::encode(&Frame::Welcome { version: 1, max_frame: corecast_wire::Limits::NATIVE.max_frame }, &mut welcome);
+//! native::encode(&Frame::Welcome { version: 1, max_frame: corecast_wire::FrameLimits::NATIVE.max_frame }, &mut welcome);
 //! assert_eq!(*outlet.0.lock().unwrap(), welcome);
 //! ```
 //!

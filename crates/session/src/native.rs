@@ -1,20 +1,20 @@
 //! `native`: channels, acknowledgements, codes.
 
 use crate::{Context, End, NATIVE, Session};
-use corecast_fanout::{Encoding, Lag, Outlet, Policy, Publication};
+use corecast_fanout::{Encoding, LagRule, Outlet, Policy, Publication};
 use corecast_wire::native::{self, Frame, Publish, Reason, Subscribe, VERSION};
-use corecast_wire::{Code, Limits};
+use corecast_wire::{Code, FrameLimits};
 
 /// A connection of a `native` listener.
 #[derive(Debug)]
 pub struct Native {
-    limits: Limits,
+    limits: FrameLimits,
     greeted: bool,
 }
 
 impl Native {
     /// Creates a session that is waiting for HELLO.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: FrameLimits) -> Self {
         Self { limits, greeted: false }
     }
 
@@ -88,8 +88,8 @@ impl Session for Native {
 fn subscribe<O: Outlet, P: Policy<O>>(subscription: Subscribe<'_>, context: &mut Context<'_, P>) -> Result<(), End> {
     let Subscribe { channel, lag } = subscription;
     let lag = lag.map(|lag| match lag {
-        native::Lag::Skip => Lag::Skip,
-        native::Lag::Disconnect => Lag::Disconnect,
+        native::Lag::Skip => LagRule::Skip,
+        native::Lag::Disconnect => LagRule::Disconnect,
     });
     let frame = encode(&Frame::Subscribed(channel), context.answer);
     let subscribed = context.policy.subscribe_with(context.id, channel.as_str(), lag, frame);

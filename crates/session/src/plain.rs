@@ -1,8 +1,8 @@
 //! `plain`: every frame goes to every connection of the listener.
 
 use crate::{Context, End, PLAIN, Session};
-use corecast_fanout::{Encoding, Lag, Outlet, Policy, Publication};
-use corecast_wire::{Limits, plain};
+use corecast_fanout::{Encoding, LagRule, Outlet, Policy, Publication};
+use corecast_wire::{FrameLimits, plain};
 use std::rc::Rc;
 
 /// A connection of a `plain` listener.
@@ -11,9 +11,9 @@ pub struct Plain {
     /// The channel of the listener.
     pub channel: Rc<str>,
     /// The limits on accepted frames.
-    pub limits: Limits,
+    pub limits: FrameLimits,
     /// The effect of lagging. The policy's limits decide if there is none.
-    pub lag: Option<Lag>,
+    pub lag: Option<LagRule>,
 }
 
 impl Session for Plain {

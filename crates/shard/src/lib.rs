@@ -15,7 +15,7 @@
 //!
 //! ```
 //! use corecast_fanout::policy::Sharded;
-//! use corecast_fanout::{Item, Limits, Outlet, Sent, ShardId};
+//! use corecast_fanout::{Item, FanoutLimits, Outlet, Sent, ShardId};
 //! use corecast_session::{Codec, Plain};
 //! use corecast_shard::{Endpoint, HangUp, MailboxMessage, Mailboxes, Received, Shard, ShardLimits, ShardMessage, Step};
 //! use std::sync::{Arc, Mutex};
@@ -53,10 +53,10 @@
 //!     type Item = Item;
 //!     type Request = ();
 //!
-//!     fn put(&mut self, _: ShardId, message: ShardMessage<Item>) -> Result<(), ShardMessage<Item>> {
+//!     fn post(&mut self, _: ShardId, message: ShardMessage<Item>) -> Result<(), ShardMessage<Item>> {
 //!         Err(message)
 //!     }
-//!     fn take(&mut self) -> Option<MailboxMessage<Item, ()>> {
+//!     fn receive(&mut self) -> Option<MailboxMessage<Item, ()>> {
 //!         None
 //!     }
 //!     fn is_empty(&self) -> bool {
@@ -79,9 +79,9 @@
 //!     sweep_interval: Duration::from_millis(100),
 //! };
 //! let now = Duration::ZERO;
-//! let mut shard = Shard::new(0, 1, Sharded::new(0, 1, Limits::default(), Codec), limits, now, 7);
+//! let mut shard = Shard::new(0, 1, Sharded::new(0, 1, FanoutLimits::default(), Codec), limits, now, 7);
 //! let transport = Memory::default();
-//! let session = Plain { channel: "lobby".into(), limits: corecast_wire::Limits::PLAIN, lag: None };
+//! let session = Plain { channel: "lobby".into(), limits: corecast_wire::FrameLimits::PLAIN, lag: None };
 //! let mut connection = shard.open(transport.clone(), session, Duration::ZERO, now);
 //!
 //! assert_eq!(connection.next(&mut shard, || now), Step::Read);

@@ -42,10 +42,10 @@ pub trait Mailboxes {
     ///
     /// # Errors
     /// The message, if there is no room.
-    fn put(&mut self, to: ShardId, message: ShardMessage<Self::Item>) -> Result<(), ShardMessage<Self::Item>>;
+    fn post(&mut self, to: ShardId, message: ShardMessage<Self::Item>) -> Result<(), ShardMessage<Self::Item>>;
 
     /// Takes the next message out of the shard's own mailbox.
-    fn take(&mut self) -> Option<MailboxMessage<Self::Item, Self::Request>>;
+    fn receive(&mut self) -> Option<MailboxMessage<Self::Item, Self::Request>>;
 
     /// Returns true if there is nothing to take.
     fn is_empty(&self) -> bool;
@@ -93,7 +93,7 @@ impl<I> Outbound<I> {
     }
 
     /// Posts what the policy has for other shards, as far as their mailboxes have room, and the end of a shard that stops.
-    pub(crate) fn dispatch<O: Outlet, P: Policy<O, Item = I>, M: Mailboxes<Item = I>>(
+    pub(crate) fn post<O: Outlet, P: Policy<O, Item = I>, M: Mailboxes<Item = I>>(
         &mut self,
         policy: &mut P,
         is_stopping: bool,
@@ -115,7 +115,7 @@ impl<I> Outbound<I> {
                 } else {
                     break;
                 };
-                if let Err(message) = mailboxes.put(to, message) {
+                if let Err(message) = mailboxes.post(to, message) {
                     *waiting = Some(message);
                     break;
                 }

@@ -187,9 +187,9 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
     ) {
         self.policy.post();
         // Before anything else, so that the other shards begin meanwhile.
-        self.dispatch(mailboxes);
-        self.take_messages(mailboxes, answer);
-        self.dispatch(mailboxes);
+        self.post(mailboxes);
+        self.receive_messages(mailboxes, answer);
+        self.post(mailboxes);
         self.policy.flush(0);
     }
 
@@ -208,7 +208,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
             }
         }
         // A subscription that ended in the flush may have something to ask of the other shards.
-        self.dispatch(mailboxes);
+        self.post(mailboxes);
         self.wait_for_full();
         if !is_saturated && !self.outbound.is_congested() {
             self.waits.take_paused().for_each(|id| self.effects.wake(id));
@@ -320,12 +320,12 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         (milliseconds > 0).then(|| Duration::from_millis(self.random.u32(..milliseconds).into()))
     }
 
-    fn dispatch<M: Mailboxes<Item = P::Item>>(&mut self, mailboxes: &mut M) {
+    fn post<M: Mailboxes<Item = P::Item>>(&mut self, mailboxes: &mut M) {
         let is_stopping = self.is_stopping();
-        self.outbound.dispatch(&mut self.policy, is_stopping, mailboxes);
+        self.outbound.post(&mut self.policy, is_stopping, mailboxes);
     }
 
-    fn take_messages<M: Mailboxes<Item = P::Item>>(
+    fn receive_messages<M: Mailboxes<Item = P::Item>>(
         &mut self,
         mailboxes: &mut M,
         mut answer: impl FnMut(&mut Self, M::Request),
@@ -334,7 +334,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
             return;
         }
         for _ in 0..MAX_MAILBOX_MESSAGES {
-            match mailboxes.take() {
+            match mailboxes.receive() {
                 Some(MailboxMessage::Shard(from, ShardMessage::Batch(batch))) => self.policy.receive(from, batch),
                 Some(MailboxMessage::Shard(from, ShardMessage::Finished)) => {
                     self.outbound.note_finished();

@@ -8,9 +8,9 @@ use crate::observer::Observer;
 use crate::scenario::Settings;
 use crate::transport::Received;
 use crate::{PolicyFactory as _, Promise, Scenario, ShardedFactory, Transport, Violation};
-use corecast_fanout::{ConnectionId, Lag, Policy, ShardId};
+use corecast_fanout::{ConnectionId, LagRule, Policy, ShardId};
 use corecast_wire::native::{self, Frame};
-use corecast_wire::{ChannelName, Code, Limits, Reassembly, plain};
+use corecast_wire::{ChannelName, Code, FrameLimits, Reassembly, plain};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub fn converse<'a>(plain: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> 
         idle_timeout: Duration::ZERO,
         write_timeout: Duration::ZERO,
         linger: Duration::from_secs(1),
-        native_lag: Lag::Skip,
+        native_lag: LagRule::Skip,
         rests: true,
         stubborn: false,
     };
@@ -101,7 +101,7 @@ fn encoded(frames: &[Frame<'_>]) -> Vec<u8> {
 
 /// Whole frames that a server sends, the close frame last and once.
 fn check_speaker(plain: bool, bytes: &[u8]) -> Result<(), Violation> {
-    let limits = Limits { max_frame: u32::MAX };
+    let limits = FrameLimits { max_frame: u32::MAX };
     let mut reassembly = Reassembly::new();
     let (mut close_frames, mut wrong) = (0, None);
     let decoded = if plain {
@@ -134,7 +134,7 @@ fn is_from_client(frame: &Frame<'_>) -> bool {
 fn check_listener(bytes: &[u8]) -> Result<(), Violation> {
     let mut seen = Vec::new();
     let mut reassembly = Reassembly::new();
-    let decoded = reassembly.push(&native::Decoder::new(Limits { max_frame: u32::MAX }), bytes, |frame| {
+    let decoded = reassembly.push(&native::Decoder::new(FrameLimits { max_frame: u32::MAX }), bytes, |frame| {
         match frame {
             Frame::Welcome { .. } => seen.push('w'),
             Frame::Subscribed(channel) if channel == first_channel() => seen.push('s'),

@@ -64,7 +64,7 @@ impl<I, M: Observer> Mailboxes for TickMailboxes<'_, I, M> {
     type Item = I;
     type Request = ();
 
-    fn put(&mut self, to: ShardId, message: ShardMessage<I>) -> Result<(), ShardMessage<I>> {
+    fn post(&mut self, to: ShardId, message: ShardMessage<I>) -> Result<(), ShardMessage<I>> {
         let own = self.mesh.own;
         let horizon = self.mesh.horizons[usize::from(to)].take();
         let horizon = horizon.unwrap_or_else(|| match message {
@@ -81,7 +81,7 @@ impl<I, M: Observer> Mailboxes for TickMailboxes<'_, I, M> {
         }
     }
 
-    fn take(&mut self) -> Option<MailboxMessage<I, ()>> {
+    fn receive(&mut self) -> Option<MailboxMessage<I, ()>> {
         self.messages = self.messages.checked_sub(1)?;
         let Letter { message, horizon } = self.mesh.inbox.try_recv().ok()?;
         if let MailboxMessage::Shard(from, ShardMessage::Batch(_)) = &message {

@@ -3,7 +3,7 @@
 use crate::Transport;
 use corecast_baselines::{Directory, Handoff, Shared};
 use corecast_fanout::policy::Sharded;
-use corecast_fanout::{Limits, Policy, ShardId};
+use corecast_fanout::{FanoutLimits, Policy, ShardId};
 use corecast_session::Codec;
 
 /// A policy, and how to make its shards.
@@ -19,7 +19,7 @@ pub trait PolicyFactory {
     fn keeps_batches(&self) -> bool;
 
     /// The sides of so many shards.
-    fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy>;
+    fn shards(&self, count: ShardId, limits: &FanoutLimits) -> Vec<Self::Policy>;
 
     /// What a shard still keeps of channels, where that can be told.
     fn channel_logs(_policy: &Self::Policy) -> usize {
@@ -51,7 +51,7 @@ impl PolicyFactory for ShardedFactory {
         false
     }
 
-    fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
+    fn shards(&self, count: ShardId, limits: &FanoutLimits) -> Vec<Self::Policy> {
         (0..count).map(|shard| Sharded::new(shard, count, limits.clone(), Codec)).collect()
     }
 
@@ -71,7 +71,7 @@ impl<D: Directory<Transport>, M: Fn() -> D> PolicyFactory for SharedFactory<M> {
         true
     }
 
-    fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
+    fn shards(&self, count: ShardId, limits: &FanoutLimits) -> Vec<Self::Policy> {
         let directory = (self.directory)();
         let shard = |shard| Shared::new(shard, count, limits.clone(), Codec, directory.clone());
         (0..count).map(|number| shard(number).with_handoff(self.handoff)).collect()

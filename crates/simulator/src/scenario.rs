@@ -2,7 +2,7 @@
 
 use crate::Step;
 use crate::step_weights::StepWeights;
-use corecast_fanout::{Lag, Limits};
+use corecast_fanout::{FanoutLimits, LagRule};
 use corecast_session::NATIVE;
 use corecast_shard::ShardLimits;
 use fastrand::Rng;
@@ -49,7 +49,7 @@ pub struct Settings {
     /// The time for an orderly end.
     pub linger: Duration,
     /// What lagging means in `native`.
-    pub native_lag: Lag,
+    pub native_lag: LagRule,
     /// Whether everything comes to rest before the server is stopped.
     pub rests: bool,
     /// Whether clients that stall go on stalling while the server stops.
@@ -81,7 +81,7 @@ impl Scenario {
             idle_timeout: deadline(&mut apart),
             write_timeout: deadline(&mut apart),
             linger: Duration::from_millis(apart.u64(1000..3000)),
-            native_lag: if rng.u32(..4) == 0 { Lag::Disconnect } else { Lag::Skip },
+            native_lag: if rng.u32(..4) == 0 { LagRule::Disconnect } else { LagRule::Skip },
             rests: rng.bool(),
             stubborn: rng.u32(..4) == 0,
         };
@@ -136,12 +136,12 @@ impl Settings {
         }
     }
 
-    pub(crate) fn fanout_limits(&self) -> Limits {
-        let mut limits = Limits {
+    pub(crate) fn fanout_limits(&self) -> FanoutLimits {
+        let mut limits = FanoutLimits {
             log_bytes: self.log_bytes,
             shard_log_bytes: self.shard_log_bytes,
             max_subscriptions: self.max_subscriptions,
-            ..Limits::default()
+            ..FanoutLimits::default()
         };
         limits.lag[NATIVE.index()] = self.native_lag;
         limits

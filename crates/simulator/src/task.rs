@@ -6,7 +6,7 @@ use crate::transport::Received;
 use corecast_fanout::{ConnectionId, Policy};
 use corecast_session::{Native, Plain};
 use corecast_shard::{Connection, Endpoint, HangUp, Shard, Step};
-use corecast_wire::{Code, Limits};
+use corecast_wire::{Code, FrameLimits};
 use std::time::Duration;
 
 /// Greatest length field that a client may send.
@@ -80,7 +80,7 @@ impl Task {
         idle_timeout: Duration,
         at: Duration,
     ) -> Self {
-        let limits = Limits { max_frame: MAX_FRAME };
+        let limits = FrameLimits { max_frame: MAX_FRAME };
         let (client, transport) = (endpoint.client, endpoint.transport.clone());
         let protocol = if plain {
             let session = Plain { channel: Scenario::CHANNELS[0].into(), limits, lag: None };

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use corecast_wire::{ChannelName, Code, Decode, Limits, Step, native, plain};
+use corecast_wire::{ChannelName, Code, Decode, FrameLimits, Step, native, plain};
 
 use crate::{DEADLINE, Deadline};
 
@@ -254,7 +254,7 @@ impl Peer {
 }
 
 /// The test's own limits on what a server may send it.
-const PERMISSIVE: Limits = Limits { max_frame: u32::MAX };
+const PERMISSIVE: FrameLimits = FrameLimits { max_frame: u32::MAX };
 
 fn timed_out(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)

@@ -36,7 +36,7 @@ pub enum Step<F> {
 /// The reason why bytes are not a frame. Each of them ends the connection.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// The length field is over [`Limits::max_frame`](crate::Limits::max_frame).
+    /// The length field is over [`FrameLimits::max_frame`](crate::FrameLimits::max_frame).
     #[error("a frame of {length} bytes is over the limit of {limit}")]
     TooLarge {
         /// The value of the length field.

@@ -1,6 +1,6 @@
 //! Corecast's protocols: bytes to frames and back.
 //!
-//! This crate owns the byte layouts of [`native`] and [`plain`], the [`Limits`] on what a peer may send, the [`Code`]s
+//! This crate owns the byte layouts of [`native`] and [`plain`], the [`FrameLimits`] on what a peer may send, the [`Code`]s
 //! that say why a connection ended, and [`Reassembly`], which turns a byte stream into frames however the stream was
 //! split.
 //!
@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use corecast_wire::native::{self, Decoder, Frame};
-//! use corecast_wire::{ChannelName, Limits, Reassembly};
+//! use corecast_wire::{ChannelName, FrameLimits, Reassembly};
 //! use std::ops::ControlFlow;
 //!
 //! let mut bytes = Vec::new();
@@ -16,7 +16,7 @@
 //!
 //! let (mut reassembly, mut payloads) = (Reassembly::new(), Vec::new());
 //! for piece in bytes.chunks(3) {
-//!     reassembly.push(&Decoder::new(Limits::NATIVE), piece, |frame| {
+//!     reassembly.push(&Decoder::new(FrameLimits::NATIVE), piece, |frame| {
 //!         if let Frame::Message { payload, .. } = frame {
 //!             payloads.push(payload.to_vec());
 //!         }
@@ -45,5 +45,5 @@ mod reassembly;
 pub use channel::{ChannelName, InvalidChannel};
 pub use code::Code;
 pub use decode::{Decode, DecodeError, Step};
-pub use limits::Limits;
+pub use limits::FrameLimits;
 pub use reassembly::Reassembly;

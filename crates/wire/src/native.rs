@@ -8,7 +8,7 @@
 //! flags and body. All numbers are big-endian. `docs/PROTOCOL.md` specifies the exchange.
 
 use crate::decode::{Body, length};
-use crate::{ChannelName, Decode, DecodeError, Limits, Step};
+use crate::{ChannelName, Decode, DecodeError, FrameLimits, Step};
 use std::time::Duration;
 
 /// The version of the protocol that this crate speaks.
@@ -167,14 +167,14 @@ impl<'a> Reason<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Decoder {
     /// The limits on accepted frames.
-    pub limits: Limits,
+    pub limits: FrameLimits,
     /// True if checksums are verified. Only a load generator that checks the payload by other means turns this off.
     pub verify_checksum: bool,
 }
 
 impl Decoder {
     /// Creates a decoder that verifies checksums.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: FrameLimits) -> Self {
         Self { limits, verify_checksum: true }
     }
 }

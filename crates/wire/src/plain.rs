@@ -4,7 +4,7 @@
 //! listener, the sender included. The protocol can express nothing else, so errors and gaps have no frame.
 
 use crate::decode::length;
-use crate::{Decode, DecodeError, Limits, Step};
+use crate::{Decode, DecodeError, FrameLimits, Step};
 
 /// The number of bytes before the payload.
 pub const HEADER_LEN: usize = 4;
@@ -13,7 +13,7 @@ pub const HEADER_LEN: usize = 4;
 #[derive(Clone, Copy, Debug)]
 pub struct Decoder {
     /// The limits on accepted frames.
-    pub limits: Limits,
+    pub limits: FrameLimits,
 }
 
 impl Decode for Decoder {

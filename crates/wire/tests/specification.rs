@@ -1,7 +1,7 @@
 //! `docs/PROTOCOL.md` agrees with the code: its examples are test vectors, and its tables have the code's numbers.
 #![allow(clippy::unwrap_used)]
 
-use corecast_wire::{Code, Limits, native};
+use corecast_wire::{Code, FrameLimits, native};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -54,8 +54,8 @@ fn every_code_is_in_the_table_and_no_other() {
 #[test]
 fn limits_are_those_of_the_code() {
     for (limit, value) in [
-        ("length field, `native`", Limits::NATIVE.max_frame),
-        ("length field, `plain`", Limits::PLAIN.max_frame),
+        ("length field, `native`", FrameLimits::NATIVE.max_frame),
+        ("length field, `plain`", FrameLimits::PLAIN.max_frame),
         ("channel name", corecast_wire::ChannelName::MAX_LEN.try_into().unwrap()),
         ("body of PING and PONG", native::MAX_PING.try_into().unwrap()),
         ("text of CLOSE and ERROR", native::MAX_REASON.try_into().unwrap()),

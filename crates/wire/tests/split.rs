@@ -2,14 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 use corecast_wire::native::{self, Frame, Lag, Publish, Reason, Subscribe};
-use corecast_wire::{ChannelName, Decode, DecodeError, Limits, Reassembly, plain};
+use corecast_wire::{ChannelName, Decode, DecodeError, FrameLimits, Reassembly, plain};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::ops::ControlFlow;
 
 /// A limit low enough for random length fields to fall on both sides of it.
-const LIMITS: Limits = Limits { max_frame: 4096 };
+const LIMITS: FrameLimits = FrameLimits { max_frame: 4096 };
 
 /// The outcome of a stream: its frames, encoded again, and how it ended.
 #[derive(Debug, PartialEq)]
@@ -242,7 +242,7 @@ fn breaking_ends_the_push_and_drops_the_rest() {
 #[test]
 #[cfg(target_os = "linux")]
 fn an_announced_length_reserves_nothing() {
-    let limits = Limits { max_frame: u32::MAX };
+    let limits = FrameLimits { max_frame: u32::MAX };
     let before_kib = peak_address_space_kib();
     for chunks in [&[&[0xff; 4][..], &[0; 100]][..], &[&[0xff], &[0xff; 3], &[0; 100]], &[&[0xff; 104]]] {
         let mut native = Reassembly::new();

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use corecast_wire::native::{self, Frame, Publish, Reason, Subscribe};
-use corecast_wire::{Code, Decode, DecodeError, Limits, Step, plain};
+use corecast_wire::{Code, Decode, DecodeError, FrameLimits, Step, plain};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -110,7 +110,7 @@ fn fields(frame: &Frame<'_>) -> Value {
 }
 
 fn native_decoder(protocol: &Protocol) -> native::Decoder {
-    native::Decoder::new(Limits { max_frame: protocol.max_frame })
+    native::Decoder::new(FrameLimits { max_frame: protocol.max_frame })
 }
 
 fn check_invalid<D: Decode>(decoder: &D, protocol: &Protocol) {
@@ -194,7 +194,7 @@ fn native_checksum_is_ignored_only_on_demand() {
 #[test]
 fn plain_valid() {
     let protocol = vectors().plain;
-    let decoder = plain::Decoder { limits: Limits { max_frame: protocol.max_frame } };
+    let decoder = plain::Decoder { limits: FrameLimits { max_frame: protocol.max_frame } };
     for vector in &protocol.valid {
         let mut bytes = from_hex(&vector.hex);
         let frame_len = bytes.len();
@@ -211,7 +211,7 @@ fn plain_valid() {
 #[test]
 fn plain_invalid_and_incomplete() {
     let protocol = vectors().plain;
-    let decoder = plain::Decoder { limits: Limits { max_frame: protocol.max_frame } };
+    let decoder = plain::Decoder { limits: FrameLimits { max_frame: protocol.max_frame } };
     check_invalid(&decoder, &protocol);
     check_incomplete(&decoder, &protocol);
 }
@@ -219,8 +219,8 @@ fn plain_invalid_and_incomplete() {
 #[test]
 fn vectors_hold_under_the_default_limits_and_have_distinct_names() {
     let Vectors { native, plain, .. } = vectors();
-    assert_eq!(native.max_frame, Limits::NATIVE.max_frame);
-    assert_eq!(plain.max_frame, Limits::PLAIN.max_frame);
+    assert_eq!(native.max_frame, FrameLimits::NATIVE.max_frame);
+    assert_eq!(plain.max_frame, FrameLimits::PLAIN.max_frame);
     for protocol in [native, plain] {
         let mut names = BTreeSet::new();
         let valid = protocol.valid.into_iter().map(|vector| vector.name);

@@ -3,7 +3,7 @@
 use super::Shape;
 use super::dialect::{Channel, Decoded, Dialect, Fault, Item};
 use corecast_wire::native::{self, Decoder, Frame, Publish};
-use corecast_wire::{ChannelName, Decode, Limits, Step};
+use corecast_wire::{ChannelName, Decode, FrameLimits, Step};
 use std::ops::Range;
 
 /// The range of a frame's checksum.
@@ -18,7 +18,7 @@ impl Native {
     /// Creates a dialect that does not verify checksums, because the payload is verified byte by byte, and the channel
     /// by comparison.
     pub(crate) fn new() -> Self {
-        Self { decoder: Decoder { limits: Limits::NATIVE, verify_checksum: false } }
+        Self { decoder: Decoder { limits: FrameLimits::NATIVE, verify_checksum: false } }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Shape;
 use super::dialect::{Channel, Decoded, Dialect, Fault, Item};
-use corecast_wire::{Decode, Limits, Step, plain};
+use corecast_wire::{Decode, FrameLimits, Step, plain};
 
 #[derive(Debug)]
 pub(crate) struct Plain {
@@ -11,7 +11,7 @@ pub(crate) struct Plain {
 
 impl Plain {
     pub(crate) fn new() -> Self {
-        Self { decoder: plain::Decoder { limits: Limits::PLAIN } }
+        Self { decoder: plain::Decoder { limits: FrameLimits::PLAIN } }
     }
 }
 

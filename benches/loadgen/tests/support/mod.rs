@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's server; clippy.toml excepts only functions marked as tests")]
 
 use corecast_loadgen::{Load, Protocol, Settings};
-use corecast_wire::{Limits, Reassembly, plain};
+use corecast_wire::{FrameLimits, Reassembly, plain};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::ops::ControlFlow;
@@ -101,7 +101,7 @@ impl Drop for Broadcaster {
 }
 
 fn serve(mut stream: TcpStream, hub: &Mutex<Hub>) {
-    let decoder = plain::Decoder { limits: Limits::PLAIN };
+    let decoder = plain::Decoder { limits: FrameLimits::PLAIN };
     let mut reassembly = Reassembly::new();
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = stream.read(&mut buffer) {

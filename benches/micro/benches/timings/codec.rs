@@ -2,7 +2,7 @@
 
 use corecast_fanout::{Encode as _, Encoding};
 use corecast_micro::{Protocols, frames};
-use corecast_wire::{Decode, Limits, native, plain};
+use corecast_wire::{Decode, FrameLimits, native, plain};
 use criterion::{Criterion, Throughput};
 use std::hint::black_box;
 
@@ -14,9 +14,9 @@ const PIECE: usize = 100;
 pub(crate) fn measure(criterion: &mut Criterion) {
     encode(criterion, "native", Protocols::NATIVE);
     encode(criterion, "plain", Protocols::PLAIN);
-    let decoder = native::Decoder::new(Limits::NATIVE);
+    let decoder = native::Decoder::new(FrameLimits::NATIVE);
     decode(criterion, "native", &decoder, &frames::native_publishes(FRAMES));
-    decode(criterion, "plain", &plain::Decoder { limits: Limits::PLAIN }, &frames::plain_messages(FRAMES));
+    decode(criterion, "plain", &plain::Decoder { limits: FrameLimits::PLAIN }, &frames::plain_messages(FRAMES));
 }
 
 fn encode(criterion: &mut Criterion, protocol: &str, encoding: Encoding) {

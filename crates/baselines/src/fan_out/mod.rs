@@ -8,7 +8,9 @@ pub use delivery::Delivery;
 use crate::Members;
 use crate::Notice;
 use batch::{Batch, EncodedMessages};
-use corecast_fanout::{ConnectionId, Counters, Encode, Encoding, Limits, MAX_ENCODINGS, Outlet, Publication, ShardId};
+use corecast_fanout::{
+    ConnectionId, Counters, Encode, Encoding, FanoutLimits, MAX_ENCODINGS, Outlet, Publication, ShardId,
+};
 use delivery::Recipient;
 use std::sync::Arc;
 
@@ -31,7 +33,7 @@ pub struct FanOut<E> {
     /// The connection that was read; without one, there is no batch.
     pub(crate) from: Option<ConnectionId>,
     pub(crate) encode: E,
-    pub(crate) limits: Limits,
+    pub(crate) limits: FanoutLimits,
     pub(crate) handoff: Handoff,
 }
 
@@ -58,7 +60,7 @@ impl Outcome {
 }
 
 impl<E: Encode> FanOut<E> {
-    pub(crate) fn new(limits: Limits, encode: E) -> Self {
+    pub(crate) fn new(limits: FanoutLimits, encode: E) -> Self {
         Self { batch: Batch::default(), from: None, encode, limits, handoff: Handoff::default() }
     }
 

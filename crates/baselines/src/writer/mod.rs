@@ -4,7 +4,7 @@ mod unsent;
 
 use crate::Notice;
 use crate::fan_out::batch::EncodedMessages;
-use corecast_fanout::{ConnectionId, Counters, Encode, Encoding, Lag, Limits, Outlet, Sent};
+use corecast_fanout::{ConnectionId, Counters, Encode, Encoding, FanoutLimits, LagRule, Outlet, Sent};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,7 +25,7 @@ pub struct Membership<O> {
     pub(crate) writer: Arc<Writer<O>>,
     /// The number that distinguishes it from the other subscriptions of its shard.
     pub(crate) number: u64,
-    lag: Lag,
+    lag: LagRule,
     /// True once it was taken out of the registry; a publisher may have found it before. It is accessed under the
     /// writer's lock.
     left: AtomicBool,
@@ -58,7 +58,7 @@ enum Transport {
 }
 
 impl<O> Membership<O> {
-    pub(crate) fn new(writer: Arc<Writer<O>>, number: u64, lag: Lag) -> Self {
+    pub(crate) fn new(writer: Arc<Writer<O>>, number: u64, lag: LagRule) -> Self {
         Self { writer, number, lag, left: AtomicBool::new(false) }
     }
 
@@ -76,7 +76,7 @@ impl<O: Outlet> Membership<O> {
         &self,
         channel: &Arc<str>,
         encoded: &EncodedMessages,
-        limits: &Limits,
+        limits: &FanoutLimits,
         counters: &mut Counters,
     ) -> Result<(), Notice> {
         let writer = &*self.writer;
@@ -96,12 +96,12 @@ impl<O: Outlet> Membership<O> {
             return Ok(());
         }
         match self.lag {
-            Lag::Skip => {
+            LagRule::Skip => {
                 counters.missed += encoded.messages;
                 state.miss(channel, encoded.messages);
                 Ok(())
             }
-            Lag::Disconnect => {
+            LagRule::Disconnect => {
                 counters.lagged += 1;
                 counters.undelivered += encoded.messages;
                 state.ended = true;

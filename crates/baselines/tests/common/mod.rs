@@ -8,7 +8,7 @@ pub(crate) use every_policy::*;
 pub(crate) use executor::step;
 
 use corecast_baselines::{Directory, Handoff, MutexDirectory, Shared, SnapshotDirectory, SubjectorDirectory};
-use corecast_fanout::{Limits, ShardId};
+use corecast_fanout::{FanoutLimits, ShardId};
 use executor::stepped;
 use std::marker::PhantomData;
 use subjector::{Alone, Channel, Portal, Spin};
@@ -33,7 +33,7 @@ impl<M: MakeDirectory> PolicyFactory for Direct<M> {
         executor::step()
     }
 
-    fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
+    fn shards(count: ShardId, limits: &FanoutLimits) -> Vec<Self::Policy> {
         let directory = M::make();
         (0..count).map(|shard| Shared::new(shard, count, limits.clone(), FakeEncode, directory.clone())).collect()
     }
@@ -48,7 +48,7 @@ impl<M: MakeDirectory> PolicyFactory for ByOwner<M> {
         executor::step()
     }
 
-    fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
+    fn shards(count: ShardId, limits: &FanoutLimits) -> Vec<Self::Policy> {
         Direct::<M>::shards(count, limits).into_iter().map(|policy| policy.with_handoff(Handoff::Owner)).collect()
     }
 }

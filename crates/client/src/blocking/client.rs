@@ -46,6 +46,7 @@ impl Client {
 
     /// Publishes a message and asks for no answer. See [`Publisher::publish`].
     ///
+    /// # Errors
     /// The same as those of [`Publisher::publish`]. If the server gave a reason for ending the connection, the error is
     /// that reason: [`Error::Closed`] or [`Error::Rejected`].
     pub fn publish(&mut self, channel: &str, payload: &[u8]) -> Result<(), Error> {

@@ -128,6 +128,7 @@ impl ReconnectingClient {
     /// Waits for the acknowledgement of a message. With [`ReconnectOptions::resend_unacknowledged`] it may come over a later
     /// connection.
     ///
+    /// # Errors
     /// The error that ended the wait, or the connection if the message is not sent again. [`Error::TimedOut`] also if
     /// an event has already reported the outcome of the message.
     pub fn wait_published(&mut self, token: u32) -> Result<(), Error> {

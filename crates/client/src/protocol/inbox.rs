@@ -3,7 +3,7 @@
 use crate::event::Incoming;
 use crate::{Error, Event, Violation};
 use corecast_wire::native::{self, Decoder, Frame};
-use corecast_wire::{DecodeError, Limits, Reassembly};
+use corecast_wire::{DecodeError, FrameLimits, Reassembly};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -43,7 +43,11 @@ enum End {
 impl Inbox {
     /// Creates an inbox that accepts frames with a length field up to `max_frame`.
     pub fn new(max_frame: u32) -> Self {
-        Self { decoder: Decoder::new(Limits { max_frame }), reassembly: Reassembly::new(), state: State::default() }
+        Self {
+            decoder: Decoder::new(FrameLimits { max_frame }),
+            reassembly: Reassembly::new(),
+            state: State::default(),
+        }
     }
 
     /// Processes bytes that were read.

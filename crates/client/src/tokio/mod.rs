@@ -4,13 +4,13 @@
 //! code. The differences are:
 //!
 //! - **Writing.** A separate task writes everything that a connection sends. [`Publisher::publish`] returns when the
-//! message is in the buffer of that task, and waits only while the buffer is full ([`Options::max_unwritten_bytes`]).
-//! The next call reports the error of a failed write. [`Publisher::flush`] waits until everything is in the kernel's
-//! buffer. If all handles of a connection are dropped, the task writes the rest of the buffer, as long as the runtime
-//! runs, and then ends the connection.
+//!   message is in the buffer of that task, and waits only while the buffer is full ([`Options::max_unwritten_bytes`]).
+//!   The next call reports the error of a failed write. [`Publisher::flush`] waits until everything is in the kernel's
+//!   buffer. If all handles of a connection are dropped, the task writes the rest of the buffer, as long as the runtime
+//!   runs, and then ends the connection.
 //! - **Cancellation.** Every call may be cancelled, for example by `select!` or a timeout, and the client can still be
-//! used. No event is lost and no frame is torn. A message whose publishing was cancelled was not sent. A request whose
-//! wait was cancelled may or may not have been sent; if it was, its answer comes as an [`Event`](crate::Event).
+//!   used. No event is lost and no frame is torn. A message whose publishing was cancelled was not sent. A request whose
+//!   wait was cancelled may or may not have been sent; if it was, its answer comes as an [`Event`](crate::Event).
 //! - **Timeouts.** `next_event` has none: wrap it in `tokio::time::timeout`.
 //!
 //! PINGs are answered only while a call reads: keep one task in `next_event`.

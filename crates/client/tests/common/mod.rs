@@ -3,7 +3,7 @@
 
 use corecast_client::{Client, Event, Options, PublishOptions};
 use corecast_wire::native::{Decoder, Frame, Publish, Reason, encode};
-use corecast_wire::{ChannelName, Code, Decode, Limits, Reassembly, Step};
+use corecast_wire::{ChannelName, Code, Decode, FrameLimits, Reassembly, Step};
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -103,7 +103,7 @@ impl Peer {
 
     pub(crate) fn expect(&mut self, frame: &Frame<'_>) {
         let next = self.next().expect("a frame, not the end of the stream");
-        let Step::Frame { frame: got, .. } = Decoder::new(Limits::NATIVE).decode(&next).unwrap() else {
+        let Step::Frame { frame: got, .. } = Decoder::new(FrameLimits::NATIVE).decode(&next).unwrap() else {
             unreachable!()
         };
         assert_eq!(got, *frame);
@@ -127,7 +127,7 @@ impl Peer {
                 frames.push_back(bytes(&frame));
                 ControlFlow::Continue(())
             };
-            self.reassembly.push(&Decoder::new(Limits::NATIVE), &chunk[..len], keep).unwrap();
+            self.reassembly.push(&Decoder::new(FrameLimits::NATIVE), &chunk[..len], keep).unwrap();
         }
         self.frames.pop_front()
     }

@@ -5,7 +5,7 @@ use crate::config::{Config, Listener, Protocol};
 use crate::error::RunError;
 use crate::net::Socket;
 use corecast_fanout::{
-    Backlog, ConnectionId, Counters, Effect, Encoding, Hooks, Item, Lag, Policy, Publication, ShardBatch, ShardId,
+    Backlog, ConnectionId, Counters, Effect, Encoding, Hooks, Item, LagRule, Policy, Publication, ShardBatch, ShardId,
     TooManySubscriptions,
 };
 use std::net::{Ipv4Addr, TcpStream};
@@ -60,7 +60,7 @@ impl Policy<Socket> for Panicking {
         &mut self,
         _: ConnectionId,
         _: &str,
-        _: Option<Lag>,
+        _: Option<LagRule>,
         _: &[u8],
     ) -> Result<(), TooManySubscriptions> {
         Ok(())

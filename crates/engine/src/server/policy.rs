@@ -7,7 +7,7 @@ use super::shard_thread::Start;
 use crate::config::{Config, PolicyKind};
 use crate::control::Control;
 use crate::error::StartError;
-use corecast_fanout::Limits;
+use corecast_fanout::FanoutLimits;
 use corecast_fanout::policy::Sharded;
 use corecast_session::{Codec, NATIVE};
 
@@ -38,13 +38,13 @@ fn sharded(start: Start<'_>) -> Result<Control, StartError> {
     })
 }
 
-fn fanout_limits(config: &Config) -> Limits {
-    let mut limits = Limits {
+fn fanout_limits(config: &Config) -> FanoutLimits {
+    let mut limits = FanoutLimits {
         log_bytes: config.limits.log_bytes,
         shard_log_bytes: config.limits.shard_log_bytes,
         reserved_connections: config.limits.connections_of(0, config.cpus.len()),
         max_subscriptions: config.limits.max_subscriptions,
-        ..Limits::default()
+        ..FanoutLimits::default()
     };
     limits.lag[NATIVE.index()] = config.limits.native_lag;
     limits

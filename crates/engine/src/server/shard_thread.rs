@@ -154,12 +154,12 @@ fn bound_listener<P: Engine>((listener, descriptor): (Listener, OwnedFd), limits
                 None => format!("{}:{}", listener.protocol, listener.address).into(),
             };
             let lag = listener.lag;
-            let limits = corecast_wire::Limits { max_frame: limits.plain_max_frame };
+            let limits = corecast_wire::FrameLimits { max_frame: limits.plain_max_frame };
             let session = move || Plain { channel: Rc::clone(&channel), limits, lag };
             BoundListener::new(descriptor, listener.idle_timeout.unwrap_or_default(), session)
         }
         Protocol::Native => {
-            let frame_limits = corecast_wire::Limits { max_frame: limits.native_max_frame };
+            let frame_limits = corecast_wire::FrameLimits { max_frame: limits.native_max_frame };
             BoundListener::new(descriptor, limits.idle_timeout, move || Native::new(frame_limits))
         }
     }

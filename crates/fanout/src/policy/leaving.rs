@@ -1,6 +1,6 @@
 //! A subscription that was asked to end.
 
-use crate::Lag;
+use crate::LagRule;
 
 /// The remaining steps of a subscription that ends, and the later requests of its connection for the same channel.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub enum Request {
     /// To subscribe.
     Subscribe {
         /// The effect of lagging in the subscription.
-        lag: Lag,
+        lag: LagRule,
         /// The answer that confirms it.
         answer: Box<[u8]>,
     },

@@ -17,7 +17,7 @@ pub use leaving::{Leaving, Request};
 pub use pending_writes::PendingWrites;
 pub use sharded::Sharded;
 
-use crate::{ConnectionId, Counters, Encoding, Lag, Outlet, ShardBatch, ShardId};
+use crate::{ConnectionId, Counters, Encoding, LagRule, Outlet, ShardBatch, ShardId};
 use std::fmt;
 use std::task::Waker;
 
@@ -57,7 +57,7 @@ pub struct Backlog {
     pub bytes_behind: usize,
 }
 
-/// The error for one subscription more than [`Limits::max_subscriptions`](crate::Limits::max_subscriptions).
+/// The error for one subscription more than [`FanoutLimits::max_subscriptions`](crate::FanoutLimits::max_subscriptions).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a connection may hold {limit} subscriptions")]
 pub struct TooManySubscriptions {
@@ -119,7 +119,7 @@ pub trait Policy<O: Outlet>: Hooks {
         &mut self,
         id: ConnectionId,
         channel: &str,
-        lag: Option<Lag>,
+        lag: Option<LagRule>,
         answer: &[u8],
     ) -> Result<(), TooManySubscriptions>;
 

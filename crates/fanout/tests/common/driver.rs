@@ -2,7 +2,7 @@
 
 use super::{FakeOutlet, Frame, PolicyFactory, answer};
 use corecast_fanout::{
-    ConnectionId, Counters, Effect, Encoding, Hooks, Lag, Limits, Policy, Publication, ShardBatch, ShardId,
+    ConnectionId, Counters, Effect, Encoding, FanoutLimits, Hooks, LagRule, Policy, Publication, ShardBatch, ShardId,
     TooManySubscriptions,
 };
 use std::collections::VecDeque;
@@ -48,9 +48,9 @@ impl Peer {
 }
 
 /// Returns bounds under which the first encoding skips and all others disconnect.
-pub(crate) fn limits(log_bytes: usize) -> Limits {
-    let mut limits = Limits { log_bytes, ..Limits::default() };
-    limits.lag[super::FIRST.index()] = Lag::Skip;
+pub(crate) fn limits(log_bytes: usize) -> FanoutLimits {
+    let mut limits = FanoutLimits { log_bytes, ..FanoutLimits::default() };
+    limits.lag[super::FIRST.index()] = LagRule::Skip;
     limits
 }
 
@@ -64,7 +64,7 @@ impl<F: PolicyFactory> Driver<F> {
         Self::with(shards, &limits(log_bytes), 8)
     }
 
-    pub(crate) fn with(shards: ShardId, limits: &Limits, mailbox_capacity: usize) -> Self {
+    pub(crate) fn with(shards: ShardId, limits: &FanoutLimits, mailbox_capacity: usize) -> Self {
         Self {
             shards: F::shards(shards, limits),
             mailboxes: (0..shards).map(|_| VecDeque::new()).collect(),

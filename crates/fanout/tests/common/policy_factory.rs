@@ -2,7 +2,7 @@
 
 use super::{FakeEncode, FakeOutlet};
 use corecast_fanout::policy::Sharded;
-use corecast_fanout::{Limits, Policy, ShardId};
+use corecast_fanout::{FanoutLimits, Policy, ShardId};
 
 /// A policy, and the way to create its shards.
 pub(crate) trait PolicyFactory {
@@ -14,7 +14,7 @@ pub(crate) trait PolicyFactory {
     const STRETCHES: bool = true;
 
     /// Creates the sides of `count` shards.
-    fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy>;
+    fn shards(count: ShardId, limits: &FanoutLimits) -> Vec<Self::Policy>;
 
     /// Runs one step of the executor on which a shared registry lives. Returns false if there was none to run.
     fn step() -> bool {
@@ -32,7 +32,7 @@ pub(crate) enum ShardedFactory {}
 impl PolicyFactory for ShardedFactory {
     type Policy = Sharded<FakeOutlet, FakeEncode>;
 
-    fn shards(count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
+    fn shards(count: ShardId, limits: &FanoutLimits) -> Vec<Self::Policy> {
         (0..count).map(|shard| Sharded::new(shard, count, limits.clone(), FakeEncode)).collect()
     }
 

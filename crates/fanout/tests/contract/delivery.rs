@@ -2,7 +2,7 @@
 
 use crate::SHARDS;
 use crate::common::{Driver, FIRST, Frame, PolicyFactory, SECOND, limits};
-use corecast_fanout::{Hooks as _, Limits, Policy, Publication, TooManySubscriptions};
+use corecast_fanout::{FanoutLimits, Hooks as _, Policy, Publication, TooManySubscriptions};
 
 for_every_policy!(
     every_subscriber_gets_what_is_published_after_its_answer,
@@ -280,7 +280,7 @@ fn publishing_where_nobody_listens_is_counted_and_forgotten<F: PolicyFactory>() 
 
 fn one_subscription_more_than_the_limit_is_refused<F: PolicyFactory>() {
     for shards in SHARDS {
-        let limits = Limits { max_subscriptions: 2, ..Limits::default() };
+        let limits = FanoutLimits { max_subscriptions: 2, ..FanoutLimits::default() };
         let mut driver = Driver::<F>::with(shards, &limits, 8);
         let peer = driver.open(0, FIRST);
         driver.subscribe(&peer, "a").unwrap();
@@ -300,7 +300,7 @@ fn one_subscription_more_than_the_limit_is_refused<F: PolicyFactory>() {
 
 fn an_awaited_subscription_counts_once<F: PolicyFactory>() {
     for shards in SHARDS {
-        let limits = Limits { max_subscriptions: 1, ..Limits::default() };
+        let limits = FanoutLimits { max_subscriptions: 1, ..FanoutLimits::default() };
         let mut driver = Driver::<F>::with(shards, &limits, 8);
         let peer = driver.open(0, FIRST);
         driver.subscribe(&peer, "a").unwrap();

@@ -2,7 +2,7 @@
 
 use crate::SHARDS;
 use crate::common::{Driver, FIRST, Frame, Peer, PolicyFactory, SECOND, answer, message_bytes};
-use corecast_fanout::{Effect, Lag, Policy, Publication};
+use corecast_fanout::{Effect, LagRule, Policy, Publication};
 
 for_every_policy!(
     what_a_lagging_subscriber_missed_is_counted_exactly,
@@ -295,7 +295,7 @@ fn a_subscription_may_say_what_lagging_means_for_it<F: PolicyFactory>() {
     for shards in SHARDS {
         let mut driver = Driver::<F>::with_log(shards, 100);
         // Each subscription has the opposite of its encoding's default.
-        let [skips, disconnects] = [(SECOND, Lag::Skip), (FIRST, Lag::Disconnect)].map(|(encoding, lag)| {
+        let [skips, disconnects] = [(SECOND, LagRule::Skip), (FIRST, LagRule::Disconnect)].map(|(encoding, lag)| {
             let peer = driver.open(0, encoding);
             let subscribed = driver.shard(0).subscribe_with(peer.id, "news", Some(lag), &answer(encoding, "+news"));
             subscribed.unwrap();

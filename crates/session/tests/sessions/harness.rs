@@ -1,7 +1,7 @@
 //! One shard that runs the real policy, with connections whose transport is memory.
 
 use corecast_fanout::policy::{Hooks as _, Sharded};
-use corecast_fanout::{Backlog, ConnectionId, Effect, Limits, Outlet, Policy, Sent};
+use corecast_fanout::{Backlog, ConnectionId, Effect, FanoutLimits, Outlet, Policy, Sent};
 use corecast_session::{Codec, Context, End, Session, Taken};
 use corecast_wire::Reassembly;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,10 +25,10 @@ pub(crate) struct Connection<S> {
 
 impl Shard {
     pub(crate) fn new() -> Self {
-        Self::with(Limits::default())
+        Self::with(FanoutLimits::default())
     }
 
-    pub(crate) fn with(limits: Limits) -> Self {
+    pub(crate) fn with(limits: FanoutLimits) -> Self {
         Self { policy: Sharded::new(0, 1, limits, Codec), answer: Vec::new() }
     }
 

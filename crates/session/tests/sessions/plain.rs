@@ -3,7 +3,7 @@
 use crate::contract::Protocol;
 use crate::harness::{Connection, Shard};
 use crate::native;
-use corecast_fanout::{Lag, Limits};
+use corecast_fanout::{FanoutLimits, LagRule};
 use corecast_session::{End, Plain, Session};
 use corecast_wire::{Code, Decode, Step};
 
@@ -38,8 +38,8 @@ impl Protocol for PlainProtocol {
     }
 }
 
-fn plain(lag: Option<Lag>) -> Plain {
-    Plain { channel: CHANNEL.into(), limits: corecast_wire::Limits { max_frame: MAX_FRAME }, lag }
+fn plain(lag: Option<LagRule>) -> Plain {
+    Plain { channel: CHANNEL.into(), limits: corecast_wire::FrameLimits { max_frame: MAX_FRAME }, lag }
 }
 
 fn encoded(payloads: &[&[u8]]) -> Vec<u8> {
@@ -51,7 +51,7 @@ fn encoded(payloads: &[&[u8]]) -> Vec<u8> {
 }
 
 fn payloads(mut received: &[u8]) -> Vec<Vec<u8>> {
-    let decoder = corecast_wire::plain::Decoder { limits: corecast_wire::Limits::PLAIN };
+    let decoder = corecast_wire::plain::Decoder { limits: corecast_wire::FrameLimits::PLAIN };
     let mut payloads = Vec::new();
     while !received.is_empty() {
         let Ok(Step::Frame { frame, consumed }) = decoder.decode(received) else { panic!("no frame: {received:?}") };
@@ -113,11 +113,11 @@ fn a_length_over_the_limit_ends_the_connection() {
 
 #[test]
 fn the_lag_of_the_listener_counts_and_else_that_of_the_server() {
-    use Lag::{Disconnect, Skip};
+    use LagRule::{Disconnect, Skip};
     for (of_listener, of_server, closes) in
         [(Some(Skip), Disconnect, false), (Some(Disconnect), Skip, true), (None, Skip, false), (None, Disconnect, true)]
     {
-        let mut shard = Shard::with(Limits { log_bytes: 100, lag: [of_server; 4], ..Limits::default() });
+        let mut shard = Shard::with(FanoutLimits { log_bytes: 100, lag: [of_server; 4], ..FanoutLimits::default() });
         let slow = shard.connect(plain(of_listener));
         slow.stall();
         let mut sender = shard.connect(plain(None));

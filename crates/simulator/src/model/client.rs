@@ -8,10 +8,10 @@ use super::subscription::{Event, Subscriber, Subscription};
 use crate::scenario::{Scenario, Settings};
 use crate::step::Arrival;
 use crate::{Promise, Transport, Violation};
-use corecast_fanout::{ConnectionId, Lag};
+use corecast_fanout::{ConnectionId, LagRule};
 use corecast_shard::SWEEPS_FOR_ALL;
 use corecast_wire::native::{self, Frame, Reason};
-use corecast_wire::{Code, Limits, Reassembly, plain};
+use corecast_wire::{Code, FrameLimits, Reassembly, plain};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -126,7 +126,7 @@ impl Client {
         match act {
             Act::Subscribe { channel, lag } => {
                 let disconnects = match lag {
-                    None => settings.native_lag == Lag::Disconnect,
+                    None => settings.native_lag == LagRule::Disconnect,
                     Some(lag) => lag == native::Lag::Disconnect,
                 };
                 self.subscribe(channel, disconnects, refused, settings.max_subscriptions, record);
@@ -270,7 +270,7 @@ impl Client {
         Promise::Crosstalk.demand(!self.closed, || format!("client {}: sent behind the close", self.number))?;
         let mut outcome = Ok(());
         let mut reassembly = std::mem::take(&mut self.reassembly);
-        let limits = Limits { max_frame: u32::MAX };
+        let limits = FrameLimits { max_frame: u32::MAX };
         let decoded = if self.plain {
             reassembly.push(&plain::Decoder { limits }, &bytes, |payload| {
                 let size = plain::HEADER_LEN + payload.len();

@@ -5,8 +5,8 @@ use crate::tap::{Tap, TapCodec};
 use corecast_baselines::{Mutex, MutexDirectory};
 use corecast_fanout::policy::Sharded;
 use corecast_fanout::{
-    Backlog, ConnectionId, Counters, Effect, Encoding, Hooks, Item, Lag, Limits, Policy, Publication, ShardBatch,
-    ShardId, TooManySubscriptions,
+    Backlog, ConnectionId, Counters, Effect, Encoding, FanoutLimits, Hooks, Item, LagRule, Policy, Publication,
+    ShardBatch, ShardId, TooManySubscriptions,
 };
 use corecast_session::NATIVE;
 use corecast_simulator::{PolicyFactory, Transport};
@@ -30,7 +30,7 @@ impl PolicyFactory for MutatedSharded {
         false
     }
 
-    fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
+    fn shards(&self, count: ShardId, limits: &FanoutLimits) -> Vec<Self::Policy> {
         let mut limits = limits.clone();
         if self.0 == Mutation::LogOverBound {
             limits.log_bytes *= 8;
@@ -55,7 +55,7 @@ impl PolicyFactory for MutatedMutex {
         true
     }
 
-    fn shards(&self, count: ShardId, limits: &Limits) -> Vec<Self::Policy> {
+    fn shards(&self, count: ShardId, limits: &FanoutLimits) -> Vec<Self::Policy> {
         let directory = MutexDirectory::default();
         let policy = |shard| Mutex::new(shard, count, limits.clone(), TapCodec(self.0), directory.clone());
         (0..count).map(|shard| Mutant::new(self.0, count, policy(shard))).collect()
@@ -242,7 +242,7 @@ impl<P: Policy<Tap, Item: MutableItem>> Policy<Transport> for Mutant<P> {
         &mut self,
         id: ConnectionId,
         channel: &str,
-        lag: Option<Lag>,
+        lag: Option<LagRule>,
         answer: &[u8],
     ) -> Result<(), TooManySubscriptions> {
         match self.mutation {

@@ -5,7 +5,7 @@
 
 use super::registry::ChannelLog;
 use crate::log::BufferPool;
-use crate::{Limits, Log};
+use crate::{FanoutLimits, Log};
 
 /// The bounds of a shard's logs, and their current use.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct MemoryBudget {
 }
 
 impl MemoryBudget {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &FanoutLimits) -> Self {
         Self {
             log_bytes: limits.log_bytes,
             shard_log_bytes: limits.shard_log_bytes,
@@ -88,7 +88,7 @@ mod tests {
 
     /// A budget of 100 bytes a log and 150 in all, and two logs.
     fn budget() -> (MemoryBudget, ChannelLogs, [u32; 2]) {
-        let limits = Limits { log_bytes: 100, shard_log_bytes: 150, ..Limits::default() };
+        let limits = FanoutLimits { log_bytes: 100, shard_log_bytes: 150, ..FanoutLimits::default() };
         let mut logs = ChannelLogs::default();
         let keys = ["a", "b"].map(|name| logs.find_or_create(name, Encoding::new(0)));
         (MemoryBudget::new(&limits), logs, keys)

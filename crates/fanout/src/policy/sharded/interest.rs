@@ -7,7 +7,7 @@
 use super::Sharded;
 use super::outbound::Awaiting;
 use super::registry::{Interest, Waiting};
-use crate::{Encode, Encoding, Item, Lag, Outlet, ShardId};
+use crate::{Encode, Encoding, Item, LagRule, Outlet, ShardId};
 use std::sync::Arc;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
@@ -28,7 +28,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     }
 
     /// Keeps an answer until the interest is confirmed.
-    pub(super) fn wait_for(&mut self, key: u32, slot: u32, lag: Lag, answer: &[u8]) {
+    pub(super) fn wait_for(&mut self, key: u32, slot: u32, lag: LagRule, answer: &[u8]) {
         self.registry.channel_logs[key].waiting.push(Waiting { slot, lag, answer: answer.into() });
         let (_, connection) = self.connections.at(slot);
         connection.waiting_bytes += answer.len();

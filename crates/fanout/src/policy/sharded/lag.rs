@@ -4,7 +4,7 @@
 //! bytes is up to date. So only a subscriber that does not take bytes loses messages, and no publisher waits for it.
 
 use super::Sharded;
-use crate::{ConnectionId, Effect, Encode, Lag, Outlet};
+use crate::{ConnectionId, Effect, Encode, LagRule, Outlet};
 use std::cmp::Reverse;
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
@@ -79,7 +79,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         let is_gone = connection.is_gone();
         let subscription = &mut self.registry.subscriptions[key as usize];
         let missed = subscription.own.count_allowed(subscription.cursor, subscription.end(oldest).min(oldest));
-        if missed > 0 && lag == Lag::Disconnect && !is_gone {
+        if missed > 0 && lag == LagRule::Disconnect && !is_gone {
             self.note_backlog(id);
         }
         let subscription = &mut self.registry.subscriptions[key as usize];
@@ -92,12 +92,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             return None;
         }
         match lag {
-            Lag::Skip => {
+            LagRule::Skip => {
                 subscription.missed += missed;
                 self.counters.missed += missed;
                 None
             }
-            Lag::Disconnect => {
+            LagRule::Disconnect => {
                 self.counters.undelivered += missed;
                 Some(id)
             }

@@ -15,7 +15,7 @@ use super::connection::Phase;
 use super::outbound::Awaiting;
 use super::registry::Interest;
 use crate::policy::leaving::{Leaving, Request};
-use crate::{ConnectionId, Effect, Encode, Lag, Outlet, ShardId};
+use crate::{ConnectionId, Effect, Encode, LagRule, Outlet, ShardId};
 
 impl<O: Outlet, E: Encode> Sharded<O, E> {
     /// Records that another shard has passed a barrier, and does what waited for it.
@@ -61,7 +61,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
 
     /// Makes a connection subscribe to a channel again once its subscription to it has ended. Returns false if the
     /// subscription is not ending.
-    pub(super) fn come_back(&mut self, slot: u32, key: u32, lag: Lag, answer: &[u8]) -> bool {
+    pub(super) fn come_back(&mut self, slot: u32, key: u32, lag: LagRule, answer: &[u8]) -> bool {
         let Some(leaving) = &mut self.registry.subscriptions[key as usize].leaving else { return false };
         leaving.behind.push(Request::Subscribe { lag, answer: answer.into() });
         self.connections.at(slot).1.waiting_bytes += answer.len();

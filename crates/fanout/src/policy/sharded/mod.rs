@@ -20,8 +20,8 @@ mod outbound;
 mod registry;
 
 use crate::{
-    Backlog, ConnectionId, Counters, Effect, Encode, EncodedBatch, Encoding, Hooks, Item, Lag, Limits, Outlet, Policy,
-    Publication, ShardBatch, ShardId, Slots, TooManySubscriptions,
+    Backlog, ConnectionId, Counters, Effect, Encode, EncodedBatch, Encoding, FanoutLimits, Hooks, Item, LagRule,
+    Outlet, Policy, Publication, ShardBatch, ShardId, Slots, TooManySubscriptions,
 };
 use budget::MemoryBudget;
 use connection::{Connection, Phase, Stopped};
@@ -37,7 +37,7 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub struct Sharded<O, E> {
     encode: E,
-    limits: Limits,
+    limits: FanoutLimits,
     connections: Slots<Connection<O>>,
     registry: Registry,
     queue: FlushQueue,
@@ -52,7 +52,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
     ///
     /// # Panics
     /// If there is no such shard.
-    pub fn new(shard: ShardId, shards: ShardId, limits: Limits, encode: E) -> Self {
+    pub fn new(shard: ShardId, shards: ShardId, limits: FanoutLimits, encode: E) -> Self {
         assert!(shard < shards, "shard {shard} of {shards}");
         Self {
             encode,
@@ -97,7 +97,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         }
     }
 
-    fn subscribe_to(&mut self, id: ConnectionId, channel: &str, lag: Lag, answer: &[u8]) {
+    fn subscribe_to(&mut self, id: ConnectionId, channel: &str, lag: LagRule, answer: &[u8]) {
         let encoding = self.connections.peek(id.slot).encoding;
         if let Some(key) = self.registry.find(id.slot, channel, encoding) {
             if !self.come_back(id.slot, key, lag, answer) {
@@ -127,7 +127,7 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         self.answer_slot(id.slot, answer);
     }
 
-    fn add_subscription(&mut self, slot: u32, channel_log: u32, lag: Lag) {
+    fn add_subscription(&mut self, slot: u32, channel_log: u32, lag: LagRule) {
         let (_, connection) = self.connections.at(slot);
         connection.subscriptions.extend(self.registry.add(slot, channel_log, connection.subscriptions.len(), lag));
     }
@@ -243,7 +243,7 @@ impl<O: Outlet, E: Encode> Policy<O> for Sharded<O, E> {
         &mut self,
         id: ConnectionId,
         channel: &str,
-        lag: Option<Lag>,
+        lag: Option<LagRule>,
         answer: &[u8],
     ) -> Result<(), TooManySubscriptions> {
         let Some(connection) = self.connections.get(id) else { return Ok(()) };

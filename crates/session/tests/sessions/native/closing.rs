@@ -4,12 +4,12 @@ use super::{encoded, frames, greet, publish};
 use crate::harness::Shard;
 use corecast_session::{End, Native, Session};
 use corecast_wire::native::{Frame, MAX_REASON, Reason};
-use corecast_wire::{Code, Limits};
+use corecast_wire::{Code, FrameLimits};
 use std::time::Duration;
 
 fn close_frame(end: &End) -> Vec<u8> {
     let mut bytes = Vec::new();
-    Native::new(Limits::NATIVE).close_frame(end, &mut bytes);
+    Native::new(FrameLimits::NATIVE).close_frame(end, &mut bytes);
     bytes
 }
 
@@ -64,7 +64,7 @@ fn bytes_that_are_no_frame_end_the_connection_with_the_code_of_what_is_wrong() {
     let mut damaged = frame.clone();
     damaged[20] ^= 1;
     for (bytes, code) in [
-        ((Limits::NATIVE.max_frame + 1).to_be_bytes().to_vec(), Code::FrameTooLarge),
+        ((FrameLimits::NATIVE.max_frame + 1).to_be_bytes().to_vec(), Code::FrameTooLarge),
         (damaged, Code::BadChecksum),
         (with(8, 99), Code::UnknownKind),
         (with(9, 0x80), Code::Malformed),

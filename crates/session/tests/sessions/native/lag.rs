@@ -2,7 +2,7 @@
 
 use super::{encoded, frames, greet, message, name, publish, subscribe};
 use crate::harness::Shard;
-use corecast_fanout::{Lag, Limits};
+use corecast_fanout::{FanoutLimits, LagRule};
 use corecast_wire::native::{self, Frame};
 
 /// The messages published while the subscriber does not read.
@@ -19,12 +19,12 @@ const MESSAGES: [[u8; 1]; 20] = {
 #[test]
 fn the_flag_of_the_subscription_counts_and_else_the_servers_setting() {
     for (flag, of_server, closes) in [
-        (Some(native::Lag::Skip), Lag::Disconnect, false),
-        (Some(native::Lag::Disconnect), Lag::Skip, true),
-        (None, Lag::Skip, false),
-        (None, Lag::Disconnect, true),
+        (Some(native::Lag::Skip), LagRule::Disconnect, false),
+        (Some(native::Lag::Disconnect), LagRule::Skip, true),
+        (None, LagRule::Skip, false),
+        (None, LagRule::Disconnect, true),
     ] {
-        let mut shard = Shard::with(Limits { log_bytes: 200, lag: [of_server; 4], ..Limits::default() });
+        let mut shard = Shard::with(FanoutLimits { log_bytes: 200, lag: [of_server; 4], ..FanoutLimits::default() });
         let mut slow = greet(&mut shard);
         shard.receive(&mut slow, &encoded(&[subscribe("lobby", flag)])).unwrap();
         slow.take_received();

@@ -10,7 +10,7 @@ use crate::contract::Protocol;
 use crate::harness::{Connection, Shard};
 use corecast_session::Native;
 use corecast_wire::native::{Decoder, Frame, Lag, Publish, Reason, Subscribe, encode};
-use corecast_wire::{ChannelName, Decode, Limits, Step};
+use corecast_wire::{ChannelName, Decode, FrameLimits, Step};
 
 pub(crate) struct NativeProtocol;
 
@@ -18,7 +18,7 @@ impl Protocol for NativeProtocol {
     type Session = Native;
 
     fn session() -> Native {
-        Native::new(Limits::NATIVE)
+        Native::new(FrameLimits::NATIVE)
     }
 
     fn opening() -> Vec<u8> {
@@ -43,7 +43,7 @@ impl Protocol for NativeProtocol {
 }
 
 const HELLO: Frame<'static> = Frame::Hello { version: 1 };
-const WELCOME: Frame<'static> = Frame::Welcome { version: 1, max_frame: Limits::NATIVE.max_frame };
+const WELCOME: Frame<'static> = Frame::Welcome { version: 1, max_frame: FrameLimits::NATIVE.max_frame };
 
 /// Returns one frame of every kind, in the order of their numbers.
 fn every_kind() -> Vec<Frame<'static>> {
@@ -100,7 +100,7 @@ pub(crate) fn encoded(frames: &[Frame<'_>]) -> Vec<u8> {
 
 /// Decodes the frames that a client received, which must be whole.
 pub(crate) fn frames(mut received: &[u8]) -> Vec<Frame<'_>> {
-    let decoder = Decoder::new(Limits::NATIVE);
+    let decoder = Decoder::new(FrameLimits::NATIVE);
     let mut frames = Vec::new();
     while !received.is_empty() {
         let Ok(Step::Frame { frame, consumed }) = decoder.decode(received) else { panic!("no frame: {received:?}") };
@@ -112,7 +112,7 @@ pub(crate) fn frames(mut received: &[u8]) -> Vec<Frame<'_>> {
 
 /// Returns a client that has completed the handshake.
 fn greet(shard: &mut Shard) -> Connection<Native> {
-    let mut connection = shard.connect(Native::new(Limits::NATIVE));
+    let mut connection = shard.connect(Native::new(FrameLimits::NATIVE));
     shard.receive(&mut connection, &encoded(&[HELLO])).unwrap();
     assert_eq!(frames(&connection.take_received()), [WELCOME]);
     connection

@@ -2,7 +2,7 @@
 
 use super::{WELCOME, encoded, every_kind, frames, greet, join, message, name, publish, subscribe};
 use crate::harness::Shard;
-use corecast_fanout::Limits;
+use corecast_fanout::FanoutLimits;
 use corecast_session::{End, Native, Session};
 use corecast_wire::Code;
 use corecast_wire::native::{Frame, MAX_PING, Reason};
@@ -93,7 +93,7 @@ fn unsubscribing_ends_one_subscription_behind_its_last_message() {
 
 #[test]
 fn one_subscription_over_the_limit_ends_the_connection() {
-    let mut shard = Shard::with(Limits { max_subscriptions: 2, ..Limits::default() });
+    let mut shard = Shard::with(FanoutLimits { max_subscriptions: 2, ..FanoutLimits::default() });
     let mut connection = join(&mut shard, "1");
     // The limit counts channels, not requests.
     let requests = [subscribe("2", None), subscribe("1", None), subscribe("2", None)];

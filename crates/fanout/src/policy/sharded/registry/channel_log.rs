@@ -2,7 +2,7 @@
 
 use super::Subscription;
 use super::pass::{GOLDEN_RATIO, Pass};
-use crate::{Encoding, Lag, Log, ShardId};
+use crate::{Encoding, LagRule, Log, ShardId};
 use slab::Slab;
 use std::ops::Range;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ pub(crate) enum Interest {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) slot: u32,
-    pub(crate) lag: Lag,
+    pub(crate) lag: LagRule,
     pub(crate) answer: Box<[u8]>,
 }
 

@@ -15,7 +15,7 @@ pub(super) use channel_logs::ChannelLogs;
 pub(super) use pass::Pass;
 pub(super) use subscription::Subscription;
 
-use crate::{Encoding, Lag};
+use crate::{Encoding, LagRule};
 use slab::Slab;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -51,7 +51,7 @@ impl Registry {
     /// Adds a subscription that begins at the head of the log, unless there is one. Its connection lists it at this
     /// index.
     #[inline]
-    pub(super) fn add(&mut self, slot: u32, channel_log: u32, index_in_connection: usize, lag: Lag) -> Option<u32> {
+    pub(super) fn add(&mut self, slot: u32, channel_log: u32, index_in_connection: usize, lag: LagRule) -> Option<u32> {
         let Entry::Vacant(vacant) = self.by_pair.entry(pair(slot, channel_log)) else { return None };
         let of = &mut self.channel_logs[channel_log];
         let key = self.subscriptions.insert(Subscription {
@@ -135,8 +135,8 @@ mod tests {
         let mut registry = Registry::default();
         let log = registry.channel_logs.find_or_create("news", ENCODING);
         append(&mut registry, log, b"early");
-        let key = registry.add(7, log, 0, Lag::Skip).expect("there is none");
-        assert_eq!(registry.add(7, log, 0, Lag::Skip), None, "a connection has one subscription to a channel log");
+        let key = registry.add(7, log, 0, LagRule::Skip).expect("there is none");
+        assert_eq!(registry.add(7, log, 0, LagRule::Skip), None, "a connection has one subscription to a channel log");
         assert_eq!(registry.unsent(key), b"");
         assert_eq!(registry.take_unsent_count(key), 0);
         append(&mut registry, log, b"one");
@@ -151,7 +151,7 @@ mod tests {
     fn whoever_takes_a_place_in_the_list_knows_it() {
         let mut registry = Registry::default();
         let log = registry.channel_logs.find_or_create("news", ENCODING);
-        let keys: Vec<u32> = (0..5).filter_map(|slot| registry.add(slot, log, 0, Lag::Skip)).collect();
+        let keys: Vec<u32> = (0..5).filter_map(|slot| registry.add(slot, log, 0, LagRule::Skip)).collect();
         assert_eq!(registry.remove(keys[1]).slot, 1);
         assert_eq!(registry.remove(keys[4]).slot, 4);
         let subscribers = &registry.channel_logs[log].subscribers;
@@ -170,9 +170,9 @@ mod tests {
         let mut registry = Registry::default();
         let log = registry.channel_logs.find_or_create("news", ENCODING);
         assert_eq!(registry.lowest_cursor_of_all(log), 0);
-        let first = registry.add(0, log, 0, Lag::Skip).expect("there is none");
+        let first = registry.add(0, log, 0, LagRule::Skip).expect("there is none");
         append(&mut registry, log, b"one");
-        registry.add(1, log, 0, Lag::Skip);
+        registry.add(1, log, 0, LagRule::Skip);
         assert_eq!((registry.lowest_cursor_of_all(log), registry.lowest_cursor(log, 1..2)), (0, 1));
         registry.remove(first);
         assert_eq!(registry.lowest_cursor_of_all(log), 1);

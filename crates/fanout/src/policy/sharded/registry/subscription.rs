@@ -1,7 +1,7 @@
 //! A subscriber of a channel log: a cursor.
 
 use super::ranges::Ranges;
-use crate::Lag;
+use crate::LagRule;
 use crate::policy::leaving::Leaving;
 
 /// The progress of one connection through a channel log's log.
@@ -16,7 +16,7 @@ pub(crate) struct Subscription {
     /// The index at which the connection lists it.
     pub(crate) index_in_connection: u32,
     /// The effect of lagging.
-    pub(crate) lag: Lag,
+    pub(crate) lag: LagRule,
     /// The next message to send.
     pub(crate) cursor: u64,
     /// The number of messages before the cursor that it missed and has not been told of.
