@@ -5,7 +5,7 @@ use corecast_wire::{ChannelName, Decode, DecodeError, FrameLimits, InvalidChanne
 use corecast_wire::{native as native_protocol, plain as plain_protocol};
 use std::ops::ControlFlow;
 
-/// FrameLimits low enough for length fields to fall on both sides.
+/// Limits low enough for length fields to fall on both sides.
 const LIMITS: FrameLimits = FrameLimits { max_frame: 4096 };
 
 /// Checks a `native` frame at the start of the input, as it is and with a correct checksum.

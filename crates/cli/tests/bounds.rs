@@ -24,7 +24,7 @@ const SUBSCRIBES: usize = 6;
 const LEFT_BYTES: u64 = 4;
 
 /// Opens and closes the connections with these numbers, from several threads. Each ends with a reset, which leaves no
-/// port in TIME_WAIT.
+/// port in `TIME_WAIT`.
 fn come_and_go(address: SocketAddr, numbers: &Range<usize>) {
     std::thread::scope(|scope| {
         for client in 0..CLIENTS {
