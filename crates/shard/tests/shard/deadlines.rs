@@ -250,6 +250,26 @@ fn nobody_is_blamed_for_what_the_shard_does_not_read() {
 }
 
 #[test]
+fn a_pause_does_not_shorten_the_time_to_answer_a_ping() {
+    let settings = Settings { mailbox: 2, ..settings() };
+    let [mut here, mut there] = shards(&settings);
+    let _subscriber = join(&mut [&mut there, &mut here], "news");
+    let (mut client, mut publisher) = (here.greeted(), here.greeted());
+    here.send(&mut client, &[publish("news", "one")]);
+    here.pass(seconds(35));
+    assert_eq!(client.read(), "ping");
+    there.mesh.fill();
+    here.send(&mut publisher, &[publish("news", "two")]);
+    here.tick();
+    assert_eq!(here.next(&mut client), Step::Wait);
+    here.pass(seconds(600));
+    while there.mesh.pop().is_some() {}
+    here.tick();
+    assert_eq!((here.go_on(&mut client), client.read()), (Step::Read, String::new()));
+    assert_eq!(pass_deadline(&mut here, &client, 25), Some(Code::IdleTimeout));
+}
+
+#[test]
 fn every_connection_is_looked_at_within_a_bounded_number_of_sweeps() {
     let looked_at = |connections: usize| {
         let mut shard = Driver::alone(&Settings::with(|limits| limits.hello_timeout = millis(1)));

@@ -94,6 +94,26 @@ fn the_close_frame_comes_behind_everything_that_was_accepted_before() {
 }
 
 #[test]
+fn what_has_left_before_is_not_taken_for_the_close_frame() {
+    let mut shard = Driver::alone(&Settings::default());
+    let (mut client, mut publisher) = (shard.join("news"), shard.greeted());
+    client.transport.stall();
+    shard.send(&mut publisher, &[publish("news", "one")]);
+    shard.tick();
+    client.transport.open();
+    shard.writable(&client);
+    client.transport.stall();
+    shard.end(&client);
+    shard.go_on(&mut client);
+    shard.tick();
+    assert_eq!((client.read(), shard.state(&client)), ("news: one".to_owned(), Some(State::Draining)));
+    client.transport.open();
+    shard.writable(&client);
+    shard.tick();
+    assert_eq!((client.read(), shard.state(&client)), ("close 211".to_owned(), Some(State::Lingering)));
+}
+
+#[test]
 fn each_way_for_a_client_to_end_has_its_code() {
     let close = corecast_wire::native::Frame::Close(corecast_wire::native::Reason::new(Code::Normal, "bye"));
     let begun = &encoded(&[PING])[..3];

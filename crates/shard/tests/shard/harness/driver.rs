@@ -20,6 +20,9 @@ const BUDGET: usize = 64;
 /// Ticks after which shards that do not come to rest have a bug.
 const MOST_TICKS: usize = 1_000;
 
+/// Steps after which a task that does not come to rest has a bug.
+const MOST_STEPS: usize = 100;
+
 /// An effect other than a wake-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Observed {
@@ -123,10 +126,14 @@ impl Driver {
 
     /// The task goes on for as long as nothing makes it wait.
     pub(crate) fn go_on<S: Session>(&mut self, client: &mut Client<S>) -> Step {
-        while self.is_woken(client) && client.step != Step::Done || client.step == Step::FinishSending {
+        for _ in 0..MOST_STEPS {
+            let is_done = client.step == Step::Done;
+            if is_done || !self.is_woken(client) && client.step != Step::FinishSending {
+                return client.step;
+            }
             self.next(client);
         }
-        client.step
+        panic!("{} does not come to rest", client.id());
     }
 
     /// The transport of a connection that may be read has something.
