@@ -5,7 +5,7 @@ use corecast_fanout::Limits;
 use corecast_shard::{MailboxMessage, Mailboxes as _, Step};
 
 #[test]
-fn who_publishes_waits_while_another_mailbox_is_full_and_nobody_else() {
+fn a_full_mailbox_pauses_publishers_and_nobody_else() {
     let [mut here, mut there] = shards(&Settings { mailbox: 2, ..Settings::default() });
     let subscriber = join(&mut [&mut there, &mut here], "news");
     let (mut first, mut second, mut other) = (here.greeted(), here.greeted(), here.greeted());
@@ -32,7 +32,7 @@ fn who_publishes_waits_while_another_mailbox_is_full_and_nobody_else() {
 }
 
 #[test]
-fn who_last_sent_something_else_is_read_while_another_mailbox_is_full() {
+fn a_connection_whose_last_read_published_nothing_is_not_paused() {
     let [mut here, mut there] = shards(&Settings { mailbox: 2, ..Settings::default() });
     let _subscriber = join(&mut [&mut there, &mut here], "news");
     let mut client = here.greeted();
@@ -45,7 +45,7 @@ fn who_last_sent_something_else_is_read_while_another_mailbox_is_full() {
 }
 
 #[test]
-fn a_shard_whose_flush_is_behind_reads_no_publisher_and_takes_no_message() {
+fn a_saturated_shard_reads_no_publisher_and_takes_no_message() {
     let settings = Settings { fanout: Limits { log_bytes: 100, ..Limits::default() }, ..Settings::default() };
     let mut shard = Driver::alone(&settings);
     let subscribers: Vec<_> = (0..5).map(|_| shard.join("news")).collect();

@@ -1,12 +1,12 @@
 //! The connections that a shard has room for.
 
-use crate::harness::{Client, Driver, Settings, plain};
-use corecast_session::{Native, Session};
+use crate::harness::{Client, Driver, Readable as _, Settings, plain};
+use corecast_session::Native;
 use corecast_shard::{ConnectionState, Received};
 use corecast_wire::{Code, Limits};
 
 #[test]
-fn a_connection_over_the_limit_is_refused_with_its_code() {
+fn a_connection_over_the_limit_is_refused_with_code_210() {
     let mut shard = Driver::alone(&Settings::with(|limits| limits.connections = 2));
     let mut clients: Vec<Client<Native>> = Vec::new();
     for _ in 0..2 {
@@ -14,19 +14,14 @@ fn a_connection_over_the_limit_is_refused_with_its_code() {
         clients.push(shard.native());
     }
     assert!(shard.shard.is_full());
-    let session = Native::new(Limits::NATIVE);
-    let mut close_frame = Vec::new();
-    session.close_frame(
-        &corecast_session::End::new(Code::Full, "the server has as many connections as it may"),
-        &mut close_frame,
-    );
-    assert_eq!(shard.shard.refuse(&session), close_frame);
+    let mut refusal = shard.shard.refuse(&Native::new(Limits::NATIVE));
+    assert_eq!(Native::read(&mut refusal), ["close 210"]);
     let stats = shard.shard.stats();
     assert_eq!((stats.accepted, stats.closed[&Code::Full], shard.shard.connection_count()), (2, 1, 2));
 }
 
 #[test]
-fn a_peer_that_cannot_be_told_is_refused_without_a_word_and_counted() {
+fn a_refusal_is_counted_even_where_the_protocol_has_no_close_frame() {
     let mut shard = Driver::alone(&Settings::default());
     assert_eq!(shard.shard.refuse(&plain()), b"");
     assert_eq!(shard.shard.refuse(&plain()), b"");
@@ -34,7 +29,7 @@ fn a_peer_that_cannot_be_told_is_refused_without_a_word_and_counted() {
 }
 
 #[test]
-fn there_is_room_again_once_a_connection_has_been_reaped() {
+fn a_reaped_connection_makes_room_for_another() {
     let mut shard = Driver::alone(&Settings::with(|limits| limits.connections = 1));
     let mut first = shard.native();
     shard.receive(&mut first, Received::Broken);

@@ -27,7 +27,7 @@ fn pass_deadline<S: Session>(shard: &mut Driver, client: &Client<S>, after: u64)
 }
 
 #[test]
-fn the_handshake_has_its_time_and_a_part_of_it_gets_no_more() {
+fn part_of_a_handshake_does_not_extend_its_deadline() {
     let mut shard = Driver::alone(&settings());
     let mut client = shard.native();
     shard.pass(seconds(9));
@@ -39,7 +39,7 @@ fn the_handshake_has_its_time_and_a_part_of_it_gets_no_more() {
 }
 
 #[test]
-fn a_handshake_in_time_is_the_end_of_its_deadline() {
+fn a_complete_handshake_ends_its_deadline() {
     let mut shard = Driver::alone(&settings());
     let (mut client, silent) = (shard.native(), shard.connect(plain()));
     shard.pass(seconds(9));
@@ -50,7 +50,7 @@ fn a_handshake_in_time_is_the_end_of_its_deadline() {
 }
 
 #[test]
-fn a_frame_that_has_begun_must_end_in_time() {
+fn part_of_a_frame_does_not_extend_its_deadline() {
     let mut shard = Driver::alone(&settings());
     let mut client = shard.greeted();
     let frame = encoded(&[publish("news", "a message")]);
@@ -65,7 +65,7 @@ fn a_frame_that_has_begun_must_end_in_time() {
 }
 
 #[test]
-fn the_end_of_a_frame_is_the_end_of_its_deadline() {
+fn a_complete_frame_ends_its_deadline() {
     let mut shard = Driver::alone(&settings());
     let mut client = shard.greeted();
     let frames = encoded(&[publish("news", "one"), publish("news", "two")]);
@@ -82,7 +82,7 @@ fn the_end_of_a_frame_is_the_end_of_its_deadline() {
 }
 
 #[test]
-fn a_silent_client_is_asked_once_and_ends_if_it_does_not_answer() {
+fn a_silent_client_gets_one_ping_and_is_closed_without_an_answer() {
     let mut shard = Driver::alone(&settings());
     let mut client = shard.greeted();
     shard.pass(just_before(seconds(30)));
@@ -96,7 +96,7 @@ fn a_silent_client_is_asked_once_and_ends_if_it_does_not_answer() {
 }
 
 #[test]
-fn a_sign_of_life_begins_the_silence_anew() {
+fn any_byte_restarts_the_idle_timeout() {
     let mut shard = Driver::alone(&settings());
     let mut client = shard.greeted();
     shard.pass(seconds(59));
@@ -111,7 +111,7 @@ fn a_sign_of_life_begins_the_silence_anew() {
 }
 
 #[test]
-fn a_silent_client_that_cannot_be_asked_ends_after_the_whole_time() {
+fn a_silent_plain_client_is_closed_after_the_whole_idle_timeout() {
     let mut shard = Driver::alone(&settings());
     let mut client = shard.connect(plain());
     shard.pass(seconds(59));
@@ -121,7 +121,7 @@ fn a_silent_client_that_cannot_be_asked_ends_after_the_whole_time() {
 }
 
 #[test]
-fn a_deadline_of_zero_is_none() {
+fn a_deadline_of_zero_is_disabled() {
     let mut shard = Driver::alone(&Settings::default());
     let (silent, mut stuck, full) = (shard.native(), shard.greeted(), shard.join("news"));
     shard.receive(&mut stuck, Received::Bytes(&encoded(&[PING])[..3]));
@@ -135,7 +135,7 @@ fn a_deadline_of_zero_is_none() {
 }
 
 #[test]
-fn who_takes_nothing_of_what_it_is_sent_is_reset() {
+fn a_full_transport_that_takes_nothing_is_reset() {
     let mut shard = Driver::alone(&settings());
     let (mut client, mut publisher) = (shard.join("news"), shard.greeted());
     let id = client.id();
@@ -158,7 +158,7 @@ fn who_takes_nothing_of_what_it_is_sent_is_reset() {
 }
 
 #[test]
-fn who_takes_some_of_what_the_host_holds_has_the_time_again() {
+fn a_full_transport_whose_peer_acknowledges_bytes_gets_the_time_again() {
     let mut shard = Driver::alone(&settings());
     let (client, mut publisher) = (shard.join("news"), shard.greeted());
     client.transport.stall();
@@ -173,7 +173,7 @@ fn who_takes_some_of_what_the_host_holds_has_the_time_again() {
 }
 
 #[test]
-fn a_full_transport_that_takes_bytes_again_has_no_deadline() {
+fn a_transport_that_takes_bytes_again_has_no_write_deadline() {
     let mut shard = Driver::alone(&settings());
     let (client, mut publisher) = (shard.join("news"), shard.greeted());
     client.transport.stall();
@@ -229,7 +229,7 @@ fn a_client_that_does_not_end_its_stream_is_broken_off() {
 }
 
 #[test]
-fn nobody_is_blamed_for_what_the_shard_does_not_read() {
+fn no_deadline_counts_while_the_shard_does_not_read() {
     let settings = Settings { mailbox: 2, ..settings() };
     let [mut here, mut there] = shards(&settings);
     let _subscriber = join(&mut [&mut there, &mut here], "news");
@@ -270,7 +270,7 @@ fn a_pause_does_not_shorten_the_time_to_answer_a_ping() {
 }
 
 #[test]
-fn every_connection_is_looked_at_within_a_bounded_number_of_sweeps() {
+fn ten_sweeps_look_at_every_connection() {
     let looked_at = |connections: usize| {
         let mut shard = Driver::alone(&Settings::with(|limits| limits.hello_timeout = millis(1)));
         let clients: Vec<_> = (0..connections).map(|_| shard.native()).collect();
@@ -290,7 +290,7 @@ fn every_connection_is_looked_at_within_a_bounded_number_of_sweeps() {
 }
 
 #[test]
-fn the_sweeps_begin_again_with_the_first_connection() {
+fn the_sweep_behind_the_last_connection_begins_with_the_first() {
     let mut shard = Driver::alone(&Settings::with(|limits| limits.hello_timeout = seconds(1)));
     let clients: Vec<_> = (0..300).map(|_| shard.native()).collect();
     let [first, last] = [&clients[0], &clients[299]];

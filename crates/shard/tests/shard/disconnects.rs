@@ -7,7 +7,7 @@ use corecast_wire::Code;
 use std::collections::BTreeMap;
 
 #[test]
-fn it_has_the_reason_and_the_backlog_at_the_end() {
+fn the_record_has_the_reason_and_the_backlog_at_the_end() {
     let mut shard = Driver::alone(&Settings::default());
     let (mut slow, mut publisher) = (shard.join("news"), shard.greeted());
     shard.send(&mut slow, &[subscribe("sport")]);
@@ -37,7 +37,7 @@ fn it_has_the_reason_and_the_backlog_at_the_end() {
 }
 
 #[test]
-fn a_connection_that_had_everything_leaves_no_backlog() {
+fn a_connection_that_took_everything_leaves_no_backlog() {
     let mut shard = Driver::alone(&Settings::default());
     let mut client = shard.greeted();
     shard.receive(&mut client, Received::End);
@@ -48,7 +48,7 @@ fn a_connection_that_had_everything_leaves_no_backlog() {
 }
 
 #[test]
-fn connections_are_counted_by_the_reason_of_their_end() {
+fn the_statistics_count_connections_by_the_reason_for_their_end() {
     let mut shard = Driver::alone(&Settings::default());
     let mut clients: Vec<_> = (0..4).map(|_| shard.greeted()).collect();
     for client in &mut clients[..2] {
@@ -63,7 +63,7 @@ fn connections_are_counted_by_the_reason_of_their_end() {
 }
 
 #[test]
-fn what_other_shards_had_accepted_for_a_connection_that_is_gone_is_counted_first() {
+fn a_connection_is_reaped_after_other_shards_have_accounted_for_it() {
     let [mut here, mut there] = shards(&Settings::default());
     let mut subscriber = join(&mut [&mut here, &mut there], "news");
     let mut publisher = there.greeted();
@@ -82,7 +82,7 @@ fn what_other_shards_had_accepted_for_a_connection_that_is_gone_is_counted_first
 }
 
 #[test]
-fn other_shards_have_a_bounded_time_to_account_for_a_connection() {
+fn other_shards_have_the_linger_time_to_account_for_a_connection() {
     let [mut here, mut there] = shards(&Settings::with(|limits| limits.linger = seconds(2)));
     let mut subscriber = join(&mut [&mut here, &mut there], "news");
     here.pass(SWEEP);
@@ -106,7 +106,7 @@ fn other_shards_have_a_bounded_time_to_account_for_a_connection() {
 }
 
 #[test]
-fn the_time_to_account_is_over_with_its_last_moment() {
+fn a_connection_is_reaped_at_the_end_of_the_linger_time() {
     let [mut here, mut there] = shards(&Settings::with(|limits| limits.linger = millis(400)));
     let mut subscriber = join(&mut [&mut here, &mut there], "news");
     assert_eq!(here.receive(&mut subscriber, Received::Broken).step, Step::Wait);

@@ -34,7 +34,7 @@ fn one_behind() -> (Driver, Client<Native>, Client<Native>) {
 }
 
 #[test]
-fn a_shard_that_has_nothing_to_wait_for_is_done_in_a_few_ticks() {
+fn an_idle_shard_takes_one_tick_a_stage() {
     let mut shard = Driver::alone(&Settings::default());
     shard.pass(seconds(1));
     assert_eq!((shard.stage(), shard.shard.is_stopping()), (Drain::Serving, false));
@@ -71,7 +71,7 @@ fn each_stage_asks_for_the_tick_of_the_next() {
 }
 
 #[test]
-fn a_shard_that_is_asked_again_does_not_begin_anew() {
+fn a_second_request_to_stop_changes_nothing() {
     let mut shard = Driver::alone(&Settings::default());
     let _client = shard.greeted();
     shard.begin_drain();
@@ -83,7 +83,7 @@ fn a_shard_that_is_asked_again_does_not_begin_anew() {
 }
 
 #[test]
-fn a_connection_that_comes_before_the_drain_is_told_as_well() {
+fn a_connection_that_comes_while_the_shard_stops_is_closed_like_the_others() {
     let mut shard = Driver::alone(&Settings::default());
     shard.shard.stop();
     let mut late = shard.native();
@@ -97,7 +97,7 @@ fn a_connection_that_comes_before_the_drain_is_told_as_well() {
 }
 
 #[test]
-fn what_other_shards_have_published_is_waited_for() {
+fn the_drain_waits_for_messages_of_other_shards() {
     let [mut here, mut there] = shards(&Settings::default());
     let mut subscriber = join(&mut [&mut here, &mut there], "news");
     let mut publisher = there.greeted();
@@ -118,7 +118,7 @@ fn what_other_shards_have_published_is_waited_for() {
 }
 
 #[test]
-fn a_shard_that_does_not_finish_is_waited_for_until_the_deadline() {
+fn the_drain_waits_for_an_unfinished_shard_until_its_deadline() {
     let [mut here, mut there] = shards(&Settings::default());
     let mut client = here.greeted();
     here.send(&mut client, &[subscribe("news")]);
@@ -133,7 +133,7 @@ fn a_shard_that_does_not_finish_is_waited_for_until_the_deadline() {
 }
 
 #[test]
-fn the_deadline_of_the_drain_counts_from_the_moment_it_begins() {
+fn the_deadline_of_the_drain_does_not_depend_on_the_last_sweep() {
     let [mut here, _there] = shards(&Settings::default());
     here.time.advance(millis(50));
     here.shard.stop();
@@ -153,7 +153,7 @@ fn the_deadline_of_the_drain_counts_from_the_moment_it_begins() {
 }
 
 #[test]
-fn every_other_shard_is_waited_for() {
+fn the_drain_waits_for_every_other_shard() {
     let [mut here, mut first, mut second] = shards(&Settings::default());
     here.begin_drain();
     first.shard.stop();
@@ -167,7 +167,7 @@ fn every_other_shard_is_waited_for() {
 }
 
 #[test]
-fn what_is_in_the_mailbox_is_waited_for() {
+fn the_drain_waits_until_the_mailbox_is_empty() {
     let [mut here, mut there] = shards(&Settings::default());
     here.begin_drain();
     there.shard.stop();
@@ -180,7 +180,7 @@ fn what_is_in_the_mailbox_is_waited_for() {
 }
 
 #[test]
-fn what_waits_for_room_in_another_mailbox_is_waited_for() {
+fn the_drain_waits_for_messages_that_wait_for_room() {
     let [mut here, mut there] = shards(&Settings { mailbox: 2, ..Settings::default() });
     there.shard.stop();
     there.tick();
@@ -195,7 +195,7 @@ fn what_waits_for_room_in_another_mailbox_is_waited_for() {
 }
 
 #[test]
-fn a_subscriber_that_takes_what_was_published_is_drained() {
+fn a_subscriber_that_catches_up_counts_as_drained() {
     let (mut shard, mut slow, mut healthy) = one_behind();
     shard.begin_drain();
     shard.settle();
@@ -214,7 +214,7 @@ fn a_subscriber_that_takes_what_was_published_is_drained() {
 }
 
 #[test]
-fn a_subscriber_that_does_not_is_cut_off_and_accounted_for() {
+fn a_subscriber_that_does_not_catch_up_is_cut_off_and_its_messages_counted() {
     let (mut shard, mut slow, healthy) = one_behind();
     shard.begin_drain();
     shard.pass(just_before(seconds(5)));
@@ -233,7 +233,7 @@ fn a_subscriber_that_does_not_is_cut_off_and_accounted_for() {
 }
 
 #[test]
-fn what_was_undelivered_before_the_drain_is_kept_apart() {
+fn messages_undelivered_before_the_drain_are_counted_apart() {
     let (mut shard, mut slow, _healthy) = one_behind();
     shard.receive(&mut slow, corecast_shard::Received::Broken);
     shard.settle();
@@ -244,7 +244,7 @@ fn what_was_undelivered_before_the_drain_is_kept_apart() {
 }
 
 #[test]
-fn a_flush_that_is_not_over_is_waited_for() {
+fn the_drain_waits_for_the_flush() {
     let mut shard = Driver::alone(&Settings::default());
     let subscribers: Vec<_> = (0..5).map(|_| shard.join("news")).collect();
     let mut publisher = shard.greeted();
@@ -262,7 +262,7 @@ fn a_flush_that_is_not_over_is_waited_for() {
 }
 
 #[test]
-fn what_is_still_to_be_done_elsewhere_is_waited_for_until_the_deadline() {
+fn the_drain_waits_for_pending_work_of_the_policy_until_its_deadline() {
     let mut shard = Driver::alone(&Settings::default());
     shard.shard.policy_mut().is_pending = true;
     shard.begin_drain();
@@ -273,7 +273,7 @@ fn what_is_still_to_be_done_elsewhere_is_waited_for_until_the_deadline() {
 }
 
 #[test]
-fn clients_are_asked_to_return_within_the_window_each_at_its_own_time() {
+fn reconnect_delays_are_spread_over_the_window() {
     let delays = |seed| {
         let mut shard =
             Driver::alone(&Settings { seed, ..Settings::with(|limits| limits.reconnect_spread = seconds(10)) });
@@ -299,7 +299,7 @@ fn clients_are_asked_to_return_within_the_window_each_at_its_own_time() {
 }
 
 #[test]
-fn who_has_a_reason_to_end_already_is_told_that_one() {
+fn the_drain_does_not_replace_an_earlier_reason() {
     let mut shard = Driver::alone(&Settings::default());
     let mut client = shard.greeted();
     shard.end(&client);
@@ -311,7 +311,7 @@ fn who_has_a_reason_to_end_already_is_told_that_one() {
 }
 
 #[test]
-fn who_does_not_leave_is_broken_off_and_then_left_behind() {
+fn a_connection_that_does_not_leave_is_broken_off_and_not_waited_for_any_longer() {
     let mut shard = Driver::alone(&Settings::default());
     let client = shard.greeted();
     shard.begin_drain();
@@ -330,7 +330,7 @@ fn who_does_not_leave_is_broken_off_and_then_left_behind() {
 }
 
 #[test]
-fn the_drain_is_over_once_those_that_were_broken_off_are_gone() {
+fn the_drain_is_over_once_the_broken_off_connections_are_gone() {
     let mut shard = Driver::alone(&Settings::default());
     let mut client = shard.greeted();
     shard.begin_drain();

@@ -36,7 +36,7 @@ fn a_connection_that_breaks_while_it_is_not_read_ends() {
 }
 
 #[test]
-fn a_client_that_has_ended_its_stream_is_probed_now_and_then_while_it_is_not_read() {
+fn an_unread_client_that_has_ended_its_stream_gets_a_ping_every_ten_seconds() {
     let ([mut here, _there], client) = unread();
     here.pass(seconds(100));
     assert_eq!(client.read(), "", "a silence of ours is not asked about");
@@ -52,7 +52,7 @@ fn a_client_that_has_ended_its_stream_is_probed_now_and_then_while_it_is_not_rea
 }
 
 #[test]
-fn what_a_full_transport_holds_probes_as_well() {
+fn an_unread_client_whose_transport_is_full_gets_no_ping() {
     let ([mut here, _there], client) = unread();
     client.transport.stall();
     let mut publisher = here.greeted();
@@ -75,7 +75,7 @@ fn what_a_full_transport_holds_probes_as_well() {
 }
 
 #[test]
-fn only_an_open_connection_that_can_be_asked_is_probed() {
+fn only_open_connections_of_a_protocol_with_a_ping_are_probed() {
     let mut shard = Driver::alone(&Settings::default());
     let (mut new, mut open, mut mute) = (shard.native(), shard.native(), shard.connect(plain()));
     shard.send(&mut open, &[HELLO]);
@@ -90,7 +90,7 @@ fn only_an_open_connection_that_can_be_asked_is_probed() {
 }
 
 #[test]
-fn a_connection_that_is_read_learns_of_it_by_reading() {
+fn the_sweep_leaves_hang_ups_of_connections_that_are_read_to_the_read() {
     let mut shard = Driver::alone(&Settings::default());
     let client = shard.greeted();
     for hang_up in [HangUp::Ended, HangUp::Broken] {

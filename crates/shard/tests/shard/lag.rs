@@ -48,7 +48,7 @@ fn a_subscriber_that_lags_is_closed_and_told() {
 }
 
 #[test]
-fn a_close_frame_that_lagging_dropped_is_sent_again_with_the_reason_that_counts_now() {
+fn a_close_frame_that_lagging_dropped_is_sent_again_with_code_202() {
     let mut shard = Driver::alone(&settings());
     let (mut slow, mut publisher) = behind(&mut shard);
     assert!(shard.end(&slow));
@@ -68,7 +68,7 @@ fn a_close_frame_that_lagging_dropped_is_sent_again_with_the_reason_that_counts_
 }
 
 #[test]
-fn its_first_close_frame_is_sent_once_however_often_it_is_woken() {
+fn a_close_frame_is_sent_once_however_often_the_connection_is_woken() {
     let mut shard = Driver::alone(&settings());
     let (mut slow, _publisher) = behind(&mut shard);
     shard.end(&slow);
@@ -82,7 +82,7 @@ fn its_first_close_frame_is_sent_once_however_often_it_is_woken() {
 }
 
 #[test]
-fn a_subscriber_that_lags_while_it_lingers_is_broken_off_in_time() {
+fn lagging_does_not_extend_the_time_to_end() {
     let mut shard = Driver::alone(&settings());
     let (mut slow, mut publisher) = behind(&mut shard);
     shard.end(&slow);
@@ -99,7 +99,7 @@ fn a_subscriber_that_lags_while_it_lingers_is_broken_off_in_time() {
 }
 
 #[test]
-fn a_subscriber_that_asked_to_skip_goes_on_behind_a_gap() {
+fn a_subscriber_that_skips_goes_on_behind_a_gap() {
     let mut shard = Driver::alone(&settings());
     let mut slow = shard.greeted();
     shard.send(&mut slow, &[subscribe_or_skip("news")]);

@@ -63,7 +63,7 @@ fn the_first_reason_counts() {
 }
 
 #[test]
-fn a_reset_tells_the_peer_nothing_and_takes_its_first_reason_too() {
+fn a_reset_tells_the_peer_nothing_and_keeps_the_first_reason() {
     let mut shard = Driver::alone(&Settings::default());
     let mut client = shard.greeted();
     let id = client.id();
@@ -94,7 +94,7 @@ fn the_close_frame_comes_behind_everything_that_was_accepted_before() {
 }
 
 #[test]
-fn what_has_left_before_is_not_taken_for_the_close_frame() {
+fn only_the_close_frame_that_has_left_begins_lingering() {
     let mut shard = Driver::alone(&Settings::default());
     let (mut client, mut publisher) = (shard.join("news"), shard.greeted());
     client.transport.stall();
@@ -114,7 +114,7 @@ fn what_has_left_before_is_not_taken_for_the_close_frame() {
 }
 
 #[test]
-fn each_way_for_a_client_to_end_has_its_code() {
+fn each_way_in_which_a_client_ends_has_its_code() {
     let close = corecast_wire::native::Frame::Close(corecast_wire::native::Reason::new(Code::Normal, "bye"));
     let begun = &encoded(&[PING])[..3];
     let cases: [(&[Received<'_>], &str); 5] = [
@@ -149,7 +149,7 @@ fn a_broken_connection_is_done_without_a_word() {
 }
 
 #[test]
-fn what_a_client_had_sent_before_its_end_takes_effect() {
+fn frames_before_a_violation_take_effect_and_those_behind_it_do_not() {
     let mut shard = Driver::alone(&Settings::default());
     let (subscriber, mut client) = (shard.join("news"), shard.greeted());
     let frames = encoded(&[publish("news", "last words"), HELLO, publish("news", "behind the end")]);
@@ -159,7 +159,7 @@ fn what_a_client_had_sent_before_its_end_takes_effect() {
 }
 
 #[test]
-fn a_name_means_no_later_connection_in_the_same_slot() {
+fn an_old_id_does_not_name_the_next_connection_in_its_slot() {
     let mut shard = Driver::alone(&Settings::default());
     let mut old = shard.greeted();
     shard.receive(&mut old, Received::Broken);
@@ -175,7 +175,7 @@ fn a_name_means_no_later_connection_in_the_same_slot() {
 }
 
 #[test]
-fn a_transport_that_its_driver_waited_for_may_have_been_closed_meanwhile() {
+fn a_transport_may_be_closed_while_its_driver_waits_for_it() {
     let mut shard = Driver::alone(&Settings::default());
     let (mut old, mut publisher) = (shard.join("news"), shard.greeted());
     old.transport.stall();

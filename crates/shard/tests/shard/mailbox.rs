@@ -28,7 +28,7 @@ fn contents(driver: &Driver) -> Vec<&'static str> {
 }
 
 #[test]
-fn what_a_full_mailbox_does_not_take_waits_in_its_order() {
+fn messages_to_a_full_mailbox_wait_in_order() {
     let [mut here, mut there] = shards(&tight());
     let subscriber = join(&mut [&mut there, &mut here], "news");
     there.mesh.fill();
@@ -55,28 +55,27 @@ fn a_full_mailbox_holds_up_no_message_to_another_shard() {
 }
 
 #[test]
-fn two_shards_that_are_full_for_each_other_both_go_on() {
+fn two_shards_with_full_mailboxes_do_not_block_each_other() {
     let [mut here, mut there] = shards(&tight());
-    let one = join(&mut [&mut here, &mut there], "news");
-    let other = join(&mut [&mut there, &mut here], "news");
+    let mut one = join(&mut [&mut here, &mut there], "news");
+    let mut other = join(&mut [&mut there, &mut here], "news");
     here.mesh.fill();
     there.mesh.fill();
-    // No tick between them, so that neither empties its mailbox before both have something for the other.
-    let (mut publisher, mut other_publisher) = (one, other);
-    here.send(&mut publisher, &[publish("news", "from here")]);
-    there.send(&mut other_publisher, &[publish("news", "from there")]);
+    here.send(&mut one, &[publish("news", "from here")]);
+    there.send(&mut other, &[publish("news", "from there")]);
     for driver in [&mut here, &mut there] {
         driver.mesh.take_accesses();
     }
     here.exchange();
     assert_eq!(here.mesh.take_accesses()[0], Access::Refused(1));
+    // The exchange has emptied it.
     here.mesh.fill();
     there.exchange();
     assert_eq!(there.mesh.take_accesses()[0], Access::Refused(0));
     here.flush(64);
     there.flush(64);
     settle(&mut [&mut here, &mut there]);
-    for client in [&publisher, &other_publisher] {
+    for client in [&one, &other] {
         let mut messages: Vec<_> = client.read().split("; ").map(str::to_owned).collect();
         messages.sort_unstable();
         assert_eq!(messages, ["news: from here", "news: from there"]);
@@ -84,7 +83,7 @@ fn two_shards_that_are_full_for_each_other_both_go_on() {
 }
 
 #[test]
-fn the_end_of_a_shard_is_its_last_message_and_comes_once() {
+fn finished_is_the_last_message_and_comes_once() {
     let [mut here, mut there] = shards(&tight());
     let _subscriber = join(&mut [&mut there, &mut here], "news");
     there.mesh.fill();
@@ -94,7 +93,7 @@ fn the_end_of_a_shard_is_its_last_message_and_comes_once() {
     assert_eq!(contents(&there), ["request", "request"], "there is no room for anything else");
     here.tick();
     assert_eq!(contents(&there), ["batch", "batch"]);
-    assert!(!here.shard.is_congested() || here.shard.is_waiting_for(1));
+    assert!(here.shard.is_waiting_for(1), "its end");
     here.tick();
     assert_eq!(contents(&there), ["finished"]);
     for _ in 0..3 {
@@ -104,7 +103,7 @@ fn the_end_of_a_shard_is_its_last_message_and_comes_once() {
 }
 
 #[test]
-fn every_other_shard_is_told_of_the_end() {
+fn finished_goes_to_every_other_shard_once_the_shard_stops() {
     let [mut here, first, second] = shards(&tight());
     here.tick();
     assert!(first.mesh.is_empty() && second.mesh.is_empty(), "it serves");
@@ -114,7 +113,7 @@ fn every_other_shard_is_told_of_the_end() {
 }
 
 #[test]
-fn the_end_waits_for_what_is_still_to_be_done_elsewhere() {
+fn finished_waits_for_pending_work_of_the_policy() {
     let [mut here, there] = shards(&tight());
     here.shard.policy_mut().is_pending = true;
     here.shard.stop();
@@ -126,7 +125,7 @@ fn the_end_waits_for_what_is_still_to_be_done_elsewhere() {
 }
 
 #[test]
-fn nobody_waits_for_a_shard_that_has_finished() {
+fn a_subscription_does_not_wait_for_a_shard_that_has_finished() {
     let [mut here, mut there] = shards(&tight());
     let mut client = here.greeted();
     here.send(&mut client, &[subscribe("news")]);

@@ -16,7 +16,7 @@ fn client(shard: &mut Driver) -> Client<Native> {
 }
 
 #[test]
-fn frames_over_the_rate_stay_in_the_transport_until_their_time_has_come() {
+fn frames_over_the_rate_stay_in_the_transport() {
     let mut shard = Driver::alone(&Settings::with(|limits| limits.frames_per_second = 10));
     let mut client = client(&mut shard);
     let (frame, frames) = (encoded(&[PING]), encoded(&[PING; 12]));
@@ -33,7 +33,7 @@ fn frames_over_the_rate_stay_in_the_transport_until_their_time_has_come() {
 }
 
 #[test]
-fn bytes_over_the_rate_stay_in_the_transport_too() {
+fn bytes_over_the_rate_stay_in_the_transport() {
     let mut shard = Driver::alone(&Settings::with(|limits| limits.bytes_per_second = 250));
     let mut client = client(&mut shard);
     let frames = ping(100).repeat(3);
@@ -50,7 +50,7 @@ fn bytes_over_the_rate_stay_in_the_transport_too() {
 }
 
 #[test]
-fn a_frame_that_is_not_admitted_is_part_of_nothing() {
+fn the_end_of_a_frame_over_the_rate_stays_in_the_transport() {
     let mut shard = Driver::alone(&Settings::with(|limits| limits.frames_per_second = 1));
     let mut client = client(&mut shard);
     let frames = encoded(&[PING, PING]);
@@ -67,7 +67,7 @@ fn a_frame_that_is_not_admitted_is_part_of_nothing() {
 }
 
 #[test]
-fn a_connection_over_its_rate_is_ended_if_so_set() {
+fn a_connection_over_its_rate_is_closed_with_code_209_if_so_set() {
     let settings = Settings::with(|limits| {
         limits.frames_per_second = 2;
         limits.close_over_rate = true;
@@ -84,7 +84,7 @@ fn a_connection_over_its_rate_is_ended_if_so_set() {
 }
 
 #[test]
-fn the_rate_of_each_connection_is_its_own() {
+fn each_connection_has_its_own_rate() {
     let mut shard = Driver::alone(&Settings::with(|limits| limits.frames_per_second = 1));
     let (mut one, mut other) = (shard.connect(plain()), shard.connect(plain()));
     let frames = plain_encoded("a frame").repeat(2);
@@ -95,7 +95,7 @@ fn the_rate_of_each_connection_is_its_own() {
 }
 
 #[test]
-fn the_time_for_which_a_frame_has_to_wait_counts_towards_no_deadline() {
+fn no_deadline_counts_while_a_frame_waits_for_its_rate() {
     let settings = Settings {
         idle_timeout: seconds(10),
         ..Settings::with(|limits| {

@@ -21,7 +21,7 @@ fn frames_behind_a_subscription_wait_until_it_has_taken_effect() {
 }
 
 #[test]
-fn a_connection_that_is_behind_with_its_answers_waits_for_the_flush() {
+fn a_connection_with_too_many_answers_waits_for_the_flush() {
     let mut shard = Driver::alone(&Settings::with(|limits| limits.control_bytes = 1000));
     let mut client = shard.greeted();
     for _ in 0..10 {
@@ -35,7 +35,7 @@ fn a_connection_that_is_behind_with_its_answers_waits_for_the_flush() {
 }
 
 #[test]
-fn a_connection_that_does_not_take_its_answers_waits_until_it_does() {
+fn a_full_connection_with_too_many_answers_waits_until_they_have_left() {
     let mut shard = Driver::alone(&Settings::with(|limits| limits.control_bytes = 1000));
     let mut client = shard.greeted();
     client.transport.stall();
@@ -64,7 +64,7 @@ fn a_connection_that_does_not_take_its_answers_waits_until_it_does() {
 }
 
 #[test]
-fn a_connection_whose_transport_has_been_full_is_woken_by_the_flush_again() {
+fn a_connection_that_was_full_is_woken_by_the_flush_again() {
     let mut shard = Driver::alone(&Settings::with(|limits| limits.control_bytes = 50));
     let mut client = shard.greeted();
     client.transport.stall();
@@ -82,7 +82,7 @@ fn a_connection_whose_transport_has_been_full_is_woken_by_the_flush_again() {
 }
 
 #[test]
-fn nothing_is_taken_from_a_connection_that_has_a_reason_to_end() {
+fn nothing_is_read_from_a_connection_that_ends() {
     let mut shard = Driver::alone(&Settings::default());
     let (subscriber, mut client) = (shard.join("news"), shard.greeted());
     shard.end(&client);
@@ -107,14 +107,14 @@ fn a_connection_that_is_gone_is_done() {
 }
 
 #[test]
-fn a_transport_that_has_nothing_is_waited_for() {
+fn a_connection_without_input_goes_on_reading() {
     let mut shard = Driver::alone(&Settings::default());
     let mut client = shard.greeted();
     assert_eq!(shard.receive(&mut client, Received::Nothing), Turn { taken: 0, step: Step::Read });
 }
 
 #[test]
-fn everything_is_taken_of_a_connection_without_a_rate() {
+fn a_connection_without_a_rate_takes_every_byte() {
     let mut shard = Driver::alone(&Settings::default());
     let mut client = shard.native();
     assert!(!client.connection.has_rate());
@@ -130,7 +130,7 @@ fn everything_is_taken_of_a_connection_without_a_rate() {
 }
 
 #[test]
-fn a_stopping_shard_reads_nobody_and_tells_each_of_its_end() {
+fn a_stopping_shard_reads_nobody() {
     let [mut here, mut there] = shards(&Settings::default());
     let subscriber = join(&mut [&mut here, &mut there], "news");
     let (mut early, mut late) = (here.greeted(), here.greeted());

@@ -5,7 +5,7 @@ use corecast_shard::{Received, State, Step};
 use corecast_wire::Code;
 
 #[test]
-fn a_sweep_that_comes_far_too_late_found_the_shard_standing_still() {
+fn a_late_sweep_reports_a_standstill() {
     let mut shard = Driver::alone(&Settings::default());
     let mut sweep_after = |millis_later| {
         shard.time.advance(millis(millis_later));
@@ -19,7 +19,7 @@ fn a_sweep_that_comes_far_too_late_found_the_shard_standing_still() {
 }
 
 #[test]
-fn nobody_is_blamed_for_a_standstill() {
+fn no_deadline_counts_a_standstill() {
     let mut shard = Driver::alone(&Settings::with(|limits| limits.hello_timeout = seconds(10)));
     let client = shard.native();
     shard.pass(seconds(9));
@@ -33,7 +33,7 @@ fn nobody_is_blamed_for_a_standstill() {
 }
 
 #[test]
-fn the_time_to_end_is_not_shortened_by_a_standstill() {
+fn a_standstill_does_not_shorten_the_linger_time() {
     let mut shard = Driver::alone(&Settings::with(|limits| limits.linger = seconds(2)));
     let mut client = shard.greeted();
     client.transport.stall();

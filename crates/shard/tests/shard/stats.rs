@@ -4,7 +4,7 @@ use crate::harness::{Settings, join, publish, settle, shards};
 use corecast_fanout::Policy as _;
 
 #[test]
-fn they_count_connections_and_messages() {
+fn statistics_count_connections_and_messages() {
     let [mut here, mut there] = shards(&Settings::default());
     let _subscriber = join(&mut [&mut here, &mut there], "news");
     let mut publisher = there.greeted();

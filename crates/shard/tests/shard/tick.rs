@@ -10,7 +10,7 @@ use corecast_shard::{ConnectionState, MAX_MAILBOX_MESSAGES, MailboxMessage, Mail
 use corecast_wire::Code;
 
 #[test]
-fn what_was_read_is_posted_before_anything_is_taken() {
+fn messages_are_posted_before_the_mailbox_is_taken() {
     let [mut here, mut there] = shards(&Settings::default());
     let subscriber = join(&mut [&mut there, &mut here], "news");
     let mut publisher = here.greeted();
@@ -24,7 +24,7 @@ fn what_was_read_is_posted_before_anything_is_taken() {
 }
 
 #[test]
-fn what_is_taken_is_answered_in_the_same_half() {
+fn the_exchange_answers_what_it_takes() {
     let [mut here, mut there] = shards(&Settings::default());
     let mut subscriber = there.greeted();
     there.send(&mut subscriber, &[subscribe("news")]);
@@ -36,7 +36,7 @@ fn what_is_taken_is_answered_in_the_same_half() {
 }
 
 #[test]
-fn answers_leave_with_the_exchange_and_messages_with_the_flush() {
+fn answers_leave_in_the_exchange_and_messages_in_the_flush() {
     let mut shard = Driver::alone(&Settings::default());
     let mut client = shard.join("news");
     shard.send(&mut client, &[publish("news", "one"), PING, acknowledged("news", "two", 7)]);
@@ -48,7 +48,7 @@ fn answers_leave_with_the_exchange_and_messages_with_the_flush() {
 }
 
 #[test]
-fn what_is_taken_from_the_mailbox_leaves_in_the_same_tick() {
+fn messages_from_the_mailbox_leave_in_the_same_tick() {
     let [mut here, mut there] = shards(&Settings::default());
     let subscriber = join(&mut [&mut there, &mut here], "news");
     let mut publisher = here.greeted();
@@ -61,7 +61,7 @@ fn what_is_taken_from_the_mailbox_leaves_in_the_same_tick() {
 }
 
 #[test]
-fn what_has_ended_is_closed_at_the_end_of_the_tick() {
+fn ended_connections_are_closed_at_the_end_of_the_tick() {
     let mut shard = Driver::alone(&Settings::default());
     let (mut leaving, mut staying) = (shard.join("news"), shard.join("news"));
     let id = leaving.id();
@@ -78,7 +78,7 @@ fn what_has_ended_is_closed_at_the_end_of_the_tick() {
 }
 
 #[test]
-fn what_the_flush_has_to_tell_other_shards_is_posted_with_it() {
+fn the_flush_posts_what_it_has_for_other_shards() {
     let settings = Settings { fanout: Limits { log_bytes: 100, ..Limits::default() }, ..Settings::default() };
     let [mut here, mut there] = shards(&settings);
     let slow = join(&mut [&mut here, &mut there], "news");
@@ -95,7 +95,7 @@ fn what_the_flush_has_to_tell_other_shards_is_posted_with_it() {
 }
 
 #[test]
-fn a_tick_takes_a_bounded_number_of_messages_and_says_that_there_are_more() {
+fn a_tick_takes_a_bounded_number_of_messages() {
     let mut shard = Driver::alone(&Settings::default());
     let requests = u32::try_from(MAX_MAILBOX_MESSAGES).unwrap() + 1;
     (0..requests).for_each(|request| shard.mesh.push(MailboxMessage::Request(request)));
@@ -107,7 +107,7 @@ fn a_tick_takes_a_bounded_number_of_messages_and_says_that_there_are_more() {
 }
 
 #[test]
-fn a_request_is_answered_from_the_shard_as_it_is() {
+fn a_request_is_answered_from_the_current_shard() {
     let mut shard = Driver::alone(&Settings::default());
     shard.mesh.push(MailboxMessage::Request(1));
     shard.tick();
@@ -118,7 +118,7 @@ fn a_request_is_answered_from_the_shard_as_it_is() {
 }
 
 #[test]
-fn a_message_to_stop_does_so_and_what_is_behind_it_is_taken() {
+fn stop_is_taken_from_the_mailbox_like_any_message() {
     let mut shard = Driver::alone(&Settings::default());
     shard.mesh.push(MailboxMessage::Stop);
     shard.mesh.push(MailboxMessage::Request(1));
@@ -129,7 +129,7 @@ fn a_message_to_stop_does_so_and_what_is_behind_it_is_taken() {
 }
 
 #[test]
-fn a_flush_keeps_to_its_budget_and_says_that_there_is_more() {
+fn a_flush_keeps_to_its_budget() {
     let mut shard = Driver::alone(&Settings::default());
     let subscribers: Vec<_> = (0..5).map(|_| shard.join("news")).collect();
     let mut publisher = shard.greeted();
@@ -144,7 +144,7 @@ fn a_flush_keeps_to_its_budget_and_says_that_there_is_more() {
 }
 
 #[test]
-fn a_tick_is_asked_for_once_when_there_is_something_to_do() {
+fn the_shard_requests_a_tick_once_there_is_something_to_do() {
     let mut shard = Driver::alone(&Settings::default());
     assert!(!shard.shard.take_tick_request());
     let mut client = shard.greeted();
@@ -164,7 +164,7 @@ fn a_tick_is_asked_for_once_when_there_is_something_to_do() {
 }
 
 #[test]
-fn a_batch_ends_with_the_read_that_published_it() {
+fn each_read_that_publishes_is_one_commit() {
     let mut shard = Driver::alone(&Settings::default());
     let mut client = shard.join("news");
     assert_eq!(shard.shard.policy().commits, []);
@@ -175,7 +175,7 @@ fn a_batch_ends_with_the_read_that_published_it() {
 }
 
 #[test]
-fn each_protocol_hears_the_other() {
+fn each_protocol_receives_the_others_messages() {
     let mut shard = Driver::alone(&Settings::default());
     let mut native = shard.join("news");
     let mut plain = shard.connect(plain());

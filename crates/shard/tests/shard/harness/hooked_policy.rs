@@ -8,6 +8,7 @@ use corecast_fanout::{
 };
 use corecast_session::Codec;
 
+/// Forwards everything to `Sharded` but the hooks.
 #[derive(Debug)]
 pub(crate) struct HookedPolicy {
     sharded: Sharded<Transport, Codec>,

@@ -13,7 +13,7 @@ mod transport;
 pub(crate) use client::Client;
 pub(crate) use driver::{Driver, Observed, join, settle, shards};
 pub(crate) use frames::{
-    HELLO, PING, acknowledged, encoded, ping, plain, plain_encoded, publish, subscribe, subscribe_or_skip,
+    HELLO, PING, Readable, acknowledged, encoded, ping, plain, plain_encoded, publish, subscribe, subscribe_or_skip,
 };
 pub(crate) use mesh::Access;
 pub(crate) use transport::Transport;
