@@ -39,6 +39,17 @@ fn part_of_a_handshake_does_not_extend_its_deadline() {
 }
 
 #[test]
+fn a_deadline_counts_from_the_moment_at_which_a_connection_comes() {
+    let mut shard = Driver::alone(&settings());
+    // Between two sweeps.
+    shard.time.advance(millis(50));
+    let client = shard.native();
+    shard.time.advance(millis(50));
+    shard.sweep();
+    assert_eq!(pass_deadline(&mut shard, &client, 10), Some(Code::HelloTimeout));
+}
+
+#[test]
 fn a_complete_handshake_ends_its_deadline() {
     let mut shard = Driver::alone(&settings());
     let (mut client, silent) = (shard.native(), shard.connect(plain()));
@@ -186,6 +197,23 @@ fn a_transport_that_takes_bytes_again_has_no_write_deadline() {
     assert_eq!(client.read(), "news: one; ping", "its silence goes on");
     shard.pass(seconds(29));
     assert_eq!(shard.reason(&client), None);
+}
+
+#[test]
+fn a_ping_behind_a_full_transport_is_sent_again() {
+    let mut shard = Driver::alone(&settings());
+    let (client, mut publisher) = (shard.join("news"), shard.greeted());
+    shard.pass(seconds(50));
+    assert_eq!(client.read(), "ping");
+    client.transport.stall();
+    shard.send(&mut publisher, &[publish("news", "one")]);
+    shard.pass(seconds(20));
+    assert_eq!(shard.reason(&client), None, "the answer may stand behind what it does not take");
+    client.transport.open();
+    shard.writable(&client);
+    shard.pass(SWEEP);
+    assert_eq!(client.read(), "news: one; ping");
+    assert_eq!(pass_deadline(&mut shard, &client, 30), Some(Code::IdleTimeout));
 }
 
 #[test]

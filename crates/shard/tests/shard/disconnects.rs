@@ -69,7 +69,7 @@ fn a_connection_is_reaped_after_other_shards_have_accounted_for_it() {
     let mut publisher = there.greeted();
     there.send(&mut publisher, &[publish("news", "one"), publish("news", "two")]);
     assert_eq!(here.receive(&mut subscriber, Received::Broken).step, Step::Wait);
-    here.tick();
+    here.settle();
     assert!(here.is_woken(&subscriber));
     assert_eq!((here.next(&mut subscriber), here.state(&subscriber)), (Step::Wait, Some(State::Closed)));
     subscriber.transport.lose();

@@ -161,6 +161,8 @@ fn the_shard_requests_a_tick_once_there_is_something_to_do() {
     assert!(shard.shard.take_tick_request());
     shard.shard.stop();
     assert!(shard.shard.take_tick_request());
+    shard.shard.begin_drain(shard.time.now());
+    assert!(shard.shard.take_tick_request());
 }
 
 #[test]
