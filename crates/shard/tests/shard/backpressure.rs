@@ -45,7 +45,7 @@ fn a_connection_whose_last_read_published_nothing_is_not_paused() {
 }
 
 #[test]
-fn a_saturated_shard_reads_no_publisher_and_takes_no_message() {
+fn a_saturated_shard_reads_no_publisher_and_receives_no_message() {
     let settings = Settings { fanout: Limits { log_bytes: 100, ..Limits::default() }, ..Settings::default() };
     let mut shard = Driver::alone(&settings);
     let subscribers: Vec<_> = (0..5).map(|_| shard.join("news")).collect();

@@ -1,4 +1,4 @@
-//! The tick: post, take, flush, reap.
+//! The tick: post, receive, flush, reap.
 
 use crate::harness::{
     Access, Driver, Observed, PING, Settings, acknowledged, join, plain, plain_encoded, publish, settle, shards,
@@ -10,7 +10,7 @@ use corecast_shard::{ConnectionState, MAX_MAILBOX_MESSAGES, MailboxMessage, Mail
 use corecast_wire::Code;
 
 #[test]
-fn messages_are_posted_before_the_mailbox_is_taken() {
+fn messages_are_posted_before_others_are_received() {
     let [mut here, mut there] = shards(&Settings::default());
     let subscriber = join(&mut [&mut there, &mut here], "news");
     let mut publisher = here.greeted();
@@ -18,19 +18,19 @@ fn messages_are_posted_before_the_mailbox_is_taken() {
     here.send(&mut publisher, &[publish("news", "one")]);
     here.mesh.push(MailboxMessage::Request(1));
     here.exchange();
-    assert_eq!(here.mesh.take_accesses(), [Access::Posted(1), Access::Took]);
+    assert_eq!(here.mesh.take_accesses(), [Access::Posted(1), Access::Received]);
     there.tick();
     assert_eq!(subscriber.read(), "news: one");
 }
 
 #[test]
-fn the_exchange_answers_what_it_takes() {
+fn the_exchange_answers_what_it_receives() {
     let [mut here, mut there] = shards(&Settings::default());
     let mut subscriber = there.greeted();
     there.send(&mut subscriber, &[subscribe("news")]);
     there.tick();
     here.exchange();
-    assert_eq!(here.mesh.take_accesses(), [Access::Took, Access::Posted(1)]);
+    assert_eq!(here.mesh.take_accesses(), [Access::Received, Access::Posted(1)]);
     there.tick();
     assert_eq!(subscriber.read(), "subscribed news");
 }
@@ -95,7 +95,7 @@ fn the_flush_posts_what_it_has_for_other_shards() {
 }
 
 #[test]
-fn a_tick_takes_a_bounded_number_of_messages() {
+fn a_tick_receives_a_bounded_number_of_messages() {
     let mut shard = Driver::alone(&Settings::default());
     let requests = u32::try_from(MAX_MAILBOX_MESSAGES).unwrap() + 1;
     (0..requests).for_each(|request| shard.mesh.push(MailboxMessage::Request(request)));
@@ -118,7 +118,7 @@ fn a_request_is_answered_from_the_current_shard() {
 }
 
 #[test]
-fn stop_is_taken_from_the_mailbox_like_any_message() {
+fn stop_is_received_like_any_message() {
     let mut shard = Driver::alone(&Settings::default());
     shard.mesh.push(MailboxMessage::Stop);
     shard.mesh.push(MailboxMessage::Request(1));

@@ -18,8 +18,8 @@ pub(crate) enum Access {
     Posted(ShardId),
     /// The mailbox of this shard had no room.
     Refused(ShardId),
-    /// It took a message.
-    Took,
+    /// It received a message.
+    Received,
 }
 
 /// The mailboxes as one shard sees them.
@@ -92,7 +92,7 @@ impl Mailboxes for Mesh {
 
     fn take(&mut self) -> Option<Message> {
         let message = self.mailboxes.borrow_mut()[usize::from(self.own)].pop_front()?;
-        self.accesses.push(Access::Took);
+        self.accesses.push(Access::Received);
         Some(message)
     }
 
