@@ -21,7 +21,7 @@ TARGET ?= connection
 SECONDS ?= 60
 
 # What `make mutants` mutates. It passes ARGS to cargo-mutants: `make mutants PACKAGES=corecast-fanout ARGS="--shard 0/8"`.
-PACKAGES ?= corecast-wire corecast-session corecast-fanout
+PACKAGES ?= corecast-wire corecast-session corecast-fanout corecast-shard
 
 .DEFAULT_GOAL := help
 
@@ -102,7 +102,7 @@ fuzz: ## Mutate what a peer may send (TARGET=..., SECONDS=...; needs cargo-fuzz,
 
 # cargo-mutants exits with 3 if every mutant was noticed, some of them by a test that did not end.
 .PHONY: mutants
-mutants: ## Change wire, session and fanout one place at a time; fail if no test notices (PACKAGES=..., ARGS=...; needs cargo-mutants)
+mutants: ## Change wire, session, fanout and shard one place at a time; fail if no test notices (PACKAGES=..., ARGS=...; needs cargo-mutants)
 	@$(CARGO) mutants --version >/dev/null 2>&1 || { \
 		echo "mutants: cargo-mutants is not installed; install it with: cargo install cargo-mutants --locked" >&2; exit 2; }
 	@mkdir -p $(TARGET_DIR)
