@@ -102,6 +102,14 @@ impl Recovery {
         }
     }
 
+    /// The time of the next attempt to connect, if there will be one.
+    pub(crate) fn next_attempt(&self) -> Option<Instant> {
+        match self.state {
+            State::Waiting { until } => Some(until),
+            State::Connected { .. } | State::Ended(_) => None,
+        }
+    }
+
     /// The next event of an earlier connection, or of the change from one to another.
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
