@@ -111,7 +111,7 @@ three fates:
 
     held              it was not sent, or not as a whole: it is sent over the next connection
     acknowledged      the server has accepted it: it is never sent again
-    unacknowledged    the server may have accepted it: it is counted as perhaps lost, or sent again with --resend
+    unacknowledged    it may have been accepted: it is counted, or sent again with --resend
 
 Messages keep their order. If the input ends while there is no connection, and nothing is held or to be sent again, \
 'corecast pub' ends without connecting again.
