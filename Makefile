@@ -109,7 +109,7 @@ mutants: ## Change wire, session, fanout and shard one place at a time; fail if 
 	@$(CARGO) mutants $(addprefix --package ,$(PACKAGES)) --output $(TARGET_DIR) $(ARGS) || [ $$? -eq 3 ]
 
 .PHONY: soak
-soak: build ## Hold a server under hostile clients against a quiet one, and judge (SECONDS=..., by default 240)
+soak: build ## Hold a server under hostile clients against a quiet one, and judge (SECONDS=..., by default 240, at least 120)
 	CORECAST=$(CORECAST) CORECAST_BENCH=$(CORECAST_BENCH) scripts/soak.sh $(if $(filter-out file,$(origin SECONDS)),$(SECONDS),240)
 
 .PHONY: loom

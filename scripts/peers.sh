@@ -5,12 +5,16 @@
 #
 # @redis and @nats in the command become redis=127.0.0.1:PORT,pid=PID and nats=127.0.0.1:PORT,pid=PID, as
 # `corecast-bench compare --peer` takes them. PEER_CPUS pins the peers (a list for taskset, such as 0); by default they
-# have all CPUs but the last, as the servers that `compare` starts. Both have their default settings, except that redis keeps nothing on disk, does not disconnect
-# subscribers that are behind, and takes 16,000 connections, of which the scenario `idle` has 10,001. What is not
-# installed is installed with apt-get.
+# have all CPUs but the last, as the servers that `compare` starts. Both have their default settings, except that redis
+# keeps nothing on disk, does not disconnect subscribers that are behind, and takes 16,000 connections, of which the
+# scenario `idle` has 10,001. What is not installed is installed with apt-get.
 set -euo pipefail
 
-[ $# -gt 0 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; }
+case ${1:-} in
+    -h | --help) usage; exit 0 ;;
+    '') usage >&2; exit 2 ;;
+esac
 
 missing=()
 command -v redis-server >/dev/null || missing+=(redis-server)

@@ -13,12 +13,14 @@
 set -euo pipefail
 
 bound=1.5 round=30
+case ${1:-} in -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 seconds=${1:-240}
 root=$(cd "$(dirname "$0")/.." && pwd)
 corecast=${CORECAST:-${CARGO_TARGET_DIR:-$root/target}/release/corecast}
 bench=${CORECAST_BENCH:-$(dirname "$corecast")/corecast-bench}
 fail() { echo "soak.sh: $1" >&2; exit 2; }
-[[ $seconds =~ ^[0-9]+$ ]] && [ "$seconds" -ge $((4 * round)) ] || fail "'$seconds': at least $((4 * round)) seconds"
+[[ $seconds =~ ^[0-9]+$ ]] && [ "$seconds" -ge $((4 * round)) ] || fail \
+    "'$seconds': at least $((4 * round)) seconds: 4 rounds, each long enough for those who do not read to fall behind"
 [ -x "$corecast" ] || fail "there is no $corecast: make build, or set CORECAST"
 [ -x "$bench" ] || fail "there is no $bench: make build, or set CORECAST_BENCH"
 command -v jq >/dev/null || fail "jq is not installed"

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use corecast_report::{Experiment, curve_chart, gather, markdown_escaped, page};
+use corecast_report::{Experiment, Results, curve_chart, gather, markdown_escaped, page};
 
 use corecast_command::SetupError;
 use corecast_command::{OutputFile, print};
@@ -90,12 +90,34 @@ pub(crate) fn text(experiments: &[Experiment], markdown: bool) -> Result<String,
                 let title = markdown_escaped(&experiment.title);
                 writeln!(text, "{}## {title}\n", if text.is_empty() { "" } else { "\n" })?;
             }
-            text.push_str(&results.curve_table().unwrap_or_else(|| results.ladder_table()));
+            text.push_str(&markdown_table(results));
             continue;
         }
         writeln!(text, "## {}\n\n{results}\n{}", experiment.title, results.verdicts_text())?;
     }
     Ok(text)
+}
+
+/// Returns a Markdown page of all experiments: the conditions and the table of each.
+///
+/// # Errors
+/// Formatting failed.
+pub(crate) fn markdown_page(experiments: &[Experiment]) -> Result<String, fmt::Error> {
+    let mut text = String::new();
+    for experiment in experiments {
+        let results = &experiment.results;
+        let separator = if text.is_empty() { "" } else { "\n" };
+        writeln!(text, "{separator}## {}\n", markdown_escaped(&experiment.title))?;
+        for line in results.conditions_text().lines() {
+            writeln!(text, "- {}", markdown_escaped(line))?;
+        }
+        writeln!(text, "\n{}", markdown_table(results).trim_end())?;
+    }
+    Ok(text)
+}
+
+fn markdown_table(results: &Results) -> String {
+    results.curve_table().unwrap_or_else(|| results.ladder_table())
 }
 
 /// Returns the chart of the only experiment that has a curve.

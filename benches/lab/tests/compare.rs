@@ -176,6 +176,24 @@ fn what_was_measured_before_a_server_fails_is_shown_and_written() {
     }
 }
 
+/// A server that was built without the feature `baselines` refuses every policy but one.
+#[test]
+fn a_policy_that_the_server_lacks_is_refused_before_anything_is_measured() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("sharded-alone");
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *'--policy sharded'*) exec '{}' \"$@\";; esac\necho 'corecast: not built' >&2\nexit 2\n",
+        corecast().display()
+    );
+    write_program(&program, &script);
+    for (policies, refusal) in [
+        ("--policies=ladder", "--policies: 'mutex@1': not built"),
+        ("--policies=sharded,snapshot+owner", "--policies: 'snapshot+owner': not built"),
+    ] {
+        assert_eq!(refused(&[policies, "--corecast", program.to_str().unwrap()]), refusal);
+    }
+}
+
 #[test]
 fn programs_and_running_servers_are_contestants_too() {
     let running = ServerProcess::start(corecast(), &["--listen", "native://127.0.0.1:0"]);

@@ -97,12 +97,13 @@ fn what_cannot_be_run_is_refused_before_anything_runs() {
 }
 
 #[test]
-fn each_script_explains_itself() {
-    for name in ["bench.sh", "ladder.sh"] {
+fn each_script_explains_itself_and_starts_nothing_for_it() {
+    for name in ["bench.sh", "ladder.sh", "peers.sh", "soak.sh"] {
         let script = Script::new();
         let finished = script.run(name, &["--help"], "0");
+        assert_eq!((finished.code, finished.stderr.as_str()), (0, ""), "{name}");
         let help = String::from_utf8(finished.stdout).expect("UTF-8");
-        assert!(finished.code == 0 && help.contains(&format!("scripts/{name} [")), "{help}");
-        assert!(help.contains("FLAG") && script.calls().is_empty(), "{help}");
+        assert!(help.contains(&format!("\n  scripts/{name} ")) && !help.contains("set -euo"), "{help}");
+        assert!(script.calls().is_empty(), "{name}");
     }
 }

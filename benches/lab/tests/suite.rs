@@ -98,7 +98,13 @@ fn each_comparison_has_its_file_and_all_have_a_report() {
     let steps = ramp.pointer("/entries/0/reports/0/ramp/steps").and_then(Value::as_array).map(Vec::len);
     assert_eq!((entries(&ramp).len(), steps), (1, Some(2)), "{ramp}");
     let report = fs::read_to_string(suite.path("out/report.md")).expect("the report");
-    assert!(report.contains("## open\n") && report.contains("| rung | knee |"), "{report}");
+    assert!(report.contains("| rung | knee |"), "{report}");
+    let (_, open) = report.split_once("## open\n\n- ").expect("a comparison and its conditions");
+    let conditions: Vec<&str> = open.lines().take_while(|line| !line.is_empty()).collect();
+    for (line, part) in conditions.iter().zip(["; rounds: 1", " CPUs, Linux ", "Servers: corecast "]) {
+        assert!(line.contains(part), "{line}");
+    }
+    assert_eq!(conditions.len(), 3, "{report}");
     let page = fs::read_to_string(suite.path("out/report.html")).expect("the page");
     assert!(page.contains("Corecast measured: out"), "{page}");
 }

@@ -32,10 +32,11 @@ fn ranged(load: &Load) -> [Metric; 3] {
 impl fmt::Display for Results {
     /// Writes a table for each load, with ranges if there are several rounds, and the remarks on the runs.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(run) = self.first_run() else { return Ok(()) };
-        write_conditions(run, self.rounds(), out)?;
-        let names = Names::new(&self.entries, out)?;
-        write_versions(&self.entries, &names, out)?;
+        let Some(names) = self.write_head(out)? else { return Ok(()) };
+        writeln!(
+            out,
+            "Medians of the rounds; CPU: of the server, per delivery; ×: of the reference's; rate: deliveries/s."
+        )?;
         let curve = self.curve();
         if let Some(curve) = &curve {
             curve.write(&names, out)?;
@@ -72,6 +73,26 @@ impl fmt::Display for Results {
 }
 
 impl Results {
+    /// The conditions of the figures, a line each: the load, the machine, and the versions of the servers.
+    pub fn conditions_text(&self) -> String {
+        struct Conditions<'a>(&'a Results);
+        impl fmt::Display for Conditions<'_> {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write_head(out).map(drop)
+            }
+        }
+        Conditions(self).to_string()
+    }
+
+    /// Writes the conditions of the figures, and returns the names of the contestants.
+    fn write_head(&self, out: &mut fmt::Formatter<'_>) -> Result<Option<Names>, fmt::Error> {
+        let Some(run) = self.first_run() else { return Ok(None) };
+        write_conditions(run, self.rounds(), out)?;
+        let names = Names::new(&self.entries, out)?;
+        write_versions(&self.entries, &names, out)?;
+        Ok(Some(names))
+    }
+
     fn medians(&self, load: &Load, entries: &[&Entry], names: &Names) -> Vec<Vec<String>> {
         let divided = divided(load);
         let mut header = vec![String::new()];
@@ -156,8 +177,7 @@ pub(crate) fn conditions(run: &Run) -> [String; 2] {
 fn write_conditions(run: &Run, rounds: usize, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     let [load, machine] = conditions(run);
     writeln!(out, "{load}; rounds: {rounds}")?;
-    writeln!(out, "{machine}")?;
-    writeln!(out, "Medians of the rounds; CPU: of the server, per delivery; ×: of the reference's; rate: deliveries/s.")
+    writeln!(out, "{machine}")
 }
 
 /// Writes the versions of the servers' programs: once, if it is the same for all that were asked.

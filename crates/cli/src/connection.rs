@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use corecast_client::{Client, Error, Options, ReconnectOptions, ReconnectingClient};
+use corecast_client::{Error, Options, ReconnectOptions, ReconnectingClient};
 use corecast_wire::{ChannelName, InvalidChannel};
 
 use crate::settings::{GREATEST_FRAME, LEAST_FRAME, LONGEST_WAIT};
@@ -46,20 +46,15 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects.
-    ///
-    /// # Errors
-    /// No usable server answers at the address. The user has to fix that first.
-    pub(crate) fn open(&self) -> Result<Client, SetupError> {
-        Client::connect(self.address.as_str(), &self.options()).map_err(|error| self.unreachable(&error))
-    }
-
     /// Connects, and makes as many attempts to reconnect as the options say.
     ///
     /// # Errors
-    /// The same as those of [`open`](Self::open).
-    pub(crate) fn open_again(&self, reconnect: ReconnectOptions) -> Result<ReconnectingClient, SetupError> {
-        ReconnectingClient::connect(&self.address, self.options(), reconnect).map_err(|error| self.unreachable(&error))
+    /// No usable server answers at the address. The user has to fix that first.
+    pub(crate) fn open(&self, reconnect: ReconnectOptions) -> Result<ReconnectingClient, SetupError> {
+        ReconnectingClient::connect(&self.address, self.options(), reconnect).map_err(|error| {
+            let address = &self.address;
+            SetupError(format!("cannot connect to {address} (--address names another server): {error}"))
+        })
     }
 
     fn options(&self) -> Options {
@@ -69,11 +64,6 @@ impl Connection {
             .with_answer_timeout(timeout)
             .with_write_timeout(timeout)
             .with_max_frame(u32::try_from(self.max_frame.0).expect("parsed as at most GREATEST_FRAME"))
-    }
-
-    fn unreachable(&self, error: &Error) -> SetupError {
-        let address = &self.address;
-        SetupError(format!("cannot connect to {address} (--address names another server): {error}"))
     }
 
     /// Returns the time for which the server may make no progress.

@@ -105,10 +105,22 @@ The exit code is 0 once the server has accepted everything. The total time is no
 or acknowledges something within every --timeout. Otherwise the exit code is 1, and one line on standard error says \
 how many messages the server is known to have accepted.
 
+With --reconnect the end of a connection, or a server that takes and acknowledges nothing for --timeout, is a line on \
+standard error with the reason and the delay before the next attempt; 'connected again' follows. Each message has one of \
+three fates:
+
+    held              it was not sent, or not as a whole: it is sent over the next connection
+    acknowledged      the server has accepted it: it is never sent again
+    unacknowledged    it may have been accepted: it is counted, or sent again with --resend
+
+Messages keep their order. If the input ends while there is no connection, and nothing is held or to be sent again, \
+'corecast pub' ends without connecting again.
+
 Examples:
     echo hello | corecast pub lobby
     corecast pub lobby --message 'two words' --message more --ack
-    tail -F app.log | corecast pub --address 10.0.0.1:7070 logs";
+    tail -F app.log | corecast pub --address 10.0.0.1:7070 logs
+    tail -F app.log | corecast pub --reconnect --resend --ack logs";
 
 const SUB_HELP: &str = "\
 Each message is written unchanged, followed by a line feed. On a terminal, control characters other than line \

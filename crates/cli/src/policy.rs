@@ -43,6 +43,11 @@ pub(crate) struct PolicySettings {
         value_parser = corecast_command::one_of(corecast_engine::Handoff::ALL)
     )]
     handoff: Option<corecast_engine::Handoff>,
+
+    /// Refused with the reason, as the policies are that go with it.
+    #[cfg(not(feature = "baselines"))]
+    #[arg(long, env = "CORECAST_HANDOFF", value_name = "WRITER", hide = true)]
+    handoff: Option<String>,
 }
 
 /// Returns a parser of policies. The help names those of this build; [`PolicySettings::apply`] reports why another is
@@ -60,12 +65,13 @@ impl PolicySettings {
     pub(crate) fn apply(&self, config: &mut Config) -> Result<(), SetupError> {
         let policy = self.policy;
         if !PolicyKind::AVAILABLE.contains(&policy) {
-            return Err(SetupError(format!(
-                "--policy {policy} has a shared registry, and this build has sharded alone: build corecast with its \
-                 default features, or with --features baselines"
-            )));
+            return Err(not_built(&format!("--policy {policy} has a shared registry")));
         }
         config.policy = policy;
+        #[cfg(not(feature = "baselines"))]
+        if self.handoff.is_some() {
+            return Err(not_built("--handoff is for the policies with a shared registry"));
+        }
         #[cfg(feature = "baselines")]
         {
             if policy == PolicyKind::Sharded && self.handoff.is_some() {
@@ -77,6 +83,14 @@ impl PolicySettings {
         }
         Ok(())
     }
+}
+
+/// The refusal of what only a build with the baselines has.
+fn not_built(reason: &str) -> SetupError {
+    SetupError(format!(
+        "{reason}, and this build has sharded alone: build corecast with its default features, or with --features \
+         baselines"
+    ))
 }
 
 #[cfg(all(test, feature = "baselines"))]

@@ -59,7 +59,7 @@ pub(crate) struct Arguments {
 /// Prints messages until the count is reached, the connection ends or the reader is gone.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let attempts = if arguments.reconnect { None } else { Some(0) };
-    let mut client = arguments.connection.open_again(ReconnectOptions::default().with_attempts(attempts))?;
+    let mut client = arguments.connection.open(ReconnectOptions::default().with_attempts(attempts))?;
     let publisher = Arc::new(Mutex::new(client.publisher()));
     end_with_reader(Arc::clone(&publisher))?;
     let lag = arguments.lag.map(|lag| match lag {

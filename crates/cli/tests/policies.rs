@@ -30,8 +30,15 @@ fn a_policy_that_the_build_lacks_is_refused_with_the_way_to_have_it() {
         let complaint = refused.complaint(2);
         assert!(complaint.contains(&expected) && complaint.contains("--features baselines"), "{complaint}");
     }
-    let refused = Process::start(BINARY, ["serve", "--handoff", "owner"]).finish(Deadline::start());
-    assert!(refused.complaint(2).contains("--handoff"), "{refused:?}");
+    // As `corecast-bench compare --policies mutex+owner` starts a server.
+    for (arguments, reason) in [
+        (&["--policy", "mutex", "--handoff", "owner"][..], "--policy mutex has a shared registry"),
+        (&["--handoff", "owner"], "--handoff is for the policies with a shared registry"),
+    ] {
+        let refused = Process::start(BINARY, [&["serve"], arguments].concat()).finish(Deadline::start());
+        let complaint = refused.complaint(2);
+        assert!(complaint.starts_with(reason) && complaint.contains("--features baselines"), "{complaint}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use corecast_engine::{Config, PolicyKind, Protocol};
 use corecast_testkit::LocalServer;
 use corecast_wire::Code;
 use corecast_wire::native::{Frame, Reason, Subscribe};
+use rustix::event::{PollFd, PollFlags, poll};
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -311,6 +312,77 @@ fn nobody_there_is_told_at_once_on_the_first_connection() {
     let (address, server) = serve_in_turn(Vec::new());
     server.join().unwrap();
     assert!(matches!(ReconnectingClient::connect(&address, common::options(), hasty()), Err(Error::Io(_))));
+}
+
+/// Returns the next event for a program that waits with `poll`.
+fn polled(client: &mut ReconnectingClient) -> Event {
+    let deadline = Instant::now() + common::DEADLINE;
+    loop {
+        if let Some(event) = client.try_next_event().unwrap() {
+            return event;
+        }
+        let now = Instant::now();
+        assert!(now < deadline, "no event");
+        let wait = client.next_attempt().unwrap_or(deadline).saturating_duration_since(now);
+        let mut socket: Vec<PollFd<'_>> =
+            client.socket().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).into_iter().collect();
+        poll(&mut socket, Some(&wait.try_into().unwrap())).unwrap();
+    }
+}
+
+#[test]
+fn a_program_that_polls_gets_the_events_of_all_connections() {
+    let (mut client, server) = connected(
+        hasty(),
+        vec![
+            script(|peer| {
+                peer.expect(&publish("a", b"nothing came by now", None));
+                peer.send_all(&[message("a", b"1"), message("a", b"2"), Frame::Ping(b"alive?")]);
+                peer.expect(&Frame::Pong(b"alive?"));
+            }),
+            script(|peer| {
+                peer.send(&message("a", b"3"));
+                peer.expect_end();
+            }),
+        ],
+    );
+    assert_eq!(client.try_next_event().unwrap(), None);
+    assert!(client.socket().is_some() && client.next_attempt().is_none());
+    client.publish("a", b"nothing came by now").unwrap();
+    assert_eq!(polled(&mut client), came("a", b"1"));
+    assert_eq!(client.try_next_event().unwrap(), Some(came("a", b"2")), "it was read already");
+    assert!(lost(polled(&mut client)).0.is_some(), "the PING was answered on the way");
+    assert!(client.socket().is_none() && client.next_attempt().is_some());
+    assert_eq!(polled(&mut client), reconnected(1, 0));
+    assert_eq!(polled(&mut client), came("a", b"3"));
+    drop(client);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_connection_that_is_abandoned_is_replaced() {
+    let (mut client, server) = connected(
+        hasty().with_resend_unacknowledged(true),
+        vec![
+            script(|peer| {
+                peer.expect(&publish("a", b"1", Some(1)));
+                peer.expect_end();
+            }),
+            script(|peer| {
+                peer.expect(&publish("a", b"1", Some(1)));
+                peer.send(&Frame::Published { token: 1 });
+                peer.expect_end();
+            }),
+        ],
+    );
+    client.publish_with("a", b"1", ACKNOWLEDGE).unwrap();
+    client.abandon();
+    assert!(!client.is_connected());
+    assert_eq!(lost(client.next_event().unwrap()).1, []);
+    assert_eq!(client.next_event().unwrap(), reconnected(1, 1));
+    assert_eq!(client.next_event().unwrap(), Event::Published { token: 1 });
+    drop(client);
+    server.join().unwrap();
 }
 
 /// Returns a configuration of one shard whose native listener is at `address`.

@@ -142,6 +142,22 @@ impl Process {
         rustix::process::kill_process(pid, signal).expect("the child is there");
     }
 
+    /// Sends SIGSTOP, and waits until none of the child's threads runs. SIGCONT lets it go on.
+    ///
+    /// # Panics
+    /// If it has been reaped, or a thread still runs at the deadline.
+    pub fn suspend(&self, deadline: Deadline) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.id());
+        let is_stopped = |task: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).expect("a thread");
+            stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
+        };
+        wait_until(deadline, "all threads to stop", || {
+            std::fs::read_dir(&tasks).expect("a process").all(|task| is_stopped(task.expect("a thread")))
+        });
+    }
+
     /// Waits for the child's end.
     ///
     /// # Panics

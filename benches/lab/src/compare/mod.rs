@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use corecast_command::counted;
 use corecast_loadgen::{self as loadgen, Comparison, Contestant, Origin, Plan, ServerProcess};
 use corecast_report::{Entry, Results, Run};
 
@@ -157,10 +156,7 @@ fn mostly_left_out(entry: &Entry) -> Option<String> {
     let few = !entry.mostly_usable() && all > 0;
     few.then(|| {
         let Entry { name, load, .. } = entry;
-        format!(
-            "\n{name}, {load}: {used} of {} are usable, too few for a result (--keep-invalid uses all)\n",
-            counted(all, "round")
-        )
+        format!("\n{name}, {load}: usable rounds: {used} of {all}, too few for a result (--keep-invalid uses all)\n")
     })
 }
 

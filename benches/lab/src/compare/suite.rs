@@ -211,7 +211,7 @@ fn write_report(out: &Path, comparisons: &[Comparison]) -> anyhow::Result<()> {
         return Ok(());
     }
     let experiments = report::experiments(&files, None)?;
-    OutputFile::open(&out.join("report.md"))?.write(&report::text(&experiments, true)?)?;
+    OutputFile::open(&out.join("report.md"))?.write(&report::markdown_page(&experiments)?)?;
     let title = out.file_name().map(|name| format!("Corecast measured: {}", name.to_string_lossy()));
     OutputFile::open(&out.join("report.html"))?.write(&report::html(&experiments, title.as_deref()))?;
     print(&format!("\nThe results are in {}.\n", out.display()))

@@ -2,8 +2,10 @@
 
 use crate::Error;
 use crate::protocol::Inbox;
-use std::io::{ErrorKind, Read};
+use rustix::net::{RecvFlags, recv};
+use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// A socket and the inbox for its bytes.
@@ -40,7 +42,18 @@ impl Reader {
             self.stream.set_read_timeout(timeout)?;
             self.armed = timeout;
         }
-        match self.stream.read(&mut self.scratch) {
+        let read = self.stream.read(&mut self.scratch);
+        self.take(read, awaited)
+    }
+
+    /// One read of what is here, without waiting for it.
+    pub(crate) fn receive_now(&mut self, awaited: &'static str) -> Result<(), Error> {
+        let read = recv(&self.stream, &mut self.scratch[..], RecvFlags::DONTWAIT);
+        self.take(read.map(|(len, _)| len).map_err(io::Error::from), awaited)
+    }
+
+    fn take(&mut self, read: io::Result<usize>, awaited: &'static str) -> Result<(), Error> {
+        match read {
             Ok(0) => self.inbox.disconnect(),
             Ok(len) => self.inbox.push(&self.scratch[..len]),
             Err(error) => match error.kind() {
@@ -53,5 +66,10 @@ impl Reader {
             },
         }
         Ok(())
+    }
+
+    /// The socket.
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }

@@ -3,8 +3,9 @@
 use super::reader::deadline;
 use super::subscriber::SHORTEST_WAIT;
 use crate::protocol::{Recovery, Step};
-use crate::{Client, Error, Event, Options, PublishOptions, Publisher, ReconnectOptions, error};
+use crate::{Client, Error, Event, Options, PublishOptions, Publisher, ReconnectOptions, Subscriber, error};
 use corecast_wire::native::Lag;
+use std::os::fd::BorrowedFd;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -103,11 +104,12 @@ impl ReconnectingClient {
     /// continue across connections. Connects first if the connection is known to have ended.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`], [`Error::BufferFull`] (too many unacknowledged messages), [`Error::QueueFull`] (too
-    /// many events not taken): nothing was sent. The error of the last attempt: no further attempt is made. Any other
-    /// error: the connection ended, the server may or may not have accepted the message, and it is not sent again; the
-    /// next call connects. With [`ReconnectOptions::resend_unacknowledged`] a message that asks for an acknowledgement
-    /// is kept for the next connection instead, and this is not an error.
+    /// [`Error::InvalidArgument`], [`Error::BufferFull`] (too many unacknowledged messages), [`Error::QueueFull`] (too many
+    /// events not taken): nothing was sent. The error of the last attempt: no further attempt is made. Any other error: the
+    /// connection ended before the message was written whole, so the server has not accepted it, and it is not sent again; the next
+    /// call connects.
+    /// With [`ReconnectOptions::resend_unacknowledged`] a message that asks for an acknowledgement is kept for the next
+    /// connection instead, and this is not an error.
     pub fn publish_with(
         &mut self,
         channel: &str,
@@ -154,7 +156,7 @@ impl ReconnectingClient {
     pub fn next_event(&mut self) -> Result<Event, Error> {
         loop {
             // Without a deadline, the result is an event or an error.
-            if let Some(event) = self.event_before(None)? {
+            if let Some(event) = self.event_before(None, |subscriber| subscriber.event_before(None))? {
                 return Ok(event);
             }
         }
@@ -166,7 +168,49 @@ impl ReconnectingClient {
     /// # Errors
     /// The same as those of [`next_event`](Self::next_event).
     pub fn next_event_within(&mut self, timeout: Duration) -> Result<Option<Event>, Error> {
-        self.event_before(deadline(timeout.max(SHORTEST_WAIT)))
+        let deadline = deadline(timeout.max(SHORTEST_WAIT));
+        self.event_before(deadline, |subscriber| subscriber.event_before(deadline))
+    }
+
+    /// The next event that is here, or none: for a program that waits for other things too, with `poll` on
+    /// [`socket`](Self::socket) until [`next_attempt`](Self::next_attempt). An attempt to connect whose time has come is made
+    /// and finished: it may last for [`Options::connect_timeout`] and [`Options::answer_timeout`].
+    ///
+    /// # Errors
+    /// As [`next_event`](Self::next_event).
+    ///
+    /// ```no_run
+    /// # use corecast_client::{Error, ReconnectingClient};
+    /// # fn wait(client: &ReconnectingClient) {}
+    /// # fn serve(mut client: ReconnectingClient) -> Result<(), Error> {
+    /// loop {
+    ///     while let Some(event) = client.try_next_event()? {
+    ///         println!("{event:?}");
+    ///     }
+    ///     // Polls the socket, if there is one, and what else the program waits for.
+    ///     wait(&client);
+    /// }
+    /// # }
+    /// ```
+    pub fn try_next_event(&mut self) -> Result<Option<Event>, Error> {
+        self.event_before(Some(Instant::now()), Subscriber::event_now)
+    }
+
+    /// The socket of the present connection; none between two connections. Only for `poll`: take every event before, since
+    /// an event that was read already does not make the socket readable.
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.client.as_ref().map(|client| client.subscriber.socket())
+    }
+
+    /// The time of the next attempt to connect; none while there is a connection, and when no further attempt is made.
+    pub fn next_attempt(&self) -> Option<Instant> {
+        self.recovery.next_attempt()
+    }
+
+    /// Ends the connection as one that has failed, for example because the server makes no progress. The next call that
+    /// needs a connection makes a new one.
+    pub fn abandon(&mut self) {
+        self.lose(&Error::TimedOut { awaited: "progress of the server" });
     }
 
     /// Returns a publisher over the current connection, for another thread; `None` between two connections. It ends
@@ -188,7 +232,12 @@ impl ReconnectingClient {
         self.client.map_or(Err(Error::Disconnected), Client::close)
     }
 
-    fn event_before(&mut self, deadline: Option<Instant>) -> Result<Option<Event>, Error> {
+    /// The next event, which `receive` takes from the connection. An attempt to connect begins by the deadline.
+    fn event_before(
+        &mut self,
+        deadline: Option<Instant>,
+        receive: impl Fn(&mut Subscriber) -> Result<Event, Error>,
+    ) -> Result<Option<Event>, Error> {
         loop {
             if let Some(event) = self.recovery.pop() {
                 return Ok(Some(event));
@@ -199,7 +248,7 @@ impl ReconnectingClient {
             }
             connected?;
             let Some(client) = &mut self.client else { return Ok(None) };
-            match client.subscriber.event_before(deadline) {
+            match receive(&mut client.subscriber) {
                 Ok(event) => {
                     self.recovery.observe(&event);
                     return Ok(Some(event));

@@ -7,6 +7,7 @@ use crate::protocol::{Patience, Progress, Request, Wait};
 use crate::{Event, Options};
 use corecast_wire::Code;
 use corecast_wire::native::{Frame, Lag, Reason, Subscribe};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -172,13 +173,27 @@ impl Subscriber {
     }
 
     pub(super) fn event_before(&mut self, deadline: Option<Instant>) -> Result<Event, Error> {
+        self.event(|reader| reader.receive(deadline, "event"))
+    }
+
+    /// The next event, if it is here.
+    pub(super) fn event_now(&mut self) -> Result<Event, Error> {
+        self.event(|reader| reader.receive_now("event"))
+    }
+
+    fn event(&mut self, mut receive: impl FnMut(&mut Reader) -> Result<(), Error>) -> Result<Event, Error> {
         loop {
             if let Some(event) = self.reader.inbox.pop() {
                 return Ok(event);
             }
             self.reader.inbox.check_open()?;
-            self.receive(deadline, "event")?;
+            receive(&mut self.reader)?;
+            self.answer_pings();
         }
+    }
+
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.reader.socket()
     }
 
     /// Takes the events that were received but not returned, because nothing more will come.

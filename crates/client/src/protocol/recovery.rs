@@ -102,6 +102,14 @@ impl Recovery {
         }
     }
 
+    /// Returns the time of the next attempt to connect, if there will be one.
+    pub(crate) fn next_attempt(&self) -> Option<Instant> {
+        match self.state {
+            State::Waiting { until } => Some(until),
+            State::Connected { .. } | State::Ended(_) => None,
+        }
+    }
+
     /// Takes the next event of an earlier connection, or of the change from one connection to another.
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
