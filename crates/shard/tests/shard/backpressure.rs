@@ -1,7 +1,7 @@
 //! Publishers that are not read while the other shards or the flush have to catch up.
 
 use crate::harness::{Driver, PING, Settings, join, publish, settle, shards};
-use corecast_fanout::Limits;
+use corecast_fanout::FanoutLimits;
 use corecast_shard::{MailboxMessage, Mailboxes as _, Step};
 
 #[test]
@@ -46,7 +46,8 @@ fn a_connection_whose_last_read_published_nothing_is_not_paused() {
 
 #[test]
 fn a_saturated_shard_reads_no_publisher_and_receives_no_message() {
-    let settings = Settings { fanout: Limits { log_bytes: 100, ..Limits::default() }, ..Settings::default() };
+    let settings =
+        Settings { fanout: FanoutLimits { log_bytes: 100, ..FanoutLimits::default() }, ..Settings::default() };
     let mut shard = Driver::alone(&settings);
     let subscribers: Vec<_> = (0..5).map(|_| shard.join("news")).collect();
     let (mut publisher, mut other) = (shard.greeted(), shard.greeted());

@@ -3,7 +3,7 @@
 use crate::harness::{Client, Driver, Readable as _, Settings, plain};
 use corecast_session::Native;
 use corecast_shard::{ConnectionState, Received};
-use corecast_wire::{Code, Limits};
+use corecast_wire::{Code, FrameLimits};
 
 #[test]
 fn a_connection_over_the_limit_is_refused_with_code_210() {
@@ -14,7 +14,7 @@ fn a_connection_over_the_limit_is_refused_with_code_210() {
         clients.push(shard.native());
     }
     assert!(shard.shard.is_full());
-    let mut refusal = shard.shard.refuse(&Native::new(Limits::NATIVE));
+    let mut refusal = shard.shard.refuse(&Native::new(FrameLimits::NATIVE));
     assert_eq!(Native::read(&mut refusal), ["close 210"]);
     let stats = shard.shard.stats();
     assert_eq!((stats.accepted, stats.closed[&Code::Full], shard.shard.connection_count()), (2, 1, 2));

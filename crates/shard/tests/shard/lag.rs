@@ -1,13 +1,13 @@
 //! Subscribers that are behind by more than the log holds.
 
 use crate::harness::{Client, Driver, Observed, Settings, millis, publish, seconds, subscribe_or_skip};
-use corecast_fanout::Limits;
+use corecast_fanout::FanoutLimits;
 use corecast_session::Native;
 use corecast_shard::{State, Step};
 use corecast_wire::Code;
 
 fn settings() -> Settings {
-    Settings { fanout: Limits { log_bytes: 200, ..Limits::default() }, ..Settings::default() }
+    Settings { fanout: FanoutLimits { log_bytes: 200, ..FanoutLimits::default() }, ..Settings::default() }
 }
 
 /// A stalled subscriber that has not had the first message, and a publisher.

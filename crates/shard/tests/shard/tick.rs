@@ -4,7 +4,7 @@ use crate::harness::{
     Access, Driver, Observed, PING, Settings, acknowledged, join, plain, plain_encoded, publish, settle, shards,
     subscribe,
 };
-use corecast_fanout::Limits;
+use corecast_fanout::FanoutLimits;
 use corecast_session::End;
 use corecast_shard::{ConnectionState, MAX_MAILBOX_MESSAGES, MailboxMessage, Mailboxes as _, Received, State, Step};
 use corecast_wire::Code;
@@ -79,7 +79,8 @@ fn ended_connections_are_closed_at_the_end_of_the_tick() {
 
 #[test]
 fn the_flush_posts_what_it_has_for_other_shards() {
-    let settings = Settings { fanout: Limits { log_bytes: 100, ..Limits::default() }, ..Settings::default() };
+    let settings =
+        Settings { fanout: FanoutLimits { log_bytes: 100, ..FanoutLimits::default() }, ..Settings::default() };
     let [mut here, mut there] = shards(&settings);
     let slow = join(&mut [&mut here, &mut there], "news");
     slow.transport.stall();

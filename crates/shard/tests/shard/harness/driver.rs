@@ -9,7 +9,7 @@ use corecast_fanout::{ConnectionId, ShardId};
 use corecast_session::{Codec, End, Native, Session};
 use corecast_shard::{ConnectionState, Disconnect, Mailboxes as _, Received, Shard, ShardEffect, State, Step, Turn};
 use corecast_wire::native::Frame;
-use corecast_wire::{Code, Limits};
+use corecast_wire::{Code, FrameLimits};
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Duration;
@@ -98,7 +98,7 @@ impl Driver {
 
     /// Accepts a connection whose client says nothing yet.
     pub(crate) fn native(&mut self) -> Client<Native> {
-        self.connect(Native::new(Limits::NATIVE))
+        self.connect(Native::new(FrameLimits::NATIVE))
     }
 
     /// A client behind the handshake.

@@ -2,7 +2,7 @@
 
 use corecast_session::{Native, Plain, Session};
 use corecast_wire::native::{Decoder, Frame, Lag, Publish, Reason, Subscribe, encode};
-use corecast_wire::{ChannelName, Decode, Limits, Step, plain};
+use corecast_wire::{ChannelName, Decode, FrameLimits, Step, plain};
 use std::borrow::Cow;
 
 pub(crate) const HELLO: Frame<'static> = Frame::Hello { version: 1 };
@@ -48,7 +48,7 @@ fn name(channel: &str) -> ChannelName<'_> {
 
 /// The session of a plain listener, whose channel is "news".
 pub(crate) fn plain() -> Plain {
-    Plain { channel: PLAIN_CHANNEL.into(), limits: Limits::PLAIN, lag: None }
+    Plain { channel: PLAIN_CHANNEL.into(), limits: FrameLimits::PLAIN, lag: None }
 }
 
 pub(crate) fn plain_encoded(payload: &str) -> Vec<u8> {
@@ -65,13 +65,13 @@ pub(crate) trait Readable: Session {
 
 impl Readable for Native {
     fn read(bytes: &mut Vec<u8>) -> Vec<String> {
-        read_frames(&Decoder::new(Limits::NATIVE), bytes, |frame| in_words(&frame))
+        read_frames(&Decoder::new(FrameLimits::NATIVE), bytes, |frame| in_words(&frame))
     }
 }
 
 impl Readable for Plain {
     fn read(bytes: &mut Vec<u8>) -> Vec<String> {
-        read_frames(&plain::Decoder { limits: Limits::PLAIN }, bytes, |payload| text(payload).into_owned())
+        read_frames(&plain::Decoder { limits: FrameLimits::PLAIN }, bytes, |payload| text(payload).into_owned())
     }
 }
 

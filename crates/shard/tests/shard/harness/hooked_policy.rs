@@ -3,7 +3,7 @@
 use super::Transport;
 use corecast_fanout::policy::{Hooks, Sharded};
 use corecast_fanout::{
-    Backlog, ConnectionId, Counters, Effect, Encoding, Item, Lag, Policy, Publication, ShardBatch, ShardId,
+    Backlog, ConnectionId, Counters, Effect, Encoding, Item, LagRule, Policy, Publication, ShardBatch, ShardId,
     TooManySubscriptions,
 };
 use corecast_session::Codec;
@@ -52,7 +52,7 @@ impl Policy<Transport> for HookedPolicy {
         fn answer(&mut; id: ConnectionId, frame: &[u8]);
         fn pending_bytes(&; id: ConnectionId) -> usize;
         fn backlog(&; id: ConnectionId) -> Backlog;
-        fn subscribe_with(&mut; id: ConnectionId, channel: &str, lag: Option<Lag>, answer: &[u8])
+        fn subscribe_with(&mut; id: ConnectionId, channel: &str, lag: Option<LagRule>, answer: &[u8])
             -> Result<(), TooManySubscriptions>;
         fn awaits_subscription(&; id: ConnectionId) -> bool;
         fn unsubscribe(&mut; id: ConnectionId, channel: &str, answer: &[u8]);

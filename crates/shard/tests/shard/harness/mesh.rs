@@ -79,7 +79,7 @@ impl Mailboxes for Mesh {
     type Item = Item;
     type Request = Request;
 
-    fn put(&mut self, to: ShardId, message: ShardMessage<Item>) -> Result<(), ShardMessage<Item>> {
+    fn post(&mut self, to: ShardId, message: ShardMessage<Item>) -> Result<(), ShardMessage<Item>> {
         assert_ne!(to, self.own, "no shard posts to itself");
         if !self.has_room(to) {
             self.accesses.push(Access::Refused(to));

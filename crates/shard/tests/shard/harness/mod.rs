@@ -28,7 +28,7 @@ pub(crate) const SWEEP: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) limits: ShardLimits,
-    pub(crate) fanout: corecast_fanout::Limits,
+    pub(crate) fanout: corecast_fanout::FanoutLimits,
     /// Messages that a mailbox holds.
     pub(crate) mailbox: usize,
     /// The time for which a connection may be silent.
@@ -64,7 +64,7 @@ impl Default for Settings {
                 drain_timeout: seconds(5),
                 sweep_interval: SWEEP,
             },
-            fanout: corecast_fanout::Limits::default(),
+            fanout: corecast_fanout::FanoutLimits::default(),
             mailbox: 1_000,
             idle_timeout: Duration::ZERO,
             seed: 7,
