@@ -90,7 +90,7 @@ impl Mailboxes for Mesh {
         Ok(())
     }
 
-    fn take(&mut self) -> Option<Message> {
+    fn receive(&mut self) -> Option<Message> {
         let message = self.mailboxes.borrow_mut()[usize::from(self.own)].pop_front()?;
         self.accesses.push(Access::Received);
         Some(message)
