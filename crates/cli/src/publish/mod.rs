@@ -212,10 +212,12 @@ impl Publishing<'_> {
         }
         // An end of the writer is no input, but has to be read too.
         let is_readable = reads && !descriptors[0].revents().is_empty();
+        // What has come is looked at first: this process may have stood still for longer than the server.
+        let is_silent = connected && descriptors.last().is_some_and(|socket| socket.revents().is_empty());
         if is_readable && let Err(error) = self.input.read(&stdin) {
             self.end_input(anyhow::Error::new(error).context("cannot read standard input"));
         }
-        if connected && self.count.unacknowledged() > 0 {
+        if is_silent && self.count.unacknowledged() > 0 {
             let unsent = self.client.publisher().and_then(|publisher| publisher.unsent_bytes());
             if self.progress.is_missing(Instant::now(), unsent) {
                 self.client.abandon();
