@@ -62,7 +62,7 @@ impl Bystanders {
 
 /// Returns a frame with any content and a correct checksum.
 fn checked(content: &[u8]) -> Vec<u8> {
-    // An encoded PING of the same content length has a header to put the right numbers into.
+    // A frame is its length, its checksum and the content.
     let mut frame = u32::try_from(content.len() + 4).expect("small").to_be_bytes().to_vec();
     frame.extend_from_slice(&crc32fast::hash(content).to_be_bytes());
     frame.extend_from_slice(content);

@@ -25,7 +25,7 @@ pub(crate) enum Mutation {
     PublishEchoes,
     /// Some messages are published to another channel.
     PublishMisroutes,
-    /// Some runs of messages from other shards are dropped.
+    /// Some encoded batches from other shards are dropped.
     MessagesLost,
     MessagesDoubled,
     /// Another shard's batch is read from its end.
