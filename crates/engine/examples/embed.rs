@@ -1,4 +1,4 @@
-//! A server inside a program, which subscribes, publishes and stops it.
+//! A program with a server inside: it subscribes, publishes and stops the server.
 //!
 //! ```text
 //! cargo run -p corecast-engine --example embed
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     publisher.close()?;
 
-    // What was published is delivered, and every client is told, before `wait` returns.
+    // Before `wait` returns, everything published is delivered and every client is told the reason.
     server.stop();
     if let Event::Closed { text, .. } = subscriber.next_event()? {
         println!("the server says: {text}");

@@ -1,4 +1,4 @@
-//! What a server is told at its start.
+//! The configuration of a server.
 
 #[cfg(feature = "baselines")]
 use corecast_baselines::Handoff;
@@ -24,30 +24,31 @@ macro_rules! setters {
     };
 }
 
-/// Everything that a server needs to know. [`Server::builder`](crate::Server::builder) makes one on the way.
+/// The complete configuration of a server. [`Server::builder`](crate::Server::builder) builds one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Where to listen; at least one.
+    /// The addresses to listen on; at least one.
     pub listeners: Vec<Listener>,
-    /// The CPU of each shard: as many shards as entries. One CPU may have several.
+    /// The CPU of each shard, one entry per shard. Several shards may share a CPU.
     pub cpus: Vec<usize>,
-    /// How a message finds its subscribers.
+    /// The policy, which finds the subscribers of a message.
     pub policy: PolicyKind,
-    /// Who writes, where the registry is shared; `None` is `Direct`. With `Sharded`, anything but `None` is an error.
+    /// The thread that writes, where the registry is shared; `None` is `Direct`. With `Sharded`, anything but `None` is an
+    /// error.
     #[cfg(feature = "baselines")]
     pub handoff: Option<Handoff>,
     /// The bounds.
     pub limits: Limits,
     /// Settings whose defaults were measured.
     pub tuning: Tuning,
-    /// Whether SIGTERM and SIGINT stop the server. They are blocked in the calling thread then. The second of them
-    /// has its default effect: it ends the process at once.
+    /// True if SIGTERM and SIGINT stop the server. The calling thread then blocks both signals. The second signal has its
+    /// default effect: it ends the process at once.
     pub stop_on_signals: bool,
 }
 
 impl Config {
-    /// The defaults, for these listeners and CPUs.
+    /// Creates a configuration with the defaults, for these listeners and CPUs.
     pub fn new(listeners: Vec<Listener>, cpus: Vec<usize>) -> Self {
         Self {
             listeners,
@@ -71,7 +72,7 @@ setters!(Config {
     stop_on_signals / with_stop_on_signals: bool,
 });
 
-/// One address and what is spoken there.
+/// One address to listen on, and the protocol spoken there.
 ///
 /// ```
 /// use corecast_engine::{LagRule, Listener, Protocol};
@@ -82,21 +83,23 @@ setters!(Config {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Listener {
-    /// What is spoken.
+    /// The protocol.
     pub protocol: Protocol,
-    /// Where; port 0 lets the kernel pick one.
+    /// The address; port 0 lets the kernel pick a port.
     pub address: SocketAddr,
-    /// The channel of a `plain` listener; by default one of its own, `plain:<address>`. `None` for others.
+    /// The channel of a `plain` listener. By default the listener has a channel of its own, `plain:<address>`. `None` for
+    /// other protocols.
     pub channel: Option<String>,
-    /// What lagging means for the connections of a `plain` listener; by default they are closed. `None` for others.
+    /// The effect of lagging on the connections of a `plain` listener; by default they are closed. `None` for other
+    /// protocols.
     pub lag: Option<LagRule>,
-    /// How long a connection of a `plain` listener may send nothing; then it ends with code 207. By default, and at zero, for
-    /// ever. `None` for others: [`Limits::idle_timeout`] counts there.
+    /// The time for which a connection of a `plain` listener may send nothing; after it the connection ends with code 207.
+    /// Zero, the default, sets no limit. `None` for other protocols, for which [`Limits::idle_timeout`] applies.
     pub idle_timeout: Option<Duration>,
 }
 
 impl Listener {
-    /// A listener with the defaults of its protocol.
+    /// Creates a listener with the defaults of its protocol.
     pub fn new(protocol: Protocol, address: impl Into<SocketAddr>) -> Self {
         Self { protocol, address: address.into(), channel: None, lag: None, idle_timeout: None }
     }
@@ -109,20 +112,20 @@ setters!(Listener {
 });
 
 named! {
-    /// What is spoken on a listener.
+    /// The protocol of a listener.
     Protocol, "protocol" {
-        /// Length-prefixed payloads, each to every connection of the listener.
+        /// Length-prefixed payloads, each sent to every connection of the listener.
         Plain = "plain",
-        /// Channels, acknowledgements, gaps, codes.
+        /// Channels, acknowledgements, gaps and close codes.
         Native = "native",
     }
 }
 
 named! {
-    /// How a published message finds its subscribers: the engine's own way, and the baselines, which a build without the
-    /// feature `baselines` does not have.
+    /// The way in which a published message finds its subscribers: the engine's own, or a baseline. A build without the
+    /// feature `baselines` has no baselines.
     PolicyKind, "policy" {
-        /// One registry a shard, no lock; the owning shard writes, once per tick.
+        /// One registry per shard, no lock; the owning shard writes, once per tick.
         Sharded = "sharded",
         /// One registry behind a lock held for the whole fan-out; the publisher's thread writes.
         Mutex = "mutex",
@@ -130,11 +133,13 @@ named! {
         Snapshot = "snapshot",
         /// One registry behind a spin lock that yields; the publisher's thread writes.
         SubjectorSpin = "subjector-spin",
-        /// One registry behind an asynchronous lock, first come, first served; the publisher's thread writes.
+        /// One registry behind a fair asynchronous lock, which serves callers in order of arrival; the publisher's thread
+        /// writes.
         SubjectorMutex = "subjector-mutex",
         /// One registry on a thread of its own, to which each fan-out goes as a task; that thread writes.
         SubjectorPortal = "subjector-portal",
-        /// One registry, and whoever is in does the fan-outs of those who come; that thread writes.
+        /// One registry. The thread that is in it also does the fan-outs of the threads that arrive meanwhile; that thread
+        /// writes.
         SubjectorAlone = "subjector-alone",
         /// One registry on a thread of its own, to which each fan-out is a message; that thread writes.
         SubjectorChannel = "subjector-channel",
@@ -142,50 +147,50 @@ named! {
 }
 
 impl PolicyKind {
-    /// The policies that this build has.
+    /// The policies in this build.
     pub const AVAILABLE: &'static [Self] = if cfg!(feature = "baselines") { Self::ALL } else { &[Self::Sharded] };
 }
 
 named! {
-    /// How firmly a shard's thread is bound to its CPU.
+    /// The strength of the binding between a shard's thread and its CPU.
     Affinity, "affinity" {
-        /// It is pinned, but may run on the CPUs of all shards while something else makes it wait for its own.
+        /// The thread is pinned, but may run on the CPUs of all shards while it has to wait for its own.
         Soft = "soft",
-        /// It is pinned.
+        /// The thread is pinned.
         Hard = "hard",
     }
 }
 
 named! {
-    /// How the kernel schedules a shard's thread beside others on its CPU.
+    /// The kernel's scheduling of a shard's thread next to other threads on its CPU.
     Scheduling, "scheduling policy" {
-        /// `SCHED_BATCH`: when it wakes, it does not preempt what runs.
+        /// `SCHED_BATCH`: the thread does not preempt the running thread when it wakes.
         Batch = "batch",
-        /// As the thread was that started the server, commonly `SCHED_OTHER`.
+        /// The policy of the thread that started the server, commonly `SCHED_OTHER`.
         Other = "other",
     }
 }
 
 named! {
-    /// What happens to a connection that sends faster than it may.
+    /// The effect on a connection that exceeds its rate.
     OverRate, "effect" {
-        /// It is not read until it is within its rate again.
+        /// The connection is not read until it is within its rate again.
         Pause = "pause",
-        /// It is closed with code 209.
+        /// The connection is closed with code 209.
         Close = "close",
     }
 }
 
-/// How fast one connection may send: a token bucket for frames and one for bytes. Each holds a second's worth; a frame
-/// larger than that needs a full bucket, and the next waits until its debt is paid.
+/// The rate at which one connection may send: a token bucket for frames and one for bytes. Each holds a second's worth. A
+/// frame larger than that needs a full bucket, and the next frame waits until the debt is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimit {
-    /// Frames a second, of any kind; 0 for any number. Default 0.
+    /// Frames per second, of any kind; 0 for no limit. Default 0.
     pub frames: u64,
-    /// Bytes a second; 0 for any number. Default 0.
+    /// Bytes per second; 0 for no limit. Default 0.
     pub bytes: u64,
-    /// What sending faster does. Default: pause.
+    /// The effect of exceeding the rate. Default: pause.
     pub over: OverRate,
 }
 
@@ -201,64 +206,64 @@ impl Default for RateLimit {
     }
 }
 
-/// The bounds of a server, and what reaching them does. Deadlines may be late by a second, and do not count time in which
-/// the server stood still.
+/// The bounds of a server, each with the effect of reaching it. Deadlines may be up to one second late, and do not count
+/// time in which the server stood still.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Greatest length field of a `native` frame, in bytes; beyond it the connection ends with code 100.
-    /// Default 1 MiB.
+    /// The maximum length field of a `native` frame, in bytes; above it the connection ends with code 100. Default 1 MiB.
     pub native_max_frame: u32,
-    /// Greatest payload of a `plain` frame, in bytes; beyond it the connection ends. Default 64 KiB.
+    /// The maximum payload of a `plain` frame, in bytes; above it the connection ends. Default 64 KiB.
     pub plain_max_frame: u32,
-    /// Bytes of messages that each shard keeps of one channel for subscribers that are behind; those who
-    /// are behind by more have lagged. Default 4 MiB.
+    /// Bytes of messages that each shard keeps of one channel for subscribers that are behind. A subscriber that is behind
+    /// by more has lagged. Default 4 MiB.
     pub log_bytes: usize,
-    /// Bytes of messages that each shard keeps of all channels together; beyond it whoever is behind by the most bytes
-    /// has lagged, then the next. Default 256 MiB.
+    /// Bytes of messages that each shard keeps of all channels together. Above it, the subscriber that is behind by the
+    /// most bytes has lagged, then the next. Default 256 MiB.
     pub shard_log_bytes: usize,
-    /// What lagging means for a `native` subscription that does not say it (`plain`, which has no way to tell of a gap,
-    /// disconnects unless its listener says otherwise). Default: skip.
+    /// The effect of lagging on a `native` subscription that does not choose its own. (`plain` has no frame for a gap; it
+    /// disconnects unless its listener is set otherwise.) Default: skip.
     pub native_lag: LagRule,
-    /// Bytes of answers kept for a connection that does not read them; beyond it the connection is not
-    /// read until it does. Default 64 KiB.
+    /// Bytes of answers kept for a connection that does not read them. Above it, the connection is not read until it has
+    /// read its answers. Default 64 KiB.
     pub control_bytes: usize,
-    /// Channels that one connection may subscribe to; one more ends it with code 203. Default 1,024.
+    /// Channels to which one connection may subscribe; one more ends it with code 203. Default 1,024.
     pub max_subscriptions: usize,
-    /// Connections, shared out equally over the shards. The kernel chooses the shard of a connection: one that has its
-    /// part refuses more, with code 210, whatever room the others have. At least one a shard. Default 65,536.
+    /// Open connections, divided equally among the shards; at least one per shard. The kernel chooses the shard of a
+    /// connection. A shard that has its part refuses more, with code 210, even if other shards have room. Default 65,536.
     pub max_connections: usize,
-    /// How fast one connection may send.
+    /// The rate at which one connection may send.
     pub rate: RateLimit,
-    /// Shard batches that a shard's mailbox holds; when it is full, the senders do not read their publishers.
-    /// At least 1. Default 1,024.
+    /// Shard batches that a shard's mailbox holds; at least 1. While a mailbox is full, the senders do not read their
+    /// publishers. Default 1,024.
     pub mailbox_capacity: usize,
-    /// How long a `native` connection may take to say HELLO; then it ends with code 205. Zero: for ever.
-    /// Default 10 s.
+    /// The time in which a `native` connection must send HELLO; after it the connection ends with code 205. Zero for no
+    /// limit. Default 10 s.
     pub hello_timeout: Duration,
-    /// How long a frame that has begun may take to end; then the connection ends with code 206. Zero: for
-    /// ever. Default 30 s.
+    /// The time in which a frame that has begun must be complete; after it the connection ends with code 206. Zero for no
+    /// limit. Default 30 s.
     pub frame_timeout: Duration,
-    /// How long a `native` connection may send nothing, not even the answer to the PING that it is sent after
-    /// half of it; it ends with code 207 if it has not answered after the other half. Zero: for ever. Default 2 min.
+    /// The time for which a `native` connection may send nothing. After half of it the connection is sent a PING. If it has
+    /// not answered after the other half, it ends with code 207. Zero for no limit. Default 2 min.
     pub idle_timeout: Duration,
-    /// How long the peer of a full socket may take nothing of what the kernel holds for it; then the connection is reset, and
-    /// counted with code 208. A peer that takes some has the time again, up to 16 times before the socket is no longer full.
-    /// Zero: for ever. Default 30 s.
+    /// The time for which the peer of a full socket may take none of the bytes that the kernel holds for it. After it, the
+    /// connection is reset and counted with code 208. A peer that takes some of them has the same time again, up to 16
+    /// times before the socket is no longer full. Zero for no limit. Default 30 s.
     pub write_timeout: Duration,
-    /// How long a connection that ends may take to read what it is told. Default 1 s.
+    /// The time in which a connection that ends must read its close frame. Default 1 s.
     pub linger: Duration,
-    /// Over how long a stopping server spreads its clients' return: each `native` client is told another delay, at
-    /// random, of less than this. Zero: none is told one. Default 5 s.
+    /// The window over which a stopping server spreads the reconnects of its clients. Each `native` client is told a random
+    /// delay below it. Zero for no delays. Default 5 s.
     pub reconnect_spread: Duration,
-    /// Disconnects that a shard logs in a second, each in a line; of those beyond it a line has the count. Default 100.
+    /// Disconnects that a shard logs per second, one line each; one more line counts those beyond it. Default 100.
     pub disconnect_lines: u32,
-    /// How long a stopping server waits for its subscribers to take what is queued. Default 5 s.
+    /// The time in which the subscribers of a stopping server must take the messages queued for them. Default 5 s.
     pub drain_timeout: Duration,
 }
 
 impl Limits {
-    /// The part of the connections that one of so many shards may have. The parts come to all of them together.
+    /// Returns the part of the connections that this shard may have, out of `shards` shards. The parts add up to all
+    /// connections.
     pub(crate) fn connections_of(&self, shard: usize, shards: usize) -> usize {
         self.max_connections / shards + usize::from(shard < self.max_connections % shards)
     }
@@ -310,32 +315,33 @@ impl Default for Limits {
     }
 }
 
-/// Settings whose defaults were measured (`docs/decisions/` says how).
+/// Settings whose defaults were measured; `docs/decisions/` has the measurements.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Tuning {
-    /// Sends of one flush before reads have a turn again. Default 64.
+    /// Sends of one flush before reads have another turn. Default 64.
     pub flush_budget: usize,
-    /// The pause behind a flush, in percent of the flush's duration, so that the next flush merges more messages. A shard
-    /// pauses only while its CPU is contended, or when it is saturated. Reading, posting and answering go on. Default 50; 0
-    /// disables it.
+    /// The pause after a flush, in percent of the flush's duration, so that the next flush merges more messages. A shard
+    /// pauses only while its CPU is contended, or when it is saturated. During the pause, reading, posting and answering
+    /// continue. Default 50; 0 disables it.
     pub flush_pause_percent: u32,
-    /// The longest such pause. Default 1 ms.
+    /// The longest pause after a flush. Default 1 ms.
     pub max_flush_pause: Duration,
     /// Bytes of the buffer into which a shard receives. Default 64 KiB.
     pub scratch_bytes: usize,
-    /// The period of the coarse timer, which also bounds how long a shard can oversleep. Default 100 ms.
+    /// The period of the coarse timer, which also bounds the time for which a shard can oversleep. Default 100 ms.
     pub sweep_interval: Duration,
-    /// How long a shard polls before it sleeps; costs that much CPU at every pause. Default 0.
+    /// The time for which a shard polls before it sleeps. Each time that the shard runs out of work, polling uses that much
+    /// CPU time. Default 0.
     pub spin_before_park: Duration,
-    /// How firmly a shard is bound to its CPU. Default: soft.
+    /// The strength of the binding between a shard and its CPU. Default: soft.
     pub affinity: Affinity,
-    /// How a shard is scheduled. Default: batch.
+    /// The kernel's scheduling of a shard's thread. Default: batch.
     pub scheduling: Scheduling,
 }
 
 impl Tuning {
-    /// How late a deadline of a connection may be: each is looked at once in this time.
+    /// Returns the greatest delay of a connection's deadline: every connection is checked once in this time.
     pub fn deadline_resolution(&self) -> Duration {
         self.sweep_interval * SWEEPS_FOR_ALL
     }

@@ -1,4 +1,4 @@
-//! What may be asked of a running server, from any thread: through the mailbox of the shard that it concerns.
+//! Requests to a running server from any thread, through the mailbox of the shard that they concern.
 
 use crate::journal::DisconnectRecord;
 use crate::shard::PauseReport;
@@ -15,67 +15,67 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a shard may take to answer. One that is busy answers in its next tick.
+/// The time in which a shard must answer. A busy shard answers in its next tick.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A way to ask things of a server, from any thread but its shards'.
+/// A handle for requests to a server, for any thread except its shards'.
 #[derive(Clone, Debug)]
 pub struct Control {
     mailboxes: Vec<Arc<dyn ControlMailbox>>,
 }
 
-/// A shard's mailbox, whatever the policy's shards put into it.
+/// A shard's mailbox, independent of the items that the policy's shards exchange.
 pub(crate) trait ControlMailbox: fmt::Debug + Send + Sync {
-    /// Asks the shard to stop, waiting for room until the deadline. Returns whether there was room.
+    /// Asks the shard to stop, waiting for room until the deadline. Returns true if there was room.
     fn stop(&self, deadline: Instant) -> bool;
 
-    /// As [`stop`](Self::stop), on a shard's own thread and for as long as it takes.
+    /// Does the same on a shard's own thread, and waits without a deadline.
     fn stop_from_shard(&self) -> Pin<Box<dyn Future<Output = ()> + '_>>;
 
-    /// Asks something of the shard, waiting for room until the deadline. Returns whether there was room.
+    /// Sends a request to the shard, waiting for room until the deadline. Returns true if there was room.
     fn ask(&self, request: Request, deadline: Instant) -> bool;
 }
 
-/// A connection that a server has.
+/// A connection of a server.
 #[derive(Clone, Debug)]
 pub struct ConnectionInfo {
-    /// Which.
+    /// The connection's name.
     pub id: ConnectionId,
-    /// Where it comes from.
+    /// The address of its peer.
     pub peer: SocketAddr,
-    /// How far its life has come.
+    /// The state of its lifecycle.
     pub state: State,
-    /// How long it has been here.
+    /// The time since it was accepted.
     pub age: Duration,
-    /// How many channels it is subscribed to, and how many bytes behind it is.
+    /// The number of channels that it subscribes to, and the bytes by which it is behind.
     pub backlog: Backlog,
 }
 
-/// What a shard has done since it started.
+/// The counts of what a shard has done since it started.
 #[derive(Clone, Debug)]
 pub struct ShardInfo {
-    /// Which.
+    /// The shard.
     pub shard: ShardId,
-    /// Connections that it has.
+    /// Connections that are open.
     pub connections: usize,
-    /// Connections that it has accepted.
+    /// Connections accepted.
     pub accepted: u64,
     /// Connections that have left, by reason.
     pub closed: BTreeMap<Code, u64>,
-    /// How often it stood still for so long that its deadlines do not count it.
+    /// Standstills: times for which the shard did not run and which its deadlines do not count.
     pub standstills: u64,
-    /// Messages and sends.
+    /// The counts of messages and sends.
     pub counters: Counters,
-    /// How it pauses behind its flushes, and why.
+    /// The shard's pauses after flushes, and their reasons.
     pub pause: PauseReport,
 }
 
-/// A shard did not answer: it has ended, or is stuck. What was asked may still be done.
+/// The error of a shard that did not answer: it has ended or is stuck, and may still do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a shard did not answer within {ANSWER_TIMEOUT:?}: it has ended, or is stuck")]
 pub struct NoAnswer;
 
-/// What a shard is asked. Whoever asked may be gone when it is answered.
+/// A request to a shard. The caller may be gone by the time of the answer.
 #[derive(Debug)]
 pub(crate) enum Request {
     Close(ConnectionId, End, Sender<bool>),
@@ -89,27 +89,28 @@ impl Control {
         Self { mailboxes }
     }
 
-    /// Asks the server to stop: no new connections, what was published is delivered, everybody is told. It may have
-    /// stopped already.
+    /// Asks the server to stop: it accepts no new connections, delivers what was published, and tells every client the
+    /// reason. The server may have stopped already.
     pub fn stop(&self) {
         for mailbox in &self.mailboxes {
             mailbox.stop(Instant::now() + ANSWER_TIMEOUT);
         }
     }
 
-    /// As [`stop`](Self::stop), on a shard's own thread.
+    /// Does the same on a shard's own thread.
     pub(crate) async fn stop_from_shard(&self) {
         for mailbox in &self.mailboxes {
             mailbox.stop_from_shard().await;
         }
     }
 
-    /// Ends a connection: it is told this code and text behind what it was already sent a part of, as if the server
-    /// had ended it by itself. [`Code::Administrator`] is for this. With [`Code::Reset`] it is told nothing, and
-    /// reset. Returns whether this ended it: not if it is gone or was ending already.
+    /// Ends a connection, as if the server had ended it by itself: the client is told this code and text, after any message
+    /// that it has been sent a part of. [`Code::Administrator`] is for this purpose. With [`Code::Reset`] the client is
+    /// told nothing and the connection is reset. Returns true if this call ended the connection; false if it is gone or was
+    /// ending already.
     ///
     /// # Errors
-    /// The shard did not answer.
+    /// If the shard did not answer.
     pub fn close(&self, id: ConnectionId, code: Code, text: impl Into<Cow<'static, str>>) -> Result<bool, NoAnswer> {
         let Some(mailbox) = self.mailboxes.get(usize::from(id.shard)) else { return Ok(false) };
         let (reply, answer) = flume::bounded(1);
@@ -118,34 +119,35 @@ impl Control {
         answer.recv_deadline(deadline).map_err(|_| NoAnswer)
     }
 
-    /// What each shard has done, in their order. They are asked at about the same time, not at the same moment.
+    /// Returns the counts of each shard, in the order of the shards. They are taken at about the same time, not at the same
+    /// moment.
     ///
     /// # Errors
-    /// A shard did not answer.
+    /// If a shard did not answer.
     pub fn shards(&self) -> Result<Vec<ShardInfo>, NoAnswer> {
         self.gather(Request::Shards)
     }
 
-    /// All connections, shard by shard.
+    /// Returns all connections, shard by shard.
     ///
     /// # Errors
-    /// A shard did not answer.
+    /// If a shard did not answer.
     pub fn connections(&self) -> Result<Vec<ConnectionInfo>, NoAnswer> {
         self.gather(Request::Connections)
     }
 
-    /// The last disconnects, at most [`JOURNAL_LENGTH`](crate::JOURNAL_LENGTH) of each shard, from the oldest to the
-    /// latest.
+    /// Returns the last disconnects, at most [`JOURNAL_LENGTH`](crate::JOURNAL_LENGTH) of each shard, from the oldest to
+    /// the latest.
     ///
     /// # Errors
-    /// A shard did not answer.
+    /// If a shard did not answer.
     pub fn journal(&self) -> Result<Vec<DisconnectRecord>, NoAnswer> {
         let mut journal = self.gather(Request::Journal)?;
         journal.sort_by_key(|record| record.at);
         Ok(journal)
     }
 
-    /// What every shard answers.
+    /// Sends a request to every shard, and returns all answers together.
     fn gather<T>(&self, request: impl Fn(Sender<Vec<T>>) -> Request) -> Result<Vec<T>, NoAnswer> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         let ask = |mailbox: &Arc<dyn ControlMailbox>| -> Result<Receiver<Vec<T>>, NoAnswer> {

@@ -1,13 +1,13 @@
-//! Why a server could not start, or ended otherwise than it was told to.
+//! The errors of a server that could not start, or that did not end as it was asked to.
 
 use crate::config::PolicyKind;
 use std::io;
 use std::net::SocketAddr;
 
-/// Why a server could not start: one line that says what to do.
+/// The reason why a server could not start: one line that says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The configuration cannot be.
+    /// The configuration is invalid.
     #[error("{0}")]
     Invalid(String),
     /// The policy is a baseline, and this build has none.
@@ -16,7 +16,7 @@ pub enum StartError {
          which is on by default, or run with the policy sharded"
     )]
     NoBaselines(PolicyKind),
-    /// Somebody listens there.
+    /// The address is in use.
     #[error("{address} is in use: end the process that listens there, or choose another port (0 picks a free one)")]
     AddressInUse {
         /// The address.
@@ -27,15 +27,15 @@ pub enum StartError {
     ListenersOverlap {
         /// The address.
         address: SocketAddr,
-        /// The other one.
+        /// The other address.
         other: SocketAddr,
     },
-    /// The kernel does not let us listen there.
+    /// The kernel refuses to listen on the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
     /// A shard cannot be pinned.
@@ -43,7 +43,7 @@ pub enum StartError {
     Cpu {
         /// The CPU.
         cpu: usize,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// The kernel, or a sandbox, does not permit io_uring.
@@ -69,9 +69,9 @@ pub enum StartError {
          with 'ulimit -n {needed}' or LimitNOFILE={needed}"
     )]
     OpenFiles {
-        /// How many are allowed.
+        /// The number of open files allowed.
         allowed: u64,
-        /// How many a server that is full has.
+        /// The number of files that a full server has open.
         needed: u64,
     },
     /// A shard could not be started for another reason.
@@ -79,12 +79,12 @@ pub enum StartError {
     Shard {
         /// The shard.
         shard: u16,
-        /// What happened.
+        /// The reason.
         reason: String,
     },
 }
 
-/// Why a running server ended otherwise than it was told to. The process should end: some shards may still
+/// The reason why a running server did not end as it was asked to. The process should end, because some shards may still
 /// run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -93,7 +93,7 @@ pub enum RunError {
     Panicked {
         /// The shard.
         shard: u16,
-        /// What it said.
+        /// The message of the panic.
         message: String,
     },
 }

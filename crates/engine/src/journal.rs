@@ -1,7 +1,7 @@
-//! The journal: the last connections that left a shard, and why.
+//! The journal: the last connections that left a shard, with the reasons.
 //!
-//! Each is also a line of the log, unless too many leave in a second: then a line says how many were left out. The
-//! journal has them all. Who is refused at the listener has no identity and is only counted.
+//! Each disconnect is also a line of the log. If too many connections leave in a second, a line counts those left out; the
+//! journal has them all. A client that is refused at the listener has no name and is only counted.
 
 use corecast_fanout::{Backlog, ConnectionId};
 use corecast_wire::Code;
@@ -10,25 +10,25 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-/// Disconnects that each shard keeps; the oldest goes for the next.
+/// The number of disconnects that each shard keeps; a new one replaces the oldest.
 pub const JOURNAL_LENGTH: usize = 1000;
 
-/// A connection that has left.
+/// The record of a connection that has left.
 #[derive(Clone, Debug)]
 pub struct DisconnectRecord {
-    /// When.
+    /// The time at which it left.
     pub at: SystemTime,
-    /// Which.
+    /// The connection's name.
     pub connection: ConnectionId,
-    /// Where it came from.
+    /// The address of its peer.
     pub peer: SocketAddr,
-    /// How long it was here.
+    /// The time for which it was connected.
     pub age: Duration,
-    /// Why it left, as it was told if it could be.
+    /// The reason, as the client was told it if that was possible.
     pub code: Code,
-    /// The same in words, and more exactly.
+    /// The reason in words, with more detail.
     pub reason: Cow<'static, str>,
-    /// How many channels it was subscribed to, and how many bytes behind it was, when it was ended.
+    /// The number of channels that it subscribed to, and the bytes by which it was behind, when it was ended.
     pub backlog: Backlog,
 }
 
@@ -40,12 +40,12 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// One that logs so many disconnects in a second.
+    /// Creates a journal that logs this many disconnects per second.
     pub(crate) fn new(lines_per_second: u32) -> Self {
         Self { records: VecDeque::with_capacity(JOURNAL_LENGTH), lines: LineLimit::new(lines_per_second) }
     }
 
-    /// Takes note of a disconnect, at this time of the shard's.
+    /// Records a disconnect at `now`, by the shard's clock.
     pub(crate) fn add(&mut self, now: Duration, record: DisconnectRecord) {
         self.close_second(now);
         if self.lines.admit() {
@@ -57,14 +57,14 @@ impl Journal {
         self.records.push_back(record);
     }
 
-    /// Says how many lines were left out, if a second is over.
+    /// Logs the number of lines left out, if a second has passed.
     pub(crate) fn close_second(&mut self, now: Duration) {
         if let Some(left_out) = self.lines.begin_second(now.as_secs()) {
             tracing::info!(left_out, "disconnects");
         }
     }
 
-    /// From the oldest to the latest.
+    /// Returns the records from the oldest to the latest.
     pub(crate) fn to_vec(&self) -> Vec<DisconnectRecord> {
         self.records.iter().cloned().collect()
     }
@@ -88,7 +88,7 @@ impl DisconnectRecord {
     }
 }
 
-/// So many lines in each second, and a count of the others.
+/// A limit on the lines of each second, with a count of the lines left out.
 #[derive(Debug)]
 struct LineLimit {
     per_second: u32,
@@ -102,7 +102,7 @@ impl LineLimit {
         Self { per_second, second: 0, lines: 0, left_out: 0 }
     }
 
-    /// Whether there is room for a line.
+    /// Returns true if there is room for a line.
     fn admit(&mut self) -> bool {
         let admitted = self.lines < self.per_second;
         if admitted {
@@ -113,7 +113,7 @@ impl LineLimit {
         admitted
     }
 
-    /// How many were left out in the second that is over now, if one is and some were.
+    /// Begins a second. Returns the number of lines left out in the one before, if it is a new second and there were any.
     fn begin_second(&mut self, second: u64) -> Option<u64> {
         if second == self.second {
             return None;

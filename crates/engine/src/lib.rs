@@ -1,6 +1,6 @@
-//! Shards on glommio: listeners, sockets, the mesh between shards, the tick that flushes, the end.
+//! Shards on glommio: listeners, sockets, the mesh between shards, the ticks, and the end of a server.
 //!
-//! [`Server::builder`] is the entry point: a server inside a program. `examples/embed.rs` is a complete one.
+//! [`Server::builder`] is the entry point: it starts a server inside a program. `examples/embed.rs` is a complete program.
 //!
 //! ```
 //! use corecast_client::{Client, Event, Options};
@@ -17,13 +17,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! One shard is one thread on one CPU, with its own executor, its own SO_REUSEPORT listeners and its own connections. [`Affinity`]
-//! says how firmly the thread is bound to the CPU. `corecast_shard` decides what a shard does next, `corecast_fanout` who gets a
-//! message, `corecast_session` what a frame means. This crate drives them: it moves bytes and wakes tasks.
+//! A shard is one thread on one CPU, with its own executor, its own SO_REUSEPORT listeners and its own connections.
+//! [`Affinity`] sets how firmly the thread is bound to the CPU. `corecast_shard` decides what a shard does next,
+//! `corecast_fanout` who gets a message, `corecast_session` what a frame means. This crate drives them: it moves bytes and
+//! wakes tasks.
 //!
-//! Invariants: a descriptor is owned by one shard, read by it alone and closed by it alone, at the end of a tick or in a sweep. No
-//! borrow lives across an `.await`. No shard waits for another: messages for a full mailbox stay with the sender, which does not
-//! read its publishers until there is room.
+//! Invariants: one shard owns a descriptor; only that shard reads it and closes it, at the end of a tick or in a sweep. No
+//! borrow lives across an `.await`. No shard waits for another: messages for a full mailbox stay with the sender, which
+//! does not read its publishers until there is room.
 //!
 //! The feature `baselines`, on by default, adds the policies with a shared registry (`corecast_baselines`).
 //!

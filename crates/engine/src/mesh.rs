@@ -1,6 +1,7 @@
-//! The mesh: bounded mailboxes of flume, the only way from one shard to another.
+//! The mesh: bounded flume mailboxes, the only way from one shard to another.
 //!
-//! The shard keeps what a full mailbox does not take (`corecast_shard`). The owner of the mailbox wakes it when there is room.
+//! The sending shard keeps the messages that a full mailbox does not take (`corecast_shard`). The owner of the mailbox
+//! wakes it when there is room.
 
 use crate::control::{ControlMailbox, Request};
 use crate::runtime::ShardWaker;
@@ -14,10 +15,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// A message for a shard. `I` is what the policy's shards tell each other.
+/// A message for a shard. `I` is the item that the policy's shards exchange.
 pub(crate) type MailboxMessage<I> = corecast_shard::MailboxMessage<I, Request>;
 
-/// Where a shard is sent to, from any thread.
+/// The sending end of a shard's mailbox, for any thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Mailbox<I> {
     sender: Sender<MailboxMessage<I>>,
@@ -27,13 +28,13 @@ pub(crate) struct Mailbox<I> {
 #[derive(Debug)]
 struct MailboxState {
     waker: Arc<ShardWaker>,
-    /// Another shard has something that the mailbox had no room for.
+    /// True if another shard has a message for which the mailbox had no room.
     room_wanted: AtomicBool,
 }
 
 impl<I> Mailbox<I> {
-    /// Puts something into the mailbox, or gives it back if there is no room. A shard that has ended takes everything and
-    /// does nothing with it.
+    /// Puts a message into the mailbox, or returns it if there is no room. The mailbox of a shard that has ended accepts
+    /// every message and drops it.
     fn try_post(&self, message: MailboxMessage<I>) -> Result<(), MailboxMessage<I>> {
         let outcome = match self.sender.try_send(message) {
             Err(TrySendError::Full(message)) => Err(message),
@@ -43,16 +44,16 @@ impl<I> Mailbox<I> {
         outcome
     }
 
-    /// The same, but asks to be woken if there is no room.
+    /// Does the same, but has this shard woken once there is room.
     fn post_or_wait(&self, message: MailboxMessage<I>) -> Result<(), MailboxMessage<I>> {
         self.try_post(message).or_else(|message| {
             self.state.room_wanted.store(true, Ordering::SeqCst);
-            // It may have been emptied before it could see that.
+            // The owner may have emptied the mailbox before it could see the flag.
             self.try_post(message)
         })
     }
 
-    /// Puts something into the mailbox, waiting for room until the deadline; whether it is there.
+    /// Puts a message into the mailbox, waiting for room until the deadline. Returns true if there was room.
     fn post(&self, message: MailboxMessage<I>, deadline: Instant) -> bool {
         let sent = self.sender.send_deadline(message, deadline).is_ok();
         self.state.waker.wake();
@@ -89,7 +90,7 @@ pub(crate) struct Mesh<I> {
 /// The mailboxes of all shards, and each shard's end of the mesh.
 type Ends<I> = (Vec<Mailbox<I>>, Vec<Mesh<I>>);
 
-/// The mesh of so many shards. An error is a lack of descriptors.
+/// Creates the mesh of `shards` shards. An error is a lack of descriptors.
 pub(crate) fn mesh<I: Clone>(shards: ShardId, capacity: usize) -> io::Result<Ends<I>> {
     let mut mailboxes: Vec<Mailbox<I>> = Vec::new();
     let mut inboxes = Vec::new();
@@ -110,23 +111,23 @@ impl<I> Mesh<I> {
         self.shard
     }
 
-    /// How many shards there are.
+    /// Returns the number of shards.
     pub(crate) fn shards(&self) -> ShardId {
         ShardId::try_from(self.mailboxes.len()).expect("made from a shard id")
     }
 
-    /// The others.
+    /// Returns the other shards.
     pub(crate) fn others(&self) -> impl Iterator<Item = ShardId> + use<I> {
         let own = self.shard;
         (0..self.shards()).filter(move |shard| *shard != own)
     }
 
-    /// Ends this shard's sleep.
+    /// Returns the waker, which ends this shard's sleep.
     pub(crate) fn waker(&self) -> &Arc<ShardWaker> {
         &self.own().state.waker
     }
 
-    /// The next message, without waiting.
+    /// Takes the next message, without waiting.
     fn try_take(&self) -> Option<MailboxMessage<I>> {
         let message = self.inbox.try_recv().ok();
         if self.own().state.room_wanted.load(Ordering::SeqCst)
@@ -137,12 +138,12 @@ impl<I> Mesh<I> {
         message
     }
 
-    /// Whether there is something to take.
+    /// Returns true if there is a message to take.
     pub(crate) fn has_message(&self) -> bool {
         !self.inbox.is_empty()
     }
 
-    /// Returns true if the mailbox of this shard has room.
+    /// Returns true if the mailbox of shard `to` has room.
     pub(crate) fn has_room(&self, to: ShardId) -> bool {
         !self.mailboxes[usize::from(to)].sender.is_full()
     }

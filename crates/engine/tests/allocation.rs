@@ -1,8 +1,8 @@
 //! Promise 6: in a steady state a delivery allocates nothing, counted in a whole server on real sockets.
 //!
-//! A shard's thread asks for memory neither to be woken, nor to receive, publish, flush or sleep again. What one tick posts of
-//! one channel to other shards takes 3 allocations, however many messages and shards: the run, its shared owner and the
-//! shard batch's list.
+//! A shard's thread allocates nothing to wake up, to receive, publish and flush, or to sleep again. A tick that posts
+//! messages of one channel to other shards takes 3 allocations, however many messages and shards there are: the batch of
+//! messages, its shared owner and the shard batch's list.
 #![allow(clippy::unwrap_used, reason = "clippy.toml excepts only functions marked as tests")]
 
 use corecast_engine::{PolicyKind, Protocol, Tuning};
@@ -19,7 +19,7 @@ use std::time::Duration;
 /// Allocations allowed in one tick that posts to other shards.
 const POST: u64 = 3;
 
-/// The system's allocator, which counts what threads other than clients ask it for.
+/// The system allocator, with a count of the allocations of all threads that are not clients.
 struct Counting;
 
 thread_local! {
@@ -28,7 +28,7 @@ thread_local! {
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
-/// One server at a time, whose clients are on this thread: the count is the process's.
+/// Ensures that one server runs at a time, with its clients on this thread: the count covers the whole process.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     IS_CLIENT.set(true);
@@ -41,12 +41,12 @@ fn count() {
     }
 }
 
-// SAFETY: every call is the system allocator's, unchanged; counting allocates nothing, because the flag is
-// initialised at compile time and has no destructor.
+// SAFETY: every call goes to the system allocator unchanged. Counting allocates nothing, because the flag is initialised at
+// compile time and has no destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
-        // SAFETY: the caller's promise is the system allocator's.
+        // SAFETY: the caller's promise is the one that the system allocator requires.
         unsafe { System.alloc(layout) }
     }
 
@@ -75,7 +75,7 @@ struct Steady {
 impl Steady {
     fn new(shards: usize, subscribers: usize, tuning: &Tuning) -> Self {
         let mut config = LocalServer::config(PolicyKind::Sharded, shards);
-        // What the sweep asks for depends on the time that a test takes.
+        // The number of sweeps depends on the duration of a test, and so would their allocations.
         config.tuning = tuning.clone().with_sweep_interval(Duration::from_hours(1));
         let server = LocalServer::start(config);
         let connect = || Peer::connect_native(server.address(Protocol::Native));
@@ -90,7 +90,8 @@ impl Steady {
         steady
     }
 
-    /// Publishes in so many writes of so many messages, each of which everybody has before the next; the allocations.
+    /// Publishes in `writes` writes of `messages` messages each; all subscribers receive a write before the next. Returns
+    /// the allocations.
     fn publish(&mut self, writes: u64, messages: usize) -> u64 {
         let channel = ChannelName::new("news").unwrap();
         let mut bytes = Vec::new();
@@ -112,13 +113,13 @@ impl Steady {
 
     fn deliveries(self) -> u64 {
         let Self { subscribers, publisher, server } = self;
-        // Without its sweep a server that stops would wait for its clients' ends for ever.
+        // Without its sweep, a stopping server would wait for the ends of its clients without limit.
         drop((subscribers, publisher));
         server.stop().counters.deliveries
     }
 }
 
-/// Publishes N and 2 N, each message by itself, and holds the growth against a bound for each.
+/// Publishes N and then 2 N messages one by one, and checks the growth against a bound per message.
 #[track_caller]
 fn check_growth(steady: &mut Steady, at_most: u64) {
     const N: u64 = 30;

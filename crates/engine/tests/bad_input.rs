@@ -1,4 +1,4 @@
-//! Bad input has a clear outcome each, and disturbs no other connection.
+//! Each bad input has one defined outcome, and disturbs no other connection.
 
 use corecast_engine::{PolicyKind, Protocol};
 use corecast_testkit::{LocalServer, Peer, everywhere};
@@ -6,8 +6,8 @@ use corecast_wire::native::{self, Frame, Publish};
 use corecast_wire::{ChannelName, Code};
 use std::time::Duration;
 
-/// A server and two peers of it that hear each other before and after. The peers go first: a server that stops waits for
-/// those who are there.
+/// A server and two of its clients, which receive each other's messages before and after the bad input. The clients are
+/// dropped first, because a stopping server waits for its clients.
 struct Bystanders {
     peers: [Peer; 2],
     heard: u8,
@@ -22,7 +22,7 @@ impl Bystanders {
 
     fn of(policy: PolicyKind, shards: usize) -> Self {
         let mut config = LocalServer::config(policy, shards);
-        // Bystanders are silent while others speak, however long that takes.
+        // Bystanders are silent while others send, for any time.
         config.limits.idle_timeout = Duration::ZERO;
         let server = LocalServer::start(config);
         let peers = [(); 2].map(|()| {
@@ -52,7 +52,7 @@ impl Bystanders {
         }
     }
 
-    /// What was counted as closed for this reason.
+    /// Returns the number of connections closed for this reason.
     fn closed(self, code: Code) -> u64 {
         let Self { peers, server, .. } = self;
         drop(peers);
@@ -60,9 +60,9 @@ impl Bystanders {
     }
 }
 
-/// A frame with a right checksum around whatever content.
+/// Returns a frame with any content and a correct checksum.
 fn checked(content: &[u8]) -> Vec<u8> {
-    // An encoded PING of the same content length has a header to put the right numbers into.
+    // A frame is its length, its checksum and the content.
     let mut frame = u32::try_from(content.len() + 4).expect("small").to_be_bytes().to_vec();
     frame.extend_from_slice(&crc32fast::hash(content).to_be_bytes());
     frame.extend_from_slice(content);

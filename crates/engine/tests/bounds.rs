@@ -1,12 +1,12 @@
-//! Promise 5: every queue has a bound, and reaching it has one effect. Here: the mailboxes, and the connections.
+//! Promise 5: every queue has a bound, and reaching it has one effect. This file covers the mailboxes and the connections.
 
 use corecast_engine::{PolicyKind, Protocol, Server};
 use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
 use corecast_wire::native::{self, Frame, Publish};
 use corecast_wire::{ChannelName, Code};
 
-/// Every peer floods one channel and subscribes to all: with mailboxes of one shard batch, both shards are full
-/// for each other most of the time.
+/// Every client floods one channel and subscribes to all. With mailboxes of one shard batch, both shards are full for each
+/// other most of the time.
 #[test]
 fn mailboxes_of_one_shard_batch_neither_deadlock_nor_lose_a_message() {
     const PEERS: usize = 16;
@@ -70,7 +70,7 @@ fn one_connection_too_many_is_told_so_and_the_others_are_served() {
             peer.send_native(&Frame::Ping(b"inside"));
             peer.expect_native(&Frame::Pong(b"inside"));
         }
-        // Room is made when somebody has left.
+        // A connection that leaves makes room.
         inside.pop();
         wait_until(Deadline::start(), "room", || {
             let mut peer = Peer::connect(address);
@@ -88,7 +88,7 @@ fn the_parts_of_the_shards_come_to_the_connections_there_may_be() {
     let server = LocalServer::start(config.clone());
     let address = server.address(Protocol::Native);
     let mut inside = Vec::new();
-    // The kernel chooses the shard: until both are full, some are refused by the one that is.
+    // The kernel chooses the shard: until both are full, the full one refuses some connections.
     wait_until(Deadline::start(), "both shards to be full", || {
         let mut peer = Peer::connect(address);
         peer.send_native(&Frame::Hello { version: 1 });
@@ -108,7 +108,7 @@ fn the_parts_of_the_shards_come_to_the_connections_there_may_be() {
     assert!(error.contains("1 connections are too few for 2 shards"), "{error}");
 }
 
-/// More answers than the bound from one read: the connection is not read until they have left, and then it is.
+/// One read causes more answers than the bound. The connection is not read until they have left; then it is read again.
 #[test]
 fn answers_over_the_bound_pause_a_connection_only_until_they_have_left() {
     everywhere(|policy, shards| {

@@ -1,4 +1,4 @@
-//! Promise 7: a stopping server delivers what it accepted, tells everybody why, and ends.
+//! Promise 7: a stopping server delivers what it accepted, tells every client why, and ends.
 
 use corecast_engine::{Counters, PolicyKind, Protocol};
 use corecast_testkit::{DEADLINE, Deadline, LocalServer, Peer, everywhere, wait_until};
@@ -49,7 +49,7 @@ fn what_was_acknowledged_is_delivered_before_the_reason_is_told() {
     });
 }
 
-/// A subscriber that does not read, while so many messages are published that its socket cannot take them.
+/// Returns a subscriber that does not read, after enough messages were published to fill its socket.
 fn stall(server: &LocalServer, messages: u32) -> Peer {
     let mut stalled = Peer::connect_native(server.address(Protocol::Native));
     stalled.subscribe("news");
@@ -101,8 +101,8 @@ fn what_was_undelivered_before_the_drain_is_not_counted_as_of_the_drain() {
     });
 }
 
-/// A socket that is closed while its peer still writes is reset, and what the peer has not read is lost with
-/// it: so the server reads on, and drops what it reads, until the peer ends too.
+/// Closing a socket while its peer still writes resets the connection, and loses what the peer has not read. So the server
+/// goes on reading, and drops the bytes, until the peer ends too.
 #[test]
 fn who_still_writes_when_the_server_stops_is_not_reset() {
     everywhere(|policy, shards| {
@@ -113,7 +113,7 @@ fn who_still_writes_when_the_server_stops_is_not_reset() {
         peer.subscribe("news");
         let writing = std::thread::spawn(move || {
             peer.expect_refusal(Code::GoingAway);
-            // More than the buffers of two sockets hold.
+            // More than the buffers of both sockets hold.
             peer.send(&vec![0; 16 * 1024 * 1024]);
         });
         let summary = server.stop();
@@ -144,7 +144,7 @@ fn clients_are_told_to_return_at_different_times_within_the_spread() {
         let summary = server.stop();
         let delays = reading.join().expect("everybody was told");
         assert!(delays.iter().all(|delay| *delay < SPREAD), "{delays:?}");
-        // That two of eight agree to the millisecond happens; that all do does not.
+        // Two of eight clients may get the same delay to the millisecond, but not all eight.
         assert!(delays.len() > 1, "{delays:?}");
         assert_eq!((summary.drained, summary.cut_off), (8, 0));
     });

@@ -1,4 +1,4 @@
-//! Every wait for a peer has a deadline, each with a code of its own, and who keeps to them is left alone.
+//! Every wait for a peer has a deadline with a code of its own, and a peer that keeps to it is left alone.
 
 use corecast_engine::{Config, PolicyKind, Protocol, Summary};
 use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
@@ -54,7 +54,7 @@ fn a_frame_that_does_not_end_in_time_ends_its_connection() {
         let mut native = Peer::connect_native(server.address(Protocol::Native));
         let mut plain = Peer::connect(server.address(Protocol::Plain));
         let mut whole = Peer::connect_native(server.address(Protocol::Native));
-        // Nine bytes are announced, and five come.
+        // The length field announces nine bytes; five arrive.
         native.send(&[0, 0, 0, 9, 1, 2, 3, 4, 5]);
         plain.send(&[0, 0, 0, 9, 1, 2, 3, 4, 5]);
         native.expect_refusal(Code::FrameTimeout);
@@ -77,13 +77,13 @@ fn a_silent_peer_is_asked_and_only_one_that_does_not_answer_is_closed() {
                 dead.expect_native(&Frame::Ping(&[]));
                 dead.expect_refusal(Code::IdleTimeout);
             });
-            // Three times half the idle time, in which it says nothing else.
+            // Three times half the idle timeout, in which it sends nothing else.
             for _ in 0..3 {
                 alive.expect_native(&Frame::Ping(&[]));
                 alive.send_native(&Frame::Pong(&[]));
             }
         });
-        // In plain nothing can be asked: who only listens there stays.
+        // Plain has no PING: a client that only listens stays.
         let mut speaker = Peer::connect(server.address(Protocol::Plain));
         speaker.send_plain(b"hello");
         listener.expect_plain(b"hello");
@@ -121,7 +121,7 @@ fn has_ended(peer: &Peer) -> bool {
     wanted[0].revents().contains(PollFlags::RDHUP)
 }
 
-/// Waits until a connection is reset, without reading from it: that would be progress.
+/// Waits until a connection is reset, without reading from it: reading would be progress.
 fn wait_for_reset(peer: &Peer) {
     let deadline = Deadline::start();
     let mut wanted = [PollFd::new(peer.stream(), PollFlags::empty())];
@@ -131,7 +131,7 @@ fn wait_for_reset(peer: &Peer) {
     }
 }
 
-/// A full socket takes more only when its peer has read a third of what the kernel holds: megabytes.
+/// A full socket takes more only once its peer has read a third of the bytes that the kernel holds: megabytes.
 #[test]
 fn a_peer_that_reads_too_slowly_for_its_socket_to_take_more_is_reset_only_when_it_stops() {
     let write_timeout = Duration::from_millis(1500);
@@ -144,7 +144,7 @@ fn a_peer_that_reads_too_slowly_for_its_socket_to_take_more_is_reset_only_when_i
     slow.subscribe("news");
     let mut publisher = Peer::connect_native(server.address(Protocol::Native));
     std::thread::scope(|scope| {
-        // More than the socket buffers hold (at most 4 MiB by default, and those few).
+        // More than the socket buffers hold (at most 4 MiB by default, plus this small one).
         scope.spawn(|| (0..200).for_each(|_| publisher.send_native(&publish(&vec![7; 64 * 1024]))));
         let begin = Instant::now();
         while begin.elapsed() < 3 * write_timeout {
@@ -158,7 +158,8 @@ fn a_peer_that_reads_too_slowly_for_its_socket_to_take_more_is_reset_only_when_i
     assert_eq!(closed(&server.stop(), Code::WriteTimeout), 1);
 }
 
-/// A connection whose kernel takes about so many bytes that are not read: the less, the sooner it tells the server of room.
+/// Connects with a kernel buffer for about this many unread bytes. The smaller it is, the sooner the kernel tells the
+/// server of room.
 fn with_receive_buffer(address: SocketAddr, bytes: usize) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_recv_buffer_size(bytes).expect("SO_RCVBUF");
@@ -168,7 +169,7 @@ fn with_receive_buffer(address: SocketAddr, bytes: usize) -> TcpStream {
 
 #[test]
 fn a_peer_that_takes_nothing_is_reset_and_one_that_reads_slowly_is_not() {
-    // The one that reads must not be kept from it for so long by a busy machine.
+    // Long enough that a busy machine does not keep the slow peer from reading.
     let write_timeout = Duration::from_secs(2);
     for (policy, shards) in [(PolicyKind::Sharded, 1), (PolicyKind::Sharded, 2), (PolicyKind::Mutex, 2)] {
         let server = server(policy, shards, |config| {

@@ -1,5 +1,5 @@
-//! Promise 1: a subscriber gets every message published to the channel after its SUBSCRIBED, until it
-//! leaves, is closed, or lags; then it is told.
+//! Promise 1: a subscriber gets every message published to the channel after its SUBSCRIBED, until it leaves, is closed, or
+//! lags; in the last two cases it is told.
 
 use corecast_engine::{PolicyKind, Protocol};
 use corecast_testkit::{LocalServer, Peer, everywhere};
@@ -115,7 +115,7 @@ fn a_plain_frame_goes_to_every_connection_of_its_listener_the_sender_included() 
     everywhere(|policy, shards| {
         let server = LocalServer::start(LocalServer::config(policy, shards));
         let mut peers: Vec<_> = (0..8).map(|_| Peer::connect(server.address(Protocol::Plain))).collect();
-        // A connection is known to have been taken in when it has heard itself.
+        // Once a connection has received its own message, the server has accepted it.
         for index in 0..peers.len() {
             let greeting = format!("greeting {index}");
             peers[index].send_plain(greeting.as_bytes());

@@ -1,4 +1,4 @@
-//! A server inside a program, made by its builder.
+//! A server inside a program, started by its builder.
 
 use corecast_engine::{Listener, PolicyKind, Protocol, Server, StartError, allowed_cpus};
 use corecast_testkit::{Deadline, Peer, Process};

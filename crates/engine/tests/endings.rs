@@ -1,4 +1,5 @@
-//! Promise 1 at the end of a subscription: everything that was accepted before is delivered or counted, whatever ends it.
+//! Promise 1 at the end of a subscription: everything accepted before the end is delivered or counted, whatever causes the
+//! end.
 
 use corecast_engine::{Config, Counters, PolicyKind, Protocol, Summary};
 use corecast_testkit::{DEADLINE, Deadline, LocalServer, Peer, everywhere, wait_until};
@@ -7,7 +8,7 @@ use corecast_wire::{ChannelName, Code};
 use std::time::Duration;
 
 const PAYLOAD: usize = 64 * 1024;
-/// More than the socket buffers of both ends hold (at most 4 and 6 MiB by default), and a log.
+/// More than a log and the socket buffers of both ends hold (at most 4 and 6 MiB by default).
 const MESSAGES: u32 = 250;
 
 fn news() -> ChannelName<'static> {
@@ -26,7 +27,7 @@ fn native(server: &LocalServer) -> Peer {
     Peer::connect_native(server.address(Protocol::Native))
 }
 
-/// Publishes so many messages, until all are acknowledged.
+/// Publishes this many messages, and waits until all are acknowledged.
 fn publish(server: &LocalServer, channel: ChannelName<'_>, messages: u32) {
     let mut publisher = native(server);
     let payload = vec![7; PAYLOAD];
@@ -41,7 +42,7 @@ fn publish(server: &LocalServer, channel: ChannelName<'_>, messages: u32) {
     }
 }
 
-/// A subscriber that reads nothing, of a channel to which more was published than is kept for it.
+/// Returns a subscriber that reads nothing, after more was published to its channel than is kept for it.
 fn stalled(server: &LocalServer) -> Peer {
     let mut peer = native(server);
     peer.subscribe("news");
@@ -49,7 +50,8 @@ fn stalled(server: &LocalServer) -> Peer {
     peer
 }
 
-/// Reads messages and gaps up to another frame, which `is_last` must know; how many messages came, and how many gaps count.
+/// Reads messages and gaps up to another frame, which `is_last` must accept. Returns the number of messages, and the sum of
+/// the gaps.
 fn read_up_to(peer: &mut Peer, is_last: impl Fn(&Frame<'_>) -> bool) -> (u64, u64) {
     let (mut received, mut missed, mut over) = (0, 0, false);
     while !over {
@@ -72,13 +74,13 @@ fn is_close_frame(code: Code) -> impl Fn(&Frame<'_>) -> bool {
     }
 }
 
-/// Every message of one subscriber ended in exactly one counter.
+/// Checks that every message of one subscriber is in exactly one counter.
 fn assert_accounted(summary: &Summary, accepted: u32) {
     let Counters { deliveries, missed, undelivered, .. } = summary.counters;
     assert_eq!(deliveries + missed + undelivered, accepted.into(), "{:?}", summary.counters);
 }
 
-/// Checks that a stalled subscriber that asks for its end reads everything that was accepted.
+/// Checks that a stalled subscriber that ends its subscription or connection then reads everything that was accepted.
 fn complete(ask: impl Fn(&mut Peer), is_last: impl Fn(&Frame<'_>) -> bool) {
     everywhere(|policy, shards| {
         let server = start(policy, shards, |_| ());
@@ -150,7 +152,7 @@ fn what_a_plain_connection_was_sent_before_its_half_close_comes_before_the_end()
         publish(&server, news(), FEW);
         peer.shutdown();
         for _ in 0..FEW {
-            // As long as a listener of another protocol lets it be, which is longer than this one does.
+            // A reader as slow as this outlasts the linger time of another protocol's connection.
             assert_eq!(peer.read_plain().len(), PAYLOAD);
         }
         peer.expect_end();
@@ -174,10 +176,10 @@ fn a_message_is_in_exactly_one_counter_when_a_connection_breaks() {
 #[test]
 fn a_message_is_in_exactly_one_counter_when_nothing_is_read_to_the_end() {
     everywhere(|policy, shards| {
-        // It does not take what it is behind with in the time that it has to end.
+        // The subscriber does not take its backlog within its linger time.
         let server = start(policy, shards, |config| config.limits.linger = Duration::from_millis(200));
         let peer = stalled(&server);
-        // A baseline that keeps as much for a connection does not read its CLOSE.
+        // An administrator closes it: a baseline that keeps this much for a connection does not read its CLOSE.
         let id = server.connection(&peer);
         assert!(server.control().close(id, Code::Administrator, "enough").expect("the server runs"));
         let nobody = || server.control().connections().expect("the server runs").is_empty();
@@ -185,7 +187,7 @@ fn a_message_is_in_exactly_one_counter_when_nothing_is_read_to_the_end() {
         let summary = server.stop();
         assert_accounted(&summary, MESSAGES);
         assert!(summary.counters.undelivered > 0);
-        // The server's end, a blocked write.
+        // The other ends: the end of the server, and a blocked write.
         let set = |config: &mut Config| {
             config.limits.linger = Duration::from_millis(200);
             config.limits.drain_timeout = Duration::from_millis(200);
@@ -199,7 +201,7 @@ fn a_message_is_in_exactly_one_counter_when_nothing_is_read_to_the_end() {
         wait_until(Deadline::start(), "the write timeout", || {
             server.control().connections().expect("the server runs").is_empty()
         });
-        // It may have ended before all was published, which then was not for it.
+        // The connection may end before all is published; it is then not due the rest.
         let Counters { deliveries, missed, undelivered, .. } = server.stop().counters;
         assert!(undelivered > 0 && deliveries + missed + undelivered <= MESSAGES.into());
         drop(peer);
@@ -237,7 +239,7 @@ fn no_acknowledged_message_is_missing_when_a_reader_that_keeps_up_leaves() {
     });
 }
 
-/// Checks that SUBSCRIBE is answered when `last` follows it in the same write, and that `code` answers `last`.
+/// Checks that a SUBSCRIBE is answered if `last` follows it in the same write, and that `last` is answered with `code`.
 fn answered_in_turn(last: &[u8], code: Code) {
     everywhere(|policy, shards| {
         let server = start(policy, shards, |_| ());

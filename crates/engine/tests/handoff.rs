@@ -1,4 +1,4 @@
-//! Who writes, where the registry is shared: whoever it is, what the promises say of order, answers and the end holds.
+//! The handoff, where the registry is shared: whichever thread writes, the promises of order, answers and the end hold.
 #![cfg(feature = "baselines")]
 
 use corecast_engine::{Handoff, PolicyKind, Protocol, Server};
@@ -16,7 +16,7 @@ fn news() -> ChannelName<'static> {
     ChannelName::new("news").expect("a valid name")
 }
 
-/// Runs a test where the owner writes, with every policy that can be told so, on one shard and on two.
+/// Runs a test in which the owner writes, with every policy that allows it, on one shard and on two.
 fn by_owner(test: impl Fn(&LocalServer)) {
     for policy in PolicyKind::ALL.iter().filter(|policy| **policy != PolicyKind::Sharded) {
         for shards in [1, 2] {

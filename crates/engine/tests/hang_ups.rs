@@ -1,4 +1,4 @@
-//! Promise 5: a connection whose peer has gone gives its place back, also while nothing is read from it.
+//! Promise 5: a connection whose peer is gone frees its slot, even while nothing is read from it.
 
 use corecast_engine::{PolicyKind, Protocol, RateLimit};
 use corecast_testkit::{Deadline, LocalServer, Peer, wait_until};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const PLACES: usize = 4;
 
-/// A server with few places, on one shard, which reads so many frames a second of each connection.
+/// Starts a server with few slots, on one shard, that reads this many frames per second from each connection.
 fn server(frames: u64) -> LocalServer {
     let mut config = LocalServer::config(PolicyKind::Sharded, 1);
     config.limits.max_connections = PLACES;
@@ -22,19 +22,19 @@ fn news() -> ChannelName<'static> {
     ChannelName::new("news").expect("a valid name")
 }
 
-/// So many of these frames.
+/// Returns this many of these frames.
 fn frames(frame: &Frame<'_>, count: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     (0..count).for_each(|_| native::encode(frame, &mut bytes));
     bytes
 }
 
-/// Messages that the server answers with nothing.
+/// Returns messages that the server does not answer.
 fn messages(count: usize) -> Vec<u8> {
     frames(&Frame::Publish(Publish { channel: news(), payload: b"fast", ack: None, no_echo: false }), count)
 }
 
-/// Waits until newcomers have all the places.
+/// Waits until new connections have all the slots.
 fn wait_for_places(address: SocketAddr) {
     let mut inside = Vec::new();
     wait_until(Deadline::start(), "all places to be free again", || {
@@ -58,7 +58,7 @@ fn who_goes_while_its_rate_keeps_it_from_being_read_gives_its_place_back() {
         ("an end, with something unread", |mut peer| {
             peer.send(&frames(&Frame::Ping(b"?"), 6000));
         }),
-        // The server would not say anything for an hour and a half.
+        // At its rate, the server would find nothing to answer for an hour and a half.
         ("an end, with all read", |mut peer| {
             peer.send(&messages(6000));
         }),
@@ -111,7 +111,7 @@ fn who_goes_while_its_answers_are_unread_and_its_socket_is_full_gives_its_place_
     wait_for_places(address);
 }
 
-/// That a host has vanished shows in nothing else, and a test cannot have one vanish.
+/// Nothing else shows that a host has vanished, and a test cannot make one vanish.
 #[test]
 fn the_kernel_asks_the_hosts_of_silent_peers_whether_they_are_there() {
     let server = server(0);

@@ -1,5 +1,5 @@
-//! Promise 4: a slow, stalled or hostile connection costs bounded memory and nobody else's messages; what
-//! it missed it is told, to the message.
+//! Promise 4: a slow, stalled or hostile connection costs bounded memory and delays no other connection's messages. It is
+//! told the exact number of messages that it missed.
 
 use corecast_engine::{LagRule, PolicyKind, Protocol};
 use corecast_testkit::{LocalServer, Peer, everywhere};
@@ -19,14 +19,14 @@ fn subscriber(server: &LocalServer) -> Peer {
     peer
 }
 
-/// A message that bears its number.
+/// Returns a message that contains its number.
 fn payload(number: u32) -> Vec<u8> {
     let mut payload = vec![0; PAYLOAD];
     payload[..4].copy_from_slice(&number.to_be_bytes());
     payload
 }
 
-/// Publishes numbered messages, each of which `healthy` has got before the next is sent.
+/// Publishes numbered messages; `healthy` receives each before the next is sent.
 fn publish(publisher: &mut Peer, healthy: &mut Peer, numbers: std::ops::Range<u32>) {
     for number in numbers {
         let payload = payload(number);
@@ -135,7 +135,7 @@ fn a_client_that_reads_no_answers_is_not_read_until_it_does() {
     for _ in 0..1_000 {
         corecast_wire::native::encode(&Frame::Ping(&[7; 125]), &mut pings);
     }
-    // Until nothing more is taken: then the server's memory for answers and all socket buffers are full.
+    // Write until nothing more is taken: then the server's memory for answers and all socket buffers are full.
     let mut sent = 0;
     let mut idle_since = std::time::Instant::now();
     while idle_since.elapsed() < std::time::Duration::from_millis(300) {

@@ -1,4 +1,4 @@
-//! Each shard keeps the connections that left last, and why they did.
+//! Each shard keeps the last connections that left, with the reasons.
 
 use corecast_engine::{JOURNAL_LENGTH, PolicyKind, Protocol, State};
 use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
@@ -36,7 +36,7 @@ fn a_disconnect_says_who_left_and_how() {
             assert!(!record.reason.is_empty());
         }
         assert!(journal.is_sorted_by_key(|record| record.at));
-        // A disconnect is noted before the slot is free.
+        // The journal records a disconnect before the slot is free.
         wait_until(Deadline::start(), "the slots to be free", || {
             server.control().connections().expect("the server runs").is_empty()
         });

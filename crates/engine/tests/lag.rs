@@ -1,4 +1,4 @@
-//! What falling behind does is the subscription's choice, the listener's in `plain`, and the server's for the rest.
+//! The subscription chooses the effect of lagging; in `plain` the listener does, and for all others the server.
 
 use corecast_engine::{LagRule, PolicyKind, Protocol};
 use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
@@ -6,7 +6,7 @@ use corecast_wire::native::{self, Frame, Publish, Subscribe};
 use corecast_wire::{ChannelName, Code};
 
 const PAYLOAD: usize = 256 * 1024;
-/// More than the socket buffers of both ends hold (at most 4 and 6 MiB by default), and a log.
+/// More than a log and the socket buffers of both ends hold (at most 4 and 6 MiB by default).
 const FLOOD: u32 = 100;
 
 fn name(channel: &str) -> ChannelName<'_> {
@@ -20,7 +20,7 @@ fn subscriber(server: &LocalServer, channel: &str, lag: Option<native::Lag>) -> 
     peer
 }
 
-/// Publishes numbered messages, each of which `reader` has got before the next is sent.
+/// Publishes numbered messages; `reader` receives each before the next is sent.
 fn flood(server: &LocalServer, channel: &str, reader: &mut Peer, messages: u32) {
     let mut publisher = Peer::connect_native(server.address(Protocol::Native));
     for number in 0..messages {
@@ -32,7 +32,7 @@ fn flood(server: &LocalServer, channel: &str, reader: &mut Peer, messages: u32) 
     }
 }
 
-/// Reads messages and gaps until all are accounted for; how many were missed.
+/// Reads messages and gaps until all messages are accounted for. Returns the number missed.
 fn read_with_gaps(peer: &mut Peer, messages: u32) -> u64 {
     let (mut seen, mut missed) = (0, 0);
     while seen < u64::from(messages) {
@@ -87,8 +87,8 @@ fn a_plain_listener_may_skip_without_telling_and_counts_it() {
         plain.expect_plain(b"here");
         let mut reader = subscriber(&server, "news", None);
         flood(&server, "news", &mut reader, FLOOD);
-        // The frames that it gets are whole and in order, and it stays to the end. While it is behind it may miss what
-        // is published meanwhile too; once it has got some of that it is not.
+        // The frames that it receives are whole and in order, and it stays to the end. While it is behind, it may also miss
+        // messages published meanwhile; once it has received one of them, it misses no more.
         let mut publisher = Peer::connect_native(server.address(Protocol::Native));
         let mut publish = |payload| {
             let publish = Publish { channel: name("news"), payload, ack: None, no_echo: false };
@@ -127,7 +127,7 @@ fn over_the_bound_of_all_logs_the_farthest_behind_pays_and_the_publisher_does_no
     let mut far = subscriber(&server, "far", None);
     let mut near = subscriber(&server, "near", None);
     let mut readers = ["far", "near"].map(|channel| subscriber(&server, channel, None));
-    // Far has all of its socket's room, and the log's, to fill; near keeps little behind that.
+    // `far` has all the room of its socket and of the log to fill; `near` is only two messages behind.
     flood(&server, "near", &mut readers[1], 2);
     flood(&server, "far", &mut readers[0], FLOOD);
     assert_eq!(read_with_gaps(&mut near, 2), 0);

@@ -1,5 +1,5 @@
-//! A connection may be closed from anywhere and at any moment: it is told why if it can be, once, and others do not
-//! notice.
+//! A connection may be closed from anywhere and at any moment. It is told the reason once, if that is possible, and no
+//! other connection is disturbed.
 
 use corecast_engine::{Config, ConnectionId, DisconnectRecord, PolicyKind, Protocol};
 use corecast_testkit::{Deadline, LocalServer, Peer, everywhere, wait_until};
@@ -48,7 +48,7 @@ fn flood(server: &LocalServer) {
     }
 }
 
-/// The one disconnect of a connection, once it has left.
+/// Returns the only journal record of a connection, once it has left.
 fn record(server: &LocalServer, id: ConnectionId) -> DisconnectRecord {
     let mut found = Vec::new();
     wait_until(Deadline::start(), "the connection to leave", || {
@@ -78,7 +78,7 @@ fn an_administrator_closes_a_connection_of_any_shard_once_and_no_other() {
             drop(peer);
             let record = record(&server, id);
             assert_eq!((record.code, record.backlog.channels), (Code::Administrator, 1));
-            // Whoever has its slot by now is another.
+            // By now another connection may have its slot.
             assert_eq!(control.close(id, Code::Administrator, "too late"), Ok(false));
         }
         peers[0].send_native(&publish(b"still here"));
@@ -109,7 +109,7 @@ fn a_connection_that_is_closed_while_its_socket_is_full_does_not_outlive_its_lin
         let record = record(&server, id);
         assert_eq!((record.code, &*record.reason), (Code::Administrator, "blocked"));
         assert!(record.backlog.bytes_behind > FLOOD_PAYLOAD, "{record:?}");
-        // Its shard goes on.
+        // Its shard continues.
         let mut other = subscriber(&server);
         other.send_native(&publish(b"next"));
         other.expect_native(&message(b"next"));
@@ -126,7 +126,7 @@ fn a_reset_by_an_administrator_says_nothing() {
     assert_eq!(record(&server, id).code, Code::Reset);
 }
 
-/// What a subscriber of numbered messages had read when it was closed, or when the last of all came.
+/// Reads numbered messages until the subscriber is closed, or has all of them. Returns the number read.
 fn read_until(peer: &mut Peer, last: &AtomicU32, is_closed: bool) -> u32 {
     let mut next = 0;
     while is_closed || next < last.load(Ordering::SeqCst) {
@@ -149,8 +149,8 @@ fn read_until(peer: &mut Peer, last: &AtomicU32, is_closed: bool) -> u32 {
     next
 }
 
-/// One send a turn, and more published before what was published has left: so the closes come between the turns of a
-/// flush, and those who are closed have had some of the messages and not all.
+/// The flush sends once per turn, and more is published before the earlier messages have left. So the closes fall between
+/// the turns of a flush, and a closed connection has received some of the messages but not all.
 #[test]
 fn connections_that_are_closed_during_a_flush_leave_the_others_complete() {
     const BATCH: u32 = 50;
@@ -167,7 +167,7 @@ fn connections_that_are_closed_during_a_flush_leave_the_others_complete() {
             let mut bytes = Vec::new();
             (begin..begin + BATCH).for_each(|number| native::encode(&publish(&number.to_be_bytes()), &mut bytes));
             publisher.send(&bytes);
-            // Those of the batch before, which is what keeps it from getting far ahead.
+            // Waiting for the batch before keeps the publisher from getting far ahead.
             for number in begin.saturating_sub(BATCH)..begin {
                 publisher.expect_native(&message(&number.to_be_bytes()));
             }
@@ -183,11 +183,11 @@ fn connections_that_are_closed_during_a_flush_leave_the_others_complete() {
                 let close = |id: &ConnectionId| control.close(*id, Code::Administrator, "amid a flush");
                 ids.iter().skip(1).step_by(2).map(close).collect::<Vec<_>>()
             });
-            // What was published before a close is told may still come.
+            // Messages published before the reason is sent may still arrive.
             while !reading.iter().skip(1).step_by(2).all(ScopedJoinHandle::is_finished) {
                 next = publish_from(next);
             }
-            // Before it is sent, so that whoever has read it knows that it was the last.
+            // Stored before the batch is sent, so that a subscriber that has read the batch knows that it was the last.
             last.store(next + BATCH, Ordering::SeqCst);
             publish_from(next);
             let closed = closing.join().expect("the shards answer");
@@ -233,7 +233,7 @@ fn a_connection_that_anothers_broadcast_ends_does_not_disturb_the_broadcast() {
         let mut publisher = Peer::connect_native(server.address(Protocol::Native));
         let payload = vec![7; FLOOD_PAYLOAD];
         for _ in 0..FLOOD {
-            // One after the other, so that only the one who reads nothing falls behind.
+            // One after the other, so that only the subscriber that reads nothing falls behind.
             publisher.send_native(&publish(&payload));
             reader.expect_native(&message(&payload));
         }

@@ -1,17 +1,17 @@
-//! Promise 3: a message meant for a connection that has gone never reaches the connection that took its descriptor.
+//! Promise 3: a message meant for a connection that is gone never reaches the connection that took its descriptor.
 //!
-//! Connections come in waves: each subscribes to a channel of its own number and takes a few of its messages; then
-//! all reset in the middle of the others, and the next wave connects at once. A publisher sends to the present wave
-//! and to the one before it without a pause, so that messages for those who have gone are under way wherever they
-//! can be: in the publisher's read, in a mailbox, in a log behind a full socket, in a batch of sends, in another
-//! shard's fan-out. Each message names its addressee.
+//! Connections come in waves. Each connection subscribes to a channel of its own number and takes a few of its messages.
+//! Then all of them reset amid the other messages, and the next wave connects at once. A publisher sends to the current
+//! wave and to the one before it without a pause. So messages for connections that are gone are in flight everywhere they
+//! can be: in the publisher's read, in a mailbox, in a log behind a full socket, in a batch of sends, in another shard's
+//! fan-out. Each message names its addressee.
 //!
-//! That the kernel gives out the same descriptor again is looked up: the process has low numbers for the server's
-//! sockets only, and the kernel gives out the lowest.
+//! The test verifies that the kernel reuses descriptors: the process keeps low numbers free for the server's sockets only,
+//! and the kernel gives out the lowest free number.
 //!
-//! Seen to fail, in every run under each policy on one shard and on two, with a connection that closes its
-//! descriptor as soon as it is found broken (`close(2)` in `connection::turn`, while the policy still has the
-//! outlet): some connection gets a message to one that has gone.
+//! Seen to fail, in every run under each policy on one shard and on two, with a connection that closes its descriptor as
+//! soon as it is found broken (`close(2)` in `connection::turn`, while the policy still has the outlet): some connection
+//! receives a message to one that is gone.
 
 use corecast_engine::Protocol;
 use corecast_testkit::{LocalServer, Peer, everywhere};
@@ -26,19 +26,19 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::ScopedJoinHandle;
 
-/// Chains of waves side by side, which take over each other's descriptors too.
+/// Chains of waves that run at the same time, and also take over each other's descriptors.
 const CHAINS: usize = 2;
 const WAVES: usize = 24;
 const WIDTH: usize = 16;
 const CONNECTIONS: usize = CHAINS * WAVES * WIDTH;
 const PAYLOAD: usize = 2 * 1024;
-/// Batches that a publisher has sent and the server has not yet answered.
+/// Batches that a publisher has sent and the server has not answered yet.
 const UNDER_WAY: usize = 4;
 
-/// Numbers from here on are the clients'.
+/// The lowest descriptor of a client.
 const CLIENTS_FROM: i32 = 512;
 
-/// Connects with a descriptor that leaves the low numbers to the server.
+/// Connects with a high descriptor, which leaves the low numbers to the server.
 fn connect(address: SocketAddr) -> Peer {
     let low = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
     let high = rustix::io::fcntl_dupfd_cloexec(&low, CLIENTS_FROM).expect("a high descriptor");
@@ -47,7 +47,7 @@ fn connect(address: SocketAddr) -> Peer {
     Peer::over(TcpStream::from(high))
 }
 
-/// The descriptors of the server's ends of connections.
+/// Returns the descriptors of the server's ends of these connections.
 fn descriptors_of(peers: &[(String, Peer)]) -> Vec<i32> {
     let table = std::fs::read_to_string("/proc/self/net/tcp").expect("procfs");
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
@@ -67,7 +67,7 @@ fn descriptors_of(peers: &[(String, Peer)]) -> Vec<i32> {
     peers.iter().map(descriptor).collect()
 }
 
-/// An address as the kernel lists it.
+/// Returns an address in the kernel's notation.
 fn in_hex(address: SocketAddr) -> String {
     let SocketAddr::V4(address) = address else { panic!("{address} is not IPv4") };
     format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port())
@@ -77,12 +77,12 @@ fn name(chain: usize, wave: usize, number: usize) -> String {
     format!("{chain}/{wave}/{number}")
 }
 
-/// A message that says in its first bytes, and in all that follow, whom it is for.
+/// Returns a message that consists of its addressee's name, repeated.
 fn message_to(addressee: &str) -> Vec<u8> {
     addressee.bytes().cycle().take(PAYLOAD).collect()
 }
 
-/// Publishes to the present wave of a chain and the one before it.
+/// Publishes to the current wave of a chain and to the one before it.
 fn publish(mut peer: Peer, chain: usize, present: &AtomicUsize, done: &AtomicBool) {
     let mut under_way = 0;
     while !done.load(Ordering::Relaxed) {
@@ -98,7 +98,7 @@ fn publish(mut peer: Peer, chain: usize, present: &AtomicUsize, done: &AtomicBoo
         }
         native::encode(&Frame::Ping(b"paced"), &mut bytes);
         peer.send(&bytes);
-        // While it waits for an answer, the server has the next messages.
+        // While the publisher waits for an answer, the server has the next messages.
         if under_way < UNDER_WAY {
             under_way += 1;
         } else {
@@ -107,7 +107,7 @@ fn publish(mut peer: Peer, chain: usize, present: &AtomicUsize, done: &AtomicBoo
     }
 }
 
-/// Nothing but what is meant for a connection comes there.
+/// Takes messages, and checks that each is meant for this connection.
 fn take_messages(peer: &mut Peer, own: &str) {
     let channel = ChannelName::new(own).expect("a valid name");
     for _ in 0..3 {
@@ -120,7 +120,7 @@ fn take_messages(peer: &mut Peer, own: &str) {
     }
 }
 
-/// One wave, from its beginning to its end; the descriptors of the server's ends.
+/// Runs one wave from beginning to end. Returns the descriptors of the server's ends.
 fn wave(address: SocketAddr, names: impl Iterator<Item = String>) -> Vec<i32> {
     let mut peers: Vec<_> = names.map(|name| (name, connect(address))).collect();
     for (name, peer) in &mut peers {
@@ -137,7 +137,7 @@ fn wave(address: SocketAddr, names: impl Iterator<Item = String>) -> Vec<i32> {
     descriptors
 }
 
-/// How often a connection had the descriptor of one before it, in all chains.
+/// Runs all chains. Returns the number of connections that had a descriptor of an earlier one.
 fn run_chains(address: SocketAddr) -> usize {
     let present: Vec<_> = (0..CHAINS).map(|_| AtomicUsize::new(0)).collect();
     let done = AtomicBool::new(false);
@@ -158,7 +158,7 @@ fn run_chains(address: SocketAddr) -> usize {
                 })
             })
             .collect();
-        // All of them have ended before the publishers are told to, whether they held or not.
+        // Joins every chain, even if one has failed, before the publishers are told to end.
         let chains: Vec<_> = chains.into_iter().map(ScopedJoinHandle::join).collect();
         done.store(true, Ordering::Relaxed);
         chains.into_iter().map(|chain| chain.unwrap_or_else(|panic| resume_unwind(panic))).sum()

@@ -1,4 +1,4 @@
-//! One connection may send so fast and no faster; the others do not notice.
+//! A connection may send at its rate and no faster; other connections are not affected.
 
 use corecast_engine::{OverRate, PolicyKind, Protocol, RateLimit};
 use corecast_testkit::{LocalServer, Peer};
@@ -12,7 +12,7 @@ fn server(rate: RateLimit) -> LocalServer {
     LocalServer::start(config)
 }
 
-/// So many messages at once, to everybody in `news`.
+/// Sends this many messages at once, to all subscribers of `news`.
 fn burst(peer: &mut Peer, count: usize) {
     let channel = ChannelName::new("news").expect("a valid name");
     let mut bytes = Vec::new();
@@ -29,13 +29,13 @@ fn expect_burst(peer: &mut Peer, count: usize) {
     }
 }
 
-/// Asks for an answer.
+/// Asks for an answer, and waits for it.
 fn ask(peer: &mut Peer) {
     peer.send_native(&Frame::Ping(b"?"));
     peer.expect_native(&Frame::Pong(b"?"));
 }
 
-/// How many messages the server has taken in.
+/// Returns the number of messages that the server has accepted.
 fn published(server: &LocalServer) -> u64 {
     let shards = server.control().shards().expect("the server runs");
     shards.iter().map(|shard| shard.counters.published).sum()
@@ -56,7 +56,7 @@ fn of_one_write_only_as_many_frames_pass_at_once_as_the_bucket_holds() {
         expect_burst(&mut listener, 25);
         let passed = since.elapsed();
         assert!(passed >= Duration::from_millis(500) * half_seconds, "{half_seconds}: {passed:?}");
-        // Others are served meanwhile.
+        // Other connections are served meanwhile.
         ask(&mut listener);
     }
     let (published, passed) = (published(&server), since.elapsed());
@@ -77,7 +77,7 @@ fn a_frame_larger_than_the_bucket_passes_whole_and_the_next_waits_for_it() {
     fast.expect_native(&Frame::Message { channel, payload: &payload });
     ask(&mut fast);
     let waited = since.elapsed();
-    // 90 KiB and the small frames beside it, less the 64 KiB that the bucket held.
+    // 90 KiB and the small frames with it, less the 64 KiB that the bucket held.
     assert!(waited >= Duration::from_millis(406), "{waited:?}");
 }
 
@@ -130,7 +130,7 @@ fn a_connection_that_sends_too_fast_is_closed_if_so_set() {
     let mut fast = Peer::connect_native(server.address(Protocol::Native));
     burst(&mut fast, 20);
     fast.expect_refusal(Code::RateExceeded);
-    // What was within the rate counts: HELLO and nine more.
+    // The frames within the rate count: HELLO and nine more.
     expect_burst(&mut listener, 9);
     ask(&mut listener);
     assert_eq!(server.stop().closed.get(&Code::RateExceeded), Some(&1));

@@ -1,4 +1,4 @@
-//! Rules of docs/PROTOCOL.md on what answers what, each asked of a server.
+//! Rules of docs/PROTOCOL.md about answers, each verified with a server.
 
 use corecast_engine::Protocol;
 use corecast_testkit::{LocalServer, Peer, everywhere};
@@ -11,7 +11,7 @@ fn encoded(frame: &Frame<'_>) -> Vec<u8> {
     bytes
 }
 
-/// With one byte replaced, and a right checksum.
+/// Returns the bytes with one byte replaced, and a correct checksum.
 fn resealed(mut bytes: Vec<u8>, index: usize, value: u8) -> Vec<u8> {
     bytes[index] = value;
     let checksum = crc32fast::hash(&bytes[8..]);
@@ -19,7 +19,8 @@ fn resealed(mut bytes: Vec<u8>, index: usize, value: u8) -> Vec<u8> {
     bytes
 }
 
-/// A connection that begins with these bytes is refused with this code, in all places.
+/// Checks that a connection that begins with these bytes is refused with this code, under every policy and number of
+/// shards.
 fn refused(greets: bool, bytes: &[u8], code: Code) {
     everywhere(|policy, shards| {
         let server = LocalServer::start(LocalServer::config(policy, shards));

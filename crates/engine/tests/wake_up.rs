@@ -1,4 +1,4 @@
-//! A shard takes its mailbox soon, busy or idle.
+//! A shard looks into its mailbox soon, busy or idle.
 
 use corecast_engine::{PolicyKind, Protocol};
 use corecast_testkit::{LocalServer, Peer};
@@ -7,20 +7,19 @@ use corecast_wire::native::{self, Frame, Publish};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Far above what a shard needs, far below the 100 ms of the sweep, which would save a shard that was not
-/// woken.
+/// Far more than a shard needs, and far less than the 100 ms of the sweep, which would hide a missing wake-up.
 const SOON: Duration = Duration::from_millis(25);
 
 fn channel(name: &str) -> ChannelName<'_> {
     ChannelName::new(name).expect("a valid name")
 }
 
-/// Peers enough that each of two shards has some.
+/// Returns enough clients that each of two shards has some.
 fn peers(server: &LocalServer, count: usize) -> Vec<Peer> {
     (0..count).map(|_| Peer::connect_native(server.address(Protocol::Native))).collect()
 }
 
-/// How long a message takes to all subscribers, one round after the other: the median.
+/// Returns the median time in which a message reaches all subscribers, over successive rounds.
 fn median_round(subscribers: &mut [Peer], publisher: &mut Peer) -> Duration {
     let mut rounds: Vec<_> = (0..51_u8)
         .map(|round| {
@@ -82,7 +81,7 @@ fn a_busy_shard_looks_into_its_mailbox() {
 fn an_idle_shard_is_woken_for_what_its_registry_has_done() {
     for policy in [PolicyKind::SubjectorPortal, PolicyKind::SubjectorChannel] {
         let mut config = LocalServer::config(policy, 2);
-        // So that nothing else wakes it.
+        // Nothing else may wake the shard.
         config.tuning.sweep_interval = Duration::from_hours(1);
         let server = LocalServer::start(config);
         let mut subscribers = peers(&server, 8);

@@ -1,15 +1,17 @@
-//! What a connection must do in time, and by when.
+//! The deadlines of a connection that is served, and the events from which they follow.
 //!
-//! No connection has a timer. Each notes when it did what, by the shard's clock, which stands still between two sweeps, and the
-//! sweep looks at some of them each time, at each one at least once a second: that is how late a deadline may be.
+//! No connection has a timer. Each connection notes the times of its events by the shard's clock, which stands still
+//! between two sweeps. A sweep checks some of the connections, and every connection is checked at least once a second: a
+//! deadline may be late by that much.
 //!
-//! A deadline counts only time in which the shard could have heard the peer: the clock leaves out what the shard stood still. A
-//! connection whose reading we pause cannot be blamed for what we do not read, nor one whose socket is full for not answering
-//! a PING that stands behind what it has not taken. Nobody is ended for silence before half of the idle timeout has passed
-//! since it was asked.
+//! A deadline counts only time in which the shard could have heard the peer: the clock leaves out the time for which the
+//! shard stood still. While the shard does not read a connection, the peer is not blamed for silence. A peer whose socket
+//! is full is not blamed for leaving a PING unanswered, because the PING waits behind bytes that the peer has not taken. No
+//! connection ends for silence before half of the idle timeout has passed since it was sent a PING.
 //!
-//! A full socket takes no byte before its peer has read a third of what the kernel holds, which may be megabytes. So when
-//! its time is over we ask how much that still is: a peer that has taken some of it has the time again.
+//! A full socket takes no byte before its peer has read a third of the bytes that the kernel holds, which may be megabytes.
+//! So when the write timeout has passed, the shard asks how many bytes the kernel still holds. A peer that has taken some
+//! of them gets the write timeout again.
 
 use crate::lifecycle::State;
 use crate::limits::ShardLimits;
@@ -17,57 +19,58 @@ use corecast_session::End;
 use corecast_wire::Code;
 use std::time::Duration;
 
-/// How often a full socket has its time again: so it may take that many times longer than one whose peer reads nothing.
+/// The number of times that a full socket gets the write timeout again. A slow peer may therefore take that many times
+/// longer than a peer that reads nothing.
 const MAX_EXTENSIONS: u32 = 16;
 
-/// How often a peer that is not read and has ended its sending half is sent a PING, which it answers with a reset if it has
-/// gone.
+/// The interval between two PINGs to a peer that is not read and has ended its sending half. The host of a peer that is
+/// gone answers with a reset.
 const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// When a connection did what.
+/// The times of a connection's events, by the shard's clock.
 #[derive(Debug)]
 pub(crate) struct Activity {
-    /// Asks for a sign of life, where the protocol can.
+    /// Encodes a frame that asks for a sign of life, where the protocol has one.
     ping: Option<fn(&mut Vec<u8>)>,
     opened: Duration,
-    /// How long it may be silent; zero for as long as it likes.
+    /// The time for which the connection may be silent; zero for no limit.
     idle_timeout: Duration,
     heard: Duration,
-    /// When the frame began that has not ended.
+    /// The time at which the incomplete frame began, if there is one.
     frame_began: Option<Duration>,
-    /// Its socket takes no more.
+    /// Set while the socket takes no more bytes.
     blocked: Option<Blocked>,
-    /// When it was asked for a sign of life, if it was since it was heard.
+    /// The time at which the peer was asked for a sign of life, if it has given none since.
     asked: Option<Duration>,
-    /// Since when we do not read what it sends.
+    /// The time since which the connection is not read.
     paused: Option<Duration>,
-    /// When it was last probed, after it had ended its sending half.
+    /// The time of the last probe after the peer had ended its sending half.
     probed: Option<Duration>,
 }
 
-/// A socket that takes no more.
+/// A socket that takes no more bytes.
 #[derive(Clone, Copy, Debug)]
 struct Blocked {
-    /// Since when its peer has taken nothing, as far as we have looked.
+    /// The time since which the peer has taken nothing, as of the last check.
     since: Duration,
-    /// What the kernel held when we last looked, if we have.
+    /// The bytes that the kernel held at the last check, if there was one.
     held: Option<u32>,
     extensions: u32,
 }
 
-/// What is due.
+/// An action that a deadline requires.
 #[derive(Debug)]
 pub(crate) enum Due {
-    /// To ask for a sign of life.
+    /// Ask for a sign of life.
     Ping,
-    /// To end the connection in order.
+    /// End the connection in order.
     End(End),
-    /// To end it at once: it takes nothing, not even the reason.
+    /// End the connection at once: it takes nothing, not even the close frame.
     Reset(End),
 }
 
 impl Activity {
-    /// The activity of a connection that has come at this time of the shard's.
+    /// Creates the activity of a connection that was accepted at this time of the shard's clock.
     pub(crate) fn begin(ping: Option<fn(&mut Vec<u8>)>, idle_timeout: Duration, now: Duration) -> Self {
         Self {
             ping,
@@ -82,14 +85,15 @@ impl Activity {
         }
     }
 
-    /// Appends a frame that asks for a sign of life, where the protocol can.
+    /// Appends a frame that asks for a sign of life, where the protocol has one.
     pub(crate) fn ping(&self, out: &mut Vec<u8>) {
         if let Some(ping) = self.ping {
             ping(out);
         }
     }
 
-    /// Bytes have come, perhaps a sign of life, with so many whole frames, and perhaps the beginning of another.
+    /// Notes received bytes: whether they are a sign of life, the number of frames that they complete, and whether they end
+    /// inside a frame.
     pub(crate) fn received(&mut self, now: Duration, is_alive: bool, frames: usize, mid_frame: bool) {
         if is_alive {
             self.heard = now;
@@ -99,23 +103,24 @@ impl Activity {
         self.frame_began = mid_frame.then_some(began);
     }
 
-    /// The socket takes no more.
+    /// Notes that the socket takes no more bytes.
     pub(crate) fn block(&mut self, now: Duration) {
         self.blocked = Some(Blocked { since: now, held: None, extensions: 0 });
     }
 
-    /// The socket takes bytes again. What it was asked may have stood behind those that it had not taken.
+    /// Notes that the socket takes bytes again. A PING may have waited behind the bytes that the socket had not taken, so
+    /// it counts as not sent.
     pub(crate) fn unblock(&mut self) {
         self.blocked = None;
         self.asked = None;
     }
 
-    /// Nothing is read from now on.
+    /// Notes that the connection is not read from now on.
     pub(crate) fn pause(&mut self, now: Duration) {
         self.paused = Some(now);
     }
 
-    /// Reading goes on; the time of the pause does not count.
+    /// Notes that the connection is read again. The time of the pause does not count.
     pub(crate) fn resume(&mut self, now: Duration) {
         let Some(since) = self.paused.take() else { return };
         let pause = now.saturating_sub(since);
@@ -124,14 +129,14 @@ impl Activity {
         self.asked = self.asked.map(|asked| asked + pause);
     }
 
-    /// Returns true if the connection is not read. No read then discovers that the peer has gone.
+    /// Returns true if the connection is not read, so that no read discovers that the peer is gone.
     pub(crate) fn is_unread(&self) -> bool {
         self.paused.is_some()
     }
 
-    /// Returns true if a PING is due to a peer that has ended its sending half and is not read: it may be waiting for its
-    /// frames to take effect, or have gone. The kernel's own probes and the write deadline cover peers that cannot be sent
-    /// a PING or whose socket is full.
+    /// Returns true if a PING is due to a peer that has ended its sending half and is not read: the peer may wait for its
+    /// frames to take effect, or be gone. The kernel's own probes and the write timeout cover peers that cannot be sent a
+    /// PING or whose socket is full.
     pub(crate) fn must_probe(&mut self, state: State, now: Duration) -> bool {
         let early = |probed: Duration| now.saturating_sub(probed) < PROBE_INTERVAL;
         if self.ping.is_none() || state != State::Open || self.blocked.is_some() {
@@ -144,8 +149,8 @@ impl Activity {
         true
     }
 
-    /// Whether the time of a full socket is over, of which the kernel holds so many bytes; looks at them soon, and when it
-    /// is.
+    /// Returns true if a full socket has used up its time. `held` returns the number of bytes that the kernel holds for it;
+    /// it is called at the first check and when the time is over.
     fn is_stuck(&mut self, blocked: Blocked, now: Duration, is_over: bool, held: impl FnOnce() -> u32) -> bool {
         let progress = match (blocked.held, is_over) {
             (Some(_), false) => return false,
@@ -163,8 +168,8 @@ impl Activity {
         false
     }
 
-    /// What is due now of a connection that is served, if anything is, and if the kernel holds so many bytes for it. A PING
-    /// is due once in a silence.
+    /// Returns the action that is due now for a connection that is served, if any is. `held` returns the number of bytes
+    /// that the kernel holds for the connection. A PING is due once in a silence.
     pub(crate) fn due(
         &mut self,
         state: State,
@@ -223,7 +228,7 @@ mod tests {
         }
     }
 
-    /// What is due at a second, by name.
+    /// Returns the name of the action that is due at this second.
     fn due(activity: &mut Activity, second: u32) -> String {
         due_in(State::Open, activity, second)
     }
@@ -232,7 +237,7 @@ mod tests {
         due_while(state, activity, second, 0)
     }
 
-    /// The same, while the kernel holds so many bytes.
+    /// The same, while the kernel holds `held` bytes.
     fn due_while(state: State, activity: &mut Activity, second: u32, held: u32) -> String {
         match activity.due(state, second * SECOND, &limits(), || held) {
             None => "nothing".to_owned(),
@@ -308,7 +313,7 @@ mod tests {
     #[test]
     fn nobody_is_ended_for_silence_before_it_had_its_time_to_answer() {
         let mut activity = greeted();
-        // A look that comes late asks first.
+        // A late check asks first.
         assert_eq!(due(&mut activity, 100), "ping");
         assert_eq!(due(&mut activity, 129), "nothing");
         assert_eq!(due(&mut activity, 130), "end idle_timeout");
@@ -321,7 +326,7 @@ mod tests {
         for (second, held, expected) in [
             (51, 1000, "nothing"),
             (80, 999, "nothing"),
-            // What was taken counts from the last look on.
+            // Bytes taken count from the last check on.
             (109, 500, "nothing"),
             (110, 400, "nothing"),
             (139, 400, "nothing"),
@@ -349,7 +354,7 @@ mod tests {
         activity.pause(15 * SECOND);
         assert_eq!(due(&mut activity, 100), "nothing");
         activity.resume(100 * SECOND);
-        // The five seconds before the pause do.
+        // The five seconds before the pause count.
         assert_eq!(due(&mut activity, 114), "nothing");
         assert_eq!(due(&mut activity, 115), "end frame_timeout");
     }

@@ -1,18 +1,18 @@
-//! The clock that all deadlines of a shard are read from.
+//! The clock of a shard, from which all its deadlines are read.
 //!
-//! It advances with the sweep, by a few sweep intervals at most. A shard that stood still, because its process or machine was
-//! stopped or something else had its CPU, heard nobody in that time, so nobody is blamed for it.
+//! The clock advances with each sweep, by a few sweep intervals at most. A shard stands still while its process or machine
+//! is stopped, or while something else has its CPU. It hears no peer in that time, so no peer is blamed for it.
 
 use std::time::Duration;
 
-/// Sweep intervals by which the clock advances in one sweep, at most. A sweep that comes later than that found the shard
-/// standing still.
+/// The most sweep intervals by which the clock advances in one sweep. A sweep that comes later than that shows that the
+/// shard stood still.
 const MAX_SWEEPS: u32 = 5;
 
-/// Time that a shard has run, as of the last sweep: standstills are left out.
+/// The time for which a shard has run, as of the last sweep, without standstills.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    /// The most by which it advances in one sweep.
+    /// The most by which the clock advances in one sweep.
     most: Duration,
     now: Duration,
     /// The driver's time of the last sweep.
@@ -21,12 +21,13 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A clock for sweeps at this interval, started at this time of the driver's.
+    /// Creates a clock for sweeps at this interval. `at` is the driver's time now.
     pub(crate) fn start(at: Duration, sweep_interval: Duration) -> Self {
         Self { most: sweep_interval * MAX_SWEEPS, now: Duration::ZERO, swept: at, standstills: 0 }
     }
 
-    /// A sweep begins; for how long the shard stood still before it, if it did.
+    /// Advances the clock at the beginning of a sweep. Returns the length of the standstill before it, if the shard stood
+    /// still.
     pub(crate) fn advance(&mut self, at: Duration) -> Option<Duration> {
         let gap = at.saturating_sub(std::mem::replace(&mut self.swept, at));
         self.now += gap.min(self.most);
@@ -36,17 +37,18 @@ impl Clock {
         })
     }
 
-    /// As of the last sweep.
+    /// Returns the time as of the last sweep.
     pub(crate) fn now(&self) -> Duration {
         self.now
     }
 
-    /// The time between two sweeps too, for what must not end early by a sweep interval.
+    /// Returns the time including the part of the current sweep interval, for a deadline that must not be early by a sweep
+    /// interval.
     pub(crate) fn read(&self, at: Duration) -> Duration {
         self.now + at.saturating_sub(self.swept).min(self.most)
     }
 
-    /// How often the shard stood still.
+    /// Returns the number of standstills.
     pub(crate) fn standstills(&self) -> u64 {
         self.standstills
     }

@@ -1,4 +1,4 @@
-//! One connection, from its accept to its end: what its task does next.
+//! One connection from its accept to its end: the steps of its task.
 //!
 //! The driver asks [`next`](Connection::next) for a [`Step`], does it, and asks again. It reads only when a step says so.
 
@@ -12,42 +12,42 @@ use corecast_session::{End, Session, Taken, receive_admitted};
 use corecast_wire::{Code, Reassembly};
 use std::time::Duration;
 
-/// What the task of a connection keeps; the shard has the rest.
+/// The state that the task of a connection owns; the shard has the rest.
 #[derive(Debug)]
 pub struct Connection<S> {
     id: ConnectionId,
     session: S,
     incomplete: Reassembly,
     rate: Option<Rate>,
-    /// The last read brought something to publish.
+    /// True if the last read published something.
     published: bool,
     has_finished_sending: bool,
-    /// The time of the shard's until which the other shards may account for it.
+    /// The time of the shard's clock until which the connection waits for the other shards to account for it.
     accounted_by: Option<Duration>,
 }
 
-/// What the driver does for a connection.
+/// A step that the driver takes for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Wait until the transport has something or the connection is woken; once it has something and
+    /// Wait until the transport is readable or the connection is woken. Once the transport is readable and
     /// [`next`](Connection::next) still says so, receive and call [`received`](Connection::received).
     Read,
     /// Wait until the connection is woken.
     Wait,
-    /// Wait until the connection is woken, for so long at most: its next frame has to wait as long.
+    /// Wait until the connection is woken, for this long at most: the rate limit delays its next frame by this long.
     Sleep(Duration),
     /// Tell the peer that nothing more will come.
     FinishSending,
-    /// Receive and drop what comes, until the peer ends; then call [`peer_ended`](Connection::peer_ended).
+    /// Receive and drop everything until the peer ends; then call [`peer_ended`](Connection::peer_ended).
     Linger,
-    /// It has ended. The shard closes it at the end of the tick.
+    /// The connection has ended. The shard closes it at the end of the tick.
     Done,
 }
 
 /// The outcome of receiving from a transport.
 #[derive(Clone, Copy, Debug)]
 pub enum Received<'a> {
-    /// At least one byte. Those of a connection with a rate limit are still in the transport.
+    /// At least one byte. With a rate limit, the bytes are still in the transport.
     Bytes(&'a [u8]),
     /// Nothing now.
     Nothing,
@@ -60,9 +60,9 @@ pub enum Received<'a> {
 /// The outcome of a turn of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turn {
-    /// Bytes that were taken. Of a connection with a rate limit, the driver takes them out of the transport now.
+    /// The number of bytes taken. With a rate limit, the driver takes this many out of the transport now.
     pub taken: usize,
-    /// What to do next.
+    /// The next step.
     pub step: Step,
 }
 
@@ -79,18 +79,18 @@ impl<S: Session> Connection<S> {
         }
     }
 
-    /// The connection's name.
+    /// Returns the connection's name.
     pub fn id(&self) -> ConnectionId {
         self.id
     }
 
-    /// Returns true if the driver leaves what it receives in the transport until it was taken: a frame over the rate stays
-    /// there.
+    /// Returns true if the connection has a rate limit. Then the driver leaves received bytes in the transport until the
+    /// connection has taken them: a frame over the rate stays there.
     pub fn has_rate(&self) -> bool {
         self.rate.is_some()
     }
 
-    /// What to do now. `at` is the driver's time, read only where it is needed.
+    /// Returns the step to take now. `at` returns the driver's time, and is called only where it is needed.
     pub fn next<P: Policy<E::Outlet>, E: Endpoint>(
         &mut self,
         shard: &mut Shard<P, E>,
@@ -126,7 +126,7 @@ impl<S: Session> Connection<S> {
         }
     }
 
-    /// Takes what the transport has received.
+    /// Takes what the transport received, and returns the number of bytes taken with the next step.
     pub fn received<P: Policy<E::Outlet>, E: Endpoint>(
         &mut self,
         shard: &mut Shard<P, E>,
@@ -157,14 +157,14 @@ impl<S: Session> Connection<S> {
         }
     }
 
-    /// The peer of a connection that lingers has ended, or is gone.
+    /// Notes that the peer of a lingering connection has ended or is gone.
     pub fn peer_ended<P: Policy<E::Outlet>, E: Endpoint>(&mut self, shard: &mut Shard<P, E>) {
         if let Some(connection) = shard.connections.get_mut(self.id) {
             connection.lifecycle.apply(Event::Finish);
         }
     }
 
-    /// Takes bytes: how many, and for how long the next frame has to wait.
+    /// Takes bytes. Returns the number of bytes taken, and the time for which the next frame has to wait.
     fn take<P: Policy<E::Outlet>, E: Endpoint>(
         &mut self,
         shard: &mut Shard<P, E>,
@@ -223,15 +223,15 @@ impl<S: Session> Connection<S> {
         }
     }
 
-    /// Returns true if the connection must not be read now; then it is woken when that may have changed.
+    /// Returns true if the connection must not be read now. It is woken when that may have changed.
     fn must_pause<P: Policy<E::Outlet>, E: Endpoint>(&self, shard: &mut Shard<P, E>) -> bool {
         let policy = &shard.policy;
         let is_congested = self.published && (shard.outbound.is_congested() || policy.is_saturated());
-        // The flush that comes sends the answers, or finds the transport full: then it is told that they have left.
+        // The next flush sends the answers or finds the transport full; then the shard is told when they have left.
         let is_unread = policy.pending_bytes(self.id) > shard.limits.control_bytes;
         let is_full = || shard.connections.get(self.id).is_some_and(|connection| connection.full);
-        // The frames behind a SUBSCRIBE are read when that has taken effect: so a connection that gets no answer hears itself
-        // and everybody from its first frame on.
+        // The frames that follow a SUBSCRIBE are read once that has taken effect. A connection that gets no answer then
+        // receives its own messages and those of all others from its first frame on.
         if is_congested || policy.awaits_subscription(self.id) || (is_unread && !is_full()) {
             shard.waits.pause(self.id);
             return true;
@@ -239,7 +239,7 @@ impl<S: Session> Connection<S> {
         shard.is_stopping() || is_unread
     }
 
-    /// Tells the peer why, behind everything that was accepted for it before.
+    /// Sends the peer the reason, after everything that was accepted for it before.
     fn send_close_frame<P: Policy<E::Outlet>, E: Endpoint>(&self, shard: &mut Shard<P, E>, at: Duration) {
         let Some(connection) = shard.connections.get_mut(self.id) else { return };
         connection.lagged = false;
@@ -252,8 +252,8 @@ impl<S: Session> Connection<S> {
         shard.effects.request_tick();
     }
 
-    /// Waits until the other shards have said what they had accepted for the connection, so that it is counted; for the linger
-    /// time at most. Then it is reaped.
+    /// Reaps the connection once the other shards have reported what they had accepted for it, so that it is counted. Waits
+    /// for them for the linger time at most.
     fn account<P: Policy<E::Outlet>, E: Endpoint>(&mut self, shard: &mut Shard<P, E>, at: Duration) -> Step {
         let now = shard.clock.read(at);
         let deadline = if let Some(deadline) = self.accounted_by {
@@ -269,7 +269,7 @@ impl<S: Session> Connection<S> {
             deadline
         };
         if shard.policy.awaits_others(self.id) && now < deadline {
-            // The tick in which they have wakes it.
+            // The tick in which the other shards have reported wakes the connection.
             shard.waits.pause(self.id);
             return Step::Wait;
         }

@@ -11,18 +11,18 @@ use std::time::Duration;
 
 /// The driver's end of a connection.
 pub trait Endpoint {
-    /// The way out.
+    /// The connection's way out.
     type Outlet: Outlet;
 
-    /// The way out of this connection, for the policy.
+    /// Returns the connection's way out, for the policy.
     fn outlet(&self) -> Self::Outlet;
 
-    /// Bytes that the host has sent and the peer has not acknowledged; more than there can be if that is not known. Asked of
-    /// full transports only.
+    /// Returns the number of bytes that the host has sent and the peer has not acknowledged; if that is not known, a number
+    /// above any possible one. Called for full transports only.
     fn unacknowledged(&self) -> u32;
 
-    /// The way in which the peer has left, as far as the host knows. Asked of connections that are not read, which would
-    /// otherwise not learn of it.
+    /// Returns the way in which the peer has left, if it has, as far as the host knows. Called for connections that are not
+    /// read, which would not learn of it otherwise.
     fn hang_up(&self) -> Option<HangUp>;
 }
 
@@ -45,48 +45,48 @@ impl<T: Endpoint> Endpoint for Rc<T> {
 /// The way in which a peer has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HangUp {
-    /// It has sent its last byte. It may still read.
+    /// The peer has sent its last byte. It may still read.
     Ended,
     /// The connection is broken.
     Broken,
 }
 
-/// What a shard knows of a connection that has not been reaped.
+/// The shard's entry for a connection that has not been reaped.
 #[derive(Debug)]
 pub struct ConnectionState<E> {
     pub(crate) id: ConnectionId,
     pub(crate) endpoint: E,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) activity: Activity,
-    /// The transport took less than it was offered, and what was held back then has not left.
+    /// True if the transport took less than it was offered, and the bytes held back then have not left.
     pub(crate) full: bool,
-    /// It has lagged since it was given a close frame, which was dropped.
+    /// True if the connection has lagged since it was given a close frame, which was dropped.
     pub(crate) lagged: bool,
     end: Option<End>,
 }
 
 impl<E> ConnectionState<E> {
-    /// The connection's name.
+    /// Returns the connection's name.
     pub fn id(&self) -> ConnectionId {
         self.id
     }
 
-    /// The driver's end of it.
+    /// Returns the driver's end of the connection.
     pub fn endpoint(&self) -> &E {
         &self.endpoint
     }
 
-    /// How far its life has come.
+    /// Returns the state of the connection's lifecycle.
     pub fn state(&self) -> State {
         self.lifecycle.state()
     }
 
-    /// The reason for its end, if it has one.
+    /// Returns the reason for the connection's end, if it has one.
     pub fn reason(&self) -> Option<&End> {
         self.end.as_ref()
     }
 
-    /// Ends it in an orderly way. The first reason counts; returns true if this is it.
+    /// Ends the connection in order. The first reason counts; returns true if this is the first.
     pub(crate) fn end(&mut self, end: End) -> bool {
         self.lifecycle.apply(Event::End);
         let first = self.end.is_none();
@@ -94,7 +94,7 @@ impl<E> ConnectionState<E> {
         first
     }
 
-    /// Ends it because it has lagged, also if it was ending for another reason, which it has not been told.
+    /// Ends the connection because it lagged. This reason replaces another one that the peer has not been told.
     pub(crate) fn end_lagged(&mut self, end: End) {
         self.lifecycle.apply(Event::End);
         self.end = Some(end);
@@ -103,7 +103,7 @@ impl<E> ConnectionState<E> {
 }
 
 impl<E: Endpoint> ConnectionState<E> {
-    /// The action that is due for the connection at this time of the shard's, if any is.
+    /// Returns the action that is due for the connection at this time of the shard's clock, if any is.
     pub(crate) fn due(&mut self, now: Duration, limits: &ShardLimits) -> Option<Due> {
         self.due_after_hang_up(now).or_else(|| {
             let held = || self.endpoint.unacknowledged();
@@ -111,10 +111,11 @@ impl<E: Endpoint> ConnectionState<E> {
         })
     }
 
-    /// The action that is due because the peer of a connection that is not read has hung up.
+    /// Returns the action that is due because the peer of a connection that is not read has hung up.
     ///
-    /// A peer that has only ended its sending half may still wait for what it sent to take effect. It is sent a PING, to which
-    /// the host of a peer that has gone answers with a reset. What a full transport has not taken does the same.
+    /// A peer that has only ended its sending half may still wait for its frames to take effect. It is sent a PING, which
+    /// the host of a peer that is gone answers with a reset. On a full transport, the bytes that it has not taken have the
+    /// same effect.
     fn due_after_hang_up(&mut self, now: Duration) -> Option<Due> {
         if !self.lifecycle.is_serving() || !self.activity.is_unread() {
             return None;
@@ -129,7 +130,7 @@ impl<E: Endpoint> ConnectionState<E> {
     }
 }
 
-/// A table of connections. The generation in a connection's name keeps it from being taken for the next in its slot.
+/// A table of connections. The generation in a connection's name tells it from the next connection in its slot.
 #[derive(Debug)]
 pub(crate) struct Connections<E> {
     slots: Vec<Option<ConnectionState<E>>>,
@@ -140,7 +141,8 @@ pub(crate) struct Connections<E> {
 }
 
 impl<E> Connections<E> {
-    /// An empty table for so many connections. The memory is reserved, not touched: it costs nothing before they are there.
+    /// Creates an empty table for this many connections. The memory is reserved but not touched: it costs nothing until
+    /// connections come.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { slots: Vec::with_capacity(capacity), open: 0, capacity, to_reap: Vec::new() }
     }
@@ -153,7 +155,7 @@ impl<E> Connections<E> {
         self.open >= self.capacity
     }
 
-    /// Slots, taken or free.
+    /// Returns the number of slots, taken or free.
     pub(crate) fn slots(&self) -> usize {
         self.slots.len()
     }
@@ -176,7 +178,7 @@ impl<E> Connections<E> {
         self.slots.get_mut(id.slot as usize)?.as_mut().filter(|connection| connection.id == id)
     }
 
-    /// The connection in this slot.
+    /// Returns the connection in this slot.
     pub(crate) fn at_mut(&mut self, slot: usize) -> Option<&mut ConnectionState<E>> {
         self.slots.get_mut(slot)?.as_mut()
     }
@@ -195,7 +197,7 @@ impl<E> Connections<E> {
         self.to_reap.pop()
     }
 
-    /// Takes a connection out that has ended; its endpoint.
+    /// Removes a connection that has ended, and returns its endpoint.
     pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<E> {
         let slot = self.slots.get_mut(id.slot as usize)?;
         let mut connection = slot.take_if(|connection| connection.id == id)?;

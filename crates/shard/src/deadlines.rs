@@ -1,28 +1,28 @@
-//! The deadlines of a shard's connections: those of connections that end, and which connections a sweep looks at.
+//! The deadlines of a shard's connections: those of connections that end, and the order in which sweeps check the others.
 //!
-//! A sweep looks at a part of the slots, so that ten sweeps look at all of them.
+//! A sweep checks a part of the slots, and ten sweeps check all of them.
 
 use corecast_fanout::ConnectionId;
 use std::ops::Range;
 use std::time::Duration;
 
-/// Sweeps in which every connection is looked at once.
+/// The number of sweeps in which every connection is checked once.
 pub const SWEEPS_FOR_ALL: u32 = 10;
 
-/// Slots that every sweep looks at, at least.
+/// The least number of slots that a sweep checks.
 const LEAST_CHECKED: usize = 256;
 
 /// The deadlines of a shard's connections.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
-    /// Connections whose end has a deadline, by the shard's clock.
+    /// Connections whose end has a deadline, with the deadline by the shard's clock.
     ending: Vec<(Duration, ConnectionId)>,
-    /// The slot from which the next sweep looks at connections.
+    /// The slot with which the next sweep begins.
     next_slot: usize,
 }
 
 impl Deadlines {
-    /// Sets the time of the shard's by which a connection must have ended.
+    /// Sets the time of the shard's clock by which a connection must have ended.
     pub(crate) fn end_by(&mut self, deadline: Duration, id: ConnectionId) {
         self.ending.push((deadline, id));
     }
@@ -32,7 +32,7 @@ impl Deadlines {
         self.ending.extract_if(.., |(deadline, _)| *deadline <= now).map(|(_, id)| id).collect()
     }
 
-    /// The slots that this sweep looks at, of so many.
+    /// Returns the slots that this sweep checks, out of `slots`.
     pub(crate) fn next_slots(&mut self, slots: usize) -> Range<usize> {
         let from = if self.next_slot < slots { self.next_slot } else { 0 };
         let to = slots.min(from + slots.div_ceil(SWEEPS_FOR_ALL as usize).max(LEAST_CHECKED));

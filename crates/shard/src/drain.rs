@@ -1,7 +1,7 @@
 //! The end of a shard, stage by stage.
 //!
-//! Everything that was read is published, everything that was published is sent, every peer is told. Each stage has a deadline:
-//! when that is over, the shard goes on without what it waited for.
+//! Everything that was read is published, everything that was published is sent, and every peer is told the reason. Each
+//! stage has a deadline: when it passes, the shard goes on without what it waited for.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use std::time::Duration;
 pub enum Drain {
     /// The shard serves.
     Serving,
-    /// Nothing is read; connections that the kernel has queued may still come.
+    /// Nothing is read. Connections that the kernel has queued may still be accepted.
     Stopping,
-    /// Waits for what other shards have published, until this time of the shard's.
+    /// The shard waits for what other shards have published, until this time of its clock.
     Exchanging(Duration),
-    /// Waits for the peers to take what was published, until this time.
+    /// The shard waits for its peers to take what was published, until this time.
     Flushing(Duration),
-    /// Every peer has been told, and has until this time to leave.
+    /// Every peer has been told the reason, and has until this time to leave.
     Closing(Duration),
-    /// Those that have not left are broken off, and accounted for until this time.
+    /// The connections that did not leave are broken off, and accounted for until this time.
     Expired(Duration),
-    /// It is over.
+    /// The drain is over.
     Done,
 }
 
@@ -38,18 +38,18 @@ pub(crate) enum DrainAction {
 }
 
 impl Drain {
-    /// Returns true if the shard takes nothing new.
+    /// Returns true if the shard accepts nothing new.
     pub(crate) fn is_stopping(self) -> bool {
         self != Self::Serving
     }
 
-    /// Begins to stop, if the shard serves.
+    /// Begins to stop, if the shard still serves.
     pub(crate) fn stop(&mut self) {
         *self = (*self).max(Self::Stopping);
     }
 
-    /// Begins the next stage if the current one is complete or its time is over; returns the action that this takes. Every peer
-    /// has twice `linger` to leave, and once more when it is broken off.
+    /// Begins the next stage if the current one is complete or its deadline has passed, and returns the action that this
+    /// requires. Every peer has twice `linger` to leave. A connection that is broken off has `linger` more.
     pub(crate) fn advance(&mut self, is_complete: bool, now: Duration, linger: Duration) -> Option<DrainAction> {
         let is_over = |deadline| is_complete || now >= deadline;
         let (stage, action) = match *self {

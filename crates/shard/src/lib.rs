@@ -1,17 +1,18 @@
-//! One shard without I/O: what it does next, whatever drives it.
+//! One shard without I/O: it decides what happens next, under any driver.
 //!
 //! Entry point: [`Shard`]. Time, bytes and the contents of the mailbox go in; [`ShardEffect`]s and the [`Step`]s of each
-//! [`Connection`] come out. The engine drives it with sockets and timers, the simulator with a seed, and neither decides
-//! anything that is decided here: the order of a tick, which connections are not read, when a deadline is over, how a
-//! connection ends, how the server drains.
+//! [`Connection`] come out. The engine drives it with sockets and timers, the simulator with a seed. Neither decides
+//! anything that is decided here: the order of a tick, which connections are not read, when a deadline has passed, how a
+//! connection ends, and how the server drains.
 //!
-//! A shard is made of parts, each with its own invariants: the table of connections (`connections`), the connections that wait
-//! (`waits`), the messages that wait for room in other shards' mailboxes (`outbound`), the deadlines (`deadlines`, `activity`) and
-//! their clock (`clock`), the stages of the drain (`drain`), the effects for the driver (`effects`), and the statistics (`stats`).
+//! A shard consists of parts, each with its own invariants: the table of connections (`connections`), the connections that
+//! wait (`waits`), the messages that wait for room in other shards' mailboxes (`outbound`), the deadlines (`deadlines`,
+//! `activity`) and their clock (`clock`), the stages of the drain (`drain`), the effects for the driver (`effects`), and
+//! the statistics (`stats`).
 //!
-//! Invariants: a connection that is not read is woken by something that is sure to come, and a tick is asked for whenever there
-//! is something for it to do. Nothing is read once a connection has a reason to end. A deadline counts only time in which the
-//! shard could have heard the peer.
+//! Invariants: an event that is sure to come wakes each connection that is not read. A tick is requested whenever it has
+//! something to do. Nothing is read once a connection has a reason to end. A deadline counts only time in which the shard
+//! could have heard the peer.
 //!
 //! ```
 //! use corecast_fanout::policy::Sharded;
@@ -91,7 +92,7 @@
 //! assert_eq!(*transport.0.lock().unwrap(), b"\0\0\0\x05hello");
 //! ```
 //!
-//! Absent here: sockets, threads, clocks, tasks; who gets a message (`corecast_fanout`), what a frame means
+//! Absent here: sockets, threads, clocks and tasks; who gets a message (`corecast_fanout`); the meaning of a frame
 //! (`corecast_session`).
 #![forbid(unsafe_code)]
 

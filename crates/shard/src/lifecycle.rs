@@ -1,24 +1,24 @@
-//! The states of a connection, and every way from one to another.
+//! The states of a connection, and every transition between them.
 //!
 //! ```text
 //! opening ─▶ open ─▶ ending ─▶ draining ─▶ lingering ─▶ closed ─▶ reaped
 //!    └─────────┴───────┴──────────┴──(reset)──┴──────────▲
 //! ```
-//! Lingering matters: closing a socket with unread bytes makes the kernel reset the connection, and a reset
-//! may overtake the close frame.
+//! A connection lingers because closing a socket with unread bytes makes the kernel reset the connection, and a reset may
+//! overtake the close frame.
 
-/// How far the life of a connection has come.
+/// The state of a connection's lifecycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
-    /// Accepted; where the protocol has a handshake, that has not come.
+    /// Accepted. Where the protocol has a handshake, it has not arrived.
     Opening,
     /// Served.
     Open,
-    /// It has a reason to end, and nothing is read any more; what it published is leaving.
+    /// The connection has a reason to end, and nothing is read any more. The messages that it published are on their way.
     Ending,
-    /// The close frame is on its way, behind what was held back. It has no subscriptions.
+    /// The close frame is on its way, after the bytes held back. The connection has no subscriptions.
     Draining,
-    /// The close frame has left and our stream has ended; what still comes is dropped.
+    /// The close frame has left and the server's stream has ended. Bytes that still arrive are dropped.
     Lingering,
     /// Nothing more is expected of the peer.
     Closed,
@@ -26,29 +26,29 @@ pub enum State {
     Reaped,
 }
 
-/// What may happen to a connection.
+/// An event in the life of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A valid frame has come.
+    /// A valid frame has arrived.
     Introduced,
-    /// Somebody ends it: itself, its peer, the shard or an administrator.
+    /// The connection is ended: by itself, its peer, the shard or an administrator.
     End,
-    /// It is given its close frame.
+    /// The connection is given its close frame.
     CloseFrame,
     /// Everything that was held back has left.
     Drained,
-    /// The peer has ended or is gone, or its time is over.
+    /// The peer has ended or is gone, or the connection's time is over.
     Finish,
     /// The tick closes the descriptor.
     Reap,
 }
 
 impl State {
-    /// All of them, in order.
+    /// All states, in order.
     pub const ALL: [Self; 7] =
         [Self::Opening, Self::Open, Self::Ending, Self::Draining, Self::Lingering, Self::Closed, Self::Reaped];
 
-    /// Its name, as logs have it.
+    /// Returns the name of the state, as logs show it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Opening => "opening",
@@ -61,7 +61,7 @@ impl State {
         }
     }
 
-    /// The state behind an event; none where it cannot happen.
+    /// Returns the state after an event, or `None` where the event cannot happen.
     fn after(self, event: Event) -> Option<Self> {
         use State::{Closed, Draining, Ending, Lingering, Open, Opening, Reaped};
         Some(match (self, event) {
@@ -70,7 +70,7 @@ impl State {
             (Opening | Open, Event::End) => Ending,
             (Ending, Event::CloseFrame) => Draining,
             (Draining, Event::Drained) => Lingering,
-            // The first reason counts; and what has left was of a socket that was full before, or is told too late.
+            // The first reason counts. `Drained` may report a socket that was full earlier, or come too late.
             (state, Event::End | Event::Drained) => state,
             (_, Event::Finish) => Closed,
             (Closed, Event::Reap) => Reaped,
@@ -84,7 +84,7 @@ impl State {
 pub(crate) struct Lifecycle(State);
 
 impl Lifecycle {
-    /// The life of a connection that has to introduce itself, or of one whose protocol has no handshake.
+    /// Creates the lifecycle of a new connection: `Opening` if the protocol has a handshake, otherwise `Open`.
     pub(crate) fn begin(has_handshake: bool) -> Self {
         Self(if has_handshake { State::Opening } else { State::Open })
     }
@@ -93,12 +93,13 @@ impl Lifecycle {
         self.0
     }
 
-    /// Whether it is served: nobody has ended it.
+    /// Returns true if the connection is served: nothing has ended it.
     pub(crate) fn is_serving(&self) -> bool {
         self.state() <= State::Open
     }
 
-    /// Goes on to the state behind an event, which must be possible: a state that cannot be is a mistake of ours.
+    /// Moves to the state after an event. An event that is impossible in the current state is a bug here; debug builds
+    /// panic on it.
     pub(crate) fn apply(&mut self, event: Event) {
         let state = self.state();
         let next = state.after(event);
@@ -114,7 +115,7 @@ mod tests {
     const EVENTS: [Event; 6] =
         [Event::Introduced, Event::End, Event::CloseFrame, Event::Drained, Event::Finish, Event::Reap];
 
-    /// A row for each state, a column for each event, in the order of `EVENTS`; `-` where it cannot happen.
+    /// A row for each state and a column for each event, in the order of `EVENTS`; `-` marks an impossible event.
     const TABLE: [(State, [&str; 6]); 7] = [
         (State::Opening, ["open", "ending", "-", "opening", "closed", "-"]),
         (State::Open, ["open", "ending", "-", "open", "closed", "-"]),

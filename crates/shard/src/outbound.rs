@@ -1,29 +1,29 @@
-//! The mailboxes between shards, the only way from one to another.
+//! The mailboxes between shards, the only way from one shard to another.
 //!
-//! The messages that a full mailbox does not take stay with the sender: one waits here, the rest grows in the policy's batch
-//! for that shard while publishers are not read. So no shard waits for another, and two that are full for each other both go on
-//! emptying theirs.
+//! Messages that a full mailbox does not take stay with the sender. One waits here; the others accumulate in the policy's
+//! batch for that shard, while publishers are not read. So no shard waits for another, and two shards with full mailboxes
+//! both go on emptying them.
 //!
-//! Invariant: `Finished` is the last message to a shard, behind everything that was accepted for it.
+//! Invariant: `Finished` is the last message to a shard, after everything that was accepted for it.
 
 use corecast_fanout::{Outlet, Policy, ShardBatch, ShardId};
 
-/// The content of a shard's mailbox. `I` is what the policy's shards tell each other, `R` what the driver's clients
-/// ask of a shard.
+/// The content of a shard's mailbox. `I` is the item that the policy's shards exchange; `R` is a request that the driver's
+/// clients make of a shard.
 #[derive(Debug)]
 pub enum MailboxMessage<I, R> {
-    /// From another shard.
+    /// A message from another shard.
     Shard(ShardId, ShardMessage<I>),
-    /// Stop serving.
+    /// A request to stop serving.
     Stop,
-    /// A question from outside.
+    /// A request from outside.
     Request(R),
 }
 
 /// A message from one shard to another.
 #[derive(Debug)]
 pub enum ShardMessage<I> {
-    /// From its policy.
+    /// Items of the sender's policy.
     Batch(ShardBatch<I>),
     /// The sender has posted everything that it will ever publish.
     Finished,
@@ -31,27 +31,27 @@ pub enum ShardMessage<I> {
 
 /// The mailboxes of all shards, as one shard sees them.
 pub trait Mailboxes {
-    /// What the policy's shards tell each other.
+    /// The item that the policy's shards exchange.
     type Item;
 
-    /// What may be asked of a shard from outside.
+    /// A request from outside to a shard.
     type Request;
 
-    /// Puts a message into another shard's mailbox, or gives it back if there is no room; then the driver has the shard tick
-    /// when there is.
+    /// Puts a message into another shard's mailbox. If there is no room, returns the message; the driver then has the shard
+    /// tick once there is room.
     ///
     /// # Errors
     /// The message, if there is no room.
     fn post(&mut self, to: ShardId, message: ShardMessage<Self::Item>) -> Result<(), ShardMessage<Self::Item>>;
 
-    /// Takes the next message out of the shard's own mailbox.
+    /// Takes the next message from the shard's own mailbox.
     fn receive(&mut self) -> Option<MailboxMessage<Self::Item, Self::Request>>;
 
-    /// Returns true if there is nothing to take.
+    /// Returns true if the shard's own mailbox is empty.
     fn is_empty(&self) -> bool;
 }
 
-/// The messages of one shard to all others that wait for room.
+/// The messages from one shard to the others that wait for room.
 #[derive(Debug)]
 pub(crate) struct Outbound<I> {
     own: ShardId,
@@ -72,12 +72,12 @@ impl<I> Outbound<I> {
         (0..ShardId::try_from(self.waiting.len()).expect("made from a shard id")).filter(move |shard| *shard != own)
     }
 
-    /// Another shard will post nothing more.
+    /// Notes that another shard will post nothing more.
     pub(crate) fn note_finished(&mut self) {
         self.finished += 1;
     }
 
-    /// Returns true if every message of the other shards has come, and none of ours waits for room.
+    /// Returns true if every message of the other shards has arrived, and none of this shard waits for room.
     pub(crate) fn is_complete(&self) -> bool {
         self.finished == self.others().count() && !self.is_congested()
     }
@@ -92,7 +92,8 @@ impl<I> Outbound<I> {
         self.waiting[usize::from(to)].is_some()
     }
 
-    /// Posts what the policy has for other shards, as far as their mailboxes have room, and the end of a shard that stops.
+    /// Posts the policy's batches for other shards, as far as their mailboxes have room, then `Finished` if the shard is
+    /// stopping.
     pub(crate) fn post<O: Outlet, P: Policy<O, Item = I>, M: Mailboxes<Item = I>>(
         &mut self,
         policy: &mut P,

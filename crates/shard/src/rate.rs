@@ -1,17 +1,18 @@
-//! How fast one connection may send: a token bucket for its frames and one for its bytes.
+//! The rate limit of one connection: a token bucket for its frames and one for its bytes.
 //!
-//! A bucket holds a second's worth of tokens, is full at the start and fills at the rate. A frame passes whole: it needs
-//! one token of the first bucket and its length of the second, or, if it is larger than a bucket, a full one, which it
-//! leaves in debt. What does not pass is not received: it stays in the kernel until the buckets have filled.
+//! A bucket holds a second's worth of tokens, is full at the start, and fills at the rate. A frame is admitted whole. It
+//! needs one token of the first bucket, and as many of the second as it has bytes. A frame larger than the second bucket
+//! needs a full bucket and leaves it in debt. A frame that is not admitted is not received: it stays in the kernel until
+//! the buckets have filled.
 
 use std::time::Duration;
 
-/// The tokens of one kind.
+/// A bucket of tokens.
 #[derive(Debug)]
 struct Bucket {
-    /// Tokens a second, and those of a full bucket; none is no limit.
+    /// Tokens per second, and the capacity of the bucket; `None` for no limit.
     rate: Option<f64>,
-    /// Negative: in debt.
+    /// Tokens now; negative while in debt.
     tokens: f64,
 }
 
@@ -28,14 +29,14 @@ impl Bucket {
         }
     }
 
-    /// How long until so many may be taken.
+    /// Returns the time until `count` tokens may be taken.
     fn wait(&self, count: usize) -> Duration {
         let Some(rate) = self.rate else { return Duration::ZERO };
         let missing = (count as f64).min(rate) - self.tokens;
         if missing <= 0.0 {
             return Duration::ZERO;
         }
-        // Rounded up, so that there are enough when the time is over.
+        // Rounded up, so that there are enough tokens when the time has passed.
         Duration::from_secs_f64(missing / rate) + Duration::from_nanos(1)
     }
 
@@ -49,12 +50,12 @@ impl Bucket {
 pub(crate) struct Rate {
     frames: Bucket,
     bytes: Bucket,
-    /// The driver's time.
+    /// The driver's time at which the buckets were last filled.
     filled_at: Duration,
 }
 
 impl Rate {
-    /// `None` where nothing is limited: then no clock is read either.
+    /// Creates the rate limit, or returns `None` where neither rate is limited; then no clock is read either.
     pub(crate) fn new(frames: u64, bytes: u64, at: Duration) -> Option<Self> {
         (frames > 0 || bytes > 0).then(|| Self {
             frames: Bucket::new(frames),
@@ -63,7 +64,7 @@ impl Rate {
         })
     }
 
-    /// Lets a frame of so many bytes pass, or says how long it has to wait: zero if it has passed.
+    /// Admits a frame of this many bytes and returns zero, or returns the time for which the frame has to wait.
     pub(crate) fn admit(&mut self, bytes: usize, at: Duration) -> Duration {
         let elapsed = at.saturating_sub(std::mem::replace(&mut self.filled_at, at));
         self.frames.fill(elapsed);
@@ -86,7 +87,7 @@ mod tests {
         (Rate::new(frames, bytes, now).expect("a limit"), now)
     }
 
-    /// How many frames of this length pass at once.
+    /// Returns the number of frames of this length that are admitted at once.
     fn passing(rate: &mut Rate, bytes: usize, now: Duration) -> usize {
         (0..1_000_000).take_while(|_| rate.admit(bytes, now).is_zero()).count()
     }

@@ -1,7 +1,8 @@
 //! The shard: its parts, and the tick.
 //!
-//! A tick has two halves. The first exchanges messages with the other shards, so that they begin meanwhile; the second
-//! flushes and then closes what has ended. The driver calls them in this order and may let connections read between them.
+//! A tick has two halves. The first exchanges messages with the other shards, so that they can begin their work in the
+//! meantime. The second flushes, and then closes the connections that have ended. The driver calls them in this order and
+//! may let connections read between them.
 
 use crate::activity::{Activity, Due};
 use crate::clock::Clock;
@@ -21,7 +22,7 @@ use corecast_wire::Code;
 use fastrand::Rng;
 use std::time::Duration;
 
-/// Messages taken from the mailbox in one tick.
+/// The most messages taken from the mailbox in one tick.
 pub const MAX_MAILBOX_MESSAGES: usize = 256;
 
 /// A shard with its policy. `E` is the driver's end of a connection.
@@ -38,13 +39,14 @@ pub struct Shard<P: Policy<E::Outlet>, E: Endpoint> {
     drain: Drain,
     stats: ShardStats,
     random: Rng,
-    /// Where sessions encode their answers.
+    /// The buffer in which sessions encode their answers.
     answer: Vec<u8>,
 }
 
 impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
-    /// The shard `own` of so many. `at` is the driver's time now: any that never goes back. `seed` is for the delays after
-    /// which the peers of a stopping server are asked to return.
+    /// Creates the shard `own` of a server with `shards` shards. `at` is the driver's time now; it may begin anywhere but
+    /// must never go back. `seed` is for the random delays after which the peers of a stopping server are asked to
+    /// reconnect.
     pub fn new(own: ShardId, shards: ShardId, policy: P, limits: ShardLimits, at: Duration, seed: u64) -> Self {
         Self {
             policy,
@@ -62,28 +64,28 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         }
     }
 
-    /// The policy.
+    /// Returns the policy.
     pub fn policy(&self) -> &P {
         &self.policy
     }
 
-    /// The policy, for what the driver asks of it directly: to be woken, for example.
+    /// Returns the policy, for calls that the driver makes itself, such as setting its waker.
     pub fn policy_mut(&mut self) -> &mut P {
         &mut self.policy
     }
 
-    /// The statistics so far.
+    /// Returns the statistics so far.
     pub fn stats(&self) -> ShardStats {
         ShardStats { counters: self.policy.counters(), ..self.stats.clone() }
     }
 
-    /// The next thing for the driver to do. The driver takes all of them after every call that may have left some, and before
-    /// the next tick.
+    /// Takes the next effect for the driver. The driver takes all effects after every call that may have left some, and
+    /// before the next tick.
     pub fn take_effect(&mut self) -> Option<ShardEffect<E>> {
         self.effects.take()
     }
 
-    /// Returns true if there is something for a tick to do, and forgets it.
+    /// Returns true if a tick has something to do, and clears the request.
     pub fn take_tick_request(&mut self) -> bool {
         self.effects.take_tick_request()
     }
@@ -98,28 +100,28 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         self.outbound.is_congested()
     }
 
-    /// All connections that have not been reaped.
+    /// Returns all connections that have not been reaped.
     pub fn connections(&self) -> impl Iterator<Item = &ConnectionState<E>> {
         self.connections.iter()
     }
 
-    /// The number of connections.
+    /// Returns the number of connections.
     pub fn connection_count(&self) -> usize {
         self.connections.len()
     }
 
-    /// The connection of this name, unless it is gone.
+    /// Returns the connection of this name, unless it is gone.
     pub fn connection(&self, id: ConnectionId) -> Option<&ConnectionState<E>> {
         self.connections.get(id)
     }
 
-    /// Returns true if there is no room for another connection: then [`refuse`](Self::refuse) it.
+    /// Returns true if there is no room for another connection; then the driver must [`refuse`](Self::refuse) it.
     pub fn is_full(&self) -> bool {
         self.connections.is_full()
     }
 
-    /// Takes a connection in that has come now, by the driver's time. It may be silent for `idle_timeout`, or for ever if that
-    /// is zero.
+    /// Takes in a connection that was accepted at `at`, the driver's time. The connection may be silent for `idle_timeout`,
+    /// or without limit if that is zero.
     pub fn open<S: Session>(
         &mut self,
         endpoint: E,
@@ -135,7 +137,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         Connection::new(id, session, &self.limits, at)
     }
 
-    /// Refuses a connection, and says what to tell its peer.
+    /// Refuses a connection, and returns the bytes to send to its peer.
     pub fn refuse<S: Session>(&mut self, session: &S) -> Vec<u8> {
         let end = End::new(Code::Full, "the server has as many connections as it may");
         let mut refusal = Vec::new();
@@ -144,14 +146,14 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         refusal
     }
 
-    /// Ends a connection: its peer is told why, behind everything that was accepted for it before. The first reason counts;
-    /// returns true if this is it.
+    /// Ends a connection. Its peer is told the reason, after everything that was accepted for it before. The first reason
+    /// counts; returns true if this is the first.
     pub fn end(&mut self, id: ConnectionId, end: End) -> bool {
         self.effects.wake(id);
         self.connections.get_mut(id).is_some_and(|connection| connection.end(end))
     }
 
-    /// Ends a connection at once: its peer is told nothing. Returns true if it was not ending already.
+    /// Ends a connection at once; its peer is told nothing. Returns true if the connection was not ending already.
     pub fn reset(&mut self, id: ConnectionId, end: End) -> bool {
         let first = self.end(id, end);
         self.effects.push(ShardEffect::ResetOnClose(id));
@@ -159,7 +161,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         first
     }
 
-    /// Breaks a connection off that is ending: nothing more is expected of its peer.
+    /// Breaks off a connection that is ending: nothing more is expected of its peer.
     pub(crate) fn expire(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.lifecycle.apply(Event::Finish);
@@ -167,8 +169,8 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         self.effects.wake(id);
     }
 
-    /// The transport of a connection takes bytes again, or never will: the driver has waited for it as
-    /// [`ShardEffect::WaitWritable`] said.
+    /// Notes that the transport of a connection is writable again, or never will be. The driver calls this once for each
+    /// [`ShardEffect::WaitWritable`].
     pub fn writable(&mut self, id: ConnectionId) {
         self.waits.unblock();
         if let Some(connection) = self.connections.get_mut(id) {
@@ -178,23 +180,23 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         self.effects.request_tick();
     }
 
-    /// The first half of a tick: what was read goes to the other shards, what they have posted is taken, answers leave.
-    /// `answer` answers the requests from outside.
+    /// Does the first half of a tick: posts what was read here to the other shards, receives what they have posted, and
+    /// sends answers. `answer` answers the requests from outside.
     pub fn exchange<M: Mailboxes<Item = P::Item>>(
         &mut self,
         mailboxes: &mut M,
         answer: impl FnMut(&mut Self, M::Request),
     ) {
         self.policy.post();
-        // Before anything else, so that the other shards begin meanwhile.
+        // Post before anything else, so that the other shards can begin in the meantime.
         self.post(mailboxes);
         self.receive_messages(mailboxes, answer);
         self.post(mailboxes);
         self.policy.flush(0);
     }
 
-    /// The second half: messages leave to about `budget` subscribers, and what has ended is closed. Returns true if there is
-    /// more to do.
+    /// Does the second half of a tick: sends messages to about `budget` subscribers, and closes the connections that have
+    /// ended. Returns true if there is more to do.
     pub fn flush<M: Mailboxes<Item = P::Item>>(&mut self, budget: usize, mailboxes: &mut M) -> bool {
         let more = self.policy.flush(budget);
         while let Some(effect) = self.policy.take_effect() {
@@ -207,7 +209,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
                 self.effects.push(ShardEffect::Close(endpoint));
             }
         }
-        // A subscription that ended in the flush may have something to ask of the other shards.
+        // A subscription that ended in the flush may have left a message for the other shards.
         self.post(mailboxes);
         self.wait_for_full();
         if !is_saturated && !self.outbound.is_congested() {
@@ -216,23 +218,25 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         more || (!is_saturated && !mailboxes.is_empty())
     }
 
-    /// Advances the shard's clock to the driver's time; call it before every sweep. Returns for how long the shard stood still
-    /// before, if it did: then the driver first lets it read what peers have said meanwhile.
+    /// Advances the shard's clock to the driver's time; the driver calls this before every sweep. Returns the length of the
+    /// standstill before it, if the shard stood still. The driver then first lets the shard read what peers have sent in
+    /// the meantime.
     pub fn advance_clock(&mut self, at: Duration) -> Option<Duration> {
         self.clock.advance(at)
     }
 
-    /// The time that the shard has run, as of the last sweep.
+    /// Returns the time for which the shard has run, as of the last sweep.
     pub fn now(&self) -> Duration {
         self.clock.now()
     }
 
-    /// How often the shard stood still for so long that its deadlines do not count it.
+    /// Returns the number of standstills, each too long for the deadlines to count.
     pub fn standstills(&self) -> u64 {
         self.clock.standstills()
     }
 
-    /// Does what is due for some of the connections, and ends those whose time to end is over.
+    /// Takes the actions that are due for some of the connections, and breaks off ending connections whose deadline has
+    /// passed.
     pub fn sweep(&mut self) {
         let now = self.clock.now();
         for slot in self.deadlines.next_slots(self.connections.slots()) {
@@ -258,12 +262,12 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         self.policy.answer(id, &frame);
     }
 
-    /// The stage of the end.
+    /// Returns the stage of the drain.
     pub fn drain_stage(&self) -> Drain {
         self.drain
     }
 
-    /// Returns true if the shard takes nothing new.
+    /// Returns true if the shard accepts nothing new.
     pub fn is_stopping(&self) -> bool {
         self.drain.is_stopping()
     }
@@ -274,15 +278,15 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         self.effects.request_tick();
     }
 
-    /// Begins the drain, once the last connection has come; `at` is the driver's time.
+    /// Begins the drain after the last connection was accepted. `at` is the driver's time.
     pub fn begin_drain(&mut self, at: Duration) {
         self.stats.undelivered_before = self.policy.counters().undelivered;
         self.drain = Drain::Exchanging(self.clock.read(at) + self.limits.drain_timeout);
         self.effects.request_tick();
     }
 
-    /// Takes the drain a stage further, if nothing is in its way or its time is over. Call it after every tick of a shard that
-    /// drains.
+    /// Moves the drain to its next stage if the current one is complete or its deadline has passed. The driver calls this
+    /// after every tick of a shard that drains.
     pub fn drain(&mut self, at: Duration, mailboxes: &impl Mailboxes<Item = P::Item>) {
         let is_complete = match self.drain {
             Drain::Serving | Drain::Stopping | Drain::Done => return,
@@ -314,7 +318,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         self.connections.iter().map(ConnectionState::id).collect()
     }
 
-    /// A random part of the window for reconnecting, to the millisecond; none if there is no window.
+    /// Returns a random part of the reconnect window, to the millisecond, or `None` if there is no window.
     fn random_below_spread(&mut self) -> Option<Duration> {
         let milliseconds = u32::try_from(self.limits.reconnect_spread.as_millis()).unwrap_or(u32::MAX);
         (milliseconds > 0).then(|| Duration::from_millis(self.random.u32(..milliseconds).into()))
@@ -357,7 +361,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
             }
             Effect::Drained(_) => {
                 connection.full = false;
-                // Of one that has lagged since it was given a close frame, that frame was dropped and has yet to leave.
+                // A connection that lagged after it was given a close frame lost that frame; a new one has yet to leave.
                 if !connection.lagged {
                     connection.lifecycle.apply(Event::Drained);
                 }
@@ -374,7 +378,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         }
     }
 
-    /// Waits for the transports that have become full, unless they have been closed.
+    /// Has the driver wait for the transports that have become full, unless they have been closed.
     fn wait_for_full(&mut self) {
         let now = self.clock.now();
         while let Some(id) = self.waits.take_full() {
@@ -385,7 +389,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         }
     }
 
-    /// Lets a connection act on the policy, and ends its batch.
+    /// Lets a connection act on the policy, then commits what it published.
     pub(crate) fn with_context<T>(&mut self, id: ConnectionId, act: impl FnOnce(&mut Context<'_, P>) -> T) -> T {
         let mut context = Context { policy: &mut self.policy, id, answer: &mut self.answer, published: false };
         let result = act(&mut context);
@@ -396,7 +400,7 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         result
     }
 
-    /// Has the connection closed at the end of the tick.
+    /// Has a connection closed at the end of the tick.
     pub(crate) fn reap(&mut self, id: ConnectionId) {
         let Some(end) = self.connections.get(id).and_then(|connection| connection.reason()).cloned() else { return };
         self.stats.count_closed(end.code);

@@ -4,20 +4,20 @@ use corecast_fanout::Counters;
 use corecast_wire::Code;
 use std::collections::BTreeMap;
 
-/// What a shard has done since it started.
+/// The counts of what a shard has done since it started.
 #[derive(Clone, Debug, Default)]
 pub struct ShardStats {
     /// Connections accepted.
     pub accepted: u64,
-    /// Connections that have ended, by reason, the refused ones included.
+    /// Connections that have ended, by reason, including those refused.
     pub closed: BTreeMap<Code, u64>,
-    /// Connections that had taken what was queued when the server stopped.
+    /// Connections that had taken everything queued for them when the server stopped.
     pub drained: u64,
-    /// Connections that had not taken what was queued when the server stopped.
+    /// Connections that had not taken everything queued for them when the server stopped.
     pub cut_off: u64,
     /// Messages that were undelivered when the server stopped.
     pub undelivered_before: u64,
-    /// Messages and sends.
+    /// The counts of messages and sends.
     pub counters: Counters,
 }
 

@@ -1,8 +1,8 @@
-//! The connections that wait: for the other shards or the flush, or for their transports.
+//! The waiting connections: some wait for the other shards or the flush, others for their transports.
 //!
-//! Invariants: a paused connection is woken by the first flush that leaves the shard neither saturated nor congested. A full
-//! transport is waited for once, and counted until the driver reports it writable, even if its connection is closed
-//! meanwhile.
+//! Invariants: the first flush that leaves the shard neither saturated nor congested wakes every paused connection. A full
+//! transport is waited for once. It is counted until the driver reports it writable, even if its connection is closed in
+//! the meantime.
 
 use corecast_fanout::ConnectionId;
 use std::collections::VecDeque;
@@ -10,16 +10,16 @@ use std::collections::VecDeque;
 /// The waiting connections of a shard.
 #[derive(Debug, Default)]
 pub(crate) struct Waits {
-    /// Connections that are not read, or whose end waits, until the other shards and the flush have caught up.
+    /// Connections that are not read, or whose end is delayed, until the other shards and the flush have caught up.
     paused: Vec<ConnectionId>,
-    /// Connections whose transports have become full in this flush.
+    /// Connections whose transports became full in this flush.
     full: VecDeque<ConnectionId>,
     /// Full transports that the driver waits for.
     blocked: usize,
 }
 
 impl Waits {
-    /// Notes a connection to wake when the other shards and the flush have caught up.
+    /// Notes a connection to wake once the other shards and the flush have caught up.
     pub(crate) fn pause(&mut self, id: ConnectionId) {
         self.paused.push(id);
     }
@@ -39,20 +39,20 @@ impl Waits {
         self.full.pop_front()
     }
 
-    /// The driver begins to wait for a transport.
+    /// Notes that the driver begins to wait for a transport.
     pub(crate) fn block(&mut self) {
         self.blocked += 1;
     }
 
-    /// The driver has waited for a transport.
+    /// Notes that the driver has finished waiting for a transport.
     ///
     /// # Panics
-    /// If it was not asked to.
+    /// If the driver was not asked to wait.
     pub(crate) fn unblock(&mut self) {
         self.blocked = self.blocked.checked_sub(1).expect("a transport is waited for before it is writable");
     }
 
-    /// The number of transports that the driver waits for.
+    /// Returns the number of transports that the driver waits for.
     pub(crate) fn blocked(&self) -> usize {
         self.blocked
     }

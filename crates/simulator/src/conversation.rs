@@ -1,6 +1,6 @@
-//! Any bytes from one client, in pieces, through the sessions and the sharded policy of two shards.
+//! A conversation: any bytes from one client, in pieces, through the sessions and the sharded policy of two shards.
 //!
-//! What fuzzing drives: where a scenario's clients mostly say what makes sense, these say anything.
+//! Fuzzing drives it. The clients of a scenario mostly send valid requests; these clients send anything.
 
 use crate::driver::Driver;
 use crate::mailbox::mesh;
@@ -17,14 +17,14 @@ use std::time::Duration;
 /// The time of the whole conversation: no deadline passes in it.
 const NOW: Duration = Duration::ZERO;
 
-/// Rounds after which what has not ended never will.
+/// The number of rounds after which a conversation that has not ended never will.
 const PATIENCE: usize = 100;
 
-/// A client that says these pieces and then ends the stream, while another listens to the first channel.
+/// Runs a client that sends these pieces and then ends the stream, while another client listens to the first channel.
 ///
 /// # Errors
-/// The server sends what is no frame, or something behind a close frame; the listener is disturbed; or not
-/// everything ends and is forgotten.
+/// If the server sends bytes that are no frame, or anything after a close frame; if the listener is disturbed; or if
+/// anything does not end or is not forgotten.
 pub fn converse<'a>(plain: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(), Violation> {
     let settings = Settings {
         shards: 2,
@@ -77,7 +77,7 @@ fn settle<P: Policy<Transport>>(shards: &mut [Driver<P>], ids: &[ConnectionId]) 
         for id in ids {
             busy |= shards[usize::from(id.shard)].serve(*id, usize::MAX, NOW, &mut Nobody)?;
         }
-        // What the end of a flush had to ask of the other shard.
+        // The end of a flush may leave a message for the other shard.
         busy |= shards.iter().any(|shard| shard.mesh.has_message() || shard.shard.is_congested());
         if !busy {
             debug_assert!(shards.iter().all(|shard| !shard.shard.is_stopping()), "nobody stops them");
@@ -99,7 +99,7 @@ fn encoded(frames: &[Frame<'_>]) -> Vec<u8> {
     out
 }
 
-/// Whole frames that a server sends, the close frame last and once.
+/// Checks that the speaker was sent whole frames of a server, with exactly one close frame, which comes last.
 fn check_speaker(plain: bool, bytes: &[u8]) -> Result<(), Violation> {
     let limits = FrameLimits { max_frame: u32::MAX };
     let mut reassembly = Reassembly::new();
@@ -130,7 +130,7 @@ fn is_from_client(frame: &Frame<'_>) -> bool {
     )
 }
 
-/// The listener has been greeted, answered and told of messages of its channel, and of nothing else.
+/// Checks that the listener was sent its welcome, its answers and messages of its channel, and nothing else.
 fn check_listener(bytes: &[u8]) -> Result<(), Violation> {
     let mut seen = Vec::new();
     let mut reassembly = Reassembly::new();

@@ -1,4 +1,4 @@
-//! The driver of one shard: what the engine does with sockets, timers and tasks, with a seed in their place.
+//! The driver of one shard: it does the engine's work with sockets, timers and tasks, with a seed in their place.
 
 use crate::mailbox::Mesh;
 use crate::observer::Observer;
@@ -10,10 +10,10 @@ use corecast_fanout::{ConnectionId, Policy, ShardId};
 use corecast_shard::{Disconnect, Drain, Shard, ShardEffect, State, Step};
 use std::time::Duration;
 
-/// Bytes that a connection receives at once when it receives all that is there.
+/// The limit of a receive that takes everything available, in bytes.
 pub(crate) const WHOLE: usize = 64 * 1024;
 
-/// The greatest number of turns that connections have between a sweep and the next.
+/// The most turns that connections have in one sweep.
 const MOST_TURNS: usize = 10_000;
 
 /// A shard, and the tasks of its connections by slot.
@@ -21,11 +21,11 @@ pub(crate) struct Driver<P: Policy<Transport>> {
     pub(crate) id: ShardId,
     pub(crate) shard: SimulatedShard<P>,
     pub(crate) mesh: Mesh<P::Item>,
-    /// Full transports that it waits for.
+    /// Full transports for which the driver waits.
     pub(crate) full: Vec<(ConnectionId, Transport)>,
     tasks: Vec<Option<Task>>,
     idle_timeout: Duration,
-    /// The last flush left something.
+    /// True if the last flush left something to do.
     has_more: bool,
 }
 
@@ -43,7 +43,7 @@ impl<P: Policy<Transport>> Driver<P> {
         }
     }
 
-    /// Has a client connect.
+    /// Connects a client.
     pub(crate) fn open(
         &mut self,
         client: usize,
@@ -63,14 +63,14 @@ impl<P: Policy<Transport>> Driver<P> {
         Ok(id)
     }
 
-    /// The first half of a tick, with so many messages taken at most.
+    /// Does the first half of a tick, and takes at most `messages` messages.
     pub(crate) fn exchange(&mut self, messages: usize, model: &mut impl Observer) -> Result<(), Violation> {
         self.shard.exchange(&mut self.mesh.for_tick(messages, model), |_, ()| ());
         self.tell_what_is_posted(model);
         self.carry_out(model)
     }
 
-    /// The second half of a tick; returns true if there is more to do.
+    /// Does the second half of a tick. Returns true if there is more to do.
     pub(crate) fn flush(&mut self, budget: usize, at: Duration, model: &mut impl Observer) -> Result<bool, Violation> {
         let mut mailboxes = self.mesh.for_tick(0, model);
         let more = self.shard.flush(budget, &mut mailboxes);
@@ -87,7 +87,7 @@ impl<P: Policy<Transport>> Driver<P> {
         Ok(more)
     }
 
-    /// Ticks if there is something for a tick to do, as the engine does; returns true if there was.
+    /// Ticks if a tick has something to do, as the engine does. Returns true if it had.
     pub(crate) fn tick(&mut self, at: Duration, model: &mut impl Observer) -> Result<bool, Violation> {
         let has_room = (0..self.mesh.shards()).any(|to| self.shard.is_waiting_for(to) && self.mesh.has_room(to));
         let is_wanted = self.shard.take_tick_request() | std::mem::take(&mut self.has_more);
@@ -99,7 +99,7 @@ impl<P: Policy<Transport>> Driver<P> {
         Ok(true)
     }
 
-    /// A sweep: what is ready has its turn, then deadlines are looked at.
+    /// Sweeps: every ready task has its turn, then deadlines are checked.
     pub(crate) fn sweep(&mut self, at: Duration, model: &mut impl Observer) -> Result<(), Violation> {
         self.shard.advance_clock(at);
         model.swept(self.id, at)?;
@@ -114,7 +114,7 @@ impl<P: Policy<Transport>> Driver<P> {
         self.carry_out(model)
     }
 
-    /// The task that waits for one of the full transports finds it writable; returns true if it does.
+    /// Reports one of the full transports as writable, if one is. Returns true if one is.
     pub(crate) fn writable(&mut self, nth: usize, model: &mut impl Observer) -> Result<bool, Violation> {
         let candidates: Vec<_> = (0..self.full.len()).filter(|index| self.full[*index].1.is_writable()).collect();
         if candidates.is_empty() {
@@ -126,7 +126,7 @@ impl<P: Policy<Transport>> Driver<P> {
         Ok(true)
     }
 
-    /// A connection's task has its turn, if it was woken; returns true if it was.
+    /// Gives a connection's task its turn, if the task was woken. Returns true if it was.
     pub(crate) fn serve(
         &mut self,
         id: ConnectionId,
@@ -159,7 +159,7 @@ impl<P: Policy<Transport>> Driver<P> {
         Ok(true)
     }
 
-    /// Does what the shard says.
+    /// Carries out the effects of the shard.
     fn carry_out(&mut self, model: &mut impl Observer) -> Result<(), Violation> {
         while let Some(effect) = self.shard.take_effect() {
             match effect {
@@ -198,7 +198,7 @@ impl<P: Policy<Transport>> Driver<P> {
             return Err(Promise::CleanEnd.broken("a connection is closed twice"));
         };
         Promise::CleanEnd.demand(task.step == Step::Done, || format!("{} is closed before its end", task.id))?;
-        // The kernel resets a connection that is closed before the peer's end, and the close frame with it.
+        // The kernel resets a connection that is closed before its peer has ended, and the close frame is lost.
         let is_clean = task.transport.is_broken() || task.transport.has_client_ended();
         Promise::CloseFrame
             .demand(is_clean, || format!("{} was closed while its client could still write", task.id))?;

@@ -11,15 +11,16 @@
 //! assert_eq!(report.deliveries, again.deliveries);
 //! ```
 //!
-//! Owns the scenario, the transports between clients and shards, a driver that stands for the engine's sockets, tasks and timers, and
-//! the model. The shards, the policies, the sessions and their decoders are the product's own. A [`Step`] decides every interleaving:
-//! which shard ticks, how much its mailbox takes, how many bytes a send or a receive moves, and whose slot is used again.
+//! Owns the scenario, the transports between clients and shards, the model, and a driver that stands for the engine's
+//! sockets, tasks and timers. The shards, the policies, the sessions and their decoders are the product's own. A [`Step`]
+//! decides every interleaving: which shard ticks, how much it takes from its mailbox, how many bytes a send or a receive
+//! moves, and whose slot is used again.
 //!
-//! Invariants: a scenario always runs the same way, so a seed identifies a failure. The model knows what clients wrote and how much of it was
-//! received, and nothing of how a policy works. Everything is checked after every step, except that what is missing is known only at the
-//! end; see [`Promise`].
+//! Invariants: a scenario always runs the same way, so a seed identifies a failure. The model knows what clients wrote and
+//! how much of it was received, but not how a policy works. Every promise is checked after every step, except that missing
+//! messages are known only at the end; see [`Promise`].
 //!
-//! Absent here: sockets, clocks, threads, glommio. What only they can show is tested in `corecast_engine`.
+//! Absent here: sockets, clocks, threads, glommio. The tests of `corecast_engine` cover everything that needs them.
 #![forbid(unsafe_code)]
 
 mod conversation;

@@ -1,15 +1,15 @@
-//! The mailboxes between shards: flume's, as the engine has them.
+//! The mailboxes between shards: flume's, as in the engine.
 
 use crate::observer::Observer;
 use corecast_fanout::ShardId;
 use corecast_shard::{MailboxMessage, Mailboxes, ShardMessage};
 use flume::{Receiver, Sender, TrySendError};
 
-/// What is put into a mailbox.
+/// The content of a mailbox.
 struct Letter<I> {
     message: MailboxMessage<I, ()>,
-    /// Messages that the server had accepted when it was posted: what the sender accepted of them is in it, or was posted
-    /// before.
+    /// The number of messages that the server had accepted when this was posted. Those that the sender accepted are in it,
+    /// or were posted before.
     horizon: usize,
 }
 
@@ -18,11 +18,11 @@ pub(crate) struct Mesh<I> {
     own: ShardId,
     senders: Vec<Sender<Letter<I>>>,
     inbox: Receiver<Letter<I>>,
-    /// For each shard, the horizon of the message that waits for room.
+    /// The horizon of the message that waits for room, for each shard.
     horizons: Vec<Option<usize>>,
 }
 
-/// The mesh of so many shards: each one's end.
+/// Creates the mesh of `shards` shards. Returns the end of each shard.
 pub(crate) fn mesh<I>(shards: ShardId, capacity: usize) -> Vec<Mesh<I>> {
     let (senders, inboxes): (Vec<_>, Vec<_>) = (0..shards).map(|_| flume::bounded(capacity)).unzip();
     let end = |(own, inbox)| Mesh { own, senders: senders.clone(), inbox, horizons: vec![None; usize::from(shards)] };
@@ -38,7 +38,7 @@ impl<I> Mesh<I> {
         !self.inbox.is_empty()
     }
 
-    /// Returns true if the mailbox of this shard has room.
+    /// Returns true if the mailbox of shard `to` has room.
     pub(crate) fn has_room(&self, to: ShardId) -> bool {
         !self.senders[usize::from(to)].is_full()
     }
@@ -48,7 +48,7 @@ impl<I> Mesh<I> {
         self.senders[usize::from(shard)].try_send(Letter { message: MailboxMessage::Stop, horizon: 0 }).is_ok()
     }
 
-    /// The mesh as the shard sees it in one half of a tick, in which it takes so many messages at most.
+    /// Returns the mailboxes as the shard sees them in one half of a tick, in which it takes at most `messages` messages.
     pub(crate) fn for_tick<'a, M>(&'a mut self, messages: usize, model: &'a mut M) -> TickMailboxes<'a, I, M> {
         TickMailboxes { mesh: self, messages, model }
     }

@@ -1,5 +1,5 @@
-//! `corecast-simulate`: runs scenarios by their seeds; the first that fails is cut to what it fails by, and
-//! printed with the command that replays it.
+//! `corecast-simulate` runs scenarios by their seeds. It shrinks the first one that fails to the steps needed for the
+//! failure, and prints it with the command that replays it.
 //!
 //! Prints progress on standard error, about every twentieth part of the way. Exits with 1 on a failure.
 #![forbid(unsafe_code)]
@@ -44,7 +44,8 @@ struct Arguments {
     policy: Option<Policy>,
 }
 
-/// The policies whose registry needs no executor: the others differ only in what the engine has more of.
+/// The policies whose registry needs no executor. The other policies differ only in parts that the engine has and the
+/// simulator does not.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Policy {
     Sharded,
@@ -58,7 +59,7 @@ enum Policy {
     SubjectorAloneByOwner,
 }
 
-/// An action on a policy factory, whichever it is.
+/// An action on a policy factory of any type.
 trait Act<T> {
     fn on(self, factory: &impl PolicyFactory) -> T;
 }
@@ -156,7 +157,7 @@ fn replay(arguments: &Arguments, seed: u64, policies: &[Policy]) -> anyhow::Resu
     Ok(outcome)
 }
 
-/// What a failing seed comes down to.
+/// Shrinks a failing seed, and returns the description of the failure.
 fn explain(policy: Policy, scenario: Scenario, failure: Failure) -> anyhow::Result<String> {
     let (seed, name) = (scenario.seed, policy.name());
     let mut out = format!("seed {seed} on {name}: {}\n", failure.violation);

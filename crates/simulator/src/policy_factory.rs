@@ -1,4 +1,4 @@
-//! All policies, to run a scenario on any of them.
+//! The policies on which a scenario can run.
 
 use crate::Transport;
 use corecast_baselines::{Directory, Handoff, Shared};
@@ -6,22 +6,23 @@ use corecast_fanout::policy::Sharded;
 use corecast_fanout::{FanoutLimits, Policy, ShardId};
 use corecast_session::Codec;
 
-/// A policy, and how to make its shards.
+/// Creates the shards of a policy.
 pub trait PolicyFactory {
-    /// A shard's side of it.
+    /// A shard's side of the policy.
     type Policy: Policy<Transport>;
 
-    /// Returns true if messages cross shards in shard batches; if not, a message is everywhere as soon as it is published.
+    /// Returns true if messages cross shards in shard batches. Otherwise a message is available on all shards as soon as it
+    /// is published.
     fn posts(&self) -> bool;
 
-    /// Whether a subscriber that is behind is kept whole batches, of which the last may be beyond the bound; if not, it
-    /// is kept a log.
+    /// Returns true if whole batches are kept for a subscriber that is behind, of which the last may exceed the bound.
+    /// Otherwise a log is kept.
     fn keeps_batches(&self) -> bool;
 
-    /// The sides of so many shards.
+    /// Returns the sides of `count` shards.
     fn shards(&self, count: ShardId, limits: &FanoutLimits) -> Vec<Self::Policy>;
 
-    /// What a shard still keeps of channels, where that can be told.
+    /// Returns the number of channel logs that a shard still keeps, or 0 for a policy that does not report it.
     fn channel_logs(_policy: &Self::Policy) -> usize {
         0
     }
@@ -31,12 +32,12 @@ pub trait PolicyFactory {
 #[derive(Clone, Copy, Debug)]
 pub struct ShardedFactory;
 
-/// A baseline: how its registry is made, and who writes.
+/// A baseline, with its registry and its handoff.
 #[derive(Clone, Copy, Debug)]
 pub struct SharedFactory<M> {
-    /// Makes an empty registry.
+    /// Creates an empty registry.
     pub directory: M,
-    /// Who writes.
+    /// The thread that writes.
     pub handoff: Handoff,
 }
 

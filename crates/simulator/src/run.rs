@@ -1,4 +1,4 @@
-//! Running a scenario, and finding the least of it that fails.
+//! Runs a scenario, and finds the smallest part of it that still fails.
 
 use crate::world::World;
 use crate::{PolicyFactory, Promise, Scenario, Violation};
@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What a run did: that something was checked at all.
+/// The counts of what a run did, which show that its checks had something to check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they are named after what they count")]
 pub struct Report {
@@ -17,23 +17,23 @@ pub struct Report {
     pub deliveries: u64,
     pub missed: u64,
     pub lagged: u64,
-    /// Connections that ended for a deadline.
+    /// Connections that ended because of a deadline.
     pub timeouts: u64,
-    /// Connections that ended for their rate.
+    /// Connections that ended because of their rate.
     pub over_rate: u64,
     pub short_sends: u64,
-    /// Ticks with a message that waited for room.
+    /// Ticks after which a message waited for room.
     pub congested: u64,
-    /// Ticks of a shard that could not keep up.
+    /// Ticks of a shard that was saturated.
     pub saturated: u64,
 }
 
-/// How a run failed.
+/// The failure of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// After so many of the scenario's steps; all, if only in the end.
+    /// The number of the scenario's steps before the failure; all of them if it failed only at the end.
     pub steps: usize,
-    /// What was wrong.
+    /// The broken promise.
     pub violation: Violation,
 }
 
@@ -54,7 +54,7 @@ impl AddAssign for Report {
 }
 
 impl fmt::Display for Report {
-    /// One line.
+    /// Writes the report in one line.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             connections,
@@ -79,10 +79,10 @@ impl fmt::Display for Report {
     }
 }
 
-/// Runs a scenario on a policy, to its end.
+/// Runs a scenario on a policy to its end.
 ///
 /// # Errors
-/// The first promise that is broken, a panic of the code under test included.
+/// The first promise that is broken, including a panic of the code under test.
 pub fn run<F: PolicyFactory>(factory: &F, scenario: &Scenario) -> Result<Report, Failure> {
     let mut taken = 0;
     let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -97,10 +97,10 @@ pub fn run<F: PolicyFactory>(factory: &F, scenario: &Scenario) -> Result<Report,
     outcome.map_err(|violation| Failure { steps: taken, violation })
 }
 
-/// Leaves out of a failing scenario what it fails without: the steps behind the failure, then stretches of
-/// steps, ever shorter, down to single ones. What is left breaks the same promise.
+/// Removes from a failing scenario the steps that it does not need to fail: first the steps after the failure, then ever
+/// shorter stretches of steps, down to single ones. The remaining steps break the same promise.
 ///
-/// A run that fails only in its end may fail earlier once steps are gone; that is still less to read.
+/// A run that fails only at the end may fail earlier once steps are gone; that is still less to read.
 pub fn shrink<F: PolicyFactory>(factory: &F, mut scenario: Scenario, mut failure: Failure) -> (Scenario, Failure) {
     scenario.steps.truncate(failure.steps);
     let mut stretch = scenario.steps.len().div_ceil(2).max(1);

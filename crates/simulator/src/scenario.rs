@@ -1,4 +1,4 @@
-//! A run that is fully known beforehand: the settings and steps that a seed stands for.
+//! A run that is fully known beforehand: the settings and steps of a seed.
 
 use crate::Step;
 use crate::step_weights::StepWeights;
@@ -8,35 +8,35 @@ use corecast_shard::ShardLimits;
 use fastrand::Rng;
 use std::time::Duration;
 
-/// The settings of a simulated server, and what happens to it.
+/// The settings of a simulated server, and the steps of a run.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// Where it comes from.
+    /// The seed from which it is drawn.
     pub seed: u64,
-    /// The server.
+    /// The settings of the server.
     pub settings: Settings,
-    /// What happens, by its number in the seed's endless sequence: some may have been left out.
+    /// The steps, each with its number in the seed's endless sequence; some may have been left out.
     pub steps: Vec<(usize, Step)>,
 }
 
-/// What a server is told at its start. All limits are so low that everything collides.
+/// The settings of a server. All limits are so low that everything collides.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How many shards.
+    /// The number of shards.
     pub shards: u16,
     /// Shard batches that a mailbox holds.
     pub mailbox_capacity: usize,
-    /// Bytes of the log of a channel in one encoding.
+    /// Bytes that the log of a channel holds in one encoding.
     pub log_bytes: usize,
-    /// Bytes of all logs of a shard.
+    /// Bytes that all logs of a shard hold.
     pub shard_log_bytes: usize,
-    /// Bytes of answers from which on a connection is not read.
+    /// Bytes of answers above which a connection is not read.
     pub control_bytes: usize,
-    /// Subscriptions of one connection.
+    /// The most subscriptions of one connection.
     pub max_subscriptions: usize,
-    /// Frames that a client may send in a second; 0 for any number.
+    /// Frames that a client may send per second; 0 for no limit.
     pub frames_per_second: u64,
-    /// Whether a client that sends faster is closed; otherwise it is not read.
+    /// True if a client that exceeds its rate is closed; otherwise it is not read.
     pub close_over_rate: bool,
     /// The time for HELLO.
     pub hello_timeout: Duration,
@@ -48,19 +48,19 @@ pub struct Settings {
     pub write_timeout: Duration,
     /// The time for an orderly end.
     pub linger: Duration,
-    /// What lagging means in `native`.
+    /// The effect of lagging in `native`.
     pub native_lag: LagRule,
-    /// Whether everything comes to rest before the server is stopped.
+    /// True if everything comes to rest before the server is stopped.
     pub rests: bool,
-    /// Whether clients that stall go on stalling while the server stops.
+    /// True if stalling clients go on stalling while the server stops.
     pub stubborn: bool,
 }
 
 impl Scenario {
-    /// What a seed stands for, with so many steps.
+    /// Draws the scenario of a seed, with this many steps.
     pub fn new(seed: u64, steps: usize) -> Self {
         let mut rng = Rng::with_seed(seed);
-        // What is drawn from this one leaves what earlier seeds stand for the same in all else.
+        // Values drawn from this second generator leave everything else that a seed draws unchanged.
         let mut apart = Rng::with_seed(!seed);
         let has_deadlines = apart.bool();
         let deadline = |rng: &mut Rng| {
@@ -90,21 +90,21 @@ impl Scenario {
         Self { seed, settings, steps }
     }
 
-    /// Only the steps with these numbers.
+    /// Keeps only the steps with these numbers.
     #[must_use]
     pub fn only(mut self, numbers: &[usize]) -> Self {
         self.steps.retain(|(number, _)| numbers.contains(number));
         self
     }
 
-    /// The channels. The first is that of the `plain` listener.
+    /// The names of the channels. The first one is the channel of the `plain` listener.
     pub const CHANNELS: [&str; 3] = ["lobby", "météo", "z"];
 }
 
-/// The time in which a stopping server delivers what it has accepted: longer than clients that read need.
+/// The time in which a stopping server delivers what it has accepted: more than clients that read need.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// In one of two runs low enough to be reached.
+/// Draws a bound that is low enough to be reached in one of two runs.
 fn bound_of_all_logs(rng: &mut Rng) -> usize {
     if rng.bool() { usize::MAX } else { rng.usize(80..400) }
 }
@@ -113,7 +113,7 @@ fn bound_of_all_logs(rng: &mut Rng) -> usize {
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Settings {
-    /// A time after which every deadline has passed that was running before it.
+    /// Returns a time after which every deadline that was running before it has passed.
     pub(crate) fn longest_deadline(&self) -> Duration {
         let silence = [self.hello_timeout, self.frame_timeout, self.idle_timeout, self.write_timeout];
         2 * silence.into_iter().max().unwrap_or_default() + 2 * self.linger

@@ -1,110 +1,110 @@
-//! What can happen in a simulated server.
+//! The steps that can happen in a simulated server.
 
 use corecast_wire::native::Lag;
 
-/// One thing that happens. Which client or shard is meant is a number modulo how many there are, so that
-/// every step means something whatever went before, and steps can be left out of a failing run.
+/// One step. It names a client or shard by a number modulo the number of clients or shards. So every step has a meaning
+/// whatever happened before, and steps can be left out of a failing run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A client connects.
     Open {
-        /// To which shard.
+        /// The shard that it connects to.
         shard: u16,
-        /// With what.
+        /// The way in which it begins.
         arrival: Arrival,
-        /// How much its transport takes; all, if none.
+        /// The bytes that its transport takes; `None` for no limit.
         capacity: Option<usize>,
     },
     /// A client writes.
     Write {
-        /// Which client.
+        /// The client.
         client: usize,
-        /// What.
+        /// The command that it writes.
         command: Command,
     },
     /// A client writes its last byte.
     EndStream {
-        /// Which client.
+        /// The client.
         client: usize,
     },
     /// A connection breaks.
     Reset {
-        /// Whose.
+        /// The client of the connection.
         client: usize,
     },
-    /// A client stalls (it reads nothing by itself), or goes on reading all at once.
+    /// A client stalls, which means that it reads only in a `Read` step, or reads everything at once again.
     Pace {
-        /// Which client.
+        /// The client.
         client: usize,
-        /// How much its transport takes; all, if none.
+        /// The bytes that its transport takes; `None` for no limit.
         capacity: Option<usize>,
     },
-    /// A client that stalls reads a few bytes.
+    /// A stalling client reads a few bytes.
     Read {
-        /// Which client.
+        /// The client.
         client: usize,
-        /// How many.
+        /// The number of bytes.
         bytes: usize,
     },
-    /// The server's task of a connection has its turn, if it was woken.
+    /// A connection's task on the server has its turn, if it was woken.
     Serve {
-        /// Whose.
+        /// The client of the connection.
         client: usize,
         /// The most bytes that it receives.
         bytes: usize,
     },
-    /// A shard hears that a full transport takes bytes again, if one does.
+    /// A shard is told that a full transport takes bytes again, if one does.
     Writable {
-        /// Which shard.
+        /// The shard.
         shard: u16,
-        /// Which of those that it waits for.
+        /// The index among the writable transports for which the shard waits.
         nth: usize,
     },
     /// The first half of a tick.
     Exchange {
-        /// Which shard.
+        /// The shard.
         shard: u16,
-        /// Posts that are taken at most.
+        /// The most messages that are taken from the mailbox.
         posts: usize,
     },
     /// The second half of a tick, with the reaping.
     Flush {
-        /// Which shard.
+        /// The shard.
         shard: u16,
-        /// Subscribers that are visited at most.
+        /// The most subscribers that are visited.
         budget: usize,
     },
     /// A shard sweeps.
     Sweep {
-        /// Which shard.
+        /// The shard.
         shard: u16,
     },
-    /// Time passes, and all shards sweep as often as they should.
+    /// Time passes, and all shards sweep at their interval.
     Elapse {
-        /// How many times.
+        /// The number of sweeps.
         sweeps: u32,
     },
     /// Time passes while all shards stand still.
     StandStill {
-        /// How long.
+        /// The time in milliseconds.
         millis: u64,
     },
 }
 
-/// What a client speaks, and how it begins.
+/// The protocol of a client, and its first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// `plain`.
     Plain,
     /// `native`, with HELLO.
     Native,
-    /// `native`, without.
+    /// `native`, without HELLO.
     Mute,
-    /// `native`, with a version that there is not.
+    /// `native`, with a version that does not exist.
     Outdated,
 }
 
-/// What a client writes; channels by number.
+/// A command that a client writes; channels are given by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they are the frames of the protocol")]
 pub enum Command {
@@ -116,7 +116,7 @@ pub enum Command {
     Violate(Offence),
 }
 
-/// How a client breaks the protocol.
+/// A way in which a client breaks the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is named after the code that answers it, or nearly")]
 pub enum Offence {

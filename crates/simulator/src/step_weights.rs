@@ -1,28 +1,28 @@
-//! How a seed draws its steps.
+//! The weights with which a seed draws its steps.
 //!
-//! Each seed has its own weights: some kinds of steps come up often, others hardly ever, so that queues fill
-//! that a uniform choice would never fill. (Groce and others, *Swarm testing*, 2012.)
+//! Each seed has its own weights: some kinds of steps are frequent and others rare, which fills queues that a uniform
+//! choice would never fill. (Groce and others, *Swarm testing*, 2012.)
 
 use crate::step::{Arrival, Command, Offence, Step};
 use corecast_wire::native::Lag;
 use fastrand::Rng;
 
-/// The latest clients, of which steps speak at most.
+/// The number of latest clients that steps can name.
 pub(crate) const RECENT: usize = 8;
 
-/// How often each kind of step comes, before a seed's taste is applied.
+/// The weight of each kind of step, before a seed's factors are applied.
 const STEPS: [u32; 13] = [3, 26, 1, 1, 6, 4, 30, 6, 10, 12, 2, 2, 1];
-/// Likewise each command.
+/// The weight of each command, likewise.
 const COMMANDS: [u32; 6] = [25, 7, 50, 12, 2, 2];
 
-/// A seed's taste.
+/// The weights of a seed.
 #[derive(Debug)]
 pub(crate) struct StepWeights {
     steps: [u32; STEPS.len()],
     commands: [u32; COMMANDS.len()],
-    /// Clients that steps speak of.
+    /// The number of latest clients that steps name.
     clients: usize,
-    /// Posts and subscribers that are taken in one go at most.
+    /// The most messages and the most subscribers that one step takes.
     posts: usize,
     budget: usize,
     channels: usize,
@@ -41,7 +41,7 @@ impl StepWeights {
         }
     }
 
-    /// The next step of a run.
+    /// Draws the next step of a run.
     pub(crate) fn step(&self, rng: &mut Rng, apart: &mut Rng) -> Step {
         let client = rng.usize(..self.clients);
         let shard = rng.u16(..6);
@@ -63,7 +63,7 @@ impl StepWeights {
     }
 
     fn command(&self, rng: &mut Rng, apart: &mut Rng) -> Command {
-        // Most meet in one channel.
+        // Most commands meet in one channel.
         let channel = if rng.bool() { 0 } else { rng.usize(..self.channels) };
         match pick(rng, &self.commands) {
             0 => Command::Subscribe { channel, lag: lag(apart) },
@@ -101,12 +101,12 @@ fn arrival(rng: &mut Rng) -> Arrival {
     }
 }
 
-/// What a subscription says of lagging; if nothing, the server's setting counts.
+/// Draws a subscription's lag rule; with `None` the server's setting counts.
 fn lag(rng: &mut Rng) -> Option<Lag> {
     [None, Some(Lag::Skip), Some(Lag::Disconnect)][rng.usize(..3)]
 }
 
-/// What the server receives at once: mostly all that is there.
+/// Draws the number of bytes that the server receives at once; mostly enough for everything available.
 fn bytes(rng: &mut Rng) -> usize {
     let most = if rng.u32(..4) > 0 { 4096 } else { 40 };
     rng.usize(1..most)

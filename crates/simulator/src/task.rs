@@ -1,4 +1,4 @@
-//! The task of one connection, cut into the turns between which others have theirs.
+//! The task of one connection, cut into turns between which other tasks have theirs.
 
 use crate::Transport;
 use crate::scenario::Scenario;
@@ -9,13 +9,13 @@ use corecast_shard::{Connection, Endpoint, HangUp, Shard, Step};
 use corecast_wire::{Code, FrameLimits};
 use std::time::Duration;
 
-/// Greatest length field that a client may send.
+/// The greatest length field that a client may send.
 pub(crate) const MAX_FRAME: u32 = 2048;
 
 /// The simulator's end of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct SimulatedEndpoint {
-    /// Whose it is.
+    /// The client of the connection.
     pub(crate) client: usize,
     pub(crate) transport: Transport,
 }
@@ -48,13 +48,13 @@ pub(crate) struct Task {
     pub(crate) id: ConnectionId,
     pub(crate) client: usize,
     pub(crate) transport: Transport,
-    /// What it does next.
+    /// The next step.
     pub(crate) step: Step,
-    /// It was woken since its last turn.
+    /// True if the task was woken since its last turn.
     pub(crate) woken: bool,
-    /// When it goes on, if it sleeps.
+    /// The time at which the task continues, if it sleeps.
     pub(crate) sleeps_until: Duration,
-    /// The reason that the model knows for its end.
+    /// The reason for the connection's end that the model knows.
     pub(crate) told: Option<Code>,
     protocol: Protocol,
 }
@@ -64,10 +64,10 @@ enum Protocol {
     Plain(Connection<Plain>),
 }
 
-/// What a turn brought of a transport.
+/// The outcome of reading from a transport in a turn.
 pub(crate) struct Taken {
     pub(crate) received: Received,
-    /// Bytes that the server has taken.
+    /// The number of bytes that the server has taken.
     pub(crate) bytes: usize,
 }
 
@@ -98,7 +98,7 @@ impl Task {
         task
     }
 
-    /// Returns true if something has woken it.
+    /// Returns true if the task can run now.
     pub(crate) fn is_runnable(&self, at: Duration) -> bool {
         match self.step {
             Step::Read | Step::Linger => self.woken || self.transport.is_readable(),
@@ -109,7 +109,7 @@ impl Task {
         }
     }
 
-    /// Does its step; what it took of the transport, if that was to read.
+    /// Does the current step. Returns what was read from the transport, if the step was to read.
     pub(crate) fn turn<P: Policy<Transport>>(
         &mut self,
         shard: &mut SimulatedShard<P>,
@@ -177,7 +177,7 @@ impl Task {
         self.go_to(turn.step, at);
         let offered = if let Received::Bytes(bytes) = &received { bytes.len() } else { 0 };
         let end = shard.connection(self.id).and_then(|connection| connection.reason());
-        // A frame that ends the connection is taken with those before it; what is behind has no effect.
+        // A frame that ends the connection is taken with the frames before it; the bytes after it have no effect.
         let is_cut = end.is_some_and(|end| end.code != Code::RateExceeded);
         let bytes = if has_rate && !is_cut { turn.taken } else { offered };
         if has_rate {

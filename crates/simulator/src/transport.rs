@@ -1,33 +1,33 @@
-//! A connection's two directions, of which the steps decide what they take.
+//! The two directions of a connection; the steps decide how many bytes they take.
 
 use corecast_fanout::{Outlet, Sent};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// A socket without a kernel; clones are the same one.
+/// A socket without a kernel. Clones share the same socket.
 #[derive(Clone, Debug)]
 pub struct Transport(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is something that has happened, or not")]
 struct State {
-    /// How much it takes before the client reads; all, if none.
+    /// The number of bytes that it takes before the client reads; `None` for no limit.
     capacity: Option<usize>,
-    /// Taken and not read by the client.
+    /// The number of bytes taken that the client has not read.
     unread: usize,
-    /// Taken and not checked.
+    /// The bytes taken that have not been checked.
     unchecked: Vec<u8>,
     was_full: bool,
-    /// The server has sent its last byte.
+    /// True if the server has sent its last byte.
     finished: bool,
-    /// Written by the client and not received.
+    /// The bytes written by the client that the server has not received.
     inbound: Vec<u8>,
     client_ended: bool,
     broken: bool,
-    /// The server broke it off before its client had ended.
+    /// True if the server broke it off before its client had ended.
     broken_off: bool,
 }
 
-/// What a receive brought.
+/// The outcome of a receive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     Bytes(Vec<u8>),
@@ -45,7 +45,7 @@ impl Transport {
         self.0.lock().expect("no panic while it is locked")
     }
 
-    /// The client reads at its own pace from now on: all at once, or only when it is told to.
+    /// Sets the pace at which the client reads: everything at once if there is no capacity, otherwise only on request.
     pub(crate) fn set_capacity(&self, capacity: Option<usize>) {
         let mut state = self.state();
         state.capacity = capacity;
@@ -54,18 +54,18 @@ impl Transport {
         }
     }
 
-    /// The client reads so many bytes.
+    /// Lets the client read this many bytes.
     pub(crate) fn read(&self, bytes: usize) {
         let mut state = self.state();
         state.unread = state.unread.saturating_sub(bytes);
     }
 
-    /// The client writes.
+    /// Lets the client write.
     pub(crate) fn write(&self, bytes: &[u8]) {
         self.state().inbound.extend_from_slice(bytes);
     }
 
-    /// The client has written its last byte.
+    /// Ends the client's stream.
     pub(crate) fn end_stream(&self) {
         self.state().client_ended = true;
     }
@@ -74,19 +74,19 @@ impl Transport {
         self.state().client_ended
     }
 
-    /// Neither direction works any more.
+    /// Breaks both directions.
     pub(crate) fn break_off(&self) {
         self.state().broken = true;
     }
 
-    /// The server gives it up.
+    /// Breaks both directions, on behalf of the server.
     pub(crate) fn break_off_by_server(&self) {
         let mut state = self.state();
         state.broken_off |= !state.broken && !state.client_ended;
         state.broken = true;
     }
 
-    /// Returns true if the server gave it up before its client had ended.
+    /// Returns true if the server broke it off before its client had ended.
     pub(crate) fn is_broken_off(&self) -> bool {
         self.state().broken_off
     }
@@ -95,7 +95,7 @@ impl Transport {
         self.state().broken
     }
 
-    /// The server has sent its last byte.
+    /// Ends the server's stream.
     pub(crate) fn finish_sending(&self) {
         self.state().finished = true;
     }
@@ -104,12 +104,12 @@ impl Transport {
         self.state().finished
     }
 
-    /// Whether it ever took less than it was offered.
+    /// Returns true if it ever took less than it was offered.
     pub(crate) fn was_full(&self) -> bool {
         self.state().was_full
     }
 
-    /// Whether a server that waits for it is woken: it takes bytes, or never will.
+    /// Returns true if a server that waits for it is woken: it takes bytes, or never will.
     pub(crate) fn is_writable(&self) -> bool {
         let state = self.state();
         state.broken || state.room() > 0
@@ -120,17 +120,17 @@ impl Transport {
         state.broken || state.client_ended || !state.inbound.is_empty()
     }
 
-    /// Bytes that the server has not received.
+    /// Returns the number of bytes that the server has not received.
     pub(crate) fn unreceived(&self) -> usize {
         self.state().inbound.len()
     }
 
-    /// Bytes that it took and the client has not read.
+    /// Returns the number of bytes taken that the client has not read.
     pub(crate) fn unread(&self) -> usize {
         self.state().unread
     }
 
-    /// As [`receive`](Self::receive), and leaves the bytes there.
+    /// Does the same as [`receive`](Self::receive), but leaves the bytes there.
     pub(crate) fn peek(&self, bytes: usize) -> Received {
         let received = self.receive(bytes);
         if let Received::Bytes(bytes) = &received {
@@ -139,7 +139,7 @@ impl Transport {
         received
     }
 
-    /// The server receives at most so many bytes.
+    /// Lets the server receive at most this many bytes.
     pub(crate) fn receive(&self, bytes: usize) -> Received {
         let mut state = self.state();
         if state.broken {
@@ -152,12 +152,12 @@ impl Transport {
         Received::Bytes(state.inbound.drain(..bytes).collect())
     }
 
-    /// What it took since the last call.
+    /// Takes the bytes that it took since the last call.
     pub(crate) fn take_unchecked(&self) -> Vec<u8> {
         std::mem::take(&mut self.state().unchecked)
     }
 
-    /// Whether only one has it.
+    /// Returns true if it has only one owner.
     pub(crate) fn is_released(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }

@@ -1,29 +1,29 @@
-//! What is wrong when a promise is broken.
+//! Violations: which promise is broken, and how.
 
 use std::fmt;
 
-/// The promises, as `docs/ARCHITECTURE.md` has them under "Simulator".
+/// The promises that `docs/ARCHITECTURE.md` lists under "Simulator".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
-    /// Every message after SUBSCRIBED comes, or is counted in a GAP, or the connection is closed.
+    /// Every message after SUBSCRIBED arrives, or is counted in a GAP, or the connection is closed.
     Delivery,
-    /// The messages of one publisher come in order, once, unaltered.
+    /// The messages of one publisher arrive in order, once, unaltered.
     Order,
     /// Every message for a subscription ends in exactly one counter: delivered, missed or undelivered.
     Accounts,
-    /// Nothing comes to a connection that it is not meant for.
+    /// Nothing arrives at a connection that it is not meant for.
     Crosstalk,
     /// Logs, answers and shard batches stay within their limits.
     Bounds,
     /// Every request is answered, in its turn.
     Answers,
-    /// A connection ends with a reason, behind which nothing comes.
+    /// A connection ends with a reason, after which nothing arrives.
     CloseFrame,
-    /// A connection ends for a deadline if and only if its client has missed it in time in which the shard could have heard it.
+    /// A deadline ends a connection if and only if its client missed it in time in which the shard could have heard it.
     Deadlines,
     /// The shards come to rest and to an end, and leave nothing behind.
     CleanEnd,
-    /// What a peer sends never panics, and no invariant breaks.
+    /// No bytes from a peer cause a panic, and no invariant breaks.
     NoPanic,
 }
 
@@ -31,9 +31,9 @@ pub enum Promise {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{promise}: {what}")]
 pub struct Violation {
-    /// Which.
+    /// The promise.
     pub promise: Promise,
-    /// How.
+    /// A description of the violation.
     pub what: String,
 }
 
@@ -44,12 +44,12 @@ impl fmt::Display for Promise {
 }
 
 impl Promise {
-    /// Fails with what is wrong, unless `holds`.
+    /// Returns a violation with the description from `what`, unless `holds`.
     pub(crate) fn demand(self, holds: bool, what: impl FnOnce() -> String) -> Result<(), Violation> {
         if holds { Ok(()) } else { Err(self.broken(what())) }
     }
 
-    /// What is wrong.
+    /// Returns a violation of this promise.
     pub(crate) fn broken(self, what: impl Into<String>) -> Violation {
         Violation { promise: self, what: what.into() }
     }

@@ -12,19 +12,20 @@ use corecast_shard::Drain;
 use corecast_wire::Code;
 use std::time::Duration;
 
-/// Rounds over all shards after which what has not come to rest never will. A few clients need some ten.
+/// The number of rounds over all shards after which a server that has not come to rest never will. A few clients need some
+/// ten.
 const PATIENCE: usize = 500;
 
-/// Rounds between two sweeps of a server that stops.
+/// The number of rounds between two sweeps of a stopping server.
 const ROUNDS_PER_SWEEP: usize = 2;
 
-/// Rounds in which shards hear that all connections have gone.
+/// The number of rounds in which shards learn that all connections are gone.
 const LAST_ROUNDS: usize = 8;
 
 pub(crate) struct World<F: PolicyFactory> {
     settings: Settings,
     shards: Vec<Driver<F::Policy>>,
-    /// The time of this world.
+    /// The time of the world.
     at: Duration,
     model: Model,
     stalling: Vec<bool>,
@@ -47,7 +48,7 @@ impl<F: PolicyFactory> World<F> {
         }
     }
 
-    /// Does one step, and holds what came of it against the model.
+    /// Takes one step, and compares the outcome with the model.
     pub(crate) fn take(&mut self, step: Step) -> Result<(), Violation> {
         match step {
             Step::Open { shard, arrival, capacity } => self.open(shard, arrival, capacity)?,
@@ -87,7 +88,7 @@ impl<F: PolicyFactory> World<F> {
         Ok(())
     }
 
-    /// Time passes up to the next sweep, of all shards.
+    /// Lets time pass up to the next sweep of all shards.
     fn elapse(&mut self) -> Result<(), Violation> {
         self.at += SWEEP_INTERVAL;
         for shard in &mut self.shards {
@@ -98,7 +99,7 @@ impl<F: PolicyFactory> World<F> {
         Ok(())
     }
 
-    /// Clients that read answer.
+    /// Has the clients that read answer PINGs.
     fn answer_pings(&mut self) {
         for (client, stalls) in self.model.clients.iter_mut().zip(&self.stalling) {
             if *stalls || client.closed || client.transport.has_client_ended() {
@@ -111,7 +112,7 @@ impl<F: PolicyFactory> World<F> {
         }
     }
 
-    /// Mostly the latest: the others have often been closed.
+    /// Picks one of the latest clients, because earlier ones have often been closed.
     fn pick(&self, client: usize) -> Option<usize> {
         let count = self.model.clients.len();
         count.checked_sub(1).map(|latest| latest - client % count.min(RECENT))
@@ -166,7 +167,7 @@ impl<F: PolicyFactory> World<F> {
         self.shards[usize::from(id.shard)].serve(id, bytes, self.at, &mut self.model)
     }
 
-    /// Everything comes to rest, the server is stopped, and all is over.
+    /// Lets everything come to rest, stops the server, and checks the end.
     pub(crate) fn finish(mut self) -> Result<Report, Violation> {
         let cut_off: Vec<bool> = self.stalling.iter().map(|stalling| *stalling && self.settings.stubborn).collect();
         for (client, _) in self.model.clients.iter().zip(&cut_off).filter(|(_, cut_off)| !**cut_off) {
@@ -183,7 +184,7 @@ impl<F: PolicyFactory> World<F> {
         self.report()
     }
 
-    /// Until nobody has anything to do; then nothing that a client has written may be left.
+    /// Runs rounds until no task has anything to do, then checks that no bytes from clients are left unread.
     fn come_to_rest(&mut self, cut_off: &[bool]) -> Result<(), Violation> {
         for _ in 0..PATIENCE {
             let mut is_busy = self.round()?;
@@ -205,7 +206,7 @@ impl<F: PolicyFactory> World<F> {
         Err(Promise::CleanEnd.broken("the shards never come to rest"))
     }
 
-    /// Until all that anybody had to do in time must have been done.
+    /// Lets time pass until every deadline has passed, then checks that each has had its effect.
     fn outlive_deadlines(&mut self, cut_off: &[bool]) -> Result<(), Violation> {
         self.leave(cut_off);
         let had_been: Vec<_> = self.model.clients.iter().map(|client| client.transport.is_broken_off()).collect();
@@ -221,7 +222,7 @@ impl<F: PolicyFactory> World<F> {
         self.model.check_deadlines(&self.stalling)
     }
 
-    /// Everybody has a turn, the full transports first; whether anybody had something to do.
+    /// Gives everything a turn, full transports first. Returns true if there was anything to do.
     fn round(&mut self) -> Result<bool, Violation> {
         let mut busy = false;
         for shard in 0..self.shards.len() {
@@ -260,7 +261,7 @@ impl<F: PolicyFactory> World<F> {
         Err(Promise::CleanEnd.broken(format!("the shards never end: {stages:?}")))
     }
 
-    /// A shard that stops has the messages of the others long before it would give up waiting for them.
+    /// Checks that a stopping shard has the messages of the others long before it would give up waiting for them.
     fn check_exchange(&self) -> Result<(), Violation> {
         self.shards.iter().try_for_each(|shard| {
             let Drain::Exchanging(deadline) = shard.shard.drain_stage() else { return Ok(()) };
@@ -270,7 +271,7 @@ impl<F: PolicyFactory> World<F> {
         })
     }
 
-    /// A client that reads and leaves when it is told is not given up while the server stops.
+    /// Checks that no client that reads, and leaves when told to, was broken off while the server stopped.
     fn check_given_up(&self, had_ended: &[bool], cut_off: &[bool]) -> Result<(), Violation> {
         for ((client, had_ended), cut_off) in self.model.clients.iter().zip(had_ended).zip(cut_off) {
             let is_told = !had_ended && client.ended == Some(Code::GoingAway);
@@ -279,7 +280,7 @@ impl<F: PolicyFactory> World<F> {
         Ok(())
     }
 
-    /// Clients that have been told leave, but those that do not listen.
+    /// Has the clients leave that have been told to, except those that do not read.
     fn leave(&mut self, cut_off: &[bool]) {
         for (client, cut_off) in self.model.clients.iter().zip(cut_off) {
             if client.transport.is_finished() && !*cut_off {
@@ -288,9 +289,9 @@ impl<F: PolicyFactory> World<F> {
         }
     }
 
-    /// Nothing may be left.
+    /// Checks that nothing is left, and returns the report.
     fn report(mut self) -> Result<Report, Violation> {
-        // What the policies say of each other when all connections have gone.
+        // The policies' last messages to each other, once all connections are gone.
         for _ in 0..LAST_ROUNDS {
             self.round()?;
         }

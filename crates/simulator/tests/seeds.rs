@@ -1,13 +1,14 @@
-//! Some thousand seeds on every policy, always the same ones, hold, reach what they are for, and always run the same way.
+//! Thousands of seeds, always the same ones, on every policy: the promises hold, the runs reach what they are for, and each
+//! always runs the same way.
 
 use corecast_baselines::{Directory, Handoff, MutexDirectory, SnapshotDirectory, SubjectorDirectory};
 use corecast_simulator::{PolicyFactory, Report, Scenario, ShardedFactory, SharedFactory, Transport, run, shrink};
 use subjector::{Alone, Mutex, Spin};
 
-/// About two minutes of one CPU, all policies together.
+/// The seeds take about two minutes of one CPU, for all policies together.
 const SEEDS: u64 = 40_000;
 const STEPS: usize = 250;
-/// How often each thing that is checked must at least come up in all the seeds together.
+/// The least number of times that each checked event must occur in all the seeds together.
 const OFTEN: u64 = SEEDS / 12;
 
 fn hold(factory: &impl PolicyFactory) -> Report {
@@ -21,7 +22,7 @@ fn hold(factory: &impl PolicyFactory) -> Report {
             }
         }
     }
-    // What never happens is not checked.
+    // An event that never happens is not checked.
     let Report { reused_slots, deliveries, missed, lagged, timeouts, short_sends, .. } = total;
     for (what, count) in [
         ("a slot is used again", reused_slots),
@@ -42,7 +43,7 @@ fn sharded() {
     assert!(congested > OFTEN && saturated > OFTEN, "too rarely: {congested} ticks congested, {saturated} saturated");
 }
 
-/// A baseline, whoever writes.
+/// Checks a baseline with both handoffs.
 fn hold_shared<D: Directory<Transport>>(directory: impl Fn() -> D + Copy) {
     for handoff in [Handoff::Direct, Handoff::Owner] {
         hold(&SharedFactory { directory, handoff });

@@ -1,11 +1,12 @@
-//! Where a shard's thread runs: pinned to its CPU, unless it has to wait for it.
+//! The CPUs on which a shard's thread may run: its own, unless it has to wait for it.
 //!
-//! A pinned thread whose CPU something else uses waits, even while the next CPU is idle: the scheduler may not
-//! move it. So a shard that waits is let go to the CPUs of all shards, and is pinned again when it has had
-//! next to nothing to do for a while. On CPUs of its own it never waits, and stays where it is.
+//! A pinned thread whose CPU something else uses has to wait, even while the next CPU is idle, because the scheduler may
+//! not move it. So a shard that waits is let go to the CPUs of all shards. It is pinned again when it has had next to
+//! nothing to do for a while. A shard with a CPU of its own never waits, and stays there.
 //!
-//! Nor does a shard drive others from its CPU: as `SCHED_BATCH` it does not preempt what runs when it wakes,
-//! such as a program that receives what it sends. `docs/decisions/0006-soft-affinity.md` has the measurements.
+//! Nor does a shard displace other threads from its CPU. Under `SCHED_BATCH` it does not preempt the running thread when it
+//! wakes, such as a program that receives what the shard sends. `docs/decisions/0006-soft-affinity.md` has the
+//! measurements.
 
 use super::schedstat::{Schedstat, Usage};
 use crate::config::{Affinity, Scheduling};
@@ -15,7 +16,7 @@ use std::io;
 /// The CPU of one shard's thread.
 #[derive(Debug)]
 pub(crate) struct CpuPlacement {
-    /// `None` where there is nothing to choose: one CPU, hard affinity, or a kernel without scheduler statistics.
+    /// `None` where there is no choice: one CPU, hard affinity, or a kernel without scheduler statistics.
     soft: Option<Soft>,
 }
 
@@ -29,7 +30,7 @@ struct Soft {
 }
 
 impl CpuPlacement {
-    /// The CPU placement of the calling thread, which is pinned to `cpu`.
+    /// Creates the CPU placement of the calling thread, which is pinned to `cpu`.
     pub(crate) fn new(cpu: usize, cpus: &[usize], affinity: Affinity) -> Self {
         let (own, all) = (set_of(&[cpu]), set_of(cpus));
         if affinity == Affinity::Hard || own == all {
@@ -44,7 +45,7 @@ impl CpuPlacement {
         Self { soft: soft.ok() }
     }
 
-    /// Looks at how the shard was served since the last call, and lets it go or pins it.
+    /// Reviews how the scheduler has served the shard since the last call, and lets it go or pins it.
     pub(crate) fn review(&mut self) {
         let Some(soft) = &mut self.soft else { return };
         if let Err(error) = soft.review() {
@@ -91,24 +92,24 @@ pub(crate) fn schedule(scheduling: Scheduling) {
     }
 }
 
-/// Below so many turns between two reviews, a shard has next to nothing to do: the reviews alone are one each.
-/// No more, because on a crowded CPU even a shard with much to do gets few.
+/// With fewer turns than this between two reviews, a shard has next to nothing to do: the reviews alone take one turn each.
+/// The number is small because on a crowded CPU even a busy shard gets few turns.
 const BUSY_TURNS: u64 = 5;
 
-/// A shard is let go when it waited for more than one part in so many of the time in which it was ready.
+/// A shard is let go if it waited for more than one part in this many of the time in which it was ready to run.
 const WAITED_PART: u64 = 20;
 
-/// Reviews in a row without anything to do, after which a shard is pinned again.
+/// The number of consecutive reviews with nothing to do after which a shard is pinned again.
 const QUIET_REVIEWS: u32 = 20;
 
-/// Whether something else uses the shard's CPU.
+/// Decides whether something else uses the shard's CPU.
 #[derive(Debug, Default)]
 struct Contention {
     let_go: bool,
     quiet: u32,
 }
 
-/// What is to change.
+/// A change of the CPU placement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
     LetGo,

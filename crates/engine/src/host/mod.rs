@@ -1,4 +1,5 @@
-//! The host: the CPUs on which a shard runs, how long it waits for them, and what the kernel must allow.
+//! The host: the CPUs on which a shard runs, the time for which it waits for them, and the resources that the kernel must
+//! allow.
 
 mod affinity;
 mod io_uring;

@@ -1,20 +1,20 @@
-//! How the scheduler has served one thread, from `/proc/thread-self/schedstat`.
+//! The scheduler's statistics of one thread, from `/proc/thread-self/schedstat`.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-/// The scheduler's account of one thread. Reading it is one system call, about a microsecond.
+/// The scheduler's statistics of one thread. Reading them is one system call of about a microsecond.
 #[derive(Debug)]
 pub(crate) struct Schedstat(File);
 
 impl Schedstat {
-    /// The account of the calling thread. An error means that the kernel keeps none (`CONFIG_SCHED_INFO`).
+    /// Opens the statistics of the calling thread. An error means that the kernel keeps none (`CONFIG_SCHED_INFO`).
     pub(crate) fn of_this_thread() -> io::Result<Self> {
         File::open("/proc/thread-self/schedstat").map(Self)
     }
 
-    /// The sums since the thread started.
+    /// Returns the sums since the thread started.
     pub(crate) fn read(&self) -> io::Result<Usage> {
         let mut buffer = [0; 64];
         let length = self.0.read_at(&mut buffer, 0)?;
@@ -25,14 +25,14 @@ impl Schedstat {
     }
 }
 
-/// How a thread was served over some time.
+/// A thread's use of CPUs over some time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     /// Nanoseconds on a CPU.
     pub(crate) ran: u64,
-    /// Nanoseconds for which it was ready to run and did not.
+    /// Nanoseconds for which the thread was ready to run and did not run.
     pub(crate) waited: u64,
-    /// Times that it got a CPU.
+    /// The number of times that the thread got a CPU.
     pub(crate) turns: u64,
 }
 

@@ -1,8 +1,8 @@
-//! Many sends in one system call.
+//! Batches of sends in one system call.
 //!
-//! Each thread that sends has a ring of its own, beside the executor's. With `MSG_DONTWAIT` every send is
-//! complete when the submission returns, so nothing is ever under way between two calls: to the caller it
-//! is a loop of `send(2)` that enters the kernel once.
+//! Each thread that sends has a ring of its own, in addition to the executor's. With `MSG_DONTWAIT`, every send is complete
+//! when the submission returns, so nothing is in flight between two calls. To the caller it is a loop of `send(2)` that
+//! enters the kernel once.
 
 use super::socket::Socket;
 use corecast_fanout::{Outgoing, Outlet, Sent};
@@ -12,18 +12,18 @@ use rustix::net::SendFlags;
 use std::cell::RefCell;
 use std::os::fd::AsRawFd as _;
 
-/// Sends of one submission; a longer batch takes several.
+/// The number of sends in one submission; a longer batch takes several submissions.
 const ENTRIES: u32 = 64;
 
-/// Below it, entering the kernel for each send costs less than filling a ring.
+/// The smallest batch for the ring: below it, a system call for each send costs less than filling a ring.
 const LEAST: usize = 2;
 
 thread_local! {
-    /// `None` where no ring can be had: then each send is a call.
+    /// `None` where no ring is available; then each send is a call.
     static RING: RefCell<Option<IoUring>> = RefCell::new(IoUring::builder().setup_single_issuer().setup_defer_taskrun().build(ENTRIES).ok());
 }
 
-/// Does each of these sends, without waiting for any socket.
+/// Does each of these sends without waiting for any socket.
 pub(crate) fn send_each(batch: &mut [Outgoing<'_, Socket>]) {
     RING.with_borrow_mut(|ring| match ring {
         Some(ring) if batch.len() >= LEAST => {
@@ -57,7 +57,8 @@ fn submit(ring: &mut IoUring, part: &mut [Outgoing<'_, Socket>]) {
     let mut open = part.len();
     while open > 0 {
         if let Err(error) = ring.submit_and_wait(open) {
-            // A signal, or no memory just now. What is in the ring must be sent before the bytes are given back.
+            // A signal, or no memory for now. The kernel must be done with everything in the ring before the bytes are
+            // given back.
             let again = [Errno::INTR, Errno::AGAIN, Errno::BUSY, Errno::NOMEM];
             assert!(Errno::from_io_error(&error).is_some_and(|errno| again.contains(&errno)), "a ring failed: {error}");
         }

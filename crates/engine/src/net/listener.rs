@@ -15,8 +15,8 @@ use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Connections that the kernel keeps for a shard that has not accepted them; it caps this at
-/// `net.core.somaxconn`. Beyond it the kernel drops SYNs, which clients repeat.
+/// Connections that the kernel keeps for a shard until the shard accepts them; the kernel caps this at
+/// `net.core.somaxconn`. Above it, the kernel drops SYNs, which clients repeat.
 pub(crate) const BACKLOG: u16 = 4096;
 
 /// The time for which binding an address in use is retried. After `kill -9` the kernel takes 10 to 45 ms to tear down
@@ -78,7 +78,7 @@ fn listen(address: SocketAddr, first: bool) -> io::Result<Socket> {
     // Connections of a previous server may still be in TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(!first)?;
-    // Accepted sockets inherit it: a frame is complete when it is sent, there is nothing to wait for.
+    // Accepted sockets inherit this option. A frame is complete when it is sent, so there is nothing to wait for.
     socket.set_tcp_nodelay(true)?;
     keep_alive(&socket)?;
     socket.bind(&address.into())?;

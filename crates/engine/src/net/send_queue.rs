@@ -1,9 +1,11 @@
-//! What the kernel holds of what a socket was sent: while the socket stays full, the only sign that its peer reads.
+//! The bytes that the kernel still holds of what a socket was sent. While the socket stays full, they are the only sign
+//! that its peer reads.
 
 use super::socket::Socket;
 use std::os::fd::AsRawFd as _;
 
-/// Bytes that the peer has not acknowledged, or if the kernel does not say, more than there can be.
+/// Returns the number of bytes that the peer has not acknowledged, or if the kernel does not say, a number above any
+/// possible one.
 pub(crate) fn unacknowledged(socket: &Socket) -> u32 {
     let mut bytes: libc::c_int = 0;
     #[expect(unsafe_code, reason = "no crate that we keep has SIOCOUTQ")]

@@ -9,26 +9,26 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long nothing comes from a peer before the kernel asks its host whether the connection stands, without the peer.
+/// The time for which a peer is silent before the kernel asks its host, without the peer, whether the connection stands.
 const KEEPALIVE_TIME: Duration = Duration::from_mins(1);
 
-/// How long the kernel waits for an answer before it asks again.
+/// The time for which the kernel waits for an answer before it asks again.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How often it asks before the connection is broken.
+/// The number of unanswered questions after which the kernel breaks the connection.
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// How long a host that has vanished may go unnoticed, at least: until all probes are lost.
+/// The least time for which a vanished host may go unnoticed: until all probes are lost.
 const VANISHED: Duration = KEEPALIVE_TIME.saturating_add(KEEPALIVE_INTERVAL.saturating_mul(KEEPALIVE_PROBES));
 
-/// A connected, non-blocking stream socket; clones are the same socket, which closes with the last.
+/// A connected, non-blocking stream socket. Clones share the same socket, which closes with the last of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Socket(Arc<OwnedFd>);
 
-/// What a receive brought.
+/// The outcome of a receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
-    /// So many bytes; at least one.
+    /// The number of bytes received; at least one.
     Bytes(usize),
     /// Nothing now.
     Nothing,
@@ -43,17 +43,17 @@ impl Socket {
         Self(Arc::new(descriptor))
     }
 
-    /// Returns true if somebody else has the socket too.
+    /// Returns true if the socket has other owners too.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }
 
-    /// Receives what is there, up to the length of `buffer`.
+    /// Receives available bytes, up to the length of `buffer`.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> Received {
         self.receive_with(buffer, RecvFlags::empty())
     }
 
-    /// As [`receive`](Self::receive), and leaves it there.
+    /// Does the same, and leaves the bytes in the socket.
     pub(crate) fn peek(&self, buffer: &mut [u8]) -> Received {
         self.receive_with(buffer, RecvFlags::PEEK)
     }
@@ -70,37 +70,37 @@ impl Socket {
         }
     }
 
-    /// Has the kernel break the connection if the peer's host takes nothing for so long that the shard, which has a deadline
-    /// of its own for that, would have ended it. Without that deadline the host may take as long as it likes.
+    /// Has the kernel break the connection if the peer's host takes nothing for longer than the shard's own write timeout
+    /// allows. Without that timeout, the host may take any time.
     pub(crate) fn reset_when_vanished(&self, write_timeout: Duration) {
         if write_timeout.is_zero() {
             return;
         }
-        // The shard may look a second late, and once more before it gives up. A shorter time would break a connection at the
-        // first probe that is lost.
+        // The shard may check a second late, and checks twice before it ends the connection. A shorter time would break a
+        // connection after the first lost probe.
         let timeout = (2 * write_timeout + 2 * Duration::from_secs(1)).max(VANISHED);
-        // Without it the kernel goes on trying for a while; that is all.
+        // If this fails, the kernel goes on trying for a while; nothing worse happens.
         let _ = sockopt::set_tcp_user_timeout(&*self.0, u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
     }
 
-    /// Tells the peer that nothing more will come. A broken connection does not care.
+    /// Tells the peer that nothing more will come. On a broken connection an error does not matter.
     pub(crate) fn finish_sending(&self) {
         let _ = rustix::net::shutdown(&*self.0, Shutdown::Write);
     }
 
-    /// Has the close reset the connection: what the peer has not taken is dropped, here and in the kernel.
+    /// Makes the close reset the connection: everything that the peer has not taken is dropped, here and in the kernel.
     pub(crate) fn reset_on_close(&self) {
-        // Without it the kernel goes on trying for a while; that is all.
+        // If this fails, the kernel goes on trying for a while; nothing worse happens.
         let _ = sockopt::set_socket_linger(&*self.0, Some(Duration::ZERO));
     }
 
-    /// Gives the connection up: whoever waits for the socket is woken.
+    /// Shuts both directions of the connection, which wakes every task that waits for the socket.
     pub(crate) fn break_off(&self) {
         let _ = rustix::net::shutdown(&*self.0, Shutdown::Both);
     }
 }
 
-/// Has the kernel ask the hosts of silent peers whether they are there. Accepted sockets inherit it from a listener.
+/// Has the kernel ask the hosts of silent peers whether they are there. Accepted sockets inherit this from their listener.
 pub(crate) fn keep_alive(listener: &socket2::Socket) -> io::Result<()> {
     let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_TIME);
     listener.set_tcp_keepalive(&keepalive.with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_PROBES))
@@ -112,7 +112,7 @@ impl Outlet for Socket {
             match rustix::net::send(&*self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                 Ok(taken) => return Sent::Took(taken),
                 Err(Errno::INTR) => {}
-                // Without memory in the kernel for now, it is as if the socket were full.
+                // While the kernel has no memory, the socket counts as full.
                 Err(Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM) => return Sent::Took(0),
                 Err(_) => return Sent::Gone,
             }

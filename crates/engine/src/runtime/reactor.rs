@@ -1,11 +1,11 @@
-//! The shard's own ring: which descriptors are ready, and the one place where the shard sleeps.
+//! The shard's own ring: it reports which descriptors are ready, and it is the one place where the shard sleeps.
 //!
-//! The executor's ring is built for files: it arms a poll for every wait, sets and cancels timers around every
-//! sleep and takes several entries into the kernel to park. A message that wakes a shard pays for all of it. So
-//! sockets are watched here instead, with one multishot poll each for the life of the descriptor, in a ring
-//! whose completions are delivered only when the shard asks for them (`DEFER_TASKRUN`), and the shard sleeps here:
-//! one entry into the kernel, bounded by the next sweep. The executor still owns tasks and signals; it looks at
-//! its own ring at every sweep (`tick.rs`). `docs/decisions/0011-own-ring.md` has the measurements.
+//! The executor's ring is built for files. It arms a poll for every wait, sets and cancels timers around every sleep, and
+//! enters the kernel several times to park. A message that wakes a shard pays for all of that. So sockets are watched here
+//! instead, with one multishot poll for the life of each descriptor, in a ring that delivers completions only when the
+//! shard asks for them (`DEFER_TASKRUN`). The shard also sleeps here: that takes one entry into the kernel, bounded by the
+//! next sweep. The executor still owns tasks and signals; it looks at its own ring at every sweep (`tick.rs`).
+//! `docs/decisions/0011-own-ring.md` has the measurements.
 //!
 //! Invariant: a multishot poll reports changes, not states. A task that has seen [`Events::READABLE`] reads until a short
 //! read, or until the end if [`Events::HANG_UP`] came with it; only then does it wait again.
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// Submissions that the ring holds; more are submitted in several calls.
+/// Submissions that the ring holds; more take several calls.
 const SUBMISSIONS: u32 = 256;
 
 /// Completions that the ring holds; the kernel keeps more in a list.
@@ -33,10 +33,10 @@ const COMPLETIONS: u32 = 4096;
 /// The key of requests whose outcome does not matter.
 const IGNORED: u64 = u64::MAX;
 
-/// The key of the poll for the shard's waker. No task waits for it: that it is reported ends the sleep.
+/// The key of the poll for the shard's waker. No task waits for it; its completion only ends the sleep.
 const WAKER: u64 = u64::MAX - 1;
 
-/// Ready states of a descriptor, as `poll(2)` has them.
+/// The ready states of a descriptor, with the bits of `poll(2)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Events(u32);
 
@@ -47,17 +47,17 @@ impl Events {
     pub(crate) const ENDED: Self = Self(libc::POLLRDHUP as u32);
     /// The connection is broken.
     pub(crate) const BROKEN: Self = Self((libc::POLLHUP | libc::POLLERR) as u32);
-    /// Either: once reported, it stays.
+    /// Either of these; once reported, it stays.
     pub(crate) const HANG_UP: Self = Self(Self::ENDED.0 | Self::BROKEN.0);
-    /// The events that a task that reads waits for.
+    /// The events for which a reading task waits.
     const READ: Self = Self(Self::READABLE.0 | Self::HANG_UP.0);
-    /// The events that a task that writes waits for. A broken connection is as good as a writable one: the send tells.
+    /// The events for which a writing task waits. A broken connection counts as writable: the send then returns the error.
     const WRITE: Self = Self(Self::WRITABLE.0 | Self::BROKEN.0);
 
-    /// All that a watch reports.
+    /// All events that a watch reports.
     const ALL: Self = Self(Self::READ.0 | Self::WRITE.0);
 
-    /// Returns true if any of `others` is among them.
+    /// Returns true if the two sets have an event in common.
     pub(crate) fn intersects(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
@@ -68,15 +68,15 @@ pub(crate) struct Reactor {
     ring: RefCell<IoUring>,
     watches: RefCell<Slab<Rc<State>>>,
     next_generation: Cell<u32>,
-    /// The completions of one look; kept for its memory.
+    /// The completions of one look; kept to reuse the memory.
     completions: RefCell<Vec<Completion>>,
-    /// How often it has looked for what is ready.
+    /// The number of looks so far.
     looks: Cell<u64>,
-    /// Tasks that let everything that is ready have its turn first.
+    /// Tasks that wait until everything that is ready has had its turn.
     yielding: RefCell<Vec<Waker>>,
     timers: Timers,
     waker: Arc<ShardWaker>,
-    /// How long a shard with nothing to do looks for completions before it sleeps.
+    /// The time for which an idle shard polls for completions before it sleeps.
     spin: Duration,
 }
 
@@ -85,18 +85,18 @@ pub(crate) struct Reactor {
 struct Completion {
     key: u64,
     result: i32,
-    /// The poll goes on.
+    /// True if the poll continues.
     more: bool,
 }
 
-/// A descriptor that the reactor watches, until it is dropped.
+/// A descriptor that the reactor watches, until the watch is dropped.
 pub(crate) struct Watch {
     reactor: Rc<Reactor>,
     key: u64,
     state: Rc<State>,
 }
 
-/// The state of one watch: the events that its tasks have not taken yet, and the tasks.
+/// The state of one watch: the events that its tasks have not taken yet, and those tasks.
 #[derive(Debug, Default)]
 struct State {
     generation: u32,
@@ -107,7 +107,7 @@ struct State {
 }
 
 impl Reactor {
-    /// Must be called on the shard's own thread, the only one that may use it.
+    /// Creates the reactor. Must be called on the shard's own thread, the only one that may use it.
     pub(crate) fn new(waker: Arc<ShardWaker>, spin: Duration) -> io::Result<Rc<Self>> {
         let reactor = Rc::new(Self {
             ring: RefCell::new(ring()?),
@@ -124,7 +124,7 @@ impl Reactor {
         Ok(reactor)
     }
 
-    /// Watches a descriptor, which must stay open for as long as the watch is kept.
+    /// Watches a descriptor, which must stay open as long as the watch is kept.
     pub(crate) fn watch(self: &Rc<Self>, descriptor: &impl AsRawFd) -> Watch {
         let generation = self.next_generation.get().wrapping_add(1);
         self.next_generation.set(generation);
@@ -153,8 +153,7 @@ impl Reactor {
         self.timers.sleep_until(deadline).await;
     }
 
-    /// Looks at what is ready and wakes the tasks that wait for it. Costs a system call only where there is something to
-    /// submit or to collect.
+    /// Wakes the tasks whose descriptors are ready. Makes a system call only if there is something to submit or to collect.
     pub(crate) fn look(&self) {
         if self.has_deferred_work() {
             self.enter(0, None);
@@ -162,8 +161,8 @@ impl Reactor {
         self.wake_tasks();
     }
 
-    /// The same, but sleeps until something is ready or the deadline has come, unless there is a reason not to:
-    /// `is_idle` is asked after the other shards can see that this one sleeps. Returns for how long it slept.
+    /// Does the same, but first sleeps until something is ready or the deadline has come, unless the shard has work.
+    /// `is_idle` is called once the other shards can see that this one sleeps. Returns the time slept.
     pub(crate) fn sleep(&self, deadline: Instant, is_idle: impl Fn() -> bool) -> Duration {
         let begin = Instant::now();
         let deadline = self.timers.first().map_or(deadline, |first| first.min(deadline));
@@ -181,7 +180,7 @@ impl Reactor {
         slept
     }
 
-    /// Looks for completions without sleeping, for as long as is set; whether there is something to do.
+    /// Polls for completions without sleeping, for the configured time. Returns true if there is something to do.
     fn spin(&self, begin: Instant, deadline: Instant, is_idle: &impl Fn() -> bool) -> bool {
         if self.spin.is_zero() {
             return false;
@@ -196,14 +195,14 @@ impl Reactor {
         false
     }
 
-    /// Whether the kernel has something that it delivers at the next entry, or is to be told something.
+    /// Returns true if the kernel has completions to deliver at the next entry, or there are submissions.
     fn has_deferred_work(&self) -> bool {
         let mut ring = self.ring.borrow_mut();
         let submissions = ring.submission();
         submissions.taskrun() || submissions.cq_overflow() || !submissions.is_empty()
     }
 
-    /// Submits what is to be submitted, and waits for so many completions.
+    /// Submits all submissions, and waits for this many completions.
     fn enter(&self, wanted: usize, timeout: Option<Duration>) {
         let ring = self.ring.borrow();
         let timeout = timeout.map(types::Timespec::from);
@@ -212,7 +211,7 @@ impl Reactor {
             arguments = arguments.timespec(timeout);
         }
         if let Err(error) = ring.submitter().submit_with_args(wanted, &arguments) {
-            // Over time, a signal, or no memory just now: what was not submitted is submitted at the next look.
+            // The timeout, a signal, or no memory for now. Anything not submitted is submitted at the next look.
             let again = [Errno::TIME, Errno::INTR, Errno::AGAIN, Errno::BUSY, Errno::NOMEM];
             let errno = Errno::from_io_error(&error);
             assert!(errno.is_some_and(|errno| again.contains(&errno)), "a ring failed: {error}");
@@ -244,21 +243,21 @@ impl Reactor {
         self.timers.wake_due();
     }
 
-    /// Notes the outcome of the poll of a watch, unless that has been dropped.
+    /// Notes the outcome of the poll of a watch, unless the watch has been dropped.
     fn report(&self, Completion { key, result, more }: Completion) {
         let index = usize::try_from(key & u64::from(u32::MAX)).expect("an index");
         let state = self.watches.borrow().get(index).filter(|state| u64::from(state.generation) == key >> 32).cloned();
         let Some(state) = state else { return };
-        // A poll that failed is taken for an error of the descriptor, which the next call on it tells.
+        // A failed poll counts as an error of the descriptor; the next call on the descriptor returns that error.
         let events = u32::try_from(result).map_or(Events::BROKEN, Events);
         state.add(events);
         if !more && !events.intersects(Events::BROKEN) {
-            // The kernel ends a poll where the ring has no room for its completions.
+            // The kernel ends a poll if the ring has no room for its completions.
             self.arm(state.descriptor, Events::ALL, key);
         }
     }
 
-    /// Has the kernel report what becomes of a descriptor from now on, and what it is ready for now.
+    /// Has the kernel report the present and all later ready states of a descriptor.
     fn arm(&self, descriptor: RawFd, events: Events, key: u64) {
         let poll = opcode::PollAdd::new(types::Fd(descriptor), events.0).multi(true).build();
         self.push(&poll.user_data(key));
@@ -281,7 +280,7 @@ impl Reactor {
 }
 
 impl Watch {
-    /// Waits until the descriptor has become readable, or its peer has gone; takes what was reported.
+    /// Waits until the descriptor has become readable or its peer is gone. Takes and returns the reported events.
     pub(crate) async fn readable(&self) -> Events {
         self.ready(Events::READ, &self.state.reader).await
     }
@@ -291,7 +290,7 @@ impl Watch {
         self.ready(Events::WRITE, &self.state.writer).await;
     }
 
-    /// The hang-ups that were reported so far, whoever has taken note of them.
+    /// Returns the hang-ups reported so far, whether or not a task has taken them.
     pub(crate) fn hang_up(&self) -> Events {
         Events(self.state.events.get().0 & Events::HANG_UP.0)
     }
@@ -312,7 +311,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.reactor.watches.borrow_mut().remove(usize::try_from(self.key & u64::from(u32::MAX)).expect("an index"));
-        // Not `PollRemove`, which gives up where an event is on its way: the poll would keep the descriptor open.
+        // `PollRemove` fails while an event is on its way; the poll would then keep the descriptor open.
         self.reactor.push(&opcode::AsyncCancel::new(self.key).build().user_data(IGNORED));
     }
 }
@@ -320,12 +319,12 @@ impl Drop for Watch {
 impl State {
     fn take(&self, wanted: Events) -> Events {
         let found = self.events.get();
-        // A hang-up stays: whoever looks later has to see it too.
+        // A hang-up stays, because later reads have to see it too.
         self.events.set(Events(found.0 & !(wanted.0 & !Events::HANG_UP.0)));
         Events(found.0 & wanted.0)
     }
 
-    /// Adds what was reported, and wakes the tasks that wait for it.
+    /// Adds reported events, and wakes the tasks that wait for them.
     fn add(&self, events: Events) {
         let events = Events(self.events.get().0 | events.0);
         self.events.set(events);
@@ -339,8 +338,8 @@ impl State {
     }
 }
 
-/// Makes a ring with the best flags that this kernel has: completions only when they are asked for (6.1), without
-/// interrupting the thread (5.19), or as they come.
+/// Creates a ring with the best flags that this kernel supports: completions delivered only on request (6.1), delivered
+/// without interrupting the thread (5.19), or delivered as they come.
 fn ring() -> io::Result<IoUring> {
     let build = |configure: &dyn Fn(&mut io_uring::Builder)| {
         let mut builder = IoUring::builder();

@@ -6,12 +6,12 @@ use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
 thread_local! {
-    /// Tasks of this thread that signals have woken.
+    /// The number of times that signals have woken a task of this thread.
     static WOKEN: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Lets all tasks run that can, until none has woken another: the executor runs them in the order in which they were
-/// woken, and so this one behind them.
+/// Lets all runnable tasks run until none of them has woken another. The executor runs tasks in the order in which they
+/// were woken, so this task comes after them.
 pub(crate) async fn settle() {
     loop {
         let before = WOKEN.get();
@@ -22,7 +22,7 @@ pub(crate) async fn settle() {
     }
 }
 
-/// Set by anybody, waited for by one task. Being set twice before it is seen counts once.
+/// A flag that any task may set and one task waits for. Setting it twice before it is seen counts once.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
     set: Cell<bool>,
@@ -40,7 +40,7 @@ impl Signal {
         }
     }
 
-    /// Clears the flag; whether it was set.
+    /// Clears the flag. Returns true if it was set.
     pub(crate) fn take(&self) -> bool {
         self.set.replace(false)
     }

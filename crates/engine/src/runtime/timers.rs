@@ -1,6 +1,6 @@
-//! Timers of one shard, which the reactor wakes and bounds its sleep by.
+//! The timers of one shard; the reactor wakes their tasks and bounds its sleep by them.
 //!
-//! Few tasks sleep (a connection over its rate, a listener short of descriptors), so a tree of wakers will do.
+//! Few tasks sleep (a connection over its rate, a listener short of descriptors), so a tree of wakers is enough.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
-/// A timer's place: its deadline, and a number that tells it from others with the same.
+/// The key of a timer: its deadline, and a number that distinguishes timers with the same deadline.
 type Key = (Instant, u64);
 
 /// The tasks that sleep, by deadline.
@@ -19,7 +19,7 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// The next deadline, if any task sleeps.
+    /// Returns the next deadline, if any task sleeps.
     pub(crate) fn first(&self) -> Option<Instant> {
         self.wakers.borrow().first_key_value().map(|((deadline, _), _)| *deadline)
     }
@@ -50,7 +50,7 @@ impl Timers {
     }
 }
 
-/// Removes a timer whose task waits no more.
+/// Removes a timer when its task no longer waits.
 struct Timer<'a> {
     timers: &'a Timers,
     key: Key,

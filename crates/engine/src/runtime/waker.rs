@@ -1,4 +1,4 @@
-//! Wakes a shard that sleeps, from any thread.
+//! The shard waker, which wakes a sleeping shard from any thread.
 
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::task::Wake;
 
-/// Ends the sleep of one shard; costs a system call only while it sleeps.
+/// Ends the sleep of one shard. Costs a system call only while the shard sleeps.
 ///
-/// Whoever has put something where the shard looks for it calls [`wake`](Self::wake) afterwards. The shard
-/// says that it sleeps before it looks for the last time: so either it sees what was put there, or the other sees that it
-/// sleeps.
+/// A thread that has put something where the shard looks for it calls [`wake`](Self::wake) afterwards. The shard announces
+/// its sleep before it looks for the last time. So either the shard sees what was put there, or the other thread sees that
+/// the shard sleeps.
 #[derive(Debug)]
 pub(crate) struct ShardWaker {
     event: OwnedFd,
     asleep: AtomicBool,
-    /// Somebody has something that the shard finds only by looking at its policy.
+    /// True if the shard has something to do that it finds only by looking at its policy.
     notified: AtomicBool,
 }
 
@@ -26,13 +26,13 @@ impl ShardWaker {
         Ok(Self { event, asleep: AtomicBool::new(false), notified: AtomicBool::new(false) })
     }
 
-    /// The shard will sleep if it finds nothing when it looks once more.
+    /// Announces that the shard will sleep if it finds nothing when it looks once more.
     pub(crate) fn begin_sleep(&self) {
         self.asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
     }
 
-    /// The shard is awake.
+    /// Notes that the shard is awake.
     pub(crate) fn end_sleep(&self) {
         self.asleep.store(false, Ordering::Relaxed);
     }
@@ -42,7 +42,7 @@ impl ShardWaker {
         self.notified.load(Ordering::Relaxed)
     }
 
-    /// Clears that: what it was called for is looked at next.
+    /// Clears the notification; the shard looks next at what it was for.
     pub(crate) fn clear_notification(&self) {
         if self.is_notified() {
             self.notified.swap(false, Ordering::SeqCst);
@@ -53,7 +53,7 @@ impl ShardWaker {
     pub(crate) fn wake(&self) {
         fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::Relaxed) {
-            // The ring reports every write; the number in the descriptor means nothing, and cannot come to its end.
+            // The ring reports every write. The counter in the descriptor has no meaning, and cannot overflow.
             let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
         }
     }

@@ -1,4 +1,4 @@
-//! Settings of a server, one call each.
+//! The builder of a server: one call for each setting.
 
 use super::Server;
 use crate::config::{Config, Limits, Listener, PolicyKind, Protocol, Tuning};
@@ -9,7 +9,7 @@ use rustix::thread::CpuSet;
 use std::io;
 use std::net::SocketAddr;
 
-/// A server that was not started yet. [`Server::builder`] makes one.
+/// A server that has not been started. [`Server::builder`] creates one.
 #[derive(Clone, Debug)]
 #[must_use = "nothing runs before start is called"]
 pub struct ServerBuilder {
@@ -32,19 +32,19 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the CPU of each shard: as many shards as entries. Default: one shard on each of [`allowed_cpus`].
+    /// Sets the CPU of each shard, one entry per shard. Default: one shard on each of [`allowed_cpus`].
     pub fn cpus(mut self, cpus: impl IntoIterator<Item = usize>) -> Self {
         self.config.cpus = cpus.into_iter().collect();
         self
     }
 
-    /// Sets how a message finds its subscribers. Default: [`PolicyKind::Sharded`].
+    /// Sets the policy, which finds the subscribers of a message. Default: [`PolicyKind::Sharded`].
     pub fn policy(mut self, policy: PolicyKind) -> Self {
         self.config.policy = policy;
         self
     }
 
-    /// Sets who writes where the registry is shared.
+    /// Sets the thread that writes, where the registry is shared.
     #[cfg(feature = "baselines")]
     pub fn handoff(mut self, handoff: Handoff) -> Self {
         self.config.handoff = Some(handoff);
@@ -57,13 +57,13 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets what was measured.
+    /// Sets the tuning: settings whose defaults were measured.
     pub fn tuning(mut self, tuning: Tuning) -> Self {
         self.config.tuning = tuning;
         self
     }
 
-    /// Lets SIGTERM and SIGINT stop the server, as [`Config::stop_on_signals`] says. Default: they do not.
+    /// Sets whether SIGTERM and SIGINT stop the server, as [`Config::stop_on_signals`] describes. Default: they do not.
     pub fn stop_on_signals(mut self, stop: bool) -> Self {
         self.config.stop_on_signals = stop;
         self
@@ -72,7 +72,7 @@ impl ServerBuilder {
     /// Starts the server, as [`Server::start`] does.
     ///
     /// # Errors
-    /// As [`Server::start`]; [`StartError::Invalid`] if no CPUs were given and those of the process cannot be read.
+    /// As [`Server::start`]. Also [`StartError::Invalid`] if no CPUs were given and those of the process cannot be read.
     ///
     /// # Panics
     /// As [`Server::start`].
@@ -86,10 +86,10 @@ impl ServerBuilder {
     }
 }
 
-/// The CPUs that this process may run on, ascending.
+/// Returns the CPUs on which this process may run, in ascending order.
 ///
 /// # Errors
-/// The kernel does not tell: it has more CPUs than an affinity mask can name here.
+/// If the kernel does not say: it has more CPUs than fit into an affinity mask here.
 pub fn allowed_cpus() -> io::Result<Vec<usize>> {
     let allowed = rustix::thread::sched_getaffinity(None)?;
     Ok((0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect())

@@ -1,4 +1,4 @@
-//! The server: starts the shards, waits for their end.
+//! The server: it starts the shards and waits for their end.
 
 mod builder;
 mod policy;
@@ -29,7 +29,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with the default settings, to change and start.
+    /// Returns a builder with the default settings.
     ///
     /// ```
     /// use corecast_engine::{Protocol, Server};
@@ -45,10 +45,10 @@ impl Server {
         ServerBuilder::new()
     }
 
-    /// Binds the listeners and starts one thread a shard; returns when all of them serve.
+    /// Binds the listeners and starts one thread per shard. Returns when all shards serve.
     ///
     /// # Errors
-    /// What is missing, in one line that says what to do. Nothing runs then.
+    /// One line that says what is missing and what to do about it. Nothing runs then.
     ///
     /// # Panics
     /// If there are more than 65,535 shards.
@@ -56,7 +56,7 @@ impl Server {
         Self::start_with(config, policy::start)
     }
 
-    /// Starts it with the policy that `run_policy` starts.
+    /// Starts the server with the policy that `run_policy` starts.
     fn start_with(
         config: &Config,
         run_policy: impl FnOnce(Start<'_>) -> Result<Control, StartError>,
@@ -74,7 +74,7 @@ impl Server {
             listeners.push(listener);
         }
         if config.stop_on_signals {
-            // Before any thread exists, so that all of them inherit it.
+            // Block them before any thread exists, so that all threads inherit the mask.
             signals::block()?;
         }
         let (report, events) = flume::unbounded();
@@ -84,25 +84,26 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens, with the ports that were picked.
+    /// Returns the listeners, with the ports that the kernel picked.
     pub fn listeners(&self) -> &[Listener] {
         &self.listeners
     }
 
-    /// What asks things of it from elsewhere.
+    /// Returns a handle for requests to the server from other threads.
     pub fn control(&self) -> Control {
         self.control.clone()
     }
 
-    /// Asks it to stop: no new connections, what was published is delivered, everybody is told.
+    /// Asks the server to stop: it accepts no new connections, delivers what was published, and tells every client the
+    /// reason.
     pub fn stop(&self) {
         self.control.stop();
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the server.
     ///
     /// # Errors
-    /// A shard panicked. The others may still run: end the process.
+    /// If a shard panicked. The others may still run: end the process.
     pub fn wait(self) -> Result<Summary, RunError> {
         let mut summary = Summary::default();
         let mut running = self.shards;
@@ -168,7 +169,7 @@ mod panicking;
 mod tests {
     use crate::net::Socket;
 
-    /// Sockets cross threads in the baselines, and nothing else does.
+    /// With the baselines, sockets cross threads; nothing else does.
     #[test]
     fn a_socket_may_be_sent_from_any_thread() {
         fn assert<T: Send + Sync>() {}

@@ -1,4 +1,4 @@
-//! What becomes of a server of which one shard panics: a policy that does, in tests only.
+//! A test of the end of a server after one shard has panicked, with a policy that panics.
 
 use super::Server;
 use crate::config::{Config, Listener, Protocol};

@@ -1,4 +1,4 @@
-//! The policies: starts every shard with the one that is configured.
+//! The policies: starts every shard with the configured policy.
 
 #[cfg(feature = "baselines")]
 mod baselines;
@@ -21,7 +21,7 @@ pub(super) fn validate(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Starts all shards with the policy that is configured, which is valid.
+/// Starts all shards with the configured policy, which must be valid.
 pub(super) fn start(start: Start<'_>) -> Result<Control, StartError> {
     #[cfg(feature = "baselines")]
     return baselines::start(start);

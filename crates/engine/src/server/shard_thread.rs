@@ -1,4 +1,4 @@
-//! The threads of the shards: each makes its executor, its policy and its driver, and reports its start and its end.
+//! The threads of the shards. Each creates its executor, its policy and its driver, and reports its start and its end.
 
 use super::signals;
 use crate::config::{Config, Limits, Listener, Protocol};
@@ -20,25 +20,25 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// Completions that a shard's ring holds: 128, glommio's default, took twice as long to serve 3,000
-/// sockets that became readable together.
+/// Completions that a shard's ring holds. With glommio's default of 128, serving 3,000 sockets that became readable
+/// together took twice as long.
 const RING_DEPTH: usize = 2048;
 
-/// Practically never. Preempted before it has run anything, an executor of glommio 0.12 parks with runnable
-/// tasks (glommio/glommio#53), the sweep's among them; and no task here depends on being preempted, since
-/// each ends its turn by waiting for the ring. `docs/decisions/0003-no-preemption.md` has the measurement.
+/// An interval long enough that no task is ever preempted. If an executor of glommio 0.12 is preempted before it has run
+/// anything, it parks with runnable tasks (glommio/glommio#53), including the sweep's. No task here depends on preemption,
+/// since each ends its turn by waiting for the ring. `docs/decisions/0003-no-preemption.md` has the measurement.
 const PREEMPT_TIMER: Duration = Duration::from_hours(1);
 
-/// An event in the life of a shard, for the thread that waits for it.
+/// A report of a shard's thread to the server.
 #[derive(Debug)]
 pub(super) enum ShardEvent {
-    /// It serves.
+    /// The shard serves.
     Ready,
-    /// It could not start.
+    /// The shard could not start.
     Failed(StartError),
-    /// It has stopped in order.
+    /// The shard has stopped in order.
     Ended(ShardStats),
-    /// It has panicked, with this message.
+    /// The shard has panicked, with this message.
     Panicked(String),
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Start<'a> {
 }
 
 impl Start<'_> {
-    /// Starts a thread for each shard, with the policy that `policy` makes there.
+    /// Starts a thread for each shard, with the policy that `policy` creates there.
     pub(super) fn all<P, M>(self, policy: impl Fn(ShardId) -> M) -> Result<Control, StartError>
     where
         P: Engine,
@@ -84,7 +84,7 @@ impl Start<'_> {
                     Ok(Err(error)) => ShardEvent::Failed(error),
                     Err(panic) => ShardEvent::Panicked(panic_message(&*panic)),
                 };
-                // Nobody listens any more when the start has failed elsewhere.
+                // After another shard has failed to start, no thread receives this.
                 let _ = report.send((shard, event));
             };
             let spawned = thread::Builder::new().name(format!("shard-{shard}")).spawn(body);
@@ -97,19 +97,19 @@ impl Start<'_> {
     }
 }
 
-/// Everything that a shard's thread needs.
+/// Everything that the thread of a shard is given at its start.
 struct ShardThread<M, I> {
     cpu: usize,
     mesh: Mesh<I>,
     listeners: Vec<(Listener, OwnedFd)>,
     config: Config,
-    /// Stops the server, if this shard is the one that waits for signals.
+    /// Stops the server on a signal. Only the shard that waits for signals has it.
     control: Option<Control>,
     policy: M,
 }
 
 impl<M, I> ShardThread<M, I> {
-    /// Runs the shard on this thread until it is stopped.
+    /// Runs the shard on this thread until the shard has stopped.
     fn run<P>(self, ready: impl FnOnce() + 'static) -> Result<ShardStats, StartError>
     where
         P: Engine<Item = I>,
@@ -145,7 +145,7 @@ impl<M, I> ShardThread<M, I> {
     }
 }
 
-/// The one place that knows which protocol has which session.
+/// Gives each protocol its session, in this place only.
 fn bound_listener<P: Engine>((listener, descriptor): (Listener, OwnedFd), limits: &Limits) -> BoundListener<P> {
     match listener.protocol {
         Protocol::Plain => {

@@ -1,4 +1,4 @@
-//! The signals that stop a server, if it is to be stopped by signals.
+//! The signals that stop a server, where this is enabled.
 
 use crate::control::Control;
 use crate::error::StartError;
@@ -6,7 +6,7 @@ use nix::sys::signal::{SigSet, Signal};
 
 const STOPPING_SIGNALS: [Signal; 2] = [Signal::SIGTERM, Signal::SIGINT];
 
-/// Blocks the signals in this thread and in all that it starts.
+/// Blocks the signals in this thread and in all threads that it starts.
 pub(super) fn block() -> Result<(), StartError> {
     glommio::signal::block(&STOPPING_SIGNALS.map(|signal| signal as i32))
         .map_err(|error| StartError::Invalid(format!("cannot block signals: {error}")))
@@ -25,7 +25,8 @@ pub(super) async fn stop_on_signal(control: Control) {
     control.stop_from_shard().await;
 }
 
-/// Gives the next signal its default effect. Each shard does this as it stops, because any of them may be the last to end.
+/// Restores the default effect of the next signal. Each shard does this as it stops, because any of them may be the last to
+/// end.
 pub(super) fn unblock() {
     if let Err(error) = SigSet::from_iter(STOPPING_SIGNALS).thread_unblock() {
         tracing::warn!(%error, "a second signal will have no effect");

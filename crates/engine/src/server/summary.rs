@@ -1,4 +1,4 @@
-//! The account of a server that has ended.
+//! The summary of a server that has ended.
 
 use corecast_fanout::Counters;
 use corecast_shard::ShardStats;
@@ -6,25 +6,25 @@ use corecast_wire::Code;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Everything that a server has done.
+/// The totals of everything that a server has done.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// Connections accepted.
     pub accepted: u64,
     /// Connections closed, by reason.
     pub closed: BTreeMap<Code, u64>,
-    /// Connections that had taken everything that was queued for them when the server stopped.
+    /// Connections that had taken everything queued for them when the server stopped.
     pub drained: u64,
-    /// Connections that had not taken what was queued when the time to drain was over.
+    /// Connections that had not taken everything queued for them when the time to drain was over.
     pub cut_off: u64,
-    /// Of the undelivered messages, those of connections that had ended when the server stopped.
+    /// The part of the undelivered messages that belongs to connections which had ended before the server stopped.
     pub undelivered_before: u64,
-    /// Messages and sends.
+    /// The counts of messages and sends.
     pub counters: Counters,
 }
 
 impl Summary {
-    /// Adds what one shard has done.
+    /// Adds the statistics of one shard.
     pub(super) fn add(&mut self, stats: ShardStats) {
         self.accepted += stats.accepted;
         self.drained += stats.drained;
@@ -38,7 +38,7 @@ impl Summary {
 }
 
 impl fmt::Display for Summary {
-    /// One line.
+    /// Writes the summary in one line.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counters { published, deliveries, sends, missed, undelivered, .. } = self.counters;
         write!(

@@ -11,17 +11,17 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// How long accepting pauses when descriptors or memory are short. Those inside are served meanwhile, and
-/// the kernel keeps those outside in its queue.
+/// The time for which accepting pauses while descriptors or memory are short. Accepted connections are still served, and
+/// the kernel keeps the others in its queue.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections accepted before the others have a turn.
+/// Connections accepted before other tasks have a turn.
 const BATCH: usize = 64;
 
-/// Connections that a stopping shard accepts still: as many as the kernel may have queued for it.
+/// Connections that a stopping shard still accepts: as many as the kernel may have queued for it.
 const LAST_BATCH: usize = BACKLOG as usize;
 
-/// One address of one shard.
+/// One address on one shard: its listening socket, and the protocol that it speaks.
 pub(crate) struct BoundListener<P: Engine> {
     descriptor: OwnedFd,
     /// Serves a socket in the protocol of the listener, or refuses it.
@@ -31,7 +31,8 @@ pub(crate) struct BoundListener<P: Engine> {
 type Admit<P> = dyn Fn(&Rc<Driver<P>>, (Socket, SocketAddr));
 
 impl<P: Engine> BoundListener<P> {
-    /// A listener whose connections have such sessions, and may be silent for the idle timeout, or for ever if that is zero.
+    /// Creates a listener whose connections have the sessions that `session` returns. They may be silent for the idle
+    /// timeout, or without limit if that is zero.
     pub(crate) fn new<S: Session>(
         descriptor: OwnedFd,
         idle_timeout: Duration,
@@ -41,7 +42,8 @@ impl<P: Engine> BoundListener<P> {
         Self { descriptor, admit: Box::new(admit) }
     }
 
-    /// Accepts what the kernel has completed, up to so many; how many, and why no more.
+    /// Accepts connections that the kernel has completed, up to `most`. Returns their number, and the reason why there were
+    /// no more.
     fn accept(&self, driver: &Rc<Driver<P>>, most: usize) -> (usize, Errno) {
         for accepted in 0..most {
             match rustix::net::acceptfrom_with(&self.descriptor, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
@@ -57,8 +59,8 @@ impl<P: Engine> BoundListener<P> {
         (most, Errno::AGAIN)
     }
 
-    /// Accepts what the kernel has queued, so that those are told why they cannot stay, and closes the address: what
-    /// connects later is refused by the kernel. Who comes between the two is reset.
+    /// Accepts the connections that the kernel has queued, so that they are told why they cannot stay, and closes the
+    /// address. The kernel refuses later connections. A connection that arrives between the two steps is reset.
     pub(crate) fn close(self: Rc<Self>, driver: &Rc<Driver<P>>) {
         self.accept(driver, LAST_BATCH);
         debug_assert_eq!(Rc::strong_count(&self), 1, "dropping it closes the descriptor");
@@ -89,7 +91,7 @@ pub(crate) async fn accept<P: Engine>(driver: Rc<Driver<P>>, listener: Rc<BoundL
             Errno::AGAIN => {
                 watch.readable().await;
             }
-            // One that was waiting has gone.
+            // A connection that waited in the queue is gone.
             _ => {}
         }
         short &= accepted == 0;

@@ -1,28 +1,30 @@
-//! Sockets of connections that have ended, until this shard alone has them.
+//! The sockets of connections that have ended, until only this shard owns them.
 //!
-//! Invariant: a descriptor is closed by its own shard. Under a policy whose publishers write, another thread may be about to
-//! write to a socket that its shard closes. Whoever drops a socket last closes it, and that must not be the other thread.
+//! Invariant: a descriptor is closed by its own shard. Under a policy whose publishers write, another thread may be about
+//! to write to a socket that its shard closes. The last owner to drop a socket closes it, and that must not be the other
+//! thread.
 
 use super::connection::ConnectionIo;
 use crate::net::Socket;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// The sockets to close, of connections that the policy has forgotten.
+/// The sockets to close, whose connections the policy has forgotten.
 pub(crate) struct ClosingSockets<T = ConnectionIo>(RefCell<Vec<Rc<T>>>);
 
 impl<T: AsRef<Socket>> ClosingSockets<T> {
-    /// None.
+    /// Creates an empty list.
     pub(crate) const fn new() -> Self {
         Self(RefCell::new(Vec::new()))
     }
 
-    /// Has a socket closed once nobody else has it.
+    /// Adds a socket to close once it has no other owner.
     pub(crate) fn add(&self, socket: Rc<T>) {
         self.0.borrow_mut().push(socket);
     }
 
-    /// Closes those that nobody else has. Nobody can get hold of one again: only its owners could pass it on.
+    /// Closes the sockets that have no other owner. They cannot get one again, because only an owner could pass a socket
+    /// on.
     pub(crate) fn close_unshared(&self) {
         self.0.borrow_mut().retain(|socket| T::as_ref(socket).is_shared());
     }

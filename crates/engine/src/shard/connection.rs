@@ -1,4 +1,4 @@
-//! The task of one connection: it does the steps that the shard says, on a socket.
+//! The task of one connection: it carries out the shard's steps on a socket.
 
 use super::driver::{Driver, Engine};
 use crate::net::{Received, Socket, unacknowledged};
@@ -16,14 +16,14 @@ use std::time::{Duration, Instant};
 pub(crate) struct ConnectionIo {
     pub(crate) watch: Watch,
     pub(crate) socket: Socket,
-    /// Wakes the task, whatever it waits for.
+    /// Wakes the task, whatever it is waiting for.
     pub(crate) signal: Signal,
     pub(crate) peer: SocketAddr,
     accepted: Instant,
 }
 
 impl ConnectionIo {
-    /// How long the connection has been here.
+    /// Returns the time since the connection was accepted.
     pub(crate) fn age(&self) -> Duration {
         self.accepted.elapsed()
     }
@@ -65,7 +65,7 @@ impl Endpoint for ConnectionIo {
     }
 }
 
-/// Serves an accepted socket, or if the shard is full refuses it.
+/// Serves an accepted socket, or refuses it if the shard is full.
 pub(crate) fn admit<P: Engine, S: Session>(
     driver: &Rc<Driver<P>>,
     (socket, peer): (Socket, SocketAddr),
@@ -82,19 +82,19 @@ pub(crate) fn admit<P: Engine, S: Session>(
     glommio::spawn_local(serve(Rc::clone(driver), io, connection)).detach();
 }
 
-/// Says that there is no room, and closes the socket.
+/// Tells the client that there is no room, and closes the socket.
 fn refuse<P: Engine, S: Session>(driver: &Rc<Driver<P>>, socket: &Socket, session: &S) {
     let refusal = driver.with(|shard| shard.refuse(session));
-    // It has just been accepted: the few bytes fit, unless it has gone already.
+    // The socket was just accepted: the few bytes fit, unless the client is gone already.
     let _ = socket.send(&refusal);
     socket.finish_sending();
-    // What it said already, unread, would turn the close into a reset.
+    // Bytes that the client has already sent would, if unread, turn the close into a reset.
     let _ = socket.receive(&mut driver.scratch.borrow_mut());
 }
 
 async fn serve<P: Engine, S: Session>(driver: Rc<Driver<P>>, io: Rc<ConnectionIo>, mut connection: Connection<S>) {
     let next = |connection: &mut Connection<S>| driver.with(|shard| connection.next(shard, || driver.at()));
-    // Events that the socket may still hold: none after a receive that did not fill its buffer.
+    // Events that may still be unhandled: none after a receive that did not fill its buffer.
     let mut events = Events::default();
     let mut step = next(&mut connection);
     loop {
@@ -131,7 +131,7 @@ async fn serve<P: Engine, S: Session>(driver: Rc<Driver<P>>, io: Rc<ConnectionIo
     }
 }
 
-/// Hands the shard what the socket has received.
+/// Hands received bytes to the shard.
 fn receive<P: Engine, S: Session>(
     driver: &Rc<Driver<P>>,
     io: &ConnectionIo,
@@ -139,7 +139,7 @@ fn receive<P: Engine, S: Session>(
     events: &mut Events,
 ) -> Step {
     let mut scratch = driver.scratch.borrow_mut();
-    // The frames over a rate stay in the kernel.
+    // Frames over the rate stay in the kernel.
     let has_rate = connection.has_rate();
     let received = if has_rate { io.socket.peek(&mut scratch) } else { io.socket.receive(&mut scratch) };
     let is_empty = received == Received::Nothing;
@@ -157,7 +157,7 @@ fn receive<P: Engine, S: Session>(
             connection.next(shard, || driver.at())
         });
     }
-    // The end of a stream is not reported again.
+    // The kernel does not report the end of a stream again.
     let is_drained = taken < scratch.len() && !events.intersects(Events::HANG_UP) && !matches!(step, Step::Sleep(_));
     if is_empty || is_drained {
         *events = Events::default();
@@ -165,7 +165,7 @@ fn receive<P: Engine, S: Session>(
     step
 }
 
-/// Drops what comes, or waits for more, so that the close frame arrives.
+/// Drops received bytes, or waits for more, so that the close frame arrives.
 async fn linger<P: Engine, S: Session>(driver: &Rc<Driver<P>>, io: &ConnectionIo, connection: &mut Connection<S>) {
     let received = io.socket.receive(&mut driver.scratch.borrow_mut());
     match received {

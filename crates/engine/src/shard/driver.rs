@@ -1,6 +1,6 @@
-//! What the tasks of one shard share: the shard itself, and all that it takes to drive it.
+//! The driver of one shard: the shard itself, and everything that its tasks share.
 //!
-//! `corecast_shard` decides; here its effects are carried out and its time is measured.
+//! `corecast_shard` decides; the driver carries out its effects and measures its time.
 
 use super::accept::{BoundListener, accept};
 use super::closing::ClosingSockets;
@@ -39,25 +39,25 @@ pub(crate) struct Driver<P: Engine> {
     pub(crate) mesh: Mesh<P::Item>,
     pub(crate) reactor: Rc<Reactor>,
     pub(crate) tuning: Tuning,
-    /// There is something for the tick to do.
+    /// Set while the tick has something to do.
     pub(crate) work: Signal,
-    /// The shard begins to stop.
+    /// Set when the shard begins to stop.
     stop: Signal,
-    /// The drain is over.
+    /// Set when the drain is over.
     done: Signal,
-    /// Where every connection receives.
+    /// The buffer into which every connection receives.
     pub(crate) scratch: RefCell<Vec<u8>>,
     pub(crate) closing: ClosingSockets,
     pub(crate) journal: RefCell<Journal>,
     pub(crate) pause_report: Cell<PauseReport>,
     pub(crate) write_timeout: Duration,
     started: Instant,
-    /// Readable at all times: waiting for it is one trip through the executor's ring.
+    /// A descriptor that is always readable: waiting for it takes one trip through the executor's ring.
     always_ready: PollableFd<OwnedFd>,
 }
 
 impl<P: Engine> Driver<P> {
-    /// Must be called on the shard's own executor. An error is a lack of descriptors.
+    /// Creates the driver. Must be called on the shard's own executor. An error is a lack of descriptors.
     pub(crate) fn new(policy: P, mesh: Mesh<P::Item>, limits: &Limits, tuning: Tuning) -> io::Result<Self> {
         let always_ready = eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let shard_limits = shard_limits(limits, &tuning, &mesh);
@@ -80,12 +80,12 @@ impl<P: Engine> Driver<P> {
         })
     }
 
-    /// The driver's time, as the shard knows it.
+    /// Returns the driver's time, as the shard counts it.
     pub(crate) fn at(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// Lets something act on the shard, and does what comes of it.
+    /// Lets `act` act on the shard, and carries out the effects.
     pub(crate) fn with<T>(self: &Rc<Self>, act: impl FnOnce(&mut SocketShard<P>) -> T) -> T {
         let mut shard = self.shard.borrow_mut();
         let result = act(&mut shard);
@@ -94,7 +94,7 @@ impl<P: Engine> Driver<P> {
         }
         let mut effect = shard.take_effect();
         drop(shard);
-        // A task that is spawned runs at once, and borrows the shard.
+        // A spawned task runs at once, and borrows the shard.
         while let Some(next) = effect {
             self.carry_out(next);
             effect = self.shard.borrow_mut().take_effect();
@@ -125,7 +125,7 @@ impl<P: Engine> Driver<P> {
         let driver = Rc::clone(self);
         glommio::spawn_local(async move {
             if let Some(io) = io {
-                // An error is the socket's; the send that follows finds it.
+                // An error belongs to the socket; the next send finds it.
                 io.watch.writable().await;
             }
             driver.with(|shard| shard.writable(id));
@@ -149,12 +149,12 @@ impl<P: Engine> Driver<P> {
         self.journal.borrow_mut().add(shard.now(), record);
     }
 
-    /// Returns true if the shard takes nothing new.
+    /// Returns true if the shard accepts nothing new.
     pub(crate) fn is_stopping(&self) -> bool {
         self.shard.borrow().is_stopping()
     }
 
-    /// Tells the tasks that wait for it how far the end of the shard has come.
+    /// Signals the stage of the shard's end to the tasks that wait for it.
     pub(crate) fn signal_stage(&self) {
         match self.shard.borrow().drain_stage() {
             Drain::Serving => {}
@@ -163,12 +163,12 @@ impl<P: Engine> Driver<P> {
         }
     }
 
-    /// Completes when everything that is ready elsewhere has had its turn.
+    /// Completes when everything that is ready now has had its turn.
     pub(crate) async fn let_io_in(&self) {
         self.reactor.let_others_in().await;
     }
 
-    /// Has the executor look at its own ring: signals.
+    /// Has the executor look at its own ring, where signals arrive.
     pub(crate) async fn let_executor_look(&self) {
         if let Err(error) = self.always_ready.readable().await {
             tracing::warn!(%error, "the executor's ring refused to poll");
@@ -193,7 +193,7 @@ fn shard_limits<I>(limits: &Limits, tuning: &Tuning, mesh: &Mesh<I>) -> ShardLim
     }
 }
 
-/// Runs a shard until it is stopped, which `on_stop` is told of; what it did.
+/// Runs a shard until it has ended, and returns its statistics. Calls `on_stop` when the shard begins to stop.
 pub(crate) async fn run<P: Engine>(
     driver: Driver<P>,
     placement: CpuPlacement,

@@ -1,7 +1,7 @@
 //! One shard on glommio: its driver and its tasks.
 //!
-//! `corecast_shard` decides what a shard does; here its steps and effects are carried out. The tasks are the tick, one
-//! for each listener and one for each connection. They share the [`Driver`].
+//! `corecast_shard` decides what a shard does; this module carries out its steps and effects. The tasks are the tick, one
+//! task for each listener, and one for each connection. They share the [`Driver`].
 
 mod accept;
 mod closing;

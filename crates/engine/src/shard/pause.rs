@@ -1,25 +1,25 @@
-//! The pause behind a flush: it merges sends while CPU time is what is short.
+//! The pause after a flush, which merges sends while CPU time is scarce.
 //!
-//! A send costs microseconds at both ends however little it carries. A shard that shares its CPU with its receivers takes it
-//! from them with every small send; a pause in proportion to what the flush took lets them run, and merges what
-//! comes meanwhile, as a network card moderates its interrupts. On a CPU of its own a shard with
-//! time to spare gains nothing by waiting, and its subscribers lose. So it pauses only while the scheduler's account of its
-//! thread shows that it waits for its CPU, or when it falls behind although its sends carry many messages.
+//! A send costs microseconds at both ends, however few bytes it carries. A shard that shares its CPU with its receivers
+//! takes that time from them with every small send. A pause in proportion to the duration of the flush lets them run, and
+//! merges the messages that arrive meanwhile, as a network card moderates its interrupts. A shard with a CPU of its own and
+//! time to spare gains nothing by waiting, and its subscribers lose. So a shard pauses only while the scheduler's
+//! statistics show that it waits for its CPU, or when it falls behind although each of its sends carries many messages.
 //!
-//! A flush to a few subscribers takes microseconds and is followed by no pause; nor is one that had nothing to merge,
-//! because the pause runs from its end and the next message comes later. The larger the sends are already, the shorter
-//! it is. `docs/decisions/0012-pause-when-contended.md` has the measurements behind the numbers.
+//! No pause follows a flush to a few subscribers, which takes microseconds, or a flush that had nothing to merge: the pause
+//! runs from the end of the flush, and the next message comes later. The larger the sends already are, the shorter the
+//! pause is. `docs/decisions/0012-pause-when-contended.md` has the measurements behind the numbers.
 
 use crate::config::Tuning;
 use crate::host::Schedstat;
 use corecast_fanout::Counters;
 use std::time::{Duration, Instant};
 
-/// Pauses below this are not worth a timer.
+/// The shortest pause that is worth a timer.
 const LEAST: Duration = Duration::from_micros(20);
 
-/// A shard that falls behind although each send has this many messages, on average, is short of CPU time: fuller sends
-/// shorten its queue, and so the wait of every message in it.
+/// If a shard falls behind although its sends have this many messages on average, CPU time is scarce: fuller sends shorten
+/// its queue, and with it the wait of every message.
 const MANY_MESSAGES: u64 = 8;
 
 /// Above this average size of a send, bytes dominate its cost; merging is not worth a delay.
@@ -29,7 +29,7 @@ const FULL_BYTES: u64 = 128 * 1024;
 /// worth a delay.
 const FULL_MESSAGES: u64 = 256;
 
-/// What a flush sent.
+/// The sends of one flush.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sends {
     count: u64,
@@ -38,7 +38,7 @@ pub(crate) struct Sends {
 }
 
 impl Sends {
-    /// What was counted between these.
+    /// Returns the sends counted between `before` and `after`.
     pub(crate) fn between(before: &Counters, after: &Counters) -> Self {
         Self {
             count: (after.sends - before.sends).max(1),
@@ -47,12 +47,13 @@ impl Sends {
         }
     }
 
-    /// Whether a send has many messages, on average: then the rate is what counts, and fuller sends raise it.
+    /// Returns true if a send has many messages on average: then throughput is what counts, and fuller sends raise it.
     fn are_many(self) -> bool {
         self.messages >= MANY_MESSAGES * self.count
     }
 
-    /// How far they are from as large as is worth a wait, on average.
+    /// Returns the room, in percent, that is left in an average send below the size at which merging stops being worth a
+    /// delay.
     fn room_percent(self) -> u32 {
         let taken = |sum: u64, full: u64| (sum / self.count * 100 / full).min(100);
         let taken = taken(self.bytes, FULL_BYTES).max(taken(self.messages, FULL_MESSAGES));
@@ -60,19 +61,19 @@ impl Sends {
     }
 }
 
-/// How often a shard reviews whether its CPU is contended, at most.
+/// The least interval between two reviews of whether the shard's CPU is contended.
 const REVIEW_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The part of the last review in the average over reviews, as a divisor: an average over some 80 ms.
+/// The weight of the last review in the average, as a divisor: the average covers about 80 ms.
 const SMOOTHING: u16 = 4;
 
-/// A shard begins to pause when it was ready to run and waited for its CPU for this part of all time, on average,
+/// A shard begins to pause when, on average, it was ready to run but waited for its CPU for this part of all time.
 const CONTENDED_PER_MILLE: u16 = 180;
 
-/// and stops below this one.
+/// A shard stops pausing when that part falls below this one.
 const UNCONTENDED_PER_MILLE: u16 = 80;
 
-/// When the next flush may begin.
+/// Decides when the next flush may begin.
 #[derive(Debug)]
 pub(crate) struct Pause {
     percent: u32,
@@ -83,24 +84,24 @@ pub(crate) struct Pause {
     report: PauseReport,
 }
 
-/// How a shard pauses behind its flushes, and why.
+/// The pauses of a shard after its flushes, and their reasons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PauseReport {
-    /// True while something else needs the shard's CPU: the shard pauses behind every flush that is worth it.
+    /// True while something else needs the shard's CPU; then the shard pauses after every flush that is worth a pause.
     pub contended: bool,
-    /// The number of times that this began.
+    /// The number of times that the CPU became contended.
     pub contentions: u64,
-    /// The time paused in total, whatever for.
+    /// The total time paused, for any reason.
     pub paused: Duration,
     /// The number of pauses because the shard fell behind with many messages in each send.
     pub saturated_pauses: u64,
-    /// The part of all time for which it was ready to run and waited for its CPU, in thousandths: an average over some
-    /// 80 ms, as of the last flush that was worth a pause.
+    /// The part of all time, in thousandths, for which the shard was ready to run and waited for its CPU: an average over
+    /// about 80 ms, as of the last flush that was worth a pause.
     pub waited_per_mille: u16,
 }
 
 impl Pause {
-    /// Must be called on the shard's own thread.
+    /// Creates the pause. Must be called on the shard's own thread.
     pub(crate) fn new(tuning: &Tuning, now: Instant) -> Self {
         let statistics = (tuning.flush_pause_percent > 0).then(Schedstat::of_this_thread);
         let review = statistics.and_then(|statistics| Review::begin(statistics.ok()?, now));
@@ -113,7 +114,8 @@ impl Pause {
         }
     }
 
-    /// A flush took from `begin` to `end` for these sends; `behind` says that it did not catch up with what came meanwhile.
+    /// Notes a flush that took from `begin` to `end` for these sends. `behind` is true if it did not catch up with the
+    /// messages that arrived meanwhile.
     pub(crate) fn after_flush(&mut self, begin: Instant, end: Instant, sends: Sends, behind: bool) {
         let worth = end.saturating_duration_since(begin) * self.percent / 100 * sends.room_percent() / 100;
         let pause = worth.min(self.most);
@@ -121,12 +123,12 @@ impl Pause {
             (sends.messages > 0 && pause >= LEAST && self.pays(end, behind && sends.are_many())).then(|| end + pause);
     }
 
-    /// Until when the next flush must wait, if it must.
+    /// Returns the time until which the next flush must wait, if it must.
     pub(crate) fn until(&self, now: Instant) -> Option<Instant> {
         self.until.filter(|until| *until > now)
     }
 
-    /// The shard slept for so long because of a pause.
+    /// Adds the time for which the shard slept because of a pause.
     pub(crate) fn add_paused(&mut self, slept: Duration) {
         self.report.paused += slept;
     }
@@ -147,9 +149,9 @@ impl Pause {
 }
 
 impl PauseReport {
-    /// Takes the part of a window for which the shard waited, in thousandths, into account.
+    /// Adds a window to the average; `waited_per_mille` is the part of it for which the shard waited, in thousandths.
     fn apply(&mut self, waited_per_mille: u16) {
-        // Rounded towards the window, so that the average of a constant comes to it.
+        // Rounded towards the window, so that the average of a constant reaches it.
         let (before, weight) = (self.waited_per_mille, SMOOTHING);
         self.waited_per_mille = if waited_per_mille > before {
             before + (waited_per_mille - before).div_ceil(weight)
@@ -165,7 +167,7 @@ impl PauseReport {
     }
 }
 
-/// Where the window under review began.
+/// The beginning of the window under review.
 #[derive(Debug)]
 struct Review {
     statistics: Schedstat,
@@ -179,7 +181,8 @@ impl Review {
         Some(Self { statistics, since: now, waited })
     }
 
-    /// The part of the window that ends now for which the thread waited for its CPU, in thousandths, if the window is long enough.
+    /// Ends the window. Returns the part of it, in thousandths, for which the thread waited for its CPU, if the window is
+    /// long enough.
     fn window(&mut self, now: Instant) -> Option<u16> {
         let elapsed = now.saturating_duration_since(self.since);
         if elapsed < REVIEW_INTERVAL {
@@ -196,7 +199,7 @@ impl Review {
 mod tests {
     use super::*;
 
-    /// The pause of a shard that pauses.
+    /// Returns the pause of a shard that pauses.
     fn pause(took: Duration, bytes: u64, messages: u64) -> Option<Duration> {
         let tuning = Tuning { flush_pause_percent: 50, max_flush_pause: Duration::from_millis(1), ..Tuning::default() };
         let begin = Instant::now();
@@ -244,7 +247,7 @@ mod tests {
         assert_eq!(pauses(MANY_MESSAGES, false), (false, 0));
     }
 
-    /// A report after so many windows of this wait, in thousandths, each.
+    /// Returns the report after this many windows, each with this wait in thousandths.
     fn after(mut report: PauseReport, windows: u32, waited_per_mille: u16) -> PauseReport {
         (0..windows).for_each(|_| report.apply(waited_per_mille));
         report

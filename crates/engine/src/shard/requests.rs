@@ -1,4 +1,4 @@
-//! The answers of a shard to what it is asked from outside.
+//! The answers of a shard to requests from outside.
 
 use super::driver::{Driver, Engine, SocketShard};
 use crate::control::{ConnectionInfo, Request, ShardInfo};
@@ -6,7 +6,7 @@ use corecast_shard::ShardStats;
 use corecast_wire::Code;
 
 impl<P: Engine> Driver<P> {
-    /// Does what was asked for, and answers.
+    /// Carries out a request, and answers it.
     pub(crate) fn answer_request(&self, request: Request, shard: &mut SocketShard<P>) {
         match request {
             Request::Close(id, end, reply) => {

@@ -1,9 +1,8 @@
-//! The tick: the two halves of the shard's, after every pass of reads, and the sleep between ticks.
+//! The tick: both halves of the shard's tick after every pass of reads, and the sleep between ticks.
 //!
-//! It is one task. Whoever gives it something to do sets [`Driver::work`], which queues it behind all
-//! connections that are readable in the same pass of the executor: so their messages leave in one send
-//! per subscriber. A shard that is never idle looks into its mailbox here and does not depend on being
-//! woken.
+//! The tick is one task. Code that gives it something to do sets [`Driver::work`], which queues the task after all
+//! connections that are readable in the same pass of the executor. So their messages leave in one send per subscriber. A
+//! shard that is never idle looks into its mailbox here, and does not depend on being woken.
 
 use super::driver::{Driver, Engine, SocketShard};
 use super::pause::{Pause, Sends};
@@ -12,14 +11,14 @@ use crate::runtime::settle;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// How long a stopping shard sleeps at most: its tasks wait for each other then, which the executor alone sees.
+/// The longest sleep of a stopping shard: its tasks then wait for each other, which only the executor sees.
 const STOPPING_SLEEP: Duration = Duration::from_millis(1);
 
-/// Runs the ticks, and between them lets everything else run or sleeps.
+/// Runs the ticks. Between them, lets everything else run, or sleeps.
 pub(crate) async fn tick<P: Engine>(driver: Rc<Driver<P>>, placement: CpuPlacement) {
     let mut pause = Pause::new(&driver.tuning, Instant::now());
     let mut sweep = Sweep { placement, due: Instant::now() + driver.tuning.sweep_interval };
-    // The executor runs a new task at once, and this one must not sleep before the others are there.
+    // The executor runs a new task at once, and this one must not sleep before the others exist.
     settle().await;
     loop {
         while !driver.has_work() {
@@ -29,7 +28,7 @@ pub(crate) async fn tick<P: Engine>(driver: Rc<Driver<P>>, placement: CpuPlaceme
         driver.mesh.waker().clear_notification();
         driver.exchange();
         while let Some(until) = pause.until(Instant::now()) {
-            // What comes meanwhile is posted and answered at once; only the flush waits.
+            // Messages that arrive meanwhile are posted and answered at once; only the flush waits.
             let slept = driver.sleep(&mut sweep, Some(until)).await;
             pause.add_paused(slept);
             if driver.work.take() || driver.mesh.has_message() {
@@ -59,8 +58,8 @@ pub(crate) async fn tick<P: Engine>(driver: Rc<Driver<P>>, placement: CpuPlaceme
     }
 }
 
-/// The coarse timer: has the shard look at its deadlines, looks after the placement of the thread, and lets the executor look
-/// at its ring.
+/// The coarse timer: it has the shard check its deadlines, reviews the CPU placement of the thread, and lets the executor
+/// look at its ring.
 struct Sweep {
     placement: CpuPlacement,
     due: Instant,
@@ -82,7 +81,7 @@ impl<P: Engine> Driver<P> {
         self.give_turns(sweep).await;
     }
 
-    /// The same, but sleeps until something is ready, or until then; for how long it slept.
+    /// Does the same, but first sleeps until something is ready or `until` has come. Returns the time slept.
     async fn sleep(self: &Rc<Self>, sweep: &mut Sweep, until: Option<Instant>) -> Duration {
         let mut deadline = until.map_or(sweep.due, |until| until.min(sweep.due));
         if self.is_stopping() {
@@ -111,7 +110,7 @@ impl<P: Engine> Driver<P> {
         if let Some(gap) = standstill {
             let gap_ms = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(shard = self.mesh.shard(), gap_ms, "the shard stood still; no deadline counts that time");
-            // What peers said meanwhile is heard before anybody is judged.
+            // Read what peers sent meanwhile before a deadline ends any of them.
             self.reactor.look();
             settle().await;
         }
@@ -121,13 +120,13 @@ impl<P: Engine> Driver<P> {
         sweep.placement.review();
     }
 
-    /// The first half of a tick.
+    /// Does the first half of a tick.
     fn exchange(self: &Rc<Self>) {
         self.with(|shard| shard.exchange(&mut &self.mesh, |shard, request| self.answer_request(request, shard)));
         self.signal_stage();
     }
 
-    /// The second half; returns true if there is more to do.
+    /// Does the second half of a tick. Returns true if there is more to do.
     fn flush(self: &Rc<Self>) -> bool {
         let more = self.with(|shard| {
             let more = shard.flush(self.tuning.flush_budget, &mut &self.mesh);

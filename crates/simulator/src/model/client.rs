@@ -1,4 +1,4 @@
-//! One client: what the server owes it, and what has come.
+//! One client: everything that the server owes it, and everything that it has received.
 
 use super::MOST_COUNTED;
 use super::deadlines::Deadlines;
@@ -25,37 +25,37 @@ pub(crate) struct Client {
     pub(crate) requests: Requests,
     plain: bool,
     greeted: bool,
-    /// What it asked for must end the connection so.
+    /// The code with which the server must end the connection, because of what the client has requested.
     terminal: Option<Code>,
-    /// Its messages that the server has accepted, by sequence.
+    /// The client's messages that the server has accepted, by sequence.
     accepted: Vec<usize>,
     owed: Answers,
     pub(crate) deadlines: Deadlines,
-    /// The last read brought messages.
+    /// True if the last read published messages.
     pub(crate) has_published: bool,
-    /// PINGs of the server that it has not answered.
+    /// PINGs of the server that the client has not answered.
     pub(crate) pings: usize,
     subscriptions: [Vec<Subscription>; Scenario::CHANNELS.len()],
     reassembly: Reassembly,
-    /// Why the server ended the connection.
+    /// The reason with which the server ended the connection.
     pub(crate) ended: Option<Code>,
-    /// When it did so first.
+    /// The time at which the server first ended it.
     ended_at: Duration,
-    /// Sweeps that found the connection broken, and not ended.
+    /// The number of sweeps that found the connection broken but not ended.
     sweeps_while_broken: u32,
     close_frame: Option<Code>,
-    /// The server has counted what it was to have.
+    /// True if the server has accounted for everything that was due to the client.
     pub(crate) accounted: bool,
     pub(crate) closed: bool,
 }
 
-/// Answers that must still come, in this order.
+/// Answers that the server still owes, in this order.
 #[derive(Debug, Default)]
 struct Answers {
     welcomes: usize,
     pongs: VecDeque<Vec<u8>>,
     published: VecDeque<u32>,
-    /// By channel: whether to a SUBSCRIBE, and for which of its subscriptions.
+    /// For each channel, the answers owed: true for the answer to a SUBSCRIBE, and the subscription that it belongs to.
     channels: [VecDeque<(bool, Option<usize>)>; Scenario::CHANNELS.len()],
 }
 
@@ -99,15 +99,15 @@ impl Client {
         client
     }
 
-    /// Whether it may be closed, and be denied answers, because it reads too slowly. A subscription that it has ended
-    /// counts: it may have lagged in it before.
+    /// Returns true if the client may be closed, and be denied answers, because it reads too slowly. A subscription that it
+    /// has ended counts, because the client may have lagged in it before.
     pub(crate) fn may_lag(&self) -> bool {
         let disconnects = self.subscriptions.iter().flatten().any(|subscription| subscription.disconnects);
         disconnects && self.transport.was_full()
     }
 
-    /// The server has received a frame. `refused` says whether it ended the connection for one subscription
-    /// too many.
+    /// Applies a frame that the server has received. `refused` is true if the server ended the connection for one
+    /// subscription too many.
     pub(crate) fn act(&mut self, act: Act, refused: bool, settings: &Settings, record: &mut Record) {
         if self.terminal.is_some() {
             return;
@@ -155,7 +155,7 @@ impl Client {
         }
     }
 
-    /// The flags of the first time count.
+    /// Subscribes to a channel. If the client already subscribes to it, the flags of the first time count.
     fn subscribe(
         &mut self,
         channel: usize,
@@ -168,7 +168,7 @@ impl Client {
         if current.is_none() {
             let count = (0..Scenario::CHANNELS.len()).filter(|channel| self.current(*channel).is_some()).count();
             if count >= max_subscriptions {
-                // One that has lagged is not refused: it is not listened to.
+                // A client that has lagged is not refused, because its requests are no longer read.
                 if refused || !self.may_lag() {
                     self.terminal = Some(Code::TooManySubscriptions);
                 }
@@ -185,13 +185,13 @@ impl Client {
         self.subscriptions[channel][last].left.is_none().then_some(last)
     }
 
-    /// The server has found the end of the stream.
+    /// Notes that the server has found the end of the stream.
     pub(crate) fn found_end_of_stream(&mut self) {
         let code = if self.requests.is_mid_frame() { Code::Malformed } else { Code::Normal };
         self.terminal.get_or_insert(code);
     }
 
-    /// The server ends the connection, for a reason that must be one.
+    /// Notes that the server ends the connection, and checks that the reason is valid.
     pub(crate) fn end(
         &mut self,
         code: Code,
@@ -213,7 +213,7 @@ impl Client {
             code => self.terminal == Some(code),
         };
         let expected = self.terminal.map_or("nothing", Code::name);
-        // One that lags while it ends is told that instead.
+        // A client that lags while it ends is told that reason instead.
         let first = self.ended.is_none() || code == Code::Lagged && self.ended != Some(Code::Lagged);
         Promise::CloseFrame.demand(justified && first && self.close_frame.is_none(), || {
             format!("client {} is ended with {}, expected {expected}", self.number, code.name())
@@ -230,25 +230,25 @@ impl Client {
         Ok(())
     }
 
-    /// The server has counted what the connection was to have, `fully` if no other shard may still post something for it. It
-    /// waits for the others for the linger time before it gives up.
+    /// Notes that the server has accounted for everything that was due to the connection. `fully` is true if no other shard
+    /// may still post a message for it. The server waits for the other shards for the linger time at most.
     pub(crate) fn account(&mut self, fully: bool, settings: &Settings, now: Duration) -> Result<(), Violation> {
         self.accounted = fully;
-        // The shard's clock may be ahead of its last sweep by so much.
+        // The shard's clock may be ahead of its last sweep by this much.
         let waited = now.saturating_sub(self.ended_at) + MOST_COUNTED;
         Promise::Accounts.demand(fully || waited >= settings.linger, || {
             format!("client {} is accounted for before the other shards have posted what they accepted", self.number)
         })
     }
 
-    /// The shard has nothing more to flush.
+    /// Notes that the shard has nothing more to flush.
     pub(crate) fn note_flush(&mut self, record: &Record) {
         for subscription in self.subscriptions.iter_mut().flatten().filter(|subscription| !subscription.finished) {
             subscription.note_flush(record.horizons(self.id.shard));
         }
     }
 
-    /// Encoded bytes of the answers that have not come.
+    /// Returns the encoded bytes of the answers that have not arrived.
     pub(crate) fn owed_bytes(&self) -> usize {
         let header = native::HEADER_LEN;
         let names = self.owed.channels.iter().enumerate();
@@ -260,7 +260,7 @@ impl Client {
             + names.sum::<usize>()
     }
 
-    /// Checks what has come since the last call.
+    /// Checks everything that has arrived since the last call.
     pub(crate) fn check(&mut self, record: &Record, log_bytes: usize, now: Duration) -> Result<(), Violation> {
         let bytes = self.transport.take_unchecked();
         if bytes.is_empty() {
@@ -289,7 +289,8 @@ impl Client {
         self.check_subscriptions(record, self.close_frame.is_some_and(|code| code != Code::Lagged))
     }
 
-    /// Of those that have ended, everything must have come; of all, if the connection has ended in order.
+    /// Checks that everything has arrived: for the subscriptions that have ended, or for all if the connection has ended in
+    /// order.
     fn check_subscriptions(&self, record: &Record, ended: bool) -> Result<(), Violation> {
         for (channel, subscriptions) in self.subscriptions.iter().enumerate() {
             let subscriber = Subscriber { client: self.number, channel };
@@ -302,7 +303,7 @@ impl Client {
         Ok(())
     }
 
-    /// The least and the most messages that the counters may have for it.
+    /// Returns the least and the most messages that the counters may have for the client.
     pub(crate) fn accounts(&self, record: &Record) -> (u64, u64) {
         let fully = self.accounted && !self.may_lag();
         let (mut least, mut most) = (0, 0);
@@ -372,7 +373,7 @@ impl Client {
         true
     }
 
-    /// The subscription that a message or gap of this channel belongs to.
+    /// Returns the subscription that a message or gap of this channel belongs to.
     fn open_subscription(&mut self, channel: usize) -> Result<&mut Subscription, Violation> {
         let number = self.number;
         let unfinished = self.subscriptions[channel].iter_mut().find(|subscription| !subscription.finished);
@@ -424,27 +425,29 @@ impl Client {
             .demand(expected, || format!("client {}: {reason:?}, expected {:?}", self.number, self.ended))
     }
 
-    /// A client that reads, and leaves when it is told, is not broken off.
+    /// Checks that the client was not broken off, unless it is excused: a client that reads, and leaves when told to, never
+    /// is.
     pub(crate) fn check_given_up(&self, is_excused: bool) -> Result<(), Violation> {
         let is_given_up = !is_excused && self.transport.is_broken_off();
         Promise::CleanEnd.demand(!is_given_up, || format!("client {} is broken off", self.number))
     }
 
-    /// A sweep of the client's shard begins: a broken connection has been noticed by now.
+    /// Notes that a sweep of the client's shard begins, and checks that a broken connection has been noticed by now.
     pub(crate) fn note_sweep(&mut self) -> Result<(), Violation> {
         if self.ended.is_none() && self.transport.is_broken() {
             self.sweeps_while_broken += 1;
         }
-        // Some sweeps look at every connection; in the next, its task has its turn.
+        // Several sweeps together check every connection; in the sweep after them, its task has its turn.
         Promise::Deadlines.demand(self.sweeps_while_broken <= SWEEPS_FOR_ALL + 1, || {
             format!("client {} is broken, which nobody notices", self.number)
         })
     }
 
-    /// Every deadline has passed, and the client has done nothing but answer PINGs, unless it is silent.
+    /// Checks the client after every deadline has passed, while it did nothing but answer PINGs, or nothing at all if it is
+    /// silent.
     pub(crate) fn check_deadlines(&self, settings: &Settings, is_silent: bool, now: Duration) -> Result<(), Violation> {
         if self.ended.is_some() {
-            // Once for the client to leave, once for the other shards to post what they accepted for it.
+            // Once for the client to leave, and once for the other shards to post what they accepted for it.
             let is_over = now.saturating_sub(self.ended_at) > 2 * settings.linger + MOST_COUNTED;
             return Promise::Deadlines
                 .demand(self.closed || !is_over, || format!("client {} has ended and is never closed", self.number));
@@ -461,7 +464,7 @@ impl Client {
         met(settings.idle_timeout, is_silent && is_asked, "never had to answer")
     }
 
-    /// Nothing more will come.
+    /// Checks the client after the end of the server, when nothing more will arrive.
     pub(crate) fn check_end(&self, cut_off: bool, record: &Record) -> Result<(), Violation> {
         let what = |what: &str| format!("client {}: {what}", self.number);
         let Some(code) = self.ended else { return Err(Promise::CleanEnd.broken(what("never ended"))) };

@@ -1,18 +1,18 @@
-//! When a client did what it had to do in time.
+//! The times at which a client did what its deadlines require.
 //!
-//! A deadline counts only time in which the shard could have heard the client; the model knows which that is.
+//! A deadline counts only time in which the shard could have heard the client; the model knows that time.
 
 use crate::scenario::Settings;
 use corecast_wire::Code;
 use std::time::Duration;
 
-/// What a client did when, in the time that counts.
+/// The times of a client's actions, in the time that counts.
 #[derive(Debug)]
 pub(crate) struct Deadlines {
     opened: Duration,
     heard: Duration,
     frame_began: Option<Duration>,
-    /// When its transport last took something.
+    /// The time at which its transport last took bytes.
     took: Duration,
 }
 
@@ -21,18 +21,18 @@ impl Deadlines {
         Self { opened: now, heard: now, frame_began: None, took: now }
     }
 
-    /// The server has received bytes.
+    /// Notes that the server has received bytes.
     pub(crate) fn hear(&mut self, now: Duration) {
         self.heard = now;
     }
 
-    /// The server has received the end of a frame, or a part of one, or both.
+    /// Notes that the server has received the end of a frame, the beginning of one, or both.
     pub(crate) fn note_frame(&mut self, now: Duration, is_mid_frame: bool, has_frames: bool) {
         let began = self.frame_began.filter(|_| !has_frames).unwrap_or(now);
         self.frame_began = is_mid_frame.then_some(began);
     }
 
-    /// The transport has taken bytes.
+    /// Notes that the transport has taken bytes.
     pub(crate) fn take(&mut self, now: Duration) {
         self.took = now;
     }

@@ -1,27 +1,27 @@
-//! Whether gaps can stand for the messages that are missing.
+//! Checks whether gaps can account for the missing messages.
 //!
-//! A missing message may be counted by any gap between its publisher's neighbouring messages. So the
-//! messages are intervals, the gaps places with a capacity, and taking at each place those whose interval
-//! ends first leaves as few over as any choice (Glover, *Maximum matching in a convex bipartite graph*,
-//! 1967). That all owed messages find a place and that all places are filled may be asked one after the
-//! other: where both can be, both can be at once (Mendelsohn and Dulmage, 1958).
+//! Any gap between the neighbouring messages of its publisher may count a missing message. So the messages are intervals,
+//! and the gaps are positions with a capacity. Taking at each position the messages whose interval ends first leaves as few
+//! over as any choice (Glover, *Maximum matching in a convex bipartite graph*, 1967). The two questions, whether all owed
+//! messages find a position and whether all positions are filled, may be asked one after the other: where each is possible,
+//! both are possible at once (Mendelsohn and Dulmage, 1958).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// A message that has not come.
+/// A message that has not arrived.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Absent {
-    /// The place of its publisher's last message before it.
+    /// The position of its publisher's last message before it.
     pub(crate) after: Option<usize>,
-    /// The place of its publisher's first message behind it.
+    /// The position of its publisher's first message after it.
     pub(crate) before: Option<usize>,
-    /// A gap must count it; else it may.
+    /// True if a gap must count it; otherwise a gap may.
     pub(crate) is_owed: bool,
 }
 
-/// Assigns messages to gaps, given by place and count: how many messages no gap counts, and how much gaps
-/// count that no message explains.
+/// Assigns messages to gaps, which are given by position and count. Returns the number of messages that no gap counts, and
+/// the part of the gaps' counts that no message explains.
 pub(crate) fn assign(mut absent: Vec<Absent>, gaps: &[(usize, u64)]) -> (u64, u64) {
     absent.sort_by_key(|absent| absent.after);
     let mut coming = absent.iter().peekable();

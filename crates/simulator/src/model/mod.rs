@@ -1,7 +1,7 @@
-//! A naive model of the server: what it has accepted, what it owes to whom, and what has come.
+//! A naive model of the server: everything that it has accepted, that it owes to each client, and that has arrived.
 //!
-//! It knows what each client wrote and how much of it the server has received; it does not look into
-//! policies. Everything that leaves the server is decoded and held against it.
+//! The model knows what each client wrote and how much of it the server has received; it does not look into policies.
+//! Everything that leaves the server is decoded and compared with the model.
 
 mod client;
 mod deadlines;
@@ -21,10 +21,10 @@ use corecast_fanout::{Counters, ShardId};
 use corecast_wire::{Code, native};
 use std::time::Duration;
 
-/// The most time between two sweeps that a deadline may count: in the rest the shard stood still.
+/// The longest time between two sweeps that a deadline may count; in the rest of it the shard stood still.
 const MOST_COUNTED: Duration = Duration::from_millis(500);
 
-/// All clients, all messages.
+/// All clients and all messages.
 pub(crate) struct Model {
     pub(crate) clients: Vec<Client>,
     pub(crate) record: Record,
@@ -41,7 +41,7 @@ impl Model {
         Self { clients: Vec::new(), record, stopping: false, settings, time }
     }
 
-    /// Checks everything that has come since the last call.
+    /// Checks everything that has arrived since the last call.
     pub(crate) fn check(&mut self) -> Result<(), Violation> {
         let Self { clients, record, settings, time, .. } = self;
         clients.iter_mut().try_for_each(|client| {
@@ -50,7 +50,7 @@ impl Model {
         })
     }
 
-    /// Holds what was counted in the end against what each subscription was to have.
+    /// Compares the final counters with everything that was due to each subscription.
     pub(crate) fn check_accounts(&self, counters: &Counters) -> Result<(), Violation> {
         let (mut least, mut most) = (0, 0);
         for client in &self.clients {
@@ -69,17 +69,17 @@ impl Model {
 }
 
 impl Model {
-    /// The time that counts for the deadlines of a client.
+    /// Returns the time that counts for the deadlines of a client.
     pub(crate) fn now(&self, client: usize) -> Duration {
         self.time_of(self.clients[client].id.shard)
     }
 
-    /// The time that counts for deadlines of a shard.
+    /// Returns the time that counts for the deadlines of a shard.
     pub(crate) fn time_of(&self, shard: ShardId) -> Duration {
         self.time[usize::from(shard)].0
     }
 
-    /// Every deadline of every client has passed: those that have missed one must have been ended.
+    /// Checks, after every deadline of every client has passed, that the clients that missed one were ended.
     pub(crate) fn check_deadlines(&self, silent: &[bool]) -> Result<(), Violation> {
         let mut clients = self.clients.iter().zip(silent);
         clients.try_for_each(|(client, is_silent)| {
@@ -140,7 +140,7 @@ impl Observer for Model {
         Promise::Bounds.demand(!is_behind || !had_published, || {
             format!("client {} publishes, and was read while its shard was behind", client.number)
         })?;
-        // Of the first answer that is owed, all but a byte may have left; and answers wait behind a cut message.
+        // All but one byte of the first answer owed may have left, and answers wait behind a cut message.
         let slack = native::HEADER_LEN + native::MAX_PING;
         let bounded = client.may_lag() || owed_before <= settings.control_bytes + slack;
         Promise::Bounds.demand(bounded, || {

@@ -1,23 +1,23 @@
-//! Every message that the server has accepted, and how far each shard has heard of it.
+//! The record of every message that the server has accepted, and of which messages each shard has received.
 
 use corecast_fanout::ShardId;
 
-/// A message; its place in the list of all is its number.
+/// A message; its number is its index in the list of all messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message {
     /// The client that published it.
     pub(crate) publisher: usize,
-    /// Which of its messages it is.
+    /// The number of the message among those of its publisher.
     pub(crate) sequence: u32,
     /// The publisher's shard.
     pub(crate) shard: ShardId,
     pub(crate) channel: usize,
     pub(crate) no_echo: bool,
-    /// Bytes behind the head of the payload.
+    /// The number of bytes after the head of the payload.
     pub(crate) filler: usize,
 }
 
-/// Bytes at the front of a payload that name the message.
+/// The number of bytes at the front of a payload that name the message.
 const HEAD: usize = 6;
 
 impl Message {
@@ -25,7 +25,7 @@ impl Message {
         HEAD + self.filler
     }
 
-    /// Its payload, every byte of which depends on which message it is.
+    /// Returns the payload of a message, every byte of which depends on the publisher and the sequence.
     pub(crate) fn payload(publisher: usize, sequence: u32, filler: usize) -> Vec<u8> {
         let number = u16::try_from(publisher).expect("few clients");
         let mut payload = number.to_be_bytes().to_vec();
@@ -35,7 +35,7 @@ impl Message {
         payload
     }
 
-    /// Which message a payload says that it is: publisher and sequence.
+    /// Returns the publisher and the sequence that a payload names.
     pub(crate) fn named_by(payload: &[u8]) -> Option<(usize, u32)> {
         let (publisher, rest) = payload.split_first_chunk::<2>()?;
         let sequence = rest.first_chunk::<4>()?;
@@ -43,19 +43,19 @@ impl Message {
     }
 }
 
-/// The messages, and what has arrived where.
+/// The messages, and how far each shard has received them.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) messages: Vec<Message>,
-    /// For each shard, from each shard: messages of its before this number will not come any more.
+    /// For each shard, from each shard: no message with a lower number can still arrive.
     arrived: Vec<Vec<usize>>,
-    /// For each shard, to each shard: shard batches that have not arrived.
+    /// For each shard, to each shard: the number of shard batches that have not arrived.
     under_way: Vec<Vec<usize>>,
     /// True if messages cross shards in shard batches.
     posts: bool,
-    /// Whether a subscriber that is behind is kept whole batches.
+    /// True if whole batches are kept for a subscriber that is behind.
     keeps_batches: bool,
-    /// Encoded bytes of what one read has brought at most.
+    /// The most encoded bytes of messages that one read has published.
     pub(crate) largest_read: usize,
 }
 
@@ -72,22 +72,22 @@ impl Record {
         }
     }
 
-    /// The number of the next message.
+    /// Returns the number of the next message.
     pub(crate) fn next(&self) -> usize {
         self.messages.len()
     }
 
-    /// What one message counts in a log, beside its encoding.
+    /// Returns the bytes that one message counts in a log in addition to its encoding.
     pub(crate) fn index_bytes(&self) -> usize {
         if self.keeps_batches { 0 } else { 8 }
     }
 
-    /// By how much more than the bound a subscriber may be kept, beside one message.
+    /// Returns the bytes by which the backlog kept for a subscriber may exceed the bound, in addition to one message.
     pub(crate) fn slack(&self) -> usize {
         if self.keeps_batches { self.largest_read } else { 0 }
     }
 
-    /// By publisher's shard, the first message that may still come to subscribers of this shard.
+    /// Returns, for each publisher's shard, the first message that may still arrive at subscribers of this shard.
     pub(crate) fn horizons(&self, at: ShardId) -> Vec<usize> {
         let own = usize::from(at);
         let horizon = |(from, arrived): (usize, &usize)| if self.posts && from != own { *arrived } else { self.next() };

@@ -1,4 +1,4 @@
-//! What a client writes, and what it means to the server once it is received.
+//! The bytes that a client writes, and their meaning to the server once they are received.
 
 use super::record::Message;
 use crate::scenario::Scenario;
@@ -8,11 +8,11 @@ use corecast_wire::native::{self, Frame, Lag, Publish, Subscribe};
 use corecast_wire::{ChannelName, Code, plain};
 use std::collections::VecDeque;
 
-/// What a frame does.
+/// The effect of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     Hello,
-    /// A version that is not spoken.
+    /// A HELLO with a version that the server does not speak.
     Outdated,
     Subscribe {
         channel: usize,
@@ -29,7 +29,7 @@ pub(crate) enum Act {
     Ping(Vec<u8>),
     Pong,
     Close,
-    /// No frame: the decoder says this.
+    /// Bytes that are no frame: the decoder answers them with this code.
     Undecodable(Code),
     ServersFrame,
     /// Half a frame.
@@ -43,9 +43,9 @@ pub(crate) struct Requests {
     plain: bool,
     next_sequence: u32,
     next_ping: u32,
-    /// Each with the bytes of it that have not been received.
+    /// Each frame, with the number of its bytes that have not been received.
     under_way: VecDeque<(usize, Act)>,
-    /// Part of the first of them has been received.
+    /// True if a part of the first frame has been received.
     mid_frame: bool,
 }
 
@@ -54,12 +54,12 @@ impl Requests {
         Self { client, plain, next_sequence: 0, next_ping: 0, under_way: VecDeque::new(), mid_frame: false }
     }
 
-    /// Whether the server has received a part of a frame.
+    /// Returns true if the server has received a part of a frame.
     pub(crate) fn is_mid_frame(&self) -> bool {
         self.mid_frame
     }
 
-    /// The server has received so many bytes: the frames that they complete.
+    /// Notes that the server has received this many bytes. Returns the frames that they complete.
     pub(crate) fn receive(&mut self, mut bytes: usize) -> Vec<Act> {
         let mut acts = Vec::new();
         while let Some((missing, _)) = self.under_way.front_mut() {
@@ -75,7 +75,7 @@ impl Requests {
         acts
     }
 
-    /// What a client of this kind writes first.
+    /// Returns the first bytes of a client of this kind.
     pub(crate) fn greet(&mut self, arrival: Arrival) -> Vec<u8> {
         let mut out = Vec::new();
         match arrival {
@@ -86,7 +86,7 @@ impl Requests {
         out
     }
 
-    /// The bytes of a command; none where the protocol has no such frame.
+    /// Returns the bytes of a command, or none where the protocol has no such frame.
     pub(crate) fn write(&mut self, command: Command) -> Vec<u8> {
         let mut out = Vec::new();
         match command {
@@ -124,7 +124,7 @@ impl Requests {
         out
     }
 
-    /// The answer to a PING of the server.
+    /// Returns the answer to a PING of the server.
     pub(crate) fn pong(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         self.frame(&Frame::Pong(&[]), Act::Pong, &mut out);
@@ -141,7 +141,7 @@ impl Requests {
             let act = Act::Publish { sequence, channel: 0, filler, token: None, no_echo: false };
             return self.add(act, out.len() - before);
         }
-        // Of all clients' tokens, so that an answer to another's is found.
+        // Tokens are unique among all clients, so that an answer to another client's request is found.
         let token = acknowledged.then(|| sequence * 256 + u32::try_from(self.client % 256).expect("below 256"));
         let publish = Publish { channel: name(channel), payload: &payload, ack: token, no_echo };
         self.frame(&Frame::Publish(publish), Act::Publish { sequence, channel, filler, token, no_echo }, out);
@@ -189,12 +189,12 @@ impl Requests {
     }
 }
 
-/// The name of a channel.
+/// Returns the name of a channel.
 pub(crate) fn name(channel: usize) -> ChannelName<'static> {
     ChannelName::new(Scenario::CHANNELS[channel]).expect("a valid name")
 }
 
-/// The frame with the checksum of its bytes.
+/// Returns the frame with the checksum of its bytes.
 fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let checksum = crc32fast::hash(&bytes[8..]);
     bytes[4..8].copy_from_slice(&checksum.to_be_bytes());

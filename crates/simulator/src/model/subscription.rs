@@ -1,48 +1,49 @@
-//! What one subscription has been sent, held against what was published.
+//! One subscription: what was sent to it, compared with what was published.
 
 use super::gaps::{Absent, assign};
 use super::record::{Message, Record};
 use crate::{Promise, Violation};
 use std::collections::BTreeMap;
 
-/// From one SUBSCRIBED to the UNSUBSCRIBED that follows.
+/// The time from one SUBSCRIBED to the UNSUBSCRIBED that follows.
 #[derive(Debug)]
 pub(crate) struct Subscription {
-    /// By publisher's shard: messages before this one must not come.
+    /// For each publisher's shard: messages before this one must not arrive.
     from: Vec<usize>,
-    /// Messages from this one on must come; known when the answer has come.
+    /// Messages from this one on must arrive; known once the answer has arrived.
     pub(crate) binding_from: Option<usize>,
-    /// It was asked to end: messages before this one must come.
+    /// Set when the subscription was asked to end: messages before this one must arrive.
     pub(crate) left: Option<usize>,
-    /// It has ended: messages from this one on must not have come.
+    /// Set when the subscription has ended: messages from this one on must not have arrived.
     pub(crate) until: Option<usize>,
     pub(crate) answered: bool,
     pub(crate) finished: bool,
     pub(crate) events: Vec<Event>,
-    /// Who lags in it is disconnected; else it skips.
+    /// True if lagging disconnects the subscriber; otherwise the subscriber skips.
     pub(crate) disconnects: bool,
     kept: Option<Kept>,
 }
 
-/// What came.
+/// An event in the stream of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// The message of this number.
+    /// The message with this number.
     Message(usize),
-    /// So many are missing here.
+    /// A gap of this many messages.
     Gap(u64),
 }
 
-/// What has come that the shard had when it last completed a flush: it was in the log then.
+/// The messages that arrived since the shard last completed a flush and that it had then: they were in the log at that
+/// time.
 #[derive(Debug)]
 struct Kept {
     horizons: Vec<usize>,
     bytes: usize,
-    /// Of these, the most that one message has.
+    /// The most bytes that one of these messages has.
     largest: usize,
 }
 
-/// Whose subscription it is.
+/// The owner of a subscription, and its channel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subscriber {
     pub(crate) client: usize,
@@ -56,7 +57,7 @@ impl Subscriber {
 }
 
 impl Subscription {
-    /// Of a shard that these messages may still come to.
+    /// Creates a subscription on a shard to which messages from these on may still come.
     pub(crate) fn new(from: Vec<usize>, disconnects: bool) -> Self {
         Self {
             from,
@@ -71,12 +72,12 @@ impl Subscription {
         }
     }
 
-    /// The shard has nothing more to flush: what it holds for this subscriber is within the bound.
+    /// Notes that the shard has nothing more to flush: the backlog that it keeps for this subscriber is within the bound.
     pub(crate) fn note_flush(&mut self, horizons: Vec<usize>) {
         self.kept = Some(Kept { horizons, bytes: 0, largest: 0 });
     }
 
-    /// Takes a message of so many encoded bytes.
+    /// Takes a message with this many encoded bytes.
     pub(crate) fn take(
         &mut self,
         number: usize,
@@ -92,8 +93,8 @@ impl Subscription {
             let size = encoded + record.index_bytes();
             kept.bytes += size;
             kept.largest = kept.largest.max(size);
-            // One message may have been cut, and is held beside the log; a baseline keeps the batch that finds
-            // the transport full.
+            // One message may have been cut, and is kept in addition to the log. A baseline keeps the batch during which
+            // the transport became full.
             let slack = kept.largest + record.slack();
             Promise::Bounds.demand(kept.bytes <= log_bytes + slack, || {
                 format!("{} bytes were kept for a subscriber, {log_bytes} are allowed", kept.bytes)
@@ -102,7 +103,7 @@ impl Subscription {
         Ok(())
     }
 
-    /// Holds all that came against what was published. Messages before `complete_until` should all have come.
+    /// Compares everything that arrived with what was published. Messages before `complete_until` should all have arrived.
     pub(crate) fn check(
         &self,
         subscriber: Subscriber,
@@ -124,7 +125,7 @@ impl Subscription {
         })
     }
 
-    /// By publisher, the messages that came and where in the stream.
+    /// Returns, for each publisher, the messages that arrived and their positions in the stream.
     fn positions(
         &self,
         subscriber: Subscriber,
@@ -145,8 +146,8 @@ impl Subscription {
         Ok(positions)
     }
 
-    /// The least and the most messages that the counters may have for it; the least if only what came counts, or all that
-    /// it was to have.
+    /// Returns the least and the most messages that the counters may have for the subscription. The least is the number
+    /// that arrived or, if `fully` is true, at least the number of those that were due.
     pub(crate) fn accounts(&self, subscriber: Subscriber, record: &Record, fully: bool) -> (u64, u64) {
         let messages = record.messages.iter().enumerate();
         let wanted = messages.filter(|(number, message)| subscriber.wants(message) && self.may_come(*number, message));
@@ -167,8 +168,8 @@ impl Subscription {
         number >= self.from[usize::from(message.shard)] && self.until.is_none_or(|until| number < until)
     }
 
-    /// The messages that have not come, each with the places where a gap may count it: between those of its
-    /// publisher that came before and after.
+    /// Returns the messages that have not arrived. Each has the positions between which a gap may count it: those of its
+    /// publisher's messages that arrived before and after it.
     fn absent(
         &self,
         subscriber: Subscriber,

@@ -1,4 +1,4 @@
-//! The simulator finds what it is for: each promise, broken on purpose, is found within a few seeds.
+//! The simulator finds what it exists to find: each promise, broken on purpose, is found broken within a few seeds.
 
 mod mutant;
 mod mutation;
@@ -11,7 +11,7 @@ use mutation::Mutation;
 
 const STEPS: usize = 250;
 
-/// What may be found first, and within how many seeds.
+/// Each mutation, with the promises that may be found broken first, and the number of seeds within which this must happen.
 const MUTATIONS: &[(Mutation, &[Promise], u64)] = &[
     (Mutation::SendLosesRest, &[Order, Delivery, Answers, CloseFrame], 50),
     (Mutation::SendGoesNowhere, &[Order, Delivery, Answers, CloseFrame], 50),
@@ -53,7 +53,7 @@ const MUTATIONS: &[(Mutation, &[Promise], u64)] = &[
     (Mutation::BacklogUncounted, &[Bounds], 200),
 ];
 
-/// The first seed that finds it.
+/// Returns the first seed that finds the mutation.
 fn find(factory: &impl PolicyFactory, mutation: Mutation, promises: &[Promise], seeds: u64) -> u64 {
     for seed in 0..seeds {
         if let Err(failure) = run(factory, &Scenario::new(seed, STEPS)) {

@@ -1,4 +1,4 @@
-//! A policy around a policy, which does one thing wrong.
+//! A policy around a policy that does one thing wrong.
 
 use crate::mutation::Mutation;
 use crate::tap::{Tap, TapCodec};
@@ -62,7 +62,7 @@ impl PolicyFactory for MutatedMutex {
     }
 }
 
-/// A policy that is right but for its mutation.
+/// A policy that is correct except for its mutation.
 pub(crate) struct Mutant<P> {
     mutation: Mutation,
     inner: P,
@@ -74,7 +74,7 @@ pub(crate) struct Mutant<P> {
     swapped: Option<(ConnectionId, String, Vec<u8>, bool)>,
     late_answers: Vec<(ConnectionId, Vec<u8>)>,
     late_ends: Vec<ConnectionId>,
-    /// With the flushes before them.
+    /// Connections to close late, with the number of flushes before that.
     late_closes: Vec<(ConnectionId, u32)>,
     forged: Vec<Effect>,
     blocked: bool,
@@ -99,13 +99,13 @@ impl<P: Policy<Tap>> Mutant<P> {
         }
     }
 
-    /// Whether it is time to do wrong, of the things done wrong only at times.
+    /// Returns true in one call of four, for mutations that apply only to some calls.
     fn now(&self) -> bool {
         self.calls.set(self.calls.get() + 1);
         self.calls.get().is_multiple_of(4)
     }
 
-    /// Where it is followed, a connection that leaves has no message any more.
+    /// Drops all further messages to a connection that leaves, where the mutation follows connections.
     fn mute(&self, id: ConnectionId) {
         if self.mutation == Mutation::BacklogDroppedOnLeaving
             && let Some(tap) = self.taps.get(&id)
@@ -115,13 +115,13 @@ impl<P: Policy<Tap>> Mutant<P> {
     }
 }
 
-/// An item of a policy, to do wrong with.
+/// An item of a policy that can be mutated.
 pub(crate) trait MutableItem: Sized {
-    /// The answer to a barrier, before it is due.
+    /// Returns the answer to a barrier, before it is due.
     fn passed(number: u64) -> Self;
 
-    /// Puts what becomes of the item into `out`. `now` says whether it is time to do wrong, of the things done wrong only at
-    /// times; `by_slot` has the latest connection of each slot.
+    /// Puts the mutated item into `out`. `now` returns true if a mutation that applies only to some calls applies to this
+    /// one; `by_slot` has the latest connection of each slot.
     fn mutate(self, mutation: Mutation, now: impl Fn() -> bool, by_slot: &BySlot, out: &mut Vec<Self>);
 }
 
@@ -188,7 +188,7 @@ impl<P: Policy<Tap, Item: MutableItem>> Policy<Transport> for Mutant<P> {
         self.mute(id);
         match self.mutation {
             Mutation::CloseFrameLost => self.inner.end(id, &[]),
-            // One that is given up goes on as if nothing had happened.
+            // A connection that is broken off continues as if nothing had happened.
             Mutation::CloseHandsOver if close_frame.is_empty() && self.taps.contains_key(&id) => {}
             Mutation::CloseFrameTooEarly => {
                 self.inner.answer(id, close_frame);

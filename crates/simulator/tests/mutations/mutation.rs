@@ -1,9 +1,9 @@
 //! The ways to break a promise.
 
-/// What a mutant does wrong. Where it says "some", it is one call in a few.
+/// A fault of a mutant. "Some" means one call in a few.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mutation {
-    /// A short send is taken for a whole one.
+    /// A short send counts as a complete one.
     SendLosesRest,
     /// Some sends go nowhere.
     SendGoesNowhere,
@@ -18,57 +18,57 @@ pub(crate) enum Mutation {
     /// Some messages are not published.
     PublishLoses,
     PublishDoubles,
-    /// Some messages are published behind the next one.
+    /// Some messages are published after the next one.
     PublishSwaps,
     PublishAltersByte,
     /// NO-ECHO is ignored.
     PublishEchoes,
     /// Some messages are published to another channel.
     PublishMisroutes,
-    /// Some runs of messages from other shards are dropped.
+    /// Some encoded batches from other shards are dropped.
     MessagesLost,
     MessagesDoubled,
-    /// What another shard posted is taken from its end.
+    /// Another shard's batch is read from its end.
     BatchReversed,
-    /// That another shard has passed a barrier is never heard.
+    /// A shard never learns that another has passed a barrier.
     NeverPassed,
-    /// A shard that is asked for a barrier when a subscription ends is taken to have passed it, and all behind it.
+    /// A shard that is asked for a barrier at the end of a subscription counts as having passed it, and all barriers after it.
     PassedTooEarly,
     /// SUBSCRIBED does not wait for the other shards.
     AnsweredTooEarly,
-    /// SUBSCRIBED leaves behind messages of its channel.
+    /// SUBSCRIBED leaves after messages of its channel.
     AnsweredTooLate,
     UnsubscribeIgnored,
     /// Some answers are not sent.
     AnswerLost,
     AnswerDoubled,
-    /// Nobody hears that a transport is full.
+    /// The shard is never told that a transport is full.
     FullUntold,
-    /// Nobody hears that everything has left.
+    /// The shard is never told that everything has left.
     DrainedUntold,
-    /// Nobody hears that a connection has lagged.
+    /// The shard is never told that a connection has lagged.
     LaggedUntold,
-    /// What a subscription says of lagging is ignored: the server's setting counts for all.
+    /// A subscription's own lag rule is ignored; the server's setting counts for all.
     LagOfSubscriptionIgnored,
-    /// Connections that do not lag are said to.
+    /// Connections that do not lag are reported as lagging.
     LaggedForNothing,
     CloseFrameLost,
-    /// Messages leave behind the close frame.
+    /// Messages leave after the close frame.
     CloseFrameTooEarly,
     /// A connection is never forgotten.
     CloseForgotten,
-    /// What is sent to a connection that has gone reaches the next one.
+    /// Messages to a connection that is gone reach the next connection.
     CloseHandsOver,
-    /// Notices to a connection that has gone are taken for its slot's next.
+    /// Notices to a connection that is gone are delivered to the next connection in its slot.
     GenerationIgnored,
-    /// A shard takes no post while it has something to post: two that are full for each other wait for ever.
+    /// A shard takes no message while it has something to post: two shards that are full for each other wait for ever.
     MailboxesDeadlock,
     /// The backlog of a subscription that ends is not sent.
     BacklogDroppedOnLeaving,
     UndeliveredUncounted,
     MissedCountedTwice,
-    /// Logs hold eight times of what they may.
+    /// Logs hold eight times their bound.
     LogOverBound,
-    /// Answers that are held back are not counted.
+    /// Answers held back are not counted.
     BacklogUncounted,
 }

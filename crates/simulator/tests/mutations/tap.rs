@@ -6,7 +6,7 @@ use corecast_session::Codec;
 use corecast_simulator::Transport;
 use std::sync::{Arc, Mutex};
 
-/// A transport that may be mutated; clones are the same.
+/// A transport that may be mutated. Clones share the same transport.
 #[derive(Clone, Debug)]
 pub(crate) struct Tap {
     mutation: Mutation,
@@ -20,7 +20,7 @@ struct State {
     sends: usize,
     /// True if messages are dropped from now on. This applies only to `native`, whose frames are tracked for it.
     muted: bool,
-    /// Bytes of the current frame that have not passed, and whether they are dropped.
+    /// The bytes of the current frame that have not passed, and true if they are dropped.
     frame: (usize, bool),
 }
 
@@ -38,7 +38,7 @@ impl Tap {
         self.state.lock().expect("no panic while it is locked").muted = true;
     }
 
-    /// Sends to another from now on.
+    /// Sends to another transport from now on.
     pub(crate) fn redirect(&self, transport: Transport) {
         self.state.lock().expect("no panic while it is locked").transport = transport;
     }
@@ -71,7 +71,8 @@ impl Outlet for Tap {
 }
 
 impl State {
-    /// Sends frames one by one, without the messages where it is muted. What begins a frame has all of it.
+    /// Sends frames one by one, and drops messages while muted. The bytes at the beginning of a frame must contain all of
+    /// it.
     fn send_frames(&mut self, bytes: &[u8]) -> Sent {
         let mut taken = 0;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {

@@ -1,4 +1,4 @@
-//! The shards of the baselines: all with one registry.
+//! The shards of the baselines, all with one registry.
 
 use super::{fanout_limits, sharded};
 use crate::config::{Config, PolicyKind};
@@ -22,7 +22,7 @@ pub(super) fn validate(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Starts all shards with the policy that is configured.
+/// Starts all shards with the configured policy.
 pub(super) fn start(start: Start<'_>) -> Result<Control, StartError> {
     match start.config.policy {
         PolicyKind::Sharded => sharded(start),
@@ -46,8 +46,8 @@ fn shared(start: Start<'_>, directory: &impl Directory<Socket>) -> Result<Contro
     })
 }
 
-/// A thread for the registry. It is not pinned: the scheduler places it among the CPUs that the process may use. It
-/// ends when the last shard has.
+/// Starts a thread for the registry. It is not pinned: the scheduler places it among the CPUs that the process may use. It
+/// ends after the last shard.
 fn own_thread() -> Result<Mailbox, StartError> {
     executor::thread("registry")
         .map_err(|error| StartError::Invalid(format!("cannot start a thread for the registry: {error}")))
