@@ -10,7 +10,7 @@
 //! and the kernel gives out the lowest free number.
 //!
 //! Seen to fail, in every run under each policy on one shard and on two, with a connection that closes its descriptor as
-//! soon as it is found broken (`close(2)` in `connection::turn`, while the policy still has the outlet): some connection
+//! soon as it is found broken (`close(2)` in the task of the connection, while the policy still has the outlet): some connection
 //! receives a message to one that is gone.
 
 use corecast_engine::Protocol;

@@ -19,11 +19,11 @@ use subjector::{Alone, Mutex, Spin};
 #[derive(Debug, Parser)]
 #[command(name = "corecast-simulate")]
 struct Arguments {
-    /// How many seeds to run.
+    /// Number of seeds to run.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     seeds: u64,
 
-    /// The first of them.
+    /// First seed.
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     first: u64,
 
@@ -35,11 +35,11 @@ struct Arguments {
     #[arg(long, value_name = "COUNT", default_value_t = 250)]
     steps: usize,
 
-    /// Of a replayed seed, only the steps with these numbers.
+    /// Replay only the steps with these numbers.
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "seed")]
     only: Vec<usize>,
 
-    /// Which policy; every one of them by default.
+    /// Policy to run; all of them by default.
     #[arg(long, value_name = "POLICY")]
     policy: Option<Policy>,
 }

@@ -1,12 +1,11 @@
-//! What became of the messages, over all connections.
+//! The outcome of the messages, over all connections.
 
+use crate::connection::Connection;
 use anyhow::{anyhow, bail};
 use corecast_client::Error;
 use corecast_command::period::Period;
 
-use crate::connection::Connection;
-
-/// Messages so far.
+/// The number of messages so far, by outcome.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Count {
     pub(super) published: u64,
@@ -16,7 +15,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// Messages whose acknowledgement may still come.
+    /// Returns the number of messages whose acknowledgement may still come.
     pub(super) fn unacknowledged(self) -> u64 {
         self.published - self.acknowledged - self.given_up
     }
@@ -24,7 +23,7 @@ impl Count {
     /// Checks that no message may be lost.
     ///
     /// # Errors
-    /// How many messages the server is known to have accepted.
+    /// Some may be lost; the error says how many the server is known to have accepted.
     pub(super) fn check(self) -> anyhow::Result<()> {
         let Self { published, acknowledged, given_up } = self;
         if given_up > 0 {
@@ -36,7 +35,8 @@ impl Count {
         Ok(())
     }
 
-    /// Why publishing failed, and what the server is known to have accepted: a retry may skip that.
+    /// Returns the reason for the failure, and the number of messages that the server is known to have accepted, which a
+    /// retry may skip.
     pub(super) fn explain(self, connection: &Connection, end: &Error) -> anyhow::Error {
         let Self { published, acknowledged, .. } = self;
         let reason = match end {

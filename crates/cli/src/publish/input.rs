@@ -1,28 +1,27 @@
 //! The messages to publish: those of the flags, or the lines of standard input.
 
+use anyhow::bail;
+use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
 
-use anyhow::bail;
-use rustix::io::Errno;
-
 /// The most bytes of standard input read at once.
 const CHUNK: usize = 64 * 1024;
 
-/// Messages in their order. The first is taken with [`advance`](Self::advance) once it was published.
+/// Messages in their order. [`advance`](Self::advance) removes the first once it was published.
 pub(super) enum Input {
     Flags(VecDeque<String>),
     Lines(Lines),
 }
 
 impl Input {
-    /// These messages, or if there are none the lines of standard input.
+    /// Creates an input of these messages, or of the lines of standard input if there are none.
     pub(super) fn new(messages: &[String]) -> Self {
         if messages.is_empty() { Self::Lines(Lines::new()) } else { Self::Flags(messages.iter().cloned().collect()) }
     }
 
-    /// The first message, if it is here.
+    /// Returns the first message, if it has been read.
     ///
     /// # Errors
     /// A line that has more bytes than `limit`, even if its end was not read yet.
@@ -33,7 +32,7 @@ impl Input {
         }
     }
 
-    /// Says whether the first message has to be read first.
+    /// Returns true if no whole message has been read and more input may come.
     pub(super) fn is_short(&mut self) -> bool {
         match self {
             Self::Flags(_) => false,
@@ -41,7 +40,7 @@ impl Input {
         }
     }
 
-    /// Takes the first message away.
+    /// Removes the first message.
     pub(super) fn advance(&mut self) {
         match self {
             Self::Flags(messages) => drop(messages.pop_front()),
@@ -49,7 +48,7 @@ impl Input {
         }
     }
 
-    /// The number of the first message as a line of standard input.
+    /// Returns the number of the first message as a line of standard input.
     pub(super) fn line_number(&self) -> Option<u64> {
         match self {
             Self::Flags(_) => None,
@@ -57,7 +56,7 @@ impl Input {
         }
     }
 
-    /// Says whether there is no message and will be none.
+    /// Returns true if no message is left and none will come.
     pub(super) fn is_over(&self) -> bool {
         match self {
             Self::Flags(messages) => messages.is_empty(),
@@ -65,7 +64,7 @@ impl Input {
         }
     }
 
-    /// Says whether there is more to read and less than `limit` is held.
+    /// Returns true if more input may come and fewer than `limit` bytes are held.
     pub(super) fn has_room(&self, limit: usize) -> bool {
         match self {
             Self::Flags(_) => false,
@@ -73,7 +72,7 @@ impl Input {
         }
     }
 
-    /// Reads once from standard input, if lines are wanted from there.
+    /// Reads once from standard input, if the messages come from there.
     ///
     /// # Errors
     /// Standard input cannot be read.
@@ -84,7 +83,7 @@ impl Input {
         }
     }
 
-    /// Drops what is here and what would come.
+    /// Drops the messages that have been read, and reads no more.
     pub(super) fn end(&mut self) {
         *self = Self::Flags(VecDeque::new());
     }
@@ -113,7 +112,7 @@ impl Lines {
         self.bytes.len() - self.start
     }
 
-    /// Where the first line ends, if it is here as a whole.
+    /// Returns the end of the first line, if the whole line has been read.
     fn end_of_first(&mut self) -> Option<usize> {
         let found = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n');
         self.searched = found.map_or(self.bytes.len(), |offset| self.searched + offset);
@@ -142,14 +141,14 @@ impl Lines {
         match rustix::io::read(stdin, &mut self.chunk[..]) {
             Ok(0) => self.ended = true,
             Ok(len) => self.push(len),
-            // Whoever shares it may have made it non-blocking.
+            // Another process that shares standard input may have made it non-blocking.
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(error) => return Err(error.into()),
         }
         Ok(())
     }
 
-    /// Appends so much of the chunk, over the lines that were taken.
+    /// Appends `len` bytes of the chunk, and drops the lines that were removed.
     fn push(&mut self, len: usize) {
         self.bytes.drain(..self.start);
         self.searched -= self.start;
@@ -164,7 +163,7 @@ mod tests {
 
     use super::*;
 
-    /// Lines with these bytes read, each part at once.
+    /// Returns an input that has read these parts, one at a time.
     fn lines(parts: &[&[u8]]) -> Input {
         let mut input = Input::new(&[]);
         read(&mut input, parts);
@@ -185,7 +184,7 @@ mod tests {
         input.read(&reader).expect("readable");
     }
 
-    /// Takes the messages that are here.
+    /// Removes and returns the messages that have been read.
     fn taken(input: &mut Input) -> Vec<String> {
         let mut taken = Vec::new();
         while let Some(message) = input.first(100).expect("no long line") {

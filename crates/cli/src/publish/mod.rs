@@ -7,29 +7,27 @@ mod count;
 mod input;
 mod progress;
 
-use std::io::{self, Write as _};
-use std::process::ExitCode;
-use std::time::{Duration, Instant};
-
+use crate::connection::{Connection, channel};
 use clap::Args;
 use corecast_client::{Error, Event, PublishOptions, ReconnectOptions, ReconnectingClient};
 use corecast_command::counted;
 use corecast_command::size::{self, Size};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-
-use crate::connection::{Connection, channel};
 use count::Count;
 use input::Input;
 use progress::Progress;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-/// With `--ack`, the most messages that wait for their acknowledgements.
+/// The number of messages that may wait for their acknowledgements with `--ack`.
 const MAX_UNACKNOWLEDGED: u64 = 256;
 
-/// The most messages published between two looks at what came from the server.
+/// The number of messages published before the server's events have a turn.
 const BATCH: usize = 64;
 
-/// How often to look whether the server takes bytes, which gives no event.
+/// The interval at which to check whether the server takes bytes, which causes no event.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The bounds of `--buffer`.
@@ -53,7 +51,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     ack: bool,
 
-    /// Connect again when the connection ends, until the server rejects this client.
+    /// Reconnect when the connection ends, until the server rejects this client.
     ///
     /// The first attempt keeps the delay that a stopping server suggests; without a suggestion, delays grow from 0.1 s to
     /// 30 s. Lines of standard input are held meanwhile, see --buffer. Messages that were sent but not acknowledged when
@@ -71,8 +69,8 @@ pub(crate) struct Arguments {
 
     /// With --reconnect, bytes of standard input to hold while there is no connection.
     ///
-    /// When so many are held, reading stops until there is a connection again, and the program that writes the input has to
-    /// wait. No line is dropped. Reading also stops while an attempt to connect is under way.
+    /// When the buffer is full, reading stops until there is a connection again, and the program that writes the input has
+    /// to wait. No line is dropped. Reading also stops while an attempt to connect is under way.
     #[arg(
         long,
         value_name = "SIZE",
@@ -120,14 +118,14 @@ struct Publishing<'a> {
     max_frame: u32,
     client: ReconnectingClient,
     input: Input,
-    /// Why the input ended before its end.
+    /// The reason for which the input was cut short.
     wrong_input: Option<anyhow::Error>,
     count: Count,
     progress: Progress,
 }
 
 impl Publishing<'_> {
-    /// Publishes until the input has ended and no acknowledgement is to come.
+    /// Publishes until the input has ended and no acknowledgement is outstanding.
     ///
     /// # Errors
     /// The end of the last connection.
@@ -145,7 +143,7 @@ impl Publishing<'_> {
         }
     }
 
-    /// Publishes what is here of the input, as far as the connection and the limits allow. Returns false if that is nothing.
+    /// Publishes the messages that have been read, as far as the connection and the limits allow. Returns false if none was.
     fn publish_some(&mut self) -> Result<bool, Error> {
         for published in 0..BATCH {
             if !self.client.is_connected() || self.count.unacknowledged() >= self.window {
@@ -210,9 +208,9 @@ impl Publishing<'_> {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(Error::Io(error.into())),
         }
-        // An end of the writer is no input, but has to be read too.
+        // The end of the input is readable too.
         let is_readable = reads && !descriptors[0].revents().is_empty();
-        // What has come is looked at first: this process may have stood still for longer than the server.
+        // Bytes that have come are read first: this process may have stood still for longer than the server.
         let is_silent = connected && descriptors.last().is_some_and(|socket| socket.revents().is_empty());
         if is_readable && let Err(error) = self.input.read(&stdin) {
             self.end_input(anyhow::Error::new(error).context("cannot read standard input"));
@@ -272,7 +270,7 @@ impl Publishing<'_> {
         self.wrong_input = Some(error);
     }
 
-    /// The outcome of it all. What is wrong with the input is worth more than the end of the connection.
+    /// Returns the outcome. An error in the input is more useful than the end of the connection that it caused.
     fn conclude(self, connection: &Connection, end: Option<&Error>) -> anyhow::Result<ExitCode> {
         let Self { client, count, wrong_input, .. } = self;
         match (wrong_input, end) {
@@ -290,7 +288,7 @@ impl Publishing<'_> {
     }
 }
 
-/// So many messages, as the start of a sentence in the passive.
+/// Returns the number of messages with its verb, to begin a sentence in the passive.
 fn were(messages: usize) -> String {
     let verb = if messages == 1 { "was" } else { "were" };
     format!("{} {verb}", counted(messages as u64, "message"))

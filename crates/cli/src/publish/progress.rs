@@ -1,8 +1,8 @@
-//! Whether the server goes on.
+//! The watch over the server's progress.
 
 use std::time::{Duration, Instant};
 
-/// The time for which the server has neither acknowledged a message nor taken bytes that were sent.
+/// Measures the time for which the server has neither acknowledged a message nor taken bytes that were sent.
 pub(super) struct Progress {
     limit: Duration,
     last: Instant,
@@ -15,15 +15,15 @@ impl Progress {
         Self { limit, last: now, least_unsent: u32::MAX }
     }
 
-    /// Takes in a sign that the server goes on, or that it was given something to do.
+    /// Notes that the server has made progress, or that it was given something to do.
     pub(super) fn made(&mut self, now: Instant) {
         (self.last, self.least_unsent) = (now, u32::MAX);
     }
 
-    /// Takes in the length of the send queue, if it is known, and says whether there was no progress for the whole time.
+    /// Notes the length of the send queue, if it is known. Returns true if there was no progress for the whole time.
     ///
-    /// Only a queue that is shorter than ever since the last acknowledgement is progress: each message of a slow input
-    /// is taken by the kernel of a server that stands still.
+    /// Only a queue that is shorter than ever since the last acknowledgement is progress. The kernel of a server that
+    /// stands still takes each message of a slow input, too.
     pub(super) fn is_missing(&mut self, now: Instant, unsent: Option<u32>) -> bool {
         let unsent = unsent.unwrap_or(u32::MAX);
         if unsent < self.least_unsent {

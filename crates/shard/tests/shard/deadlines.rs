@@ -1,4 +1,4 @@
-//! What a peer must do in time, and what becomes of it if it does not.
+//! A peer that misses a deadline is ended with its code, and not before.
 
 use crate::harness::{
     Client, Driver, HELLO, Observed, PING, SWEEP, Settings, encoded, join, just_before, millis, plain, plain_encoded,

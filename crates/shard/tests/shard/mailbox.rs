@@ -22,7 +22,7 @@ fn publish_each(driver: &mut Driver, payloads: &[&str]) -> Vec<Client<Native>> {
         .collect()
 }
 
-/// What is in the mailbox of a shard, which does not take it.
+/// Takes the messages out of a shard's mailbox, before the shard does.
 fn contents(driver: &Driver) -> Vec<&'static str> {
     std::iter::from_fn(|| driver.mesh.pop()).collect()
 }

@@ -1,4 +1,4 @@
-//! How fast a connection may send.
+//! The rate at which a connection may send.
 
 use crate::harness::{
     Client, Driver, PING, SWEEP, Settings, encoded, millis, ping, plain, plain_encoded, publish, seconds,

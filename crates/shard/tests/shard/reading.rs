@@ -1,4 +1,4 @@
-//! When a connection must not be read, and that it is woken again.
+//! A connection that must not be read is not read, and is woken again.
 
 use crate::harness::{
     Driver, HELLO, Observed, PING, Settings, encoded, join, ping, publish, settle, shards, subscribe,

@@ -6,12 +6,12 @@ use corecast_fanout::ConnectionId;
 use corecast_session::Session;
 use corecast_shard::{Connection, Step};
 
-/// What the task of a connection has in the engine, and what its client reads.
+/// A connection's task, as the engine has it, and its client.
 #[derive(Debug)]
 pub(crate) struct Client<S> {
     pub(crate) connection: Connection<S>,
     pub(crate) transport: Transport,
-    /// What its task does now.
+    /// The step that its task does now.
     pub(crate) step: Step,
 }
 

@@ -69,7 +69,7 @@ impl Mesh {
         })
     }
 
-    /// What the shard has done with the mailboxes since the last call.
+    /// Returns the shard's accesses to the mailboxes since the last call.
     pub(crate) fn take_accesses(&mut self) -> Vec<Access> {
         std::mem::take(&mut self.accesses)
     }
