@@ -4,7 +4,7 @@
 //! batch for that shard, while publishers are not read. So no shard waits for another, and two shards with full mailboxes
 //! both go on emptying them.
 //!
-//! Invariant: `Finished` is the last message to a shard, after everything that was accepted for it.
+//! Invariant: `Finished` goes to each shard once, after everything that was accepted for it. Only the answer to a barrier may follow.
 
 use corecast_fanout::{Outlet, Policy, ShardBatch, ShardId};
 

@@ -305,9 +305,9 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
     }
 
     fn tell_everybody(&mut self) {
-        let (open, cut_off) = (self.connections.len() as u64, self.waits.blocked() as u64);
-        self.stats.cut_off += cut_off;
-        self.stats.drained += open.saturating_sub(cut_off);
+        let cut_off = self.connections.iter().filter(|connection| connection.full).count();
+        self.stats.cut_off += cut_off as u64;
+        self.stats.drained += (self.connections.len() - cut_off) as u64;
         for id in self.connection_ids() {
             let delay = self.random_below_spread();
             self.end(id, End::new(Code::GoingAway, "the server is stopping").with_reconnect_delay(delay));
