@@ -143,11 +143,6 @@ impl<I> Mesh<I> {
         !self.inbox.is_empty()
     }
 
-    /// Returns true if the mailbox of shard `to` has room.
-    pub(crate) fn has_room(&self, to: ShardId) -> bool {
-        !self.mailboxes[usize::from(to)].sender.is_full()
-    }
-
     fn own(&self) -> &Mailbox<I> {
         &self.mailboxes[usize::from(self.shard)]
     }
@@ -172,5 +167,9 @@ impl<I> Mailboxes for &Mesh<I> {
 
     fn is_empty(&self) -> bool {
         !self.has_message()
+    }
+
+    fn has_room(&self, to: ShardId) -> bool {
+        !self.mailboxes[usize::from(to)].sender.is_full()
     }
 }

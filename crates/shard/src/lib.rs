@@ -60,6 +60,9 @@
 //!     fn receive(&mut self) -> Option<MailboxMessage<Item, ()>> {
 //!         None
 //!     }
+//!     fn has_room(&self, _: ShardId) -> bool {
+//!         true
+//!     }
 //!     fn is_empty(&self) -> bool {
 //!         true
 //!     }

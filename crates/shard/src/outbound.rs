@@ -47,6 +47,9 @@ pub trait Mailboxes {
     /// Takes the next message from the shard's own mailbox.
     fn receive(&mut self) -> Option<MailboxMessage<Self::Item, Self::Request>>;
 
+    /// Returns true if the mailbox of shard `to` has room.
+    fn has_room(&self, to: ShardId) -> bool;
+
     /// Returns true if the shard's own mailbox is empty.
     fn is_empty(&self) -> bool;
 }

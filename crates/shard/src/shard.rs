@@ -95,6 +95,11 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         self.outbound.is_waiting(to)
     }
 
+    /// Returns true if the next tick would receive a message, or post one that waited for room.
+    pub fn can_exchange(&self, mailboxes: &impl Mailboxes<Item = P::Item>) -> bool {
+        !mailboxes.is_empty() || self.outbound.others().any(|to| self.is_waiting_for(to) && mailboxes.has_room(to))
+    }
+
     /// Returns true if a message waits for room in any mailbox.
     pub fn is_congested(&self) -> bool {
         self.outbound.is_congested()
@@ -159,6 +164,12 @@ impl<P: Policy<E::Outlet>, E: Endpoint> Shard<P, E> {
         self.effects.push(ShardEffect::ResetOnClose(id));
         self.expire(id);
         first
+    }
+
+    /// Ends a connection for an administrator: at once with [`Code::Reset`], in an orderly way with any other code. Returns true
+    /// if it was not ending already.
+    pub fn close(&mut self, id: ConnectionId, end: End) -> bool {
+        if end.code == Code::Reset { self.reset(id, end) } else { self.end(id, end) }
     }
 
     /// Breaks off a connection that is ending: nothing more is expected of its peer.

@@ -87,11 +87,11 @@ impl<P: Policy<Transport>> Driver<P> {
         Ok(more)
     }
 
-    /// Ticks if a tick has something to do, as the engine does. Returns true if it had.
+    /// Ticks if a tick has something to do. Returns true if it had. A policy with pending work would wake the engine's shard.
     pub(crate) fn tick(&mut self, at: Duration, model: &mut impl Observer) -> Result<bool, Violation> {
-        let has_room = (0..self.mesh.shards()).any(|to| self.shard.is_waiting_for(to) && self.mesh.has_room(to));
         let is_wanted = self.shard.take_tick_request() | std::mem::take(&mut self.has_more);
-        if !is_wanted && !self.mesh.has_message() && !has_room && !self.shard.policy().is_pending() {
+        let can_exchange = self.shard.can_exchange(&self.mesh.for_tick(0, model));
+        if !is_wanted && !can_exchange && !self.shard.policy().is_pending() {
             return Ok(false);
         }
         self.exchange(usize::MAX, model)?;

@@ -38,11 +38,6 @@ impl<I> Mesh<I> {
         !self.inbox.is_empty()
     }
 
-    /// Returns true if the mailbox of shard `to` has room.
-    pub(crate) fn has_room(&self, to: ShardId) -> bool {
-        !self.senders[usize::from(to)].is_full()
-    }
-
     /// Asks a shard to stop; returns false if there is no room.
     pub(crate) fn try_stop(&self, shard: ShardId) -> bool {
         self.senders[usize::from(shard)].try_send(Letter { message: MailboxMessage::Stop, horizon: 0 }).is_ok()
@@ -92,5 +87,9 @@ impl<I, M: Observer> Mailboxes for TickMailboxes<'_, I, M> {
 
     fn is_empty(&self) -> bool {
         !self.mesh.has_message()
+    }
+
+    fn has_room(&self, to: ShardId) -> bool {
+        !self.mesh.senders[usize::from(to)].is_full()
     }
 }

@@ -3,18 +3,13 @@
 use super::driver::{Driver, Engine, SocketShard};
 use crate::control::{ConnectionInfo, Request, ShardInfo};
 use corecast_shard::ShardStats;
-use corecast_wire::Code;
 
 impl<P: Engine> Driver<P> {
     /// Carries out a request, and answers it.
     pub(crate) fn answer_request(&self, request: Request, shard: &mut SocketShard<P>) {
         match request {
             Request::Close(id, end, reply) => {
-                let closed = match end.code {
-                    Code::Reset => shard.reset(id, end),
-                    _ => shard.end(id, end),
-                };
-                let _ = reply.send(closed);
+                let _ = reply.send(shard.close(id, end));
             }
             Request::Shards(reply) => {
                 let ShardStats { accepted, closed, counters, .. } = shard.stats();

@@ -68,11 +68,8 @@ struct Sweep {
 impl<P: Engine> Driver<P> {
     /// Returns true if a tick would find something to do.
     fn has_work(&self) -> bool {
-        let has_room = |to| self.shard.borrow().is_waiting_for(to) && self.mesh.has_room(to);
-        self.work.is_set()
-            || self.mesh.has_message()
-            || self.mesh.waker().is_notified()
-            || self.mesh.others().any(has_room)
+        let can_exchange = || self.shard.borrow().can_exchange(&&self.mesh);
+        self.work.is_set() || self.mesh.waker().is_notified() || can_exchange()
     }
 
     /// Lets everything that is ready have its turn.

@@ -235,10 +235,10 @@ fn a_subscriber_that_does_not_catch_up_is_cut_off_and_its_messages_counted() {
 #[test]
 fn a_connection_that_is_gone_is_not_cut_off_although_its_transport_is_still_waited_for() {
     let (mut shard, mut slow, healthy) = one_behind();
-    shard.begin_drain();
     shard.receive(&mut slow, corecast_shard::Received::Broken);
     shard.settle();
     assert_eq!(shard.state(&slow), None);
+    shard.begin_drain();
     shard.pass(seconds(5));
     assert_eq!(shard.reason(&healthy), Some(Code::GoingAway));
     let stats = shard.shard.stats();

@@ -7,7 +7,7 @@ use super::{Client, HELLO, SWEEP, Settings, Transport, encoded, subscribe};
 use corecast_fanout::policy::Sharded;
 use corecast_fanout::{ConnectionId, ShardId};
 use corecast_session::{Codec, End, Native, Session};
-use corecast_shard::{ConnectionState, Disconnect, Mailboxes as _, Received, Shard, ShardEffect, State, Step, Turn};
+use corecast_shard::{ConnectionState, Disconnect, Received, Shard, ShardEffect, State, Step, Turn};
 use corecast_wire::native::Frame;
 use corecast_wire::{Code, FrameLimits};
 use std::collections::HashSet;
@@ -41,7 +41,6 @@ pub(crate) struct Driver {
     pub(crate) disconnects: Vec<Disconnect>,
     /// The requests that were answered, each with the number of connections at the time.
     pub(crate) answered: Vec<(Request, usize)>,
-    shards: ShardId,
     settings: Settings,
     observed: Vec<Observed>,
     woken: HashSet<ConnectionId>,
@@ -70,7 +69,6 @@ impl Driver {
             time,
             disconnects: Vec::new(),
             answered: Vec::new(),
-            shards,
             settings: settings.clone(),
             observed: Vec::new(),
             woken: HashSet::new(),
@@ -207,9 +205,8 @@ impl Driver {
 
     /// Returns true if a tick would find something to do; the shard forgets it.
     fn takes_work(&mut self) -> bool {
-        let has_room = (0..self.shards).any(|to| self.shard.is_waiting_for(to) && self.mesh.has_room(to));
         let is_asked_for = self.shard.take_tick_request() | std::mem::take(&mut self.has_more);
-        is_asked_for || !self.mesh.is_empty() || has_room
+        is_asked_for || self.shard.can_exchange(&self.mesh)
     }
 
     /// A sweep. Returns for how long it stood still before.

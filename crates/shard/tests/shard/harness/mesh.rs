@@ -90,6 +90,10 @@ impl Mailboxes for Mesh {
         Ok(())
     }
 
+    fn has_room(&self, to: ShardId) -> bool {
+        Self::has_room(self, to)
+    }
+
     fn receive(&mut self) -> Option<Message> {
         let message = self.mailboxes.borrow_mut()[usize::from(self.own)].pop_front()?;
         self.accesses.push(Access::Received);
