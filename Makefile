@@ -93,6 +93,10 @@ simulate: ## Run simulated seeds against the model (SEEDS=..., ARGS=... for its 
 	$(CARGO) build --profile checked --locked -p corecast-simulator
 	$(SIMULATE) $(if $(findstring --seed ,$(ARGS)),,--seeds $(SEEDS)) $(ARGS)
 
+.PHONY: faults
+faults: ## Remove one decision of the shard at a time; fail if the simulator does not find it (some ten minutes; NAMES=... for some)
+	scripts/faults.sh $(NAMES)
+
 # What it finds new goes below fuzz/target; fuzz/corpus, which every `make test` replays, is only read.
 .PHONY: fuzz
 fuzz: ## Mutate what a peer may send (TARGET=..., SECONDS=...; needs cargo-fuzz, a nightly toolchain and C++)
