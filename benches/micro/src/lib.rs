@@ -10,10 +10,8 @@
 #![forbid(unsafe_code)]
 
 pub mod frames;
-mod protocols;
 mod shard;
 mod sink;
 
-pub use protocols::Protocols;
 pub use shard::Shard;
 pub use sink::Sink;

@@ -1,9 +1,10 @@
 //! A shard with subscribers.
 
+use crate::Sink;
 use crate::frames::{CHANNEL, PAYLOAD};
-use crate::{Protocols, Sink};
 use corecast_fanout::policy::Sharded;
 use corecast_fanout::{ConnectionId, FanoutLimits, Policy, Publication, ShardBatch, ShardId};
+use corecast_session::{Codec, NATIVE};
 
 /// The number of rounds before anything is measured, after which buffers and tables have their final size.
 const WARM_UP_ROUNDS: usize = 64;
@@ -14,7 +15,7 @@ const FLUSH_BUDGET: usize = 64;
 /// A shard of the `sharded` policy whose subscribers, all of one channel, speak `native`.
 #[derive(Debug)]
 pub struct Shard {
-    policy: Sharded<Sink, Protocols>,
+    policy: Sharded<Sink, Codec>,
     publisher: ConnectionId,
     members: Vec<ConnectionId>,
     /// The index of the subscriber that leaves and returns next.
@@ -53,9 +54,9 @@ impl Shard {
     }
 
     fn of(number: ShardId, shards: ShardId, subscribers: usize) -> Self {
-        let mut policy = Sharded::new(number, shards, FanoutLimits::default(), Protocols);
-        let publisher = policy.open(Sink, Protocols::NATIVE);
-        let members = (0..subscribers).map(|_| policy.open(Sink, Protocols::NATIVE)).collect();
+        let mut policy = Sharded::new(number, shards, FanoutLimits::default(), Codec);
+        let publisher = policy.open(Sink, NATIVE);
+        let members = (0..subscribers).map(|_| policy.open(Sink, NATIVE)).collect();
         let (subscribed, unsubscribed) = answers();
         let mut shard = Self { policy, publisher, members, next_to_leave: 0, subscribed, unsubscribed };
         for index in 0..subscribers {

@@ -1,7 +1,8 @@
 //! Both protocols: messages to bytes, and bytes to frames, also if each read ends inside a frame.
 
 use corecast_fanout::{Encode as _, Encoding};
-use corecast_micro::{Protocols, frames};
+use corecast_micro::frames;
+use corecast_session::{Codec, NATIVE, PLAIN};
 use corecast_wire::{Decode, FrameLimits, native, plain};
 use criterion::{Criterion, Throughput};
 use std::hint::black_box;
@@ -12,8 +13,8 @@ const FRAMES: usize = 256;
 const PIECE: usize = 100;
 
 pub(crate) fn measure(criterion: &mut Criterion) {
-    encode(criterion, "native", Protocols::NATIVE);
-    encode(criterion, "plain", Protocols::PLAIN);
+    encode(criterion, "native", NATIVE);
+    encode(criterion, "plain", PLAIN);
     let decoder = native::Decoder::new(FrameLimits::NATIVE);
     decode(criterion, "native", &decoder, &frames::native_publishes(FRAMES));
     decode(criterion, "plain", &plain::Decoder { limits: FrameLimits::PLAIN }, &frames::plain_messages(FRAMES));
@@ -24,7 +25,7 @@ fn encode(criterion: &mut Criterion, protocol: &str, encoding: Encoding) {
     criterion.benchmark_group("encode").throughput(Throughput::Elements(1)).bench_function(protocol, |bencher| {
         bencher.iter(|| {
             out.clear();
-            Protocols.message(encoding, frames::CHANNEL, black_box(&frames::PAYLOAD), &mut out);
+            Codec.message(encoding, frames::CHANNEL, black_box(&frames::PAYLOAD), &mut out);
             black_box(&out);
         });
     });
