@@ -1,6 +1,6 @@
 //! Objects with plain methods, whose calls are synchronised in a way that is chosen in one place.
 //!
-//! A [`Subjector`] wraps a plain object under a [`Policy`]. Callers see the object's methods, made asynchronous. One type alias
+//! [`Subjector`] is the entry point: it wraps a plain object under a [`Policy`]. Callers see the object's methods, made asynchronous. One type alias
 //! decides if a call spins, takes a lock, goes to another executor, joins a queue or becomes a message. A measurement may change the
 //! alias later, and no caller notices.
 //!

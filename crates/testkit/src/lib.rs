@@ -1,6 +1,6 @@
 //! The shared parts of Corecast's tests: servers to test, deadlines, and raw bytes on real sockets.
 //!
-//! Owns [`Deadline`], the only way in which a test waits; [`Process`] and [`ServerProcess`], the binary under test as a child process;
+//! [`LocalServer`] and [`Process`] are the entry points. The crate owns [`Deadline`], the only way in which a test waits; [`Process`] and [`ServerProcess`], the binary under test as a child process;
 //! [`LocalServer`], the engine in the test's own process; and [`Peer`], a socket without a client library, which can send bytes that a
 //! library would not send.
 //!
