@@ -1,8 +1,8 @@
 //! The parts that Corecast's command-line programs share.
 //!
-//! [`parse`] is the entry point; a program calls it first. The crate owns the parsing of arguments, the report of their errors ([`SetupError`]), the failure of a program ([`failed`]),
-//! the output to standard output and files ([`print()`], [`OutputFile`]), and the display of sizes, times, CPU lists, figures and
-//! untrusted text.
+//! [`parse`] is the entry point; a program calls it first. The crate owns the parsing of arguments, the report of their
+//! errors ([`SetupError`]), the failure of a program ([`failed`]), the output to standard output and files ([`print()`],
+//! [`OutputFile`]), and the display of sizes, times, CPU lists, figures and untrusted text.
 //!
 //! ```
 //! use std::ffi::OsString;
