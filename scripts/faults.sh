@@ -33,7 +33,7 @@ for patch in "$@"; do
     (cd "$copy" && patch --quiet -p1 <"$patch") || fail "$patch does not apply"
     decision=$(sed -n 's/^Decision removed: //p' "$patch")
     expected=$(sed -n 's/^Found as: //p' "$patch")
-    (cd "$copy" && CARGO_TARGET_DIR=$target cargo build --quiet --profile checked --locked -p corecast-simulator) ||
+    (cd "$copy" && RUSTFLAGS="${RUSTFLAGS:-} -A unused" CARGO_TARGET_DIR=$target cargo build --quiet --profile checked --locked -p corecast-simulator) ||
         fail "the simulator does not compile with $patch"
     output=$("$target/checked/corecast-simulate" --seeds $seeds 2>&1) || true
     found=$(sed -n 's/^seed \([0-9]*\) on \([^:]*\): \([A-Za-z]*\):.*/\3 (seed \1, \2)/p' <<<"$output" | head -n 1)

@@ -250,13 +250,13 @@ mod tests {
     }
     #[test]
     fn memory_is_moved_when_more_than_half_of_it_was_dropped() {
-        let mut log = log(&["aaa", "bbb", "ccc"]);
-        log.drop_before(1);
-        assert_eq!((log.dropped, log.bytes.len()), (3, 9), "a third is not worth a move");
+        let mut log = log(&["aa", "bb", "cc", "dd"]);
         log.drop_before(2);
-        assert_eq!((log.dropped, log.bytes.len()), (0, 3));
-        log.append(|out| out.extend_from_slice(b"ddd"));
-        assert_eq!((log.slice(2, 4), log.size()), (&b"cccddd"[..], 22));
+        assert_eq!((log.dropped, log.bytes.len()), (4, 8), "a half is not worth a move");
+        log.drop_before(3);
+        assert_eq!((log.dropped, log.bytes.len()), (0, 2));
+        log.append(|out| out.extend_from_slice(b"ee"));
+        assert_eq!((log.slice(3, 5), log.size()), (&b"ddee"[..], 20));
     }
 
     #[test]

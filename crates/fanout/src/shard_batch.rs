@@ -67,11 +67,6 @@ impl<I> ShardBatch<I> {
         self.items.push(item);
     }
 
-    /// Adds all items of another shard batch at the end.
-    pub fn append(&mut self, mut later: Self) {
-        self.items.append(&mut later.items);
-    }
-
     /// Returns the items, in order.
     pub fn into_items(self) -> impl Iterator<Item = I> {
         self.items.into_iter()

@@ -1,9 +1,10 @@
-//! In a steady state `sharded` allocates nothing to deliver, and little to post.
+//! In a steady state `sharded` allocates nothing to deliver, and little to answer and to post.
 //!
 //! | what | allocations |
 //! | --- | --- |
 //! | publish, with or without echo | 0 |
 //! | flush, to any number of subscribers, some of them behind | 0 |
+//! | answer | 1 for the connection's buffer, which is freed when everything has left |
 //! | post: a tick's messages of one channel in one encoding, to other shards | 2 to one shard, 3 to more |
 //! | a shard batch that the owner has taken | 1 for its list when it is next added to, which grows as a vector does |
 //! | receive | 0 |
@@ -172,6 +173,19 @@ fn delivering_past_a_stalled_subscriber_allocates_nothing() {
         shard.flush();
     });
     assert!(shard.policy.counters().missed > 0, "the log was full");
+}
+
+#[test]
+fn answering_allocates_once_for_each_connection() {
+    let mut shard = Shard::new(0, 1);
+    let ids: Vec<_> = (0..10).map(|_| shard.join(false)).collect();
+    check_steady_state(10, || {
+        for id in &ids {
+            shard.policy.answer(*id, b"pong");
+        }
+        shard.flush();
+    });
+    assert_eq!(shard.received(), (WARM_UP + ROUNDS) * 10 * 4);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 
 use common::{FIRST, FakeEncode, FakeOutlet};
 use corecast_fanout::policy::Sharded;
-use corecast_fanout::{ConnectionId, Effect, Encode, FanoutLimits, Policy, Publication};
+use corecast_fanout::{ConnectionId, Effect, Encode, FanoutLimits, Hooks as _, Policy, Publication};
 
 struct Shard {
     policy: Sharded<FakeOutlet, FakeEncode>,
@@ -57,6 +57,7 @@ fn who_was_visited_in_a_round_gets_more_in_the_next() {
     assert_eq!(shard.policy.counters().sends, MANY);
 
     // Messages that come in the pause leave with the same send.
+    assert!(shard.policy.merges(), "so a pause is worth it");
     shard.publish(publisher, "news", b"3");
     assert!(!shard.policy.flush(100) && shard.policy.is_between_rounds());
     assert_eq!(first.taken(), messages("news", &[b"1", b"2", b"3"]));

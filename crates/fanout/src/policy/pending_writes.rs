@@ -75,10 +75,10 @@ mod tests {
     #[test]
     fn bytes_are_moved_when_more_than_half_have_left() {
         let mut pending = PendingWrites::default();
-        pending.push_with(|out| out.extend_from_slice(b"abcdefg"));
-        pending.advance(2);
-        assert_eq!((pending.sent, pending.unsent()), (2, &b"cdefg"[..]), "two of seven are not worth a move");
-        pending.advance(2);
-        assert_eq!((pending.sent, pending.unsent()), (0, &b"efg"[..]));
+        pending.push_with(|out| out.extend_from_slice(b"abcdef"));
+        pending.advance(3);
+        assert_eq!((pending.sent, pending.unsent()), (3, &b"def"[..]), "a half is not worth a move");
+        pending.advance(1);
+        assert_eq!((pending.sent, pending.unsent()), (0, &b"ef"[..]));
     }
 }

@@ -20,6 +20,7 @@ for_every_policy!(
     publishing_where_nobody_listens_is_counted_and_forgotten,
     one_subscription_more_than_the_limit_is_refused,
     an_awaited_subscription_counts_once,
+    a_subscription_taken_up_again_counts_before_it_has_ended,
     leaving_while_others_stay_keeps_the_messages_coming,
     a_budget_of_one_still_reaches_everybody,
     counters_count_messages_and_deliveries,
@@ -313,6 +314,31 @@ fn an_awaited_subscription_counts_once<F: PolicyFactory>() {
         driver.settle();
         assert_eq!(peer.frames(), ["+a", "+a", "-a"].map(Frame::answer));
         assert_eq!(driver.pending_bytes(&peer), 0);
+    }
+}
+
+fn a_subscription_taken_up_again_counts_before_it_has_ended<F: PolicyFactory>() {
+    for shards in SHARDS {
+        let limits = FanoutLimits { max_subscriptions: 1, ..FanoutLimits::default() };
+        let mut driver = Driver::<F>::with(shards, &limits, 8);
+        let peer = driver.join(0, FIRST, "a");
+        // The message keeps the subscription from ending.
+        peer.outlet.set_room(0);
+        driver.publish(&peer, "a", b"1");
+        driver.settle();
+        driver.unsubscribe(&peer, "a");
+        driver.subscribe(&peer, "a").unwrap();
+        assert_eq!(driver.subscribe(&peer, "b"), Err(TooManySubscriptions { limit: 1 }));
+        driver.unsubscribe(&peer, "a");
+        driver.subscribe(&peer, "b").unwrap();
+        driver.make_room(&peer, usize::MAX);
+        driver.settle();
+        let mut expected = [Frame::answer("+a"), Frame::message("a", b"1")].to_vec();
+        expected.extend(["-a", "+a", "-a"].map(Frame::answer));
+        let mut frames = peer.frames();
+        frames.retain(|frame| *frame != Frame::answer("+b"));
+        assert_eq!(frames, expected);
+        assert_eq!(peer.frames().len(), expected.len() + 1, "it is subscribed to the other channel");
     }
 }
 

@@ -7,6 +7,7 @@ mod common;
 
 mod backlog;
 mod budget;
+mod coalescing;
 mod counters;
 mod leaving;
 mod saturation;

@@ -84,13 +84,12 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
         for key in behind.drain(..) {
             subscriptions[key as usize].coalesced = false;
             let subscription = &subscriptions[key as usize];
+            debug_assert_eq!(subscription.missed, 0, "nobody who is noted lags before the round ends");
             let log = &channel_logs[subscription.channel_log].log;
-            if subscription.cursor == log.head() && subscription.missed == 0 {
+            if subscription.cursor == log.head() {
                 continue;
             }
-            let is_clear = subscription.missed == 0
-                && subscription.own.is_empty()
-                && connections.peek(subscription.slot).clear_outlet().is_some();
+            let is_clear = subscription.own.is_empty() && connections.peek(subscription.slot).clear_outlet().is_some();
             let bytes = if is_clear { log.slice(subscription.cursor, log.head()) } else { &[] };
             if !is_clear || !is_alone && coalescing.bytes.len() - begin + bytes.len() > MAX_COPIED {
                 others.push(key);

@@ -26,10 +26,11 @@ impl<O: Outlet, E: Encode> Sharded<O, E> {
             budget -= visited.max(1);
             self.end_turn(key);
         }
-        while budget > 0 && self.queue.has_visited_all() && !self.queue.coalescing.is_empty() {
+        // If the budget is not spent, every channel log of the round has had its turn.
+        while budget > 0 && !self.queue.coalescing.is_empty() {
             budget -= self.send_coalesced(budget);
         }
-        if self.queue.has_visited_all() && self.queue.coalescing.is_empty() {
+        if self.queue.coalescing.is_empty() {
             self.settle_coalesced();
         }
         // An evicted connection has left its other channels too, which may need a turn for that.

@@ -74,11 +74,6 @@ impl FlushQueue {
         channel_log.to_flush
     }
 
-    /// Returns true if every channel log of this round has had its turn.
-    pub(super) fn has_visited_all(&self) -> bool {
-        self.rounds.is_over()
-    }
-
     /// Records whether the round is over, and begins the next one if it is.
     pub(super) fn end_round_if_over(&mut self) {
         self.is_between_rounds = self.rounds.is_over() && self.coalescing.is_empty();
@@ -138,7 +133,6 @@ mod tests {
     fn a_channel_log_has_one_turn_a_round_however_often_it_is_listed() {
         let (mut queue, mut logs, [first, second]) = listed(["a", "b"]);
         assert_eq!((queue.take(), queue.take(), queue.take()), (Some(first), Some(second), None));
-        assert!(queue.has_visited_all());
         assert!(!queue.end_pass(first, 1, &mut logs[first]));
         // One message was appended since the pass began.
         assert!(queue.end_pass(second, 0, &mut logs[second]));

@@ -25,7 +25,6 @@ impl Pass {
     /// Begins a round over `count` subscribers, at `rotation` parts of 2^32 of them.
     pub(crate) fn begin(count: u32, rotation: u32, head: u64) -> Self {
         let start = u32::try_from((u64::from(rotation) * u64::from(count)) >> 32).expect("below the count");
-        let start = if count > 0 { start + 1 } else { 0 };
         Self { below: start, start, wrapped: false, coalesces: false, begun_at: head, lowest: head }
     }
 
@@ -49,7 +48,7 @@ impl Pass {
     /// has not been visited but the index has, the subscriber on the border between the two takes the index instead;
     /// its index is returned.
     pub(crate) fn make_room(&mut self, index: u32, count: u32) -> Option<u32> {
-        let last_is_unvisited = self.start < count && (!self.wrapped || self.below == count);
+        let last_is_unvisited = !self.wrapped || self.below == count;
         let is_visited = index < self.start && (self.wrapped || index >= self.below);
         let border = (last_is_unvisited && is_visited).then(|| {
             self.start -= 1;
@@ -106,25 +105,60 @@ mod tests {
         }
     }
 
-    /// All subscribers that stay are visited, whichever one leaves at whatever point of a round.
+    /// A pass under way over subscribers that have names.
+    struct Visit {
+        names: Vec<u32>,
+        pass: Pass,
+        visited: Vec<u32>,
+    }
+
+    impl Visit {
+        fn begin(count: u32, rotation: u32) -> Self {
+            Self { names: (0..count).collect(), pass: Pass::begin(count, rotation, 0), visited: Vec::new() }
+        }
+
+        fn count(&self) -> u32 {
+            u32::try_from(self.names.len()).expect("small")
+        }
+
+        /// Visits at most so many subscribers, one at a time.
+        fn advance(&mut self, steps: u32) {
+            for _ in 0..steps {
+                if self.pass.is_over(self.count()) {
+                    return;
+                }
+                self.visited.extend(self.pass.advance(self.count(), 1).map(|index| self.names[index]));
+            }
+        }
+
+        /// Removes a subscriber as a channel log does.
+        fn leave(&mut self, index: u32) {
+            let free = self.pass.make_room(index, self.count()).unwrap_or(index) as usize;
+            self.names[index as usize] = self.names[free];
+            self.names.swap_remove(free);
+        }
+    }
+
+    /// All subscribers that stay are visited, whichever two leave at whatever points of a round.
     #[test]
-    fn nobody_is_passed_over_when_somebody_leaves() {
+    fn nobody_is_passed_over_when_others_leave() {
         let count = 7;
+        let pairs = |first: u32, second: u32| (0..first).flat_map(move |a| (0..second).map(move |b| (a, b)));
         for rotation in (0..=u32::MAX).step_by(1 << 28) {
-            for (before, leaving) in (0..count).flat_map(|before| (0..count).map(move |leaving| (before, leaving))) {
-                let mut names: Vec<u32> = (0..count).collect();
-                let mut pass = Pass::begin(count, rotation, 0);
-                let mut visited = Vec::new();
-                for _ in 0..before {
-                    visited.extend(pass.advance(count, 1).map(|index| names[index]));
-                }
-                let free = pass.make_room(leaving, count).unwrap_or(leaving) as usize;
-                names[leaving as usize] = names[free];
-                names.swap_remove(free);
-                while !pass.is_over(count - 1) {
-                    visited.extend(pass.advance(count - 1, 2).map(|index| names[index]));
-                }
-                assert!(names.iter().all(|name| visited.contains(name)), "{rotation}: {leaving} left after {before}");
+            for ((before, first), (between, second)) in
+                pairs(count + 1, count).flat_map(|one| pairs(count, count - 1).map(move |other| (one, other)))
+            {
+                let mut visit = Visit::begin(count, rotation);
+                visit.advance(before);
+                visit.leave(first);
+                visit.advance(between);
+                visit.leave(second);
+                visit.advance(2 * count);
+                let is_complete = visit.names.iter().all(|name| visit.visited.contains(name));
+                assert!(
+                    is_complete && visit.pass.is_over(visit.count()),
+                    "{rotation}: {first} left after {before}, {second} after {between} more"
+                );
             }
         }
     }

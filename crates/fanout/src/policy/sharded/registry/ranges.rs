@@ -103,6 +103,13 @@ mod tests {
     }
 
     #[test]
+    fn messages_in_a_row_are_one_range() {
+        let mut ranges = ranges(&(0..100).collect::<Vec<_>>());
+        assert_eq!(ranges.0.as_ref().map(|ranges| ranges.len()), Some(1));
+        assert_eq!(ranges.next_allowed(0, 101), (100, 101));
+    }
+
+    #[test]
     fn room_is_kept_for_a_few_ranges() {
         for (count, is_kept) in [(16, true), (17, false)] {
             let mut ranges = ranges(&(0..count).map(|number| 2 * number).collect::<Vec<_>>());
