@@ -27,7 +27,7 @@ impl Fault {
         let file = header("--- a/");
         let hunks = text.split("\n@@ ").skip(1).map(|hunk| {
             let lines = hunk.lines().skip(1).filter(|line| !line.starts_with('+'));
-            lines.map(|line| format!("{}\n", line.get(1..).unwrap_or_default())).collect()
+            lines.flat_map(|line| [line.get(1..).unwrap_or_default(), "\n"]).collect()
         });
         Self { decision, promise, file, hunks: hunks.collect(), name }
     }
