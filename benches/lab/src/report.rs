@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use corecast_report::{Experiment, Results, curve_chart, gather, markdown_escaped, page};
+use corecast_report::{Experiment, Results, collect, curve_chart, markdown_escaped, page};
 
 use corecast_command::SetupError;
 use corecast_command::{OutputFile, print};
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["html", "svg"])]
     markdown: bool,
 
-    /// The contestant that the others are divided by, if there is one of this name.
+    /// The contestant that is the baseline of the ratios, if there is one of this name.
     #[arg(long, value_name = "NAME")]
     reference: Option<String>,
 
@@ -68,7 +68,7 @@ pub(crate) fn experiments(files: &[PathBuf], reference: Option<&str>) -> Result<
     let texts = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     let files: Vec<(&Path, &str)> =
         files.iter().zip(&texts).map(|(path, text)| (path.as_path(), text.as_str())).collect();
-    gather(&files, reference).map_err(|error| SetupError(error.to_string()))
+    collect(&files, reference).map_err(|error| SetupError(error.to_string()))
 }
 
 /// Renders one HTML page of all experiments.

@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "COUNT")]
     channels: Option<usize>,
 
-    /// Messages prefer some channels: the k-th gets a part in proportion to 1 / k^EXPONENT.
+    /// Zipf exponent: channel k receives traffic proportional to 1/k^EXPONENT.
     #[arg(long, value_name = "EXPONENT")]
     zipf: Option<f64>,
 
@@ -74,7 +74,7 @@ pub(crate) struct Arguments {
     /// Open loop: messages a second, all publishers together, evenly spaced [default: 100]
     ///
     /// A message is sent when it is due, whatever the server does, and its latency counts from then: a
-    /// stall is charged for everything that had to wait.
+    /// stall counts against every message it delays.
     #[arg(long, value_name = "MESSAGES")]
     rate: Option<u64>,
 
@@ -113,7 +113,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     admin_socket: Option<PathBuf>,
 
-    /// That process was started for this run: report its memory a connection.
+    /// Report memory per connection; only valid for a freshly started server.
     ///
     /// A server that had connections before may take new ones into memory that it has kept from those.
     #[arg(long, requires = "server_pid")]

@@ -30,5 +30,5 @@ fn list() -> String {
 
 fn unknown(name: &str) -> SetupError {
     let names: Vec<&str> = builtin_scenarios().map(|(name, _)| name).collect();
-    SetupError(format!("'{name}' is none of {}", names.join(", ")))
+    SetupError(format!("unknown scenario '{name}'; expected one of {}", names.join(", ")))
 }

@@ -36,5 +36,8 @@ fn the_file_of_a_scenario_can_be_run_as_ones_own() {
 #[test]
 fn a_name_that_is_none_is_told_what_there_is() {
     let refused = scenarios(&["quick"]);
-    assert!(refused.complaint(2).starts_with("'quick' is none of light, sparse, "), "{refused:?}");
+    assert!(
+        refused.complaint(2).starts_with("unknown scenario 'quick'; expected one of light, sparse, "),
+        "{refused:?}"
+    );
 }

@@ -149,7 +149,7 @@ fn what_is_wrong_with_a_suite_is_named_before_anything_runs() {
         ("rounds = \n", "suite.toml:1: rounds: "),
         (
             "policies = \"shraded\"\n[[comparison]]\nscenario = \"paced\"\n",
-            "paced: --policies: 'shraded': --policy: 'shraded' is none of sharded",
+            "paced: --policies: 'shraded': --policy: unknown value 'shraded'; expected one of sharded",
         ),
         (&format!("{scenario}{scenario}"), "suite.toml:3: there are two comparisons 'paced'"),
     ] {
@@ -160,7 +160,7 @@ fn what_is_wrong_with_a_suite_is_named_before_anything_runs() {
     }
     let suite = Suite::new(scenario);
     let refused = suite.run(&["--only", "fast"]);
-    assert!(refused.complaint(2).contains("--only: 'fast' is none of "), "{refused:?}");
+    assert!(refused.complaint(2).contains(" has no comparison 'fast'; expected one of "), "{refused:?}");
     let alone = Process::start(BINARY, ["compare", "--suite", "x.toml"]).finish(Deadline::start());
     assert!(alone.complaint(2).contains("--out <DIR>"), "{alone:?}");
 }
@@ -173,7 +173,11 @@ fn every_suite_of_the_sources_can_be_read() {
         let suite = Suite::new(&fs::read_to_string(&path).expect("a readable file"));
         // Nothing is measured, because the requested comparison is not in the suite.
         let finished = suite.run(&["--only", "none"]);
-        assert!(finished.complaint(2).contains("--only: 'none' is none of "), "{}: {finished:?}", path.display());
+        assert!(
+            finished.complaint(2).contains(" has no comparison 'none'; expected one of "),
+            "{}: {finished:?}",
+            path.display()
+        );
     }
 }
 

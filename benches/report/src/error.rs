@@ -19,7 +19,7 @@ pub enum Error {
 
 /// The reason why a requirement could not be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is no requirement: {reason}; write for example p99<=0.8")]
+#[error("invalid requirement '{text}': {reason}; write for example p99<=0.8")]
 pub struct RequirementError {
     /// The requirement as it was given.
     pub text: String,

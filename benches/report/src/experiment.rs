@@ -24,12 +24,12 @@ pub struct Experiment {
 ///   directory. A file's name without its extension is the contestant; `NAME.1.json` and `NAME.2.json` are rounds of one
 ///   contestant, in that order. Each rate of a curve is a run of that round.
 ///
-/// `reference` is the contestant that the others are divided by, if an experiment has it; else the experiment's own
+/// `reference` is the contestant that is the baseline of the ratios, if an experiment has it; else the experiment's own
 /// reference, else `mutex`, else its first contestant.
 ///
 /// # Errors
 /// [`Error::Unreadable`] for the first file that is none of these.
-pub fn gather(files: &[(&Path, &str)], reference: Option<&str>) -> Result<Vec<Experiment>, Error> {
+pub fn collect(files: &[(&Path, &str)], reference: Option<&str>) -> Result<Vec<Experiment>, Error> {
     let mut experiments = Vec::new();
     let mut runs: BTreeMap<String, Vec<(String, u64, Run)>> = BTreeMap::new();
     for (path, text) in files {

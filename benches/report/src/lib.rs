@@ -1,6 +1,6 @@
 //! The evaluation of results: verdicts with intervals, requirements, baselines, tables, an HTML page.
 //!
-//! [`gather`] is the entry point: it sorts result files into [`Experiment`]s. [`Results`] are read from the JSON of `corecast-bench
+//! [`collect`] is the entry point: it sorts result files into [`Experiment`]s. [`Results`] are read from the JSON of `corecast-bench
 //! compare`. A [`Verdict`] compares one metric of two contestants, a [`Requirement`] is a bound on a verdict, and a [`Baseline`] keeps the
 //! runs of one contestant for a later comparison. [`page`] draws everything, [`curve_chart`] only the latency over the rate.
 //!
@@ -50,7 +50,7 @@ pub use baseline::Baseline;
 pub use bootstrap::{Interval, MIN_PAIRS, RESAMPLES, interval_of_median, median};
 pub use contention::Timing;
 pub use error::{Error, RequirementError};
-pub use experiment::{Experiment, gather};
+pub use experiment::{Experiment, collect};
 pub use html::{contention_page, curve_chart, page};
 pub use load::Load;
 pub use markdown::escaped as markdown_escaped;

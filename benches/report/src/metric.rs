@@ -134,6 +134,6 @@ impl FromStr for Metric {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let known = || Self::ALL.map(Self::name).join(", ");
         let found = Self::ALL.into_iter().find(|metric| metric.name() == name);
-        found.ok_or_else(|| format!("'{name}' is none of {}", known()))
+        found.ok_or_else(|| format!("unknown metric '{name}'; expected one of {}", known()))
     }
 }

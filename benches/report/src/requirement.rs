@@ -76,7 +76,7 @@ impl FromStr for Requirement {
         let metric = metric.trim().parse().map_err(wrong)?;
         let limit = limit.trim();
         let number = limit.parse().ok().filter(|limit: &f64| limit.is_finite() && *limit > 0.0);
-        let limit = number.ok_or_else(|| wrong(format!("'{limit}' is no number above 0")))?;
+        let limit = number.ok_or_else(|| wrong(format!("invalid limit '{limit}'; write a number above 0")))?;
         Ok(Self { metric, at_most, limit })
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Connection {
     #[arg(long, env = "CORECAST_ADDRESS", value_name = "HOST:PORT", default_value = "127.0.0.1:7070")]
     address: String,
 
-    /// Time for which the server may make no progress when progress is expected.
+    /// Maximum time without progress from the server.
     ///
     /// This applies to connecting, to answers, and to taking or acknowledging published messages.
     #[arg(
@@ -66,7 +66,7 @@ impl Connection {
             .with_max_frame(u32::try_from(self.max_frame.0).expect("parsed as at most GREATEST_FRAME"))
     }
 
-    /// Returns the time for which the server may make no progress.
+    /// Returns the maximum time without progress from the server.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout.0
     }

@@ -77,7 +77,7 @@ fn below_the_resolution(config: &Config) -> Vec<String> {
     let all = flags.into_iter().map(|(flag, time)| (flag.to_owned(), time)).chain(listeners);
     all.filter(|(_, time)| !time.is_zero() && *time < resolution)
         .map(|(flag, time)| {
-            format!("{flag} {} may be late by {}, the resolution of deadlines", Period(time), Period(resolution))
+            format!("{flag} {} is shorter than the {} deadline resolution", Period(time), Period(resolution))
         })
         .collect()
 }

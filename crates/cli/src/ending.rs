@@ -52,7 +52,7 @@ pub(crate) struct EndingSettings {
 
     /// Maximum number of disconnects that a shard logs per second, one line each; 0 for none.
     ///
-    /// One more line has the number of disconnects left out. The journal records all of them.
+    /// A further line counts the disconnects that were not logged. The journal records all of them.
     #[arg(
         long,
         env = "CORECAST_DISCONNECT_LINES",

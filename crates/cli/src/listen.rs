@@ -24,7 +24,7 @@ impl FromStr for ListenAddress {
             .ok_or_else(|| format!("'{text}' names no protocol; write for example native://127.0.0.1:7070"))?;
         let protocol: Protocol = protocol.parse().map_err(|_| {
             let known = Protocol::ALL.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            format!("'{protocol}' is none of the protocols {known}")
+            format!("unknown protocol '{protocol}'; expected one of {known}")
         })?;
         // A channel's name may contain a question mark.
         let (rest, options) = match rest.rsplit_once('?').filter(|(_, options)| options.contains('=')) {
@@ -36,7 +36,9 @@ impl FromStr for ListenAddress {
             None => (rest, None),
         };
         let address: SocketAddr = address.parse().map_err(|_| {
-            format!("'{address}' is no IP address with a port; write for example 127.0.0.1:7070 or [::1]:7070")
+            format!(
+                "invalid address '{address}'; write an IP address with a port, such as 127.0.0.1:7070 or [::1]:7070"
+            )
         })?;
         let channel = channel.map(|channel| channel_of(protocol, channel)).transpose()?;
         let Options { lag, idle } = options;

@@ -142,7 +142,7 @@ Examples:
     corecast sub --lag disconnect lobby";
 
 const ADMIN_HELP: &str = "\
-The server must have been started with --admin-socket. A script may speak to the socket by itself: a line of \
+The server must have been started with --admin-socket. Scripts can use the socket directly: a line of \
 JSON each way, such as \"status\" or {\"close\":{\"connection\":\"0/12.3\",\"reason\":\"text\",\"reset\":false}}; \
 one request per connection, of at most 4096 bytes, within 5 s. A refused request is answered with \
 {\"error\":\"reason\"}. The request \"log\" returns the number of dropped log lines. Control characters in the output are \

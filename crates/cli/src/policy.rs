@@ -18,8 +18,8 @@ pub(crate) struct PolicySettings {
         doc = "The others are baselines to compare with: mutex, one registry behind a lock that is held for the whole \
                fan-out; snapshot, one copy-on-write registry, copied by a join or leave while a fan-out uses it; \
                subjector-…, one registry that is called through a spin lock, an asynchronous lock, a thread of its own \
-               (portal), whoever is in (alone), or an actor's mailbox (channel). portal and channel have one thread \
-               more, which is not pinned."
+               (portal), the current caller (alone), or an actor's mailbox (channel). portal and channel use an \
+               additional, unpinned thread."
     )]
     #[cfg_attr(not(feature = "baselines"), doc = "This build has no other policy.")]
     #[arg(

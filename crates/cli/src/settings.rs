@@ -108,8 +108,8 @@ pub(crate) struct Settings {
     /// Maximum number of bytes a second from one connection; 0B for no limit.
     ///
     /// The bytes of one second may arrive at once. After that, each frame waits until the rate allows all of it. A
-    /// frame larger than one second's bytes waits for a second in which nothing is sent; the frames after it then
-    /// wait for the time that it takes at the rate.
+    /// frame larger than one second's bytes is admitted after one idle second; later frames wait until its excess is
+    /// paid off.
     #[arg(
         long,
         env = "CORECAST_MAX_BYTE_RATE",
@@ -287,8 +287,7 @@ pub(crate) struct Settings {
     /// Time that a connection with a full socket may accept no data; 0s for no limit.
     ///
     /// After that, the server resets the connection and counts it under code 208 (write timeout). A client that reads
-    /// some of the data held by the kernel gets the time again, at most 16 times in a row before the kernel has room
-    /// for more.
+    /// some of the data held by the kernel restarts the timeout, at most 16 times until the socket has room.
     #[arg(
         long,
         env = "CORECAST_WRITE_TIMEOUT",

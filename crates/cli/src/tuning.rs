@@ -76,14 +76,14 @@ pub(crate) struct TuningSettings {
     )]
     affinity: Affinity,
 
-    /// Kernel scheduling of a shard beside other threads on its CPU.
+    /// Scheduling class of a shard's thread.
     ///
     /// batch: a shard that wakes up does not preempt the running thread, such as a program that receives its
-    /// messages. other: the shard keeps the policy with which the process was started.
+    /// messages. other: the shard keeps the class with which the process was started.
     #[arg(
         long,
         env = "CORECAST_SCHEDULING",
-        value_name = "POLICY",
+        value_name = "CLASS",
         value_parser = one_of(Scheduling::ALL),
         default_value_t = Tuning::default().scheduling
     )]

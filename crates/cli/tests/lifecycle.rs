@@ -73,7 +73,7 @@ fn a_client_is_told_that_the_server_goes() {
 /// server then finds them together with the signal, and handles the signal before it has accepted more than a few
 /// batches.
 #[test]
-fn who_was_in_the_kernels_queue_when_the_server_was_told_to_end_is_told_why() {
+fn queued_connections_are_told_why_at_shutdown() {
     let longest = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("procfs");
     let queued = longest.trim().parse().map_or(600, |longest: usize| longest.min(600));
     let server = ServerProcess::start(BINARY, &["--listen", "native://127.0.0.1:0", "--shards", "1"]);
@@ -118,7 +118,7 @@ fn a_second_signal_ends_it_at_once() {
         publisher.expect_native(&Frame::Published { token });
     }
     server.process.signal(Signal::TERM);
-    server.process.error_line_with("stopping on a signal", Deadline::start());
+    server.process.error_line_with("stopping: received SIG", Deadline::start());
     wait_until(Deadline::start(), "all shards but that of the stalled one to end", || shards_of(&server.process) == 1);
     server.process.signal(Signal::TERM);
     let status = server.process.wait(Deadline::start());

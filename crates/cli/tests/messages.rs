@@ -207,7 +207,7 @@ fn a_server_that_is_not_there_is_one_line_and_exit_code_2() {
     }
 }
 
-/// Reading takes the server longer than the time for which it may make no progress.
+/// Reading takes the server longer than the maximum time without progress.
 #[test]
 fn a_publisher_goes_on_waiting_while_the_server_reads_at_its_rate() {
     let flags = ["--listen", "native://127.0.0.1:0", "--max-frame-rate", "100"];
@@ -238,7 +238,7 @@ fn a_publisher_that_gives_up_says_what_was_accepted() {
         assert_eq!(
             finished.complaint(1),
             format!(
-                "the server has taken and acknowledged nothing for 300ms; it accepted 3 of {sent} messages, and perhaps more"
+                "the server has taken and acknowledged nothing for 300ms; at least 3 of {sent} messages were accepted"
             )
         );
     }

@@ -27,7 +27,7 @@ fn stand_still(server: &mut ServerProcess, bystander: &mut Peer, meanwhile: impl
 }
 
 #[test]
-fn who_answers_every_ping_is_not_closed_behind_a_standstill() {
+fn a_client_that_answers_every_ping_is_not_closed_after_a_standstill() {
     let mut server = start(&["--idle-timeout", "2s"]);
     let mut peer = Peer::connect_native(server.address(Protocol::Native));
     let mut bystander = Peer::connect(server.address(Protocol::Plain));
@@ -116,7 +116,7 @@ fn a_drain_has_its_time_behind_a_standstill() {
     let mut bystander = Peer::connect(server.address(Protocol::Plain));
     let (mut subscriber, _publisher, messages) = behind(&server);
     server.process.signal(Signal::TERM);
-    server.process.error_line_with("stopping on a signal", Deadline::start());
+    server.process.error_line_with("stopping: received SIG", Deadline::start());
     stand_still(&mut server, &mut bystander, || {});
     expect_all(&mut subscriber, messages);
     subscriber.read_native(|frame| {

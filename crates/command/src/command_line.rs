@@ -98,7 +98,7 @@ fn explain(error: &clap::Error, command: &Command, arguments: &[OsString]) -> No
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             NotParsed::Wrong(SetupError(format!("{}: {}", origin(error, command, arguments), reason(error))))
         }
-        _ => NotParsed::Wrong(SetupError(format!("{}; --help lists what there is", in_short(error)))),
+        _ => NotParsed::Wrong(SetupError(format!("{}; see --help", in_short(error)))),
     }
 }
 
@@ -129,7 +129,7 @@ pub fn reason(error: &clap::Error) -> String {
     if let Some(ContextValue::Strings(known)) = error.get(ContextKind::ValidValue)
         && !known.is_empty()
     {
-        return format!("'{value}' is none of {}", known.join(", "));
+        return format!("unknown value '{value}'; expected one of {}", known.join(", "));
     }
     match error.source() {
         Some(source) => {

@@ -20,7 +20,7 @@ impl FromStr for CpuRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || format!("'{text}' is no CPU list; write CPUs and ranges such as 0,2-3");
+        let bad = || format!("invalid CPU list '{text}'; write CPUs and ranges such as 0,2-3");
         let number =
             |text: &str| text.trim().parse::<usize>().ok().filter(|cpu| *cpu < CpuSet::MAX_CPU).ok_or_else(bad);
         let (first, last) = text.split_once('-').unwrap_or((text, text));
@@ -64,10 +64,7 @@ pub fn allowed() -> io::Result<Vec<usize>> {
 pub fn place(requested: &[CpuRange], shards: Option<usize>, allowed: &[usize]) -> Result<Vec<usize>, String> {
     let requested = flatten(requested);
     if let Some(cpu) = requested.iter().find(|cpu| !allowed.contains(cpu)) {
-        return Err(format!(
-            "CPU {cpu} of --cpus is none that this process may run on ({}); choose among those, or widen its affinity",
-            compact(allowed)
-        ));
+        return Err(format!("--cpus: CPU {cpu} is not allowed for this process; allowed: {}", compact(allowed)));
     }
     let cpus = if requested.is_empty() { allowed } else { &requested };
     let shards = shards.unwrap_or(cpus.len());
@@ -122,7 +119,7 @@ mod tests {
     #[test]
     fn a_cpu_out_of_reach_is_named() {
         let error = place(&ranges("0,5-6"), None, &[0, 1, 2, 6]).unwrap_err();
-        assert!(error.contains("CPU 5 ") && error.contains("(0-2,6)"), "{error}");
+        assert!(error.contains("CPU 5 ") && error.ends_with("allowed: 0-2,6"), "{error}");
     }
 
     #[test]

@@ -21,7 +21,7 @@
 //! let Ok(line) = parse::<CommandLine>(&arguments("wait --timeout 5s")) else { unreachable!() };
 //! assert_eq!(line.timeout.to_string(), "5s");
 //! let Err(NotParsed::Wrong(error)) = parse::<CommandLine>(&arguments("wait --timeout 5")) else { unreachable!() };
-//! assert_eq!(error.to_string(), "--timeout: '5' is no time; write a whole number with us, ms or s");
+//! assert_eq!(error.to_string(), "--timeout: invalid time '5'; write a whole number with us, ms or s");
 //! ```
 //!
 //! Invariants: an error is one line. Untrusted text cannot move a terminal's cursor or forge a line. A reader that closes standard

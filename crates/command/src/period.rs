@@ -19,7 +19,7 @@ impl FromStr for Period {
             (Ok(number), "us") => Ok(Self(Duration::from_micros(number))),
             (Ok(number), "ms") => Ok(Self(Duration::from_millis(number))),
             (Ok(number), "s") => Ok(Self(Duration::from_secs(number))),
-            _ => Err(format!("'{text}' is no time; write a whole number with us, ms or s")),
+            _ => Err(format!("invalid time '{text}'; write a whole number with us, ms or s")),
         }
     }
 }

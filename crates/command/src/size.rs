@@ -17,7 +17,7 @@ impl FromStr for Size {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
-        let bad = || format!("'{text}' is no size; write a whole number of bytes, or one with B, KiB, MiB or GiB");
+        let bad = || format!("invalid size '{text}'; write a whole number of bytes, or one with B, KiB, MiB or GiB");
         let factor = match unit.trim_start() {
             "" => 1,
             unit => UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(bad)?.1,

@@ -163,10 +163,10 @@ named! {
 
 named! {
     /// The kernel's scheduling of a shard's thread next to other threads on its CPU.
-    Scheduling, "scheduling policy" {
+    Scheduling, "scheduling class" {
         /// `SCHED_BATCH`: the thread does not preempt the running thread when it wakes.
         Batch = "batch",
-        /// The policy of the thread that started the server, commonly `SCHED_OTHER`.
+        /// The class of the thread that started the server, commonly `SCHED_OTHER`.
         Other = "other",
     }
 }

@@ -125,7 +125,7 @@ impl Control {
     /// # Errors
     /// If a shard did not answer.
     pub fn shards(&self) -> Result<Vec<ShardInfo>, NoAnswer> {
-        self.gather(Request::Shards)
+        self.ask_all(Request::Shards)
     }
 
     /// Returns all connections, shard by shard.
@@ -133,7 +133,7 @@ impl Control {
     /// # Errors
     /// If a shard did not answer.
     pub fn connections(&self) -> Result<Vec<ConnectionInfo>, NoAnswer> {
-        self.gather(Request::Connections)
+        self.ask_all(Request::Connections)
     }
 
     /// Returns the last disconnects, at most [`JOURNAL_LENGTH`](crate::JOURNAL_LENGTH) of each shard, from the oldest to
@@ -142,13 +142,13 @@ impl Control {
     /// # Errors
     /// If a shard did not answer.
     pub fn journal(&self) -> Result<Vec<DisconnectRecord>, NoAnswer> {
-        let mut journal = self.gather(Request::Journal)?;
+        let mut journal = self.ask_all(Request::Journal)?;
         journal.sort_by_key(|record| record.at);
         Ok(journal)
     }
 
     /// Sends a request to every shard, and returns all answers together.
-    fn gather<T>(&self, request: impl Fn(Sender<Vec<T>>) -> Request) -> Result<Vec<T>, NoAnswer> {
+    fn ask_all<T>(&self, request: impl Fn(Sender<Vec<T>>) -> Request) -> Result<Vec<T>, NoAnswer> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         let ask = |mailbox: &Arc<dyn ControlMailbox>| -> Result<Receiver<Vec<T>>, NoAnswer> {
             let (reply, answer) = flume::bounded(1);

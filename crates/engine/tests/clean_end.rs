@@ -12,7 +12,7 @@ fn news() -> ChannelName<'static> {
 }
 
 #[test]
-fn what_was_acknowledged_is_delivered_before_the_reason_is_told() {
+fn acknowledged_messages_are_delivered_before_the_close_reason() {
     everywhere(|policy, shards| {
         let server = LocalServer::start(LocalServer::config(policy, shards));
         let mut subscribers: Vec<_> = (0..16)

@@ -58,7 +58,7 @@ fn each_publishers_messages_arrive_in_order_behind_the_answer() {
 }
 
 #[test]
-fn what_was_acknowledged_is_delivered_before_the_reason_is_told() {
+fn acknowledged_messages_are_delivered_before_the_close_reason() {
     for policy in PolicyKind::ALL.iter().filter(|policy| **policy != PolicyKind::Sharded) {
         println!("policy {policy}");
         let mut config = LocalServer::config(*policy, 2);

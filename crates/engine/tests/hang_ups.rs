@@ -8,12 +8,12 @@ use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-const PLACES: usize = 4;
+const SLOTS: usize = 4;
 
 /// Starts a server with few slots, on one shard, that reads this many frames per second from each connection.
 fn server(frames: u64) -> LocalServer {
     let mut config = LocalServer::config(PolicyKind::Sharded, 1);
-    config.limits.max_connections = PLACES;
+    config.limits.max_connections = SLOTS;
     config.limits.rate = RateLimit::default().with_frames(frames);
     LocalServer::start(config)
 }
@@ -35,20 +35,20 @@ fn messages(count: usize) -> Vec<u8> {
 }
 
 /// Waits until new connections have all the slots.
-fn wait_for_places(address: SocketAddr) {
+fn wait_for_slots(address: SocketAddr) {
     let mut inside = Vec::new();
-    wait_until(Deadline::start(), "all places to be free again", || {
+    wait_until(Deadline::start(), "all slots to be free again", || {
         let mut peer = Peer::connect(address);
         peer.send_native(&Frame::Hello { version: 1 });
         if peer.read_native(|frame| matches!(frame, Frame::Welcome { .. })) {
             inside.push(peer);
         }
-        inside.len() == PLACES
+        inside.len() == SLOTS
     });
 }
 
 #[test]
-fn who_goes_while_its_rate_keeps_it_from_being_read_gives_its_place_back() {
+fn a_connection_lost_while_its_rate_pauses_it_frees_its_slot() {
     type Way = (&'static str, fn(Peer));
     let ways: [Way; 3] = [
         ("a reset", |mut peer| {
@@ -67,16 +67,16 @@ fn who_goes_while_its_rate_keeps_it_from_being_read_gives_its_place_back() {
         println!("{name}");
         let server = server(1);
         let address = server.address(Protocol::Native);
-        let peers: Vec<_> = (0..PLACES).map(|_| Peer::connect_native(address)).collect();
+        let peers: Vec<_> = (0..SLOTS).map(|_| Peer::connect_native(address)).collect();
         Peer::connect(address).expect_refusal(Code::Full);
         peers.into_iter().for_each(go);
-        wait_for_places(address);
+        wait_for_slots(address);
         assert_eq!(server.stop().closed.get(&Code::Reset), Some(&4));
     }
 }
 
 #[test]
-fn who_ends_its_half_and_waits_is_asked_and_stays_until_all_it_sent_has_passed() {
+fn a_half_closed_connection_is_pinged_and_stays_until_its_messages_have_passed() {
     let server = server(10);
     let mut listener = Peer::connect_native(server.address(Protocol::Native));
     listener.subscribe("news");
@@ -91,10 +91,10 @@ fn who_ends_its_half_and_waits_is_asked_and_stays_until_all_it_sent_has_passed()
 }
 
 #[test]
-fn who_goes_while_its_answers_are_unread_and_its_socket_is_full_gives_its_place_back() {
+fn a_connection_lost_with_unread_answers_and_a_full_socket_frees_its_slot() {
     let server = server(0);
     let address = server.address(Protocol::Native);
-    let peers: Vec<_> = (0..PLACES).map(|_| Peer::connect_native(address)).collect();
+    let peers: Vec<_> = (0..SLOTS).map(|_| Peer::connect_native(address)).collect();
     let pings = frames(&Frame::Ping(&[7; 125]), 200_000);
     std::thread::scope(|scope| {
         for peer in peers {
@@ -108,7 +108,7 @@ fn who_goes_while_its_answers_are_unread_and_its_socket_is_full_gives_its_place_
             });
         }
     });
-    wait_for_places(address);
+    wait_for_slots(address);
 }
 
 /// Nothing else shows that a host has vanished, and a test cannot make one vanish.

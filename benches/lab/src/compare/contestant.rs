@@ -65,8 +65,7 @@ impl FromStr for Started {
         for part in parts {
             match part.split_once('=') {
                 Some(("protocol", value)) => {
-                    let protocol =
-                        value.parse().map_err(|_| format!("'{text}': protocol={value} is not spoken here"))?;
+                    let protocol = value.parse().map_err(|_| format!("'{text}': unsupported protocol '{value}'"))?;
                     started.protocol = Some(protocol);
                 }
                 Some(("listen", _)) => return Err(format!("'{text}': the listener is chosen here; give protocol")),
@@ -128,7 +127,7 @@ impl FromStr for Running {
                 _ => return Err(bad()),
             }
         }
-        let protocol = protocol.parse().map_err(|_| format!("'{text}': protocol={protocol} is not spoken here"))?;
+        let protocol = protocol.parse().map_err(|_| format!("'{text}': unsupported protocol '{protocol}'"))?;
         Ok(Self { name: name.to_owned(), protocol, address, pid, admin_socket })
     }
 }

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use clap::{ArgGroup, Args};
 use corecast_loadgen::{Contestant, Host, Plan};
-use corecast_report::{Baseline, Entry, Load, MIN_PAIRS, Requirement, Results, Verdict, shown};
+use corecast_report::{Baseline, Entry, Load, MIN_PAIRS, Metric, Requirement, Results, Verdict, shown};
 use serde_json::{Map, Value};
 
 use super::contestant::Spec;
@@ -28,7 +28,7 @@ pub(crate) struct PairArguments {
     #[arg(conflicts_with_all = ["policies", "peers", "reference"])]
     a: Option<Spec>,
 
-    /// The contestant B, by which A is divided.
+    /// The contestant B, the baseline of the ratios.
     #[arg(long, value_name = "SPEC", requires = "a", conflicts_with = "baseline")]
     b: Option<Spec>,
 
@@ -44,7 +44,7 @@ pub(crate) struct PairArguments {
     #[arg(long = "require", value_name = "METRIC<=NUMBER", requires = "a")]
     requirements: Vec<Requirement>,
 
-    /// Divide A by the runs in this file instead of by B: runs of --save-baseline under the same load.
+    /// Use the runs in this file as the baseline instead of B: runs of --save-baseline under the same load.
     #[arg(long, value_name = "FILE", requires = "a")]
     baseline: Option<PathBuf>,
 
@@ -157,10 +157,14 @@ impl PairArguments {
         let answered = |requirement: &Requirement| loads.iter().any(|load| requirement.metric.applies(load));
         match self.requirements.iter().find(|requirement| !answered(requirement)) {
             None => Ok(()),
-            Some(requirement) => Err(SetupError(format!(
-                "--require: '{requirement}' is compared under no load that is measured: \
-                 deliveries need --closed-loop, latencies and fairness --rate"
-            ))),
+            Some(requirement) => {
+                let needed = match requirement.metric {
+                    Metric::Deliveries => "--closed-loop",
+                    Metric::Knee => "a ramp, which is compared in a table",
+                    _ => "a --rate above 0",
+                };
+                Err(SetupError(format!("--require: '{requirement}' needs {needed}")))
+            }
         }
     }
 

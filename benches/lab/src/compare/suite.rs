@@ -175,7 +175,10 @@ fn arguments(
 fn select(path: &str, comparisons: Vec<Comparison>, only: &[String]) -> Result<Vec<Comparison>, SetupError> {
     if let Some(unknown) = only.iter().find(|name| comparisons.iter().all(|other| other.name != **name)) {
         let names: Vec<&str> = comparisons.iter().map(|comparison| comparison.name.as_str()).collect();
-        return Err(SetupError(format!("--only: '{unknown}' is none of {path}: {}", names.join(", "))));
+        return Err(SetupError(format!(
+            "--only: {path} has no comparison '{unknown}'; expected one of {}",
+            names.join(", ")
+        )));
     }
     let is_selected = |comparison: &Comparison| only.is_empty() || only.contains(&comparison.name);
     Ok(comparisons.into_iter().filter(is_selected).collect())

@@ -27,7 +27,7 @@ pub(crate) struct TableArguments {
     #[arg(long = "peer", value_name = "PEER")]
     peers: Vec<Running>,
 
-    /// The contestant that the others are divided by.
+    /// The contestant that is the baseline of the ratios.
     #[arg(long, value_name = "NAME", default_value = "mutex")]
     reference: String,
 }

@@ -186,7 +186,7 @@ impl DeliveryTracker {
 mod tests {
     use super::*;
 
-    fn feed(tracker: &mut DeliveryTracker, sequences: &[u64]) -> Vec<Arrival> {
+    fn receive_all(tracker: &mut DeliveryTracker, sequences: &[u64]) -> Vec<Arrival> {
         sequences.iter().map(|&sequence| tracker.arrive(1, sequence)).collect()
     }
 
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_swap_is_one_late_message_and_no_loss() {
         let mut tracker = DeliveryTracker::new(2, &(0..2));
-        let arrivals = feed(&mut tracker, &[0, 2, 1, 3]);
+        let arrivals = receive_all(&mut tracker, &[0, 2, 1, 3]);
         assert_eq!(arrivals, [Arrival::InOrder, Arrival::Ahead(1), Arrival::Late, Arrival::InOrder]);
         assert_eq!(tracker.missing_in(1, 4), 0);
     }
@@ -207,14 +207,14 @@ mod tests {
     #[test]
     fn a_hole_and_a_tail_are_missing() {
         let mut tracker = DeliveryTracker::new(2, &(0..2));
-        feed(&mut tracker, &[0, 5]);
+        receive_all(&mut tracker, &[0, 5]);
         assert_eq!([tracker.missing_in(0, 8), tracker.missing_in(1, 8)], [8, 4 + 2]);
     }
 
     #[test]
     fn a_repeat_is_a_duplicate_even_of_a_late_one() {
         let mut tracker = DeliveryTracker::new(2, &(0..2));
-        let arrivals = feed(&mut tracker, &[3, 1, 1, 3, 0, 2, 2]);
+        let arrivals = receive_all(&mut tracker, &[3, 1, 1, 3, 0, 2, 2]);
         let expected = [
             Arrival::Ahead(3),
             Arrival::Late,
@@ -231,11 +231,11 @@ mod tests {
     #[test]
     fn arrivals_are_told_on_once_for_all() {
         let mut tracker = DeliveryTracker::new(3, &(0..2));
-        feed(&mut tracker, &[0, 1, 2, 5]);
+        receive_all(&mut tracker, &[0, 1, 2, 5]);
         tracker.arrive(2, 0);
         assert_eq!(told(&mut tracker), [(1, 0..6)], "the third row tells nothing");
         assert_eq!(told(&mut tracker), []);
-        feed(&mut tracker, &[8, 3]);
+        receive_all(&mut tracker, &[8, 3]);
         assert_eq!(told(&mut tracker), [(1, 6..9)]);
     }
 
@@ -243,17 +243,17 @@ mod tests {
     fn a_joiner_may_begin_earlier_and_must_not_begin_later() {
         let mut tracker = DeliveryTracker::new(2, &(0..2));
         tracker.join(1, 10);
-        assert_eq!(feed(&mut tracker, &[8, 9, 10]), [Arrival::InOrder; 3]);
+        assert_eq!(receive_all(&mut tracker, &[8, 9, 10]), [Arrival::InOrder; 3]);
         assert_eq!(told(&mut tracker), [(1, 10..11)], "what came before was not to come");
         assert_eq!(tracker.missing_in(1, 12), 1);
 
         tracker.join(1, 10);
-        assert_eq!(feed(&mut tracker, &[12]), [Arrival::Ahead(2)]);
+        assert_eq!(receive_all(&mut tracker, &[12]), [Arrival::Ahead(2)]);
         assert_eq!(told(&mut tracker), [(1, 10..13)]);
         assert_eq!(tracker.missing_in(1, 13), 2);
 
         tracker.join(1, 10);
-        assert_eq!(feed(&mut tracker, &[8, 8, 10]), [Arrival::InOrder, Arrival::Duplicate, Arrival::Ahead(1)]);
+        assert_eq!(receive_all(&mut tracker, &[8, 8, 10]), [Arrival::InOrder, Arrival::Duplicate, Arrival::Ahead(1)]);
         assert_eq!(told(&mut tracker), [(1, 10..11)]);
     }
 
@@ -264,7 +264,7 @@ mod tests {
         assert!(tracker.has_reached(1, 10) && !tracker.has_reached(1, 11));
         assert_eq!(tracker.leave(1, Some(12)), (10, 2), "nothing came");
         tracker.join(1, 20);
-        feed(&mut tracker, &[20, 23]);
+        receive_all(&mut tracker, &[20, 23]);
         told(&mut tracker);
         assert!(tracker.has_reached(1, 24));
         assert_eq!(tracker.leave(1, None), (24, 2), "a hole is a loss even of who is cut off");

@@ -1,6 +1,6 @@
 //! Latency over the rate: one table, one chart on the page, one chart alone.
 
-use crate::files::gathered;
+use crate::files::collected;
 use crate::support::{report, results, with};
 use corecast_report::{Entry, Experiment, Load, Results, Run, TABLE_WIDTH, curve_chart, page};
 use serde_json::{Value, json};
@@ -133,7 +133,7 @@ fn what_bench_writes_of_a_curve_is_a_round_at_every_rate() {
         ("results/curve/sharded.2.json", curve(30.0)),
         ("results/curve/mutex.2.json", curve(60.0)),
     ];
-    let experiments = gathered(&files, None);
+    let experiments = collected(&files, None);
     assert_eq!((experiments.len(), experiments[0].title.as_str()), (1, "curve"));
     let results = &experiments[0].results;
     assert_eq!(results.by_load().len(), 3);

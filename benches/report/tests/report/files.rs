@@ -3,22 +3,22 @@
 use std::path::Path;
 
 use crate::support::{paced, report, results, rounds, with};
-use corecast_report::{Baseline, Experiment, Load, gather};
+use corecast_report::{Baseline, Experiment, Load, collect};
 use serde_json::{Map, Value, json};
 
-pub(crate) fn gathered(files: &[(&str, String)], reference: Option<&str>) -> Vec<Experiment> {
+pub(crate) fn collected(files: &[(&str, String)], reference: Option<&str>) -> Vec<Experiment> {
     let files: Vec<(&Path, &str)> = files.iter().map(|(path, text)| (Path::new(*path), text.as_str())).collect();
-    gather(&files, reference).expect("result files")
+    collect(&files, reference).expect("result files")
 }
 
 #[test]
 fn a_comparison_is_an_experiment_with_its_own_reference() {
     let text = serde_json::to_string(&results(vec![rounds("a", &[1.0]), rounds("b", &[2.0])])).unwrap();
     let files = [("results/paced.json", text)];
-    let experiments = gathered(&files, None);
+    let experiments = collected(&files, None);
     assert_eq!((experiments[0].title.as_str(), experiments[0].results.reference.as_str()), ("paced", "b"));
-    assert_eq!(gathered(&files, Some("a"))[0].results.reference, "a");
-    assert_eq!(gathered(&files, Some("absent"))[0].results.reference, "b");
+    assert_eq!(collected(&files, Some("a"))[0].results.reference, "a");
+    assert_eq!(collected(&files, Some("absent"))[0].results.reference, "b");
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn the_runs_of_a_directory_are_rounds_of_its_contestants() {
         file("results/stall/mutex.1.json", 4.0),
         file("results/idle/sharded.json", 5.0),
     ];
-    let experiments = gathered(&files, None);
+    let experiments = collected(&files, None);
     assert_eq!(experiments.iter().map(|it| it.title.as_str()).collect::<Vec<_>>(), ["idle", "stall"]);
     let stall = &experiments[1].results;
     assert_eq!(stall.reference, "mutex");
@@ -48,10 +48,10 @@ fn what_holds_no_results_is_refused_by_name() {
         (r#"{"reference": "a", "entries": [{"name": "a"}]}"#, "missing field"),
         (r#"{"format": "corecast-baseline", "format_version": 2}"#, "version 2; only 1 is read here"),
     ] {
-        let error = gather(&[(Path::new("bad.json"), text)], None).unwrap_err().to_string();
+        let error = collect(&[(Path::new("bad.json"), text)], None).unwrap_err().to_string();
         assert!(error.starts_with("bad.json: ") && error.contains(reason), "{error}");
     }
-    let error = gather(&[(Path::new("bad.json"), &with(report(1.0), "/checks", json!(0)).to_string())], None);
+    let error = collect(&[(Path::new("bad.json"), &with(report(1.0), "/checks", json!(0)).to_string())], None);
     assert!(error.unwrap_err().to_string().contains("it has no checks"));
 }
 

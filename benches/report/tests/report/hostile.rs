@@ -1,7 +1,7 @@
 //! Result files from an untrusted source: texts that a terminal, a table or a page would obey, and numbers that are not
 //! figures.
 
-use crate::files::gathered;
+use crate::files::collected;
 use crate::support::{report, with};
 use corecast_report::{Experiment, curve_chart, page};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ fn comparison() -> Vec<Experiment> {
     let other = format!("{TEXT} other");
     let entries = json!([entry(TEXT, json!(TEXT)), entry(&other, json!(TEXT)), entry("c", json!({ TEXT: [TEXT] }))]);
     let text = json!({ "reference": TEXT, "entries": entries }).to_string();
-    gathered(&[(&format!("results/{TEXT}.json"), text)], Some(TEXT))
+    collected(&[(&format!("results/{TEXT}.json"), text)], Some(TEXT))
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn texts_of_others_do_not_break_a_curve() {
     let run = with(report(100.0), "/host/cpu", json!(TEXT));
     let entry = |rate: u64| json!({ "name": TEXT, "load": { "paced": { "rate": rate } }, "unclean_ends": [], "reports": [run] });
     let text = json!({ "reference": TEXT, "entries": [entry(100), entry(200)] }).to_string();
-    let experiments = gathered(&[("curve.json", text)], None);
+    let experiments = collected(&[("curve.json", text)], None);
     let results = &experiments[0].results;
     let table = results.curve_table().expect("two rates");
     let cells = |line: &str| line.replace("\\|", "").matches('|').count();
@@ -112,7 +112,7 @@ fn numbers_that_are_no_figures_are_absent() {
             })
             .collect();
         let files: Vec<(&str, String)> = files.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
-        let experiments = gathered(&files, None);
+        let experiments = collected(&files, None);
         let results = &experiments[0].results;
         let text = format!("{results}{}{}", results.verdicts_text(), results.ladder_table());
         assert!(!text.contains("NaN") && !text.contains("inf "), "{number}: {text}");

@@ -1,6 +1,6 @@
 //! Ramps: contestants are compared although each contestant and round has its own knee.
 
-use crate::files::gathered;
+use crate::files::collected;
 use crate::support::{report, with};
 use corecast_report::{Experiment, Metric, page};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ fn to_knee(knee: u32) -> String {
 
 fn two_contestants() -> Vec<Experiment> {
     let file = |name: &'static str, knee| (name, to_knee(knee));
-    gathered(
+    collected(
         &[
             file("results/ramp/mutex.1.json", 1000),
             file("results/ramp/mutex.2.json", 2000),
@@ -44,7 +44,7 @@ fn a_ramp_is_shown_as_the_run_at_its_knee() {
     let late = with(step(4000, 35.0), "/validity/valid", json!(false));
     let behind = with(step(8000, 40.0), "/messages/achieved", json!(7000));
     let steps = [step(500, 20.0), lossy, step(2000, 30.0), late, behind, step(16_000, 9000.0)];
-    let experiments = gathered(&[("results/ramp/sharded.json", ramp(&steps, Some(2000)))], None);
+    let experiments = collected(&[("results/ramp/sharded.json", ramp(&steps, Some(2000)))], None);
     let run = &experiments[0].results.entries[0].runs[0];
     let ramp = run.ramp().expect("of the form that is read").expect("a ramp");
     assert_eq!(ramp.knee, Some(2000.0));
@@ -93,7 +93,7 @@ fn all_ramps_are_on_one_chart_with_a_ring_each() {
 fn a_ramp_that_kept_nothing_up_has_no_knee_and_says_so() {
     let nothing = ramp(&[step(500, 90_000.0), step(1000, 95_000.0)], None);
     let files = [("results/ramp/mutex.1.json", nothing), ("results/ramp/mutex.2.json", to_knee(1000))];
-    let results = &gathered(&files, None)[0].results;
+    let results = &collected(&files, None)[0].results;
     assert_eq!(results.by_load().len(), 1);
     assert_eq!(results.entries[0].spread(Metric::Knee).map(|knee| knee.median), Some(1000.0));
     let text = results.to_string();

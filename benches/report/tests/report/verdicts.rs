@@ -133,17 +133,20 @@ fn a_bound_of_fairness_is_for_the_contestants_own() {
 }
 
 #[test]
-fn what_is_no_requirement_is_named_with_the_reason() {
+fn an_invalid_requirement_is_named_with_the_reason() {
     for (text, reason) in [
         ("p99<0.8", "neither <= nor >="),
-        ("p98<=0.8", "'p98' is none of knee, deliveries, p50, p99, p99.9, max, completion-p99, fairness, cpu"),
-        ("p99<=fast", "'fast' is no number above 0"),
-        ("p99<=", "'' is no number above 0"),
-        ("p99<=0", "'0' is no number above 0"),
-        ("p99<=NaN", "'NaN' is no number above 0"),
+        (
+            "p98<=0.8",
+            "unknown metric 'p98'; expected one of knee, deliveries, p50, p99, p99.9, max, completion-p99, fairness, cpu",
+        ),
+        ("p99<=fast", "invalid limit 'fast'; write a number above 0"),
+        ("p99<=", "invalid limit ''; write a number above 0"),
+        ("p99<=0", "invalid limit '0'; write a number above 0"),
+        ("p99<=NaN", "invalid limit 'NaN'; write a number above 0"),
         ("", "neither <= nor >="),
     ] {
         let error = text.parse::<Requirement>().unwrap_err().to_string();
-        assert!(error.starts_with(&format!("'{text}' is no requirement: ")) && error.contains(reason), "{error}");
+        assert!(error.starts_with(&format!("invalid requirement '{text}': ")) && error.contains(reason), "{error}");
     }
 }

@@ -17,7 +17,7 @@ struct Channel {
     /// The payloads, one after the other, for encodings that only turn out to be needed later.
     payloads: Vec<u8>,
     messages: Vec<Message>,
-    runs: [Option<EncodedMessages>; MAX_ENCODINGS],
+    by_encoding: [Option<EncodedMessages>; MAX_ENCODINGS],
     /// The messages that the publisher itself gets, if it gets fewer.
     echo: Option<EncodedMessages>,
 }
@@ -51,7 +51,7 @@ impl Batch {
         let channel = &mut self.channels[index];
         channel.payloads.extend_from_slice(publication.payload);
         channel.messages.push(Message { end: channel.payloads.len(), no_echo: publication.no_echo });
-        let encoded = channel.runs[encoding.index()].get_or_insert_default();
+        let encoded = channel.by_encoding[encoding.index()].get_or_insert_default();
         encoded.messages += 1;
         encode.message(encoding, publication.channel, publication.payload, &mut encoded.bytes);
     }
@@ -64,7 +64,7 @@ impl Batch {
             name,
             payloads: Vec::new(),
             messages: Vec::new(),
-            runs: [const { None }; MAX_ENCODINGS],
+            by_encoding: [const { None }; MAX_ENCODINGS],
             echo: None,
         });
         index
@@ -94,12 +94,13 @@ impl Batch {
         own: bool,
         encode: &impl Encode,
     ) -> &mut EncodedMessages {
-        let Channel { name, payloads, messages, runs, echo } = &mut self.channels[index];
+        let Channel { name, payloads, messages, by_encoding, echo } = &mut self.channels[index];
         if own && messages.iter().any(|message| message.no_echo) {
             let encoded = || encode_all(name, payloads, messages, false, encoding, encode);
             return echo.get_or_insert_with(encoded);
         }
-        runs[encoding.index()].get_or_insert_with(|| encode_all(name, payloads, messages, true, encoding, encode))
+        by_encoding[encoding.index()]
+            .get_or_insert_with(|| encode_all(name, payloads, messages, true, encoding, encode))
     }
 
     pub(crate) fn clear(&mut self) {

@@ -136,11 +136,11 @@ impl<E: Encode> FanOut<E> {
             }
             named[place].push(recipient);
         }
-        let mut runs: [Option<Arc<EncodedMessages>>; MAX_ENCODINGS] = [const { None }; MAX_ENCODINGS];
+        let mut batches: [Option<Arc<EncodedMessages>>; MAX_ENCODINGS] = [const { None }; MAX_ENCODINGS];
         for (place, recipients) in named.into_iter().enumerate().filter(|(_, recipients)| !recipients.is_empty()) {
             let shard = recipients[0].id.shard;
             let encoding = Encoding::new(u8::try_from(place % MAX_ENCODINGS).expect("below MAX_ENCODINGS"));
-            let encoded = runs[encoding.index()]
+            let encoded = batches[encoding.index()]
                 .get_or_insert_with(|| Arc::new(self.batch.take_encoded(index, encoding, false, &self.encode)));
             outcome.deliveries.push(deliver(shard, Arc::clone(encoded), recipients));
         }

@@ -32,7 +32,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// The flags of `corecast admin`.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The --admin-socket of the server.
+    /// Path of the server's --admin-socket.
     #[arg(long, env = "CORECAST_ADMIN_SOCKET", value_name = "FILE", global = true)]
     socket: Option<PathBuf>,
 
@@ -54,7 +54,7 @@ enum Command {
         #[arg(value_name = "SHARD/SLOT.GENERATION")]
         connection: ConnectionId,
 
-        /// The reason that a native client is told with the code; it is cut to 255 bytes.
+        /// Reason sent to a native client; truncated to 255 bytes.
         #[arg(long, value_name = "TEXT", default_value = "closed by an administrator", conflicts_with = "reset")]
         reason: String,
 
@@ -76,7 +76,9 @@ struct Output {
 /// Asks the server, and prints its answer.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Some(path) = &arguments.socket else {
-        bail!(corecast_command::SetupError("--socket FILE is missing: the --admin-socket of the server".to_owned()))
+        bail!(corecast_command::SetupError(
+            "--socket is required: give the path of the server's --admin-socket".to_owned()
+        ))
     };
     let reply = match &arguments.command {
         Command::Status(_) => ask(path, &Request::Status),
@@ -101,7 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         (Reply::Journal(records), _) => json_lines(&records)?,
         (Reply::Close(false), Command::Close { connection, .. }) => {
-            bail!("{connection} is not there, or was ending already")
+            bail!("no open connection {connection}")
         }
         (Reply::Close(_) | Reply::Stop, _) => String::new(),
         (Reply::Error(reason), _) => bail!("the server says: {reason}"),

@@ -64,7 +64,7 @@ fn finding(check: &'static str, level: Level, found: String, why: &'static str, 
 }
 
 fn unknown(check: &'static str, why: &'static str) -> Finding {
-    finding(check, Level::Ok, "not told by this kernel".to_owned(), why, None)
+    finding(check, Level::Ok, "not reported by this kernel".to_owned(), why, None)
 }
 
 fn kernel(machine: &Machine) -> Finding {
@@ -125,7 +125,7 @@ fn locked_memory(machine: &Machine, wanted: &Wanted) -> Finding {
 }
 
 fn open_files(machine: &Machine, wanted: &Wanted) -> Finding {
-    let (check, why) = ("open files", "each connection takes one; without, newcomers wait");
+    let (check, why) = ("open files", "each connection needs a descriptor; at the limit, new connections wait");
     let needed = open_files_needed(wanted.connections, wanted.cpus.len());
     let Some(allowed) = machine.open_files else {
         return finding(check, Level::Ok, "unlimited".to_owned(), why, None);
@@ -193,15 +193,14 @@ fn siblings(machine: &Machine, wanted: &Wanted) -> Finding {
 }
 
 fn statistics(machine: &Machine) -> Finding {
-    let why = "from them a shard sees that it waits for its CPU; without, it stays pinned whatever else runs there";
+    let why = "a shard uses them to detect CPU contention; without them it never leaves its CPU";
     let (level, found) = if machine.scheduler_statistics { (Level::Ok, "kept") } else { (Level::Warning, "not kept") };
     let mend = "boot a kernel with CONFIG_SCHED_INFO, or keep the CPUs free of other work";
     finding("scheduler", level, format!("statistics are {found}"), why, Some(mend.to_owned()))
 }
 
 fn backlog(machine: &Machine) -> Finding {
-    let (check, why) =
-        ("somaxconn", "connections that come at once and find no place in the queue are delayed by a second");
+    let (check, why) = ("somaxconn", "connections that overflow the accept queue are delayed by one second");
     let Some(backlog) = machine.backlog else { return unknown(check, why) };
     let level = if backlog < BACKLOG { Level::Warning } else { Level::Ok };
     let found = format!("{backlog}, and a listener asks for {BACKLOG}");

@@ -23,15 +23,15 @@ use machine::Machine;
 /// The flags of `corecast doctor`.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The CPUs that shards would be pinned to, as for serve.
+    /// CPUs to check, as in serve --cpus.
     #[arg(long, env = "CORECAST_CPUS", value_name = "LIST", value_delimiter = ',')]
     cpus: Vec<CpuRange>,
 
-    /// Number of shards that there would be, as for serve.
+    /// Number of shards to check for, as in serve --shards.
     #[arg(long, env = "CORECAST_SHARDS", value_name = "COUNT", value_parser = count(1..=MAX_SHARDS as u64))]
     shards: Option<usize>,
 
-    /// Connections to make room for, as with --max-connections of serve.
+    /// Connections to check for, as in serve --max-connections.
     #[arg(
         long,
         env = "CORECAST_MAX_CONNECTIONS",

@@ -11,13 +11,13 @@ pub(super) struct Count {
     pub(super) published: u64,
     pub(super) acknowledged: u64,
     /// Messages that were not acknowledged and are not sent again.
-    pub(super) given_up: u64,
+    pub(super) lost: u64,
 }
 
 impl Count {
     /// Returns the number of messages whose acknowledgement may still come.
     pub(super) fn unacknowledged(self) -> u64 {
-        self.published - self.acknowledged - self.given_up
+        self.published - self.acknowledged - self.lost
     }
 
     /// Checks that no message may be lost.
@@ -25,11 +25,11 @@ impl Count {
     /// # Errors
     /// Some may be lost; the error says how many the server is known to have accepted.
     pub(super) fn check(self) -> anyhow::Result<()> {
-        let Self { published, acknowledged, given_up } = self;
-        if given_up > 0 {
+        let Self { published, acknowledged, lost } = self;
+        if lost > 0 {
             bail!(
-                "a connection ended before the server acknowledged all messages: it accepted {acknowledged} of {published}, and \
-                 perhaps more"
+                "a connection ended before the server acknowledged all messages: at least {acknowledged} of \
+                 {published} were accepted"
             );
         }
         Ok(())
@@ -50,7 +50,7 @@ impl Count {
         } else if acknowledged == published {
             reason.context("the server had accepted all messages")
         } else {
-            anyhow!("{reason}; it accepted {acknowledged} of {published} messages, and perhaps more")
+            anyhow!("{reason}; at least {acknowledged} of {published} messages were accepted")
         }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     /// Let at most 256 messages wait for their acknowledgements at a time.
     ///
     /// Every message is acknowledged in any case, and exit code 0 means that the server has accepted all of them. Without
-    /// this flag, at most 262144 messages wait, and with --resend 16 MiB of messages, each counted with 64 bytes more.
+    /// this flag the limit is 262,144 messages. --resend also limits these to 16 MiB, counting 64 bytes of overhead each.
     #[arg(long)]
     ack: bool,
 
@@ -234,7 +234,7 @@ impl Publishing<'_> {
                 if let Some(delay) = retry_after {
                     note(&format!("{reason}; connecting again after {} ms", delay.as_millis()));
                 }
-                self.count.given_up += unacknowledged.len() as u64;
+                self.count.lost += unacknowledged.len() as u64;
                 if retry_after.is_some() && !unacknowledged.is_empty() {
                     note(&format!("{} not acknowledged and may be lost", were(unacknowledged.len())));
                 }
@@ -248,10 +248,10 @@ impl Publishing<'_> {
                         counted(*resent, "message")
                     )),
                 }
-                self.count.given_up += too_large.len() as u64;
+                self.count.lost += too_large.len() as u64;
                 if !too_large.is_empty() {
                     let messages = were(too_large.len());
-                    note(&format!("{messages} not sent again and may be lost: this server accepts no frame so long"));
+                    note(&format!("{messages} not sent again and may be lost: they exceed this server's frame limit"));
                 }
             }
             // A CLOSE is followed by the end of the connection.

@@ -49,7 +49,7 @@ impl CpuPlacement {
     pub(crate) fn review(&mut self) {
         let Some(soft) = &mut self.soft else { return };
         if let Err(error) = soft.review() {
-            tracing::warn!(%error, "the shard stays where it may run now");
+            tracing::warn!(%error, "cannot adapt the CPU affinity");
             self.soft = None;
         }
     }
@@ -79,16 +79,16 @@ fn set_of(cpus: &[usize]) -> CpuSet {
 
 /// Sets how the kernel schedules the calling thread.
 pub(crate) fn schedule(scheduling: Scheduling) {
-    let policy = match scheduling {
+    let class = match scheduling {
         Scheduling::Batch => libc::SCHED_BATCH,
         Scheduling::Other => return,
     };
-    #[expect(unsafe_code, reason = "no safe wrapper sets a scheduling policy and nothing else")]
+    #[expect(unsafe_code, reason = "no safe wrapper sets a scheduling class and nothing else")]
     // SAFETY: the parameter is valid for the call, and 0 is the calling thread.
-    let result = unsafe { libc::sched_setscheduler(0, policy, &libc::sched_param { sched_priority: 0 }) };
+    let result = unsafe { libc::sched_setscheduler(0, class, &libc::sched_param { sched_priority: 0 }) };
     if result != 0 {
         let error = io::Error::last_os_error();
-        tracing::warn!(%error, "the shard is scheduled as any other thread");
+        tracing::warn!(%error, "cannot set SCHED_BATCH");
     }
 }
 

@@ -19,8 +19,11 @@ pub(super) async fn stop_on_signal(control: Control) {
         Err(error) => Err(error),
     };
     match received {
-        Ok(number) => tracing::info!(number, "stopping on a signal; a second one ends the process at once"),
-        Err(error) => tracing::error!(%error, "signals cannot be received: stopping"),
+        Ok(number) => {
+            let name = Signal::try_from(number).map_or("a signal", Signal::as_str);
+            tracing::info!("stopping: received {name}; a second signal ends the process immediately");
+        }
+        Err(error) => tracing::error!(%error, "stopping: cannot receive signals"),
     }
     control.stop_from_shard().await;
 }
