@@ -2,7 +2,7 @@
 
 /// The error for a name that no variant has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what} '{name}': one of {choices}")]
+#[error("unknown {what} '{name}'; expected one of {choices}")]
 pub struct UnknownName {
     what: &'static str,
     name: String,
@@ -63,6 +63,6 @@ mod tests {
             assert_eq!(lag.to_string().parse(), Ok(*lag));
         }
         let error = "drop".parse::<LagRule>().expect_err("no such name");
-        assert_eq!(error.to_string(), "unknown lag rule 'drop': one of disconnect, skip");
+        assert_eq!(error.to_string(), "unknown lag rule 'drop'; expected one of disconnect, skip");
     }
 }

@@ -13,7 +13,6 @@ use corecast_simulator::{
 };
 use std::fmt::Write as _;
 use std::process::ExitCode;
-use subjector::{Alone, Mutex, Spin};
 
 /// Runs many shards in one thread, each scenario from its seed, and checks the promises at every step.
 #[derive(Debug, Parser)]
@@ -92,10 +91,10 @@ impl Policy {
             Self::MutexByOwner => act.on(&shared(MutexDirectory::default, Owner)),
             Self::Snapshot => act.on(&shared(SnapshotDirectory::default, Direct)),
             Self::SnapshotByOwner => act.on(&shared(SnapshotDirectory::default, Owner)),
-            Self::SubjectorSpin => act.on(&shared(|| SubjectorDirectory::new(Spin), Direct)),
-            Self::SubjectorMutex => act.on(&shared(|| SubjectorDirectory::new(Mutex), Direct)),
-            Self::SubjectorAlone => act.on(&shared(|| SubjectorDirectory::new(Alone::default()), Direct)),
-            Self::SubjectorAloneByOwner => act.on(&shared(|| SubjectorDirectory::new(Alone::default()), Owner)),
+            Self::SubjectorSpin => act.on(&shared(SubjectorDirectory::spin, Direct)),
+            Self::SubjectorMutex => act.on(&shared(SubjectorDirectory::mutex, Direct)),
+            Self::SubjectorAlone => act.on(&shared(SubjectorDirectory::alone, Direct)),
+            Self::SubjectorAloneByOwner => act.on(&shared(SubjectorDirectory::alone, Owner)),
         }
     }
 }

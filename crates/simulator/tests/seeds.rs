@@ -3,7 +3,6 @@
 
 use corecast_baselines::{Directory, Handoff, MutexDirectory, SnapshotDirectory, SubjectorDirectory};
 use corecast_simulator::{PolicyFactory, Report, Scenario, ShardedFactory, SharedFactory, Transport, run, shrink};
-use subjector::{Alone, Mutex, Spin};
 
 /// The seeds take about two minutes of one CPU, for all policies together.
 const SEEDS: u64 = 40_000;
@@ -62,17 +61,17 @@ fn snapshot() {
 
 #[test]
 fn subjector_spin() {
-    hold_shared(|| SubjectorDirectory::new(Spin));
+    hold_shared(SubjectorDirectory::spin);
 }
 
 #[test]
 fn subjector_mutex() {
-    hold_shared(|| SubjectorDirectory::new(Mutex));
+    hold_shared(SubjectorDirectory::mutex);
 }
 
 #[test]
 fn subjector_alone() {
-    hold_shared(|| SubjectorDirectory::new(Alone::default()));
+    hold_shared(SubjectorDirectory::alone);
 }
 
 #[test]

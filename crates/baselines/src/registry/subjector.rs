@@ -3,16 +3,19 @@
 //! Each shard keeps a queue of its requests to the registry and makes one at a time: the next one when the previous one
 //! is done. So its publishers' order holds under every policy, even `Spin`, which has no order.
 //!
-//! Absent here: executors. The owner of the policy polls it with every flush, and is woken to do so.
+//! Absent here: executors, except the thread on which two of the registries run. The owner of the policy polls it with every
+//! flush, and is woken to do so.
 
 use crate::{Directory, FanOut, Membership, Outcome, Registry};
 use corecast_fanout::{ConnectionId, Encode, Outlet};
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use subjector::{Policy, Subjector};
+use subjector::executor::{self, Mailbox};
+use subjector::{Alone, Channel, Mutex, Policy, Portal, Spin, Subjector};
 
 /// The number of requests after which a shard is saturated and its publishers are not read. Requests that are not for
 /// publishers go on: for what one read of a connection brings, and for each subscription that ends.
@@ -45,6 +48,53 @@ impl<O: Outlet, P: Policy> SubjectorDirectory<O, P> {
     fn ask(&mut self, operation: impl FnOnce(&mut Registry<O>) -> Outcome + Send + 'static) {
         self.waiting.push_back(Box::new(operation));
     }
+}
+
+impl<O: Outlet> SubjectorDirectory<O, Spin> {
+    /// Creates an empty registry behind a spinlock.
+    pub fn spin() -> Self {
+        Self::new(Spin)
+    }
+}
+
+impl<O: Outlet> SubjectorDirectory<O, Mutex> {
+    /// Creates an empty registry behind a mutex.
+    pub fn mutex() -> Self {
+        Self::new(Mutex)
+    }
+}
+
+impl<O: Outlet> SubjectorDirectory<O, Alone> {
+    /// Creates an empty registry that callers enter in the order of their calls.
+    pub fn alone() -> Self {
+        Self::new(Alone::default())
+    }
+}
+
+impl<O: Outlet> SubjectorDirectory<O, Portal> {
+    /// Creates an empty registry on a thread of its own, to which calls go.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn portal() -> io::Result<Self> {
+        own_thread().map(|thread| Self::new(Portal::on(thread)))
+    }
+}
+
+impl<O: Outlet> SubjectorDirectory<O, Channel> {
+    /// Creates an empty registry on a thread of its own, which takes calls as messages.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn channel() -> io::Result<Self> {
+        own_thread().map(|thread| Self::new(Channel::on(thread)))
+    }
+}
+
+/// Starts a thread for a registry. It is not pinned: the scheduler places it among the CPUs that the process may use. It ends
+/// after the last shard.
+fn own_thread() -> io::Result<Mailbox> {
+    executor::thread("registry")
 }
 
 impl<O: Outlet, P: Policy> Clone for SubjectorDirectory<O, P> {

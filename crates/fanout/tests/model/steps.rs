@@ -90,7 +90,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Generates steps on the channel without witnesses only, so that interest comes and goes, among three connections.
+/// Generates steps on the channel without observers only, so that interest comes and goes, among three connections.
 pub(crate) fn interest_step() -> impl Strategy<Value = Step> {
     let shard = || 0..3_u16;
     let publish = |peer| Step::Publish { peer, channel: 2, messages: 1, no_echo: false, filler: 0 };

@@ -49,7 +49,7 @@ pub(crate) enum Life {
 /// The time from one SUBSCRIBED to the UNSUBSCRIBED that follows.
 #[derive(Debug)]
 pub(crate) struct Subscription {
-    /// The number of messages that the shard's witness of the channel had been sent before; they must not come.
+    /// The number of messages that the shard's observer of the channel had been sent before; they must not come.
     pub(crate) after: usize,
     /// Messages published from this one on must come. Known once the answer has come.
     pub(crate) binding_from: Option<usize>,

@@ -1,4 +1,4 @@
-//! All connections, all messages, and the witnesses that show what a shard had to deliver.
+//! All connections, all messages, and the observers that show what a shard had to deliver.
 
 use crate::common::{Driver, FIRST, PolicyFactory, SECOND, answer, limits};
 use crate::steps::Step;
@@ -10,19 +10,19 @@ const LOG_BYTES: usize = 150;
 /// The bytes of all logs of a shard in half of the worlds; two of the six logs fill them.
 const SHARD_LOG_BYTES: usize = 300;
 const CHANNELS: [&str; 3] = ["0", "1", "2"];
-/// Each shard has witnesses of these channels: a subscriber in each encoding that takes everything, and so sees the
+/// Each shard has observers of these channels: a subscriber in each encoding that takes everything, and so sees the
 /// order in which the shard has the messages. The last channel has none, so that interest comes and goes.
-const WITNESSED: usize = 2;
+const OBSERVED: usize = 2;
 
 pub(crate) struct World<F: PolicyFactory> {
     driver: Driver<F>,
     connections: Vec<Connection>,
-    witnesses: Vec<Witness>,
+    observers: Vec<Observer>,
     published: Vec<Published>,
     answers: usize,
 }
 
-struct Witness {
+struct Observer {
     connection: Connection,
     channel: usize,
 }
@@ -34,19 +34,19 @@ impl<F: PolicyFactory> World<F> {
             limits.shard_log_bytes = SHARD_LOG_BYTES;
         }
         let mut driver = Driver::with(shards, &limits, mailbox_capacity);
-        let mut witnesses = Vec::new();
+        let mut observers = Vec::new();
         for shard in driver.shard_ids() {
-            for (channel, encoding) in (0..WITNESSED).flat_map(|channel| [(channel, FIRST), (channel, SECOND)]) {
+            for (channel, encoding) in (0..OBSERVED).flat_map(|channel| [(channel, FIRST), (channel, SECOND)]) {
                 let peer = driver.join(shard, encoding, CHANNELS[channel]);
                 let mut connection = Connection::new(usize::MAX, peer);
                 connection.subscribe(channel, 0);
                 connection.expect_answer(&format!("+{channel}"));
                 connection.check_stream(0);
-                witnesses.push(Witness { connection, channel });
+                observers.push(Observer { connection, channel });
             }
         }
         let connections = Vec::new();
-        let mut world = Self { driver, connections, witnesses, published: Vec::new(), answers: 0 };
+        let mut world = Self { driver, connections, observers, published: Vec::new(), answers: 0 };
         (0..3).for_each(|shard| world.open(shard, FIRST));
         world
     }
@@ -100,13 +100,13 @@ impl<F: PolicyFactory> World<F> {
             return;
         }
         let id = connection.peer.id;
-        let same = |witness: &&mut Witness| {
-            let peer = &witness.connection.peer;
-            witness.channel == channel && peer.id.shard == id.shard && peer.encoding == connection.peer.encoding
+        let same = |observer: &&mut Observer| {
+            let peer = &observer.connection.peer;
+            observer.channel == channel && peer.id.shard == id.shard && peer.encoding == connection.peer.encoding
         };
-        let after = self.witnesses.iter_mut().find(same).map_or(0, |witness| {
-            witness.connection.check_stream(self.published.len());
-            witness.connection.subscriptions[channel][0].events.len()
+        let after = self.observers.iter_mut().find(same).map_or(0, |observer| {
+            observer.connection.check_stream(self.published.len());
+            observer.connection.subscriptions[channel][0].events.len()
         });
         connection.subscribe(channel, after);
         connection.expect_answer(&text);
@@ -224,14 +224,14 @@ impl<F: PolicyFactory> World<F> {
     /// Returns the index of a connection. Effects of a closed one may still arrive, and are ignored.
     fn index_of(&self, id: ConnectionId) -> Option<usize> {
         let index = self.connections.iter().rposition(|connection| connection.peer.id == id);
-        let index = index.expect("an effect of a connection that there was; a witness has none");
+        let index = index.expect("an effect of a connection that there was; an observer has none");
         (self.connections[index].life != Life::Closed).then_some(index)
     }
 
     pub(crate) fn check_streams(&mut self) {
         let published = self.published.len();
-        let witnesses = self.witnesses.iter_mut().map(|witness| &mut witness.connection);
-        for connection in self.connections.iter_mut().chain(witnesses) {
+        let observers = self.observers.iter_mut().map(|observer| &mut observer.connection);
+        for connection in self.connections.iter_mut().chain(observers) {
             if connection.check_stream(published) {
                 connection.check_order(&self.published);
             }
@@ -258,38 +258,38 @@ impl<F: PolicyFactory> World<F> {
             connection.check_complete();
             self.check_deliveries(connection);
         }
-        for witness in &self.witnesses {
-            let of_channel = |message: &&Published| message.channel == witness.channel;
-            let events = &witness.connection.subscriptions[witness.channel][0].events;
-            assert_eq!(events.len(), self.published.iter().filter(of_channel).count(), "a witness gets everything");
+        for observer in &self.observers {
+            let of_channel = |message: &&Published| message.channel == observer.channel;
+            let events = &observer.connection.subscriptions[observer.channel][0].events;
+            assert_eq!(events.len(), self.published.iter().filter(of_channel).count(), "an observer gets everything");
         }
     }
 
     fn check_deliveries(&self, connection: &Connection) {
         for (channel, subscriptions) in connection.subscriptions.iter().enumerate() {
             for subscription in subscriptions {
-                let same = |witness: &&Witness| {
-                    let peer = &witness.connection.peer;
-                    witness.channel == channel
+                let same = |observer: &&Observer| {
+                    let peer = &observer.connection.peer;
+                    observer.channel == channel
                         && peer.id.shard == connection.peer.id.shard
                         && peer.encoding == connection.peer.encoding
                 };
-                if let Some(witness) = self.witnesses.iter().find(same).filter(|_| F::STRETCHES) {
-                    self.check_against(witness, connection, subscription);
+                if let Some(observer) = self.observers.iter().find(same).filter(|_| F::STRETCHES) {
+                    self.check_against(observer, connection, subscription);
                 }
                 self.check_count(channel, connection, subscription);
             }
         }
     }
 
-    /// Checks that a subscription's messages and gaps are a contiguous part of what the witness received.
-    fn check_against(&self, witness: &Witness, connection: &Connection, subscription: &Subscription) {
-        let seen = witness.connection.subscriptions[witness.channel][0].events.iter();
+    /// Checks that a subscription's messages and gaps are a contiguous part of what the observer received.
+    fn check_against(&self, observer: &Observer, connection: &Connection, subscription: &Subscription) {
+        let seen = observer.connection.subscriptions[observer.channel][0].events.iter();
         let seen: Vec<(usize, usize)> = seen
             .enumerate()
             .map(|(place, event)| match event {
                 Event::Message(message) => (place, *message),
-                Event::Gap(_) => panic!("a witness misses nothing"),
+                Event::Gap(_) => panic!("an observer misses nothing"),
             })
             .filter(|(_, message)| connection.wants(self.published[*message]))
             .collect();
@@ -307,7 +307,7 @@ impl<F: PolicyFactory> World<F> {
         let begin = match first {
             Some(index) => {
                 let Event::Message(message) = subscription.events[index] else { unreachable!() };
-                let place = seen.iter().position(|(_, seen)| *seen == message).expect("the witness got it too");
+                let place = seen.iter().position(|(_, seen)| *seen == message).expect("the observer got it too");
                 place.checked_sub(told(&subscription.events[..index])).expect("a gap of messages that there were")
             }
             None if is_open => {
@@ -339,7 +339,7 @@ impl<F: PolicyFactory> World<F> {
         }
     }
 
-    /// Without a witness the order across publishers is unknown, but the number of messages is known.
+    /// Without an observer the order across publishers is unknown, but the number of messages is known.
     fn check_count(&self, channel: usize, connection: &Connection, subscription: &Subscription) {
         let complete_until = connection.complete_until(subscription);
         let mut delivered = Vec::new();
@@ -370,12 +370,12 @@ impl<F: PolicyFactory> World<F> {
     /// Closes everything, after which nothing may remain.
     pub(crate) fn clear_away(mut self) {
         (0..self.connections.len()).for_each(|index| self.close(index));
-        for witness in &self.witnesses {
-            self.driver.close(&witness.connection.peer);
+        for observer in &self.observers {
+            self.driver.close(&observer.connection.peer);
         }
         self.driver.settle();
         assert_eq!(self.driver.channel_logs(), 0, "no channel_log without a subscriber");
-        for connection in self.connections.iter().chain(self.witnesses.iter().map(|witness| &witness.connection)) {
+        for connection in self.connections.iter().chain(self.observers.iter().map(|observer| &observer.connection)) {
             assert!(connection.peer.outlet.is_released(), "nobody has the transport");
         }
         for shard in self.driver.shard_ids() {

@@ -8,8 +8,7 @@ use crate::net::Socket;
 use crate::server::shard_thread::Start;
 use corecast_baselines::{Directory, MutexDirectory, Shared, SnapshotDirectory, SubjectorDirectory};
 use corecast_session::Codec;
-use subjector::executor::{self, Mailbox};
-use subjector::{Alone, Channel, Mutex, Portal, Spin};
+use std::io;
 
 /// Refuses a handoff where no registry is shared.
 pub(super) fn validate(config: &Config) -> Result<(), StartError> {
@@ -28,11 +27,11 @@ pub(super) fn start(start: Start<'_>) -> Result<Control, StartError> {
         PolicyKind::Sharded => sharded(start),
         PolicyKind::Mutex => shared(start, &MutexDirectory::default()),
         PolicyKind::Snapshot => shared(start, &SnapshotDirectory::default()),
-        PolicyKind::SubjectorSpin => shared(start, &SubjectorDirectory::new(Spin)),
-        PolicyKind::SubjectorMutex => shared(start, &SubjectorDirectory::new(Mutex)),
-        PolicyKind::SubjectorPortal => shared(start, &SubjectorDirectory::new(Portal::on(own_thread()?))),
-        PolicyKind::SubjectorAlone => shared(start, &SubjectorDirectory::new(Alone::default())),
-        PolicyKind::SubjectorChannel => shared(start, &SubjectorDirectory::new(Channel::on(own_thread()?))),
+        PolicyKind::SubjectorSpin => shared(start, &SubjectorDirectory::spin()),
+        PolicyKind::SubjectorMutex => shared(start, &SubjectorDirectory::mutex()),
+        PolicyKind::SubjectorPortal => shared(start, &started(SubjectorDirectory::portal())?),
+        PolicyKind::SubjectorAlone => shared(start, &SubjectorDirectory::alone()),
+        PolicyKind::SubjectorChannel => shared(start, &started(SubjectorDirectory::channel())?),
     }
 }
 
@@ -46,9 +45,7 @@ fn shared(start: Start<'_>, directory: &impl Directory<Socket>) -> Result<Contro
     })
 }
 
-/// Starts a thread for the registry. It is not pinned: the scheduler places it among the CPUs that the process may use. It
-/// ends after the last shard.
-fn own_thread() -> Result<Mailbox, StartError> {
-    executor::thread("registry")
-        .map_err(|error| StartError::Invalid(format!("cannot start a thread for the registry: {error}")))
+/// Returns the registry, if its thread could be started.
+fn started<T>(directory: io::Result<T>) -> Result<T, StartError> {
+    directory.map_err(|error| StartError::Invalid(format!("cannot start a thread for the registry: {error}")))
 }
