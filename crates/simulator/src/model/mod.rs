@@ -1,6 +1,7 @@
 //! A naive model of the server: everything that it has accepted, that it owes to each client, and that has arrived.
 //!
-//! The model knows what each client wrote and how much of it the server has received; it does not look into policies.
+//! The model knows what each client wrote and how much of it the server has received. It asks a policy two things, to hold the shard
+//! to the answers: whether it is saturated, and whether a connection awaits other shards.
 //! Everything that leaves the server is decoded and compared with the model.
 
 mod client;
