@@ -5,8 +5,8 @@
 #
 #   NAME   of a fault, without .patch; default: every one of crates/simulator/faults
 #
-# Each patch says which decision it removes and which promise the simulator must find broken. It is applied to a copy of
-# the tree below the target directory, and the simulator runs 4,000 seeds of every policy. The exit code is 0 if every fault
+# Each patch says which decision it removes and which promise the simulator must find broken. Each is applied to a copy
+# of the tree below the target directory, and the simulator runs 4,000 seeds of every policy. The exit code is 0 if every fault
 # was found as expected, 1 if not, 2 if a patch does not apply or the simulator does not compile.
 set -euo pipefail
 
@@ -24,13 +24,13 @@ else
     set -- "${@/%/.patch}"
 fi
 cd "$root"
+rm -rf "$copy"
+mkdir -p "$copy"
+git ls-files -z --deduplicate | xargs -0 cp --parents -t "$copy"
 failed=0
 for patch in "$@"; do
     [ -f "$patch" ] || fail "there is no $patch"
-    rm -rf "$copy"
-    mkdir -p "$copy"
-    git ls-files -z | xargs -0 cp --parents -t "$copy"
-    (cd "$copy" && patch --quiet -p1 <"$patch") || fail "$patch does not apply"
+    patch --quiet --directory "$copy" -p1 <"$patch" || fail "$patch does not apply"
     decision=$(sed -n 's/^Decision removed: //p' "$patch")
     expected=$(sed -n 's/^Found as: //p' "$patch")
     (cd "$copy" && RUSTFLAGS="${RUSTFLAGS:-} -A unused" CARGO_TARGET_DIR=$target cargo build --quiet --profile checked --locked -p corecast-simulator) ||
@@ -41,5 +41,7 @@ for patch in "$@"; do
         "$expected ("*) echo "$(basename "$patch" .patch): $decision: found as $found" ;;
         *) echo "$(basename "$patch" .patch): $decision: ${found:-not found}, expected $expected" && failed=1 ;;
     esac
+    # Only the crate that was patched, and those above it, are compiled for the next fault.
+    patch --quiet --directory "$copy" -p1 --reverse <"$patch"
 done
 exit $failed
