@@ -4,9 +4,8 @@ use super::driver::{Driver, Engine};
 use crate::net::{Received, Socket, unacknowledged};
 use crate::runtime::{Events, Signal, Watch};
 use corecast_fanout::Outlet as _;
-use corecast_session::{End, Session};
+use corecast_session::Session;
 use corecast_shard::{Connection, Endpoint, HangUp, Step, Turn};
-use corecast_wire::Code;
 use futures_lite::future::or;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -151,11 +150,7 @@ fn receive<P: Engine, S: Session>(
     };
     let Turn { taken, step } = driver.with(|shard| connection.received(shard, outcome, || driver.at()));
     if has_rate && taken > 0 && io.socket.receive(&mut scratch[..taken]) != Received::Bytes(taken) {
-        let end = End::new(Code::Reset, "the connection is broken");
-        return driver.with(|shard| {
-            shard.end(connection.id(), end);
-            connection.next(shard, || driver.at())
-        });
+        return driver.with(|shard| connection.received(shard, corecast_shard::Received::Broken, || driver.at())).step;
     }
     // The kernel does not report the end of a stream again.
     let is_drained = taken < scratch.len() && !events.intersects(Events::HANG_UP) && !matches!(step, Step::Sleep(_));
