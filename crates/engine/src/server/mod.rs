@@ -4,10 +4,10 @@ mod builder;
 mod policy;
 mod shard_thread;
 mod signals;
-mod summary;
 
 pub use builder::{ServerBuilder, allowed_cpus};
-pub use summary::Summary;
+/// The totals of everything that a server has done.
+pub use corecast_shard::ShardStats as Summary;
 
 use crate::config::{Config, Listener};
 use crate::control::Control;
@@ -110,7 +110,7 @@ impl Server {
         while running > 0 {
             match self.events.recv() {
                 Ok((_, ShardEvent::Ended(stats))) => {
-                    summary.add(stats);
+                    summary += stats;
                     running -= 1;
                 }
                 Ok((shard, ShardEvent::Panicked(message))) => return Err(RunError::Panicked { shard, message }),
